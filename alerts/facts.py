@@ -1,0 +1,283 @@
+"""Owns what a verdict is given: rows of meters, limits and figures put together by subject.
+
+Pure. A fact says what is known and what is not; what follows from it is for `verdicts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+
+from alerts.rules import Against
+from db.facts import MeterUse
+from db.figures import FigureRow, TargetRow
+from db.limits import LimitRow
+from energy import carriers, coverage, periods
+from energy.factors import KGCE_PER_TCE
+from energy.periods import LOCAL, Span, Step
+
+LIMIT_PREFIX = "kgce/"
+WINDOWS_BACK = 3
+"""Hours one goes back for a window that can be judged: gateways deliver late, often by minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """The value a product is judged against, and the row it comes from."""
+
+    value: float
+    against: Against
+    limit: LimitRow
+
+    @property
+    def output_uom(self) -> str:
+        return self.limit.uom.removeprefix(LIMIT_PREFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A unit and one of its products."""
+
+    unit_id: int
+    unit: str
+    unit_name: str
+    region: str
+    product: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.unit}/{self.product}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFacts:
+    """What a unit used and made in a window, in kgce and in the limit's unit of output.
+
+    The bounds are what the two would come to if what is missing were made up at the pace of what
+    is there. `silent`, `held`: meters; `without_factor`: carriers; `foreign_uoms`: units of measure
+    that do not lead to kgce per unit of output.
+    """
+
+    subject: Subject
+    window: Span
+    yardstick: Yardstick | None
+    energy_kgce: float | None
+    energy_bounds: tuple[float, float]
+    output: float | None
+    output_bounds: tuple[float, float]
+    coverage: float
+    estimated_share: float
+    silent: Sequence[str] = ()
+    held: Sequence[str] = ()
+    without_factor: Sequence[str] = ()
+    foreign_uoms: Sequence[str] = ()
+    other_products: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RegionFacts:
+    """Cumulative growth of a region through a month of a year, and what the year requires."""
+
+    region: str
+    region_name: str
+    year: int
+    through_month: int
+    energy_growth: float | None
+    gdp_growth: float | None
+    required_rate: float | None
+
+    @property
+    def subject(self) -> str:
+        return f"{self.region}/{self.year}"
+
+    @property
+    def period(self) -> Span:
+        """Return January to the end of the month. [Asia/Shanghai, as UTC]"""
+        starts_at = datetime(self.year, 1, 1, tzinfo=LOCAL)
+        last = datetime(self.year, self.through_month, 1, tzinfo=LOCAL)
+        return Span(starts_at.astimezone(UTC), periods.following(last, Step.MONTH))
+
+
+def windows(now: datetime, length: timedelta) -> list[Span]:
+    """Return the windows that end with a full hour, from the newest one back."""
+    newest = periods.floor(now, Step.HOUR)
+    ends = [newest - timedelta(hours=back) for back in range(WINDOWS_BACK + 1)]
+    return [Span(ends_at - length, ends_at) for ends_at in ends]
+
+
+def products(
+    uses: Sequence[MeterUse], limits: Sequence[LimitRow], against: Against, now: datetime
+) -> list[list[ProductFacts]]:
+    """Return the facts of each unit and product with a limit in force, newest window first.
+
+    `uses` must be in order of unit and window.
+    """
+    found: dict[str, list[ProductFacts]] = {}
+    for window, group in groupby(uses, key=lambda use: (use.unit_id, use.window)):
+        meters = list(group)
+        made = sorted({use.product for use in meters if use.product is not None})
+        for product in made:
+            of_product = [limit for limit in limits if limit.product == product]
+            on = window[1].starts_at.astimezone(LOCAL).date()
+            yardsticks = _in_force(of_product, against, on)
+            if yardsticks:
+                facts = _product(meters, product, yardsticks, now)
+                found.setdefault(facts.subject.name, []).append(facts)
+    return list(found.values())
+
+
+def regions(
+    figures: Iterable[FigureRow],
+    targets: Iterable[TargetRow],
+    names: dict[str, str],
+    open_subjects: set[str],
+) -> list[RegionFacts]:
+    """Return the newest month of each region's newest year, and of years with an open alert."""
+    required = {(target.region, target.year): target.required_rate for target in targets}
+    newest: dict[tuple[str, int], FigureRow] = {}
+    newest_year: dict[str, int] = {}
+    for figure in sorted(figures, key=lambda row: (row.region, row.year, row.through_month)):
+        newest[figure.region, figure.year] = figure
+        newest_year[figure.region] = figure.year
+    judged = [
+        RegionFacts(
+            region=region,
+            region_name=names.get(region, region),
+            year=year,
+            through_month=figure.through_month,
+            energy_growth=figure.energy_growth,
+            gdp_growth=figure.gdp_growth,
+            required_rate=required.get((region, year)),
+        )
+        for (region, year), figure in newest.items()
+    ]
+    return [
+        facts
+        for facts in judged
+        if facts.year == newest_year[facts.region] or facts.subject in open_subjects
+    ]
+
+
+def _in_force(limits: Sequence[LimitRow], against: Against, on: date) -> list[Yardstick]:
+    """Return the values that hold on a day, in the order in which they are to be used.
+
+    Of each edition the newest row holds; a newer edition comes before an older one.
+    """
+    editions: dict[str, LimitRow] = {}
+    for limit in sorted(limits, key=lambda row: row.valid_from):
+        if limit.valid_from <= on:
+            editions[limit.edition] = limit
+    rows = sorted(editions.values(), key=lambda row: (row.valid_from, row.edition), reverse=True)
+    baselines = [
+        Yardstick(row.baseline, Against.BASELINE, row) for row in rows if row.baseline is not None
+    ]
+    if against is Against.BASELINE:
+        return baselines
+    mandatory = [Yardstick(row.limit, Against.LIMIT, row) for row in rows if row.limit is not None]
+    return mandatory + baselines
+
+
+def _product(
+    meters: Sequence[MeterUse], product: str, yardsticks: Sequence[Yardstick], now: datetime
+) -> ProductFacts:
+    energy = [use for use in meters if use.role != "output"]
+    output = [use for use in meters if use.product == product]
+    yardstick = _fitting(yardsticks, {use.uom for use in output})
+    shares = {use.meter: _share(use, now) for use in (*energy, *output)}
+    measured, bounds = _total([(_kgce(use), shares[use.meter]) for use in energy])
+    per_meter = [(_output(use, yardstick), shares[use.meter]) for use in output]
+    made, made_bounds = _total(per_meter)
+    first = meters[0]
+    return ProductFacts(
+        subject=Subject(first.unit_id, first.unit, first.unit_name, first.region, product),
+        window=first.window,
+        yardstick=yardstick,
+        energy_kgce=measured,
+        energy_bounds=bounds,
+        output=made,
+        output_bounds=made_bounds,
+        coverage=_coverage((*energy, *output), now),
+        estimated_share=_estimated_share(energy),
+        silent=[m.meter for m in (*energy, *output) if m.quantity is None or not shares[m.meter]],
+        held=[use.meter for use in (*energy, *output) if use.held],
+        without_factor=sorted({use.carrier or "" for use in energy if use.lacks_factor}),
+        foreign_uoms=[] if yardstick else [yardsticks[0].limit.uom, *{u.uom for u in output}],
+        other_products=sorted({use.product for use in meters if use.product} - {product}),
+    )
+
+
+def _fitting(yardsticks: Sequence[Yardstick], uoms: set[str]) -> Yardstick | None:
+    for yardstick in yardsticks:
+        if yardstick.limit.uom.startswith(LIMIT_PREFIX) and all(
+            _conversion(uom, yardstick.output_uom) is not None for uom in uoms
+        ):
+            return yardstick
+    return None
+
+
+def _conversion(uom: str, other: str) -> float | None:
+    """Return how many `other` one `uom` is; None: they do not convert."""
+    if uom == other:
+        return 1.0
+    try:
+        return carriers.conversion(uom, other)
+    except carriers.UomError:
+        return None
+
+
+def _kgce(use: MeterUse) -> float | None:
+    if use.tce is None:
+        return None
+    return use.tce * KGCE_PER_TCE * (-1 if use.role == "export" else 1)
+
+
+def _output(use: MeterUse, yardstick: Yardstick | None) -> float | None:
+    factor = _conversion(use.uom, yardstick.output_uom) if yardstick else 1.0
+    return None if use.quantity is None or factor is None else use.quantity * factor
+
+
+def _total(
+    parts: Sequence[tuple[float | None, float]],
+) -> tuple[float | None, tuple[float, float]]:
+    """Return the sum of (quantity, share of its readings), and the bounds of the whole.
+
+    A sum of which one part is unknown is unknown.
+    """
+    known = [(quantity, share) for quantity, share in parts if quantity is not None]
+    total = sum(quantity for quantity, _ in known)
+    missing = [quantity / share - quantity for quantity, share in known if share > 0]
+    low = total + sum(quantity for quantity in missing if quantity < 0)
+    high = total + sum(quantity for quantity in missing if quantity > 0)
+    return (total if parts and len(known) == len(parts) else None), (low, high)
+
+
+def _due(use: MeterUse, now: datetime) -> int:
+    there = Span(max(use.window.starts_at, use.installed_at), use.window.ends_at)
+    return coverage.readings_due(use.kind, use.interval_s, there, now)
+
+
+def _share(use: MeterUse, now: datetime) -> float:
+    due = _due(use, now)
+    return min(1.0, use.readings_present / due) if due else 1.0
+
+
+def _coverage(uses: Iterable[MeterUse], now: datetime) -> float:
+    """Return the readings present as a share of those due; a meter cannot make up for another."""
+    pairs = [(_due(use, now), use.readings_present) for use in uses]
+    due = sum(owed for owed, _ in pairs)
+    return sum(min(owed, present) for owed, present in pairs) / due if due else 0.0
+
+
+def _estimated_share(energy: Sequence[MeterUse]) -> float:
+    weighed = list(_weighed(energy))
+    whole = sum(weight for weight, _ in weighed)
+    return sum(weight * share for weight, share in weighed) / whole if whole else 0.0
+
+
+def _weighed(energy: Sequence[MeterUse]) -> Iterator[tuple[float, float]]:
+    """Yield (coal equivalent, estimated share) of each meter, without signs."""
+    for use in energy:
+        if use.tce and use.quantity:
+            yield abs(use.tce), min(1.0, abs(use.estimated_quantity / use.quantity))

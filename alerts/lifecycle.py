@@ -1,0 +1,97 @@
+"""Owns what becomes of an alert after a verdict: pending, firing, resolved, and why.
+
+Pure. UNKNOWN never resolves an alert: a silent meter is not a healthy one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from alerts.rules import Parameters
+from alerts.verdicts import State, Verdict
+from db.alerts import AlertState, OpenAlert
+from energy import intensity
+
+
+class Reason(StrEnum):
+    """Why an alert changes."""
+
+    PENDING = "pending"  # the condition holds, but not long enough yet
+    WITHDRAWN = "withdrawn"  # it went away before it had held long enough
+    FIRST = "first"  # the condition held long enough
+    ESCALATED = "escalated"  # the level became worse while the alert was open
+    EASED = "eased"  # the level became milder, but is still an alert
+    RESOLVED = "resolved"
+
+
+LETTERS = frozenset({Reason.FIRST, Reason.ESCALATED, Reason.RESOLVED})
+"""Reasons that are written to the region's contacts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What happens to an alert: the state it gets, why, and when."""
+
+    state: AlertState
+    reason: Reason
+    at: datetime
+
+
+def next_transition(
+    alert: OpenAlert | None, verdict: Verdict, rule: Parameters, now: datetime
+) -> Transition | None:
+    """Return what happens to `alert` after `verdict`, or None if nothing does.
+
+    How long a condition has held is told by the ends of the windows it held in, not by the clock:
+    judging one window many times is no proof. A window older than the one the alert is about says
+    nothing about it.
+    """
+    if verdict.state is State.UNKNOWN:
+        return None
+    if alert is not None and verdict.period.ends_at < alert.period.ends_at:
+        return None
+    over = verdict.state is State.FIRING
+    if alert is None:
+        return _opened(rule, now) if over else None
+    if alert.state is AlertState.PENDING:
+        return _pending(alert, verdict, rule, now)
+    if over:
+        return _still_firing(alert, verdict, now)
+    if _is_clear(verdict, rule):
+        return Transition(AlertState.RESOLVED, Reason.RESOLVED, now)
+    return None
+
+
+def _opened(rule: Parameters, now: datetime) -> Transition:
+    if rule.hold:
+        return Transition(AlertState.PENDING, Reason.PENDING, now)
+    return Transition(AlertState.FIRING, Reason.FIRST, now)
+
+
+def _pending(
+    alert: OpenAlert, verdict: Verdict, rule: Parameters, now: datetime
+) -> Transition | None:
+    if verdict.state is not State.FIRING:
+        return Transition(AlertState.RESOLVED, Reason.WITHDRAWN, now)
+    if verdict.period.ends_at - alert.period.ends_at >= rule.hold:
+        return Transition(AlertState.FIRING, Reason.FIRST, now)
+    return None
+
+
+def _still_firing(alert: OpenAlert, verdict: Verdict, now: datetime) -> Transition | None:
+    level = verdict.level
+    if level is None or level == alert.level:
+        return None
+    reason = Reason.ESCALATED if level < alert.level else Reason.EASED
+    return Transition(AlertState.FIRING, reason, now)
+
+
+def _is_clear(verdict: Verdict, rule: Parameters) -> bool:
+    """Return whether the value is far enough within its threshold not to flicker."""
+    if rule.clear_ratio == 1:
+        return True
+    assert verdict.measured is not None
+    assert verdict.threshold is not None
+    return verdict.measured <= intensity.clear_value(verdict.threshold, rule.clear_ratio)

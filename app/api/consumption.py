@@ -1,0 +1,258 @@
+"""Owns GET /v1/consumption."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+
+import app.consumption
+import db.consumption
+from app.api import parameters
+from app.api.answers import Answer, ListOf, LocalTime, problems
+from app.api.parameters import Between, CreditCode, IndustryCode, RegionCode
+from app.consumption import Line
+from app.depends import AuthenticatedCaller, Caller
+from db.consumption import Group, Selection, Tier
+from energy.factors import Basis
+from energy.periods import Span, Step
+
+router = APIRouter(tags=["consumption"])
+
+
+def parse_step(text: object) -> object:
+    """Refuse 15m with a sentence: it is asked for in good faith."""
+    if text == "15m":
+        raise ValueError(
+            "consumption is kept by hour and longer; use hour, or /v1/readings for the readings"
+        )
+    return text
+
+
+def parse_groups(text: str) -> str:
+    for name in text.split(","):
+        if name not in [*Group]:
+            raise ValueError(f"{name!r} is none of {', '.join(Group)} (a comma list)")
+    return text
+
+
+BucketParameter = Annotated[Step, BeforeValidator(parse_step)]
+
+
+class ConsumptionQuery(Between):
+    """What is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bucket: BucketParameter = Field(
+        description="length of a row; days, months and years are those of Asia/Shanghai",
+        examples=["day"],
+    )
+    group_by: Annotated[str, AfterValidator(parse_groups)] | None = Field(
+        default=None,
+        max_length=100,
+        description="comma list of region, industry, unit, energy, meter; without: one total",
+        examples=["region,energy"],
+    )
+    region_level: Tier = Field(
+        default=Tier.CITY,
+        description="the level that group_by=region groups to",
+        examples=["city"],
+    )
+    region: RegionCode | None = Field(
+        default=None,
+        description="GB/T 2260 code of a province, city or county: what is within",
+        examples=["450200"],
+    )
+    unit: CreditCode | None = Field(
+        default=None,
+        description="unified social credit code of a unit",
+        examples=["91450200MA5KF5XJ0B"],
+    )
+    industry: IndustryCode | None = Field(
+        default=None,
+        description="GB/T 4754 code, or the beginning of one: `C`, `C31`, `C3120`",
+        examples=["C31"],
+    )
+    energy: str | None = Field(
+        default=None,
+        pattern="^[a-z0-9_]{1,40}$",
+        description="energy carrier",
+        examples=["electricity"],
+    )
+    basis: Basis = Field(
+        default=Basis.CALORIFIC,
+        description="calorific value (当量值) or coal-equivalent value (等价值)",
+        examples=["calorific"],
+    )
+
+
+class ConsumptionRow(Answer):
+    """What was used in one bucket; the names it is grouped by are there, the others are not."""
+
+    starts_at: LocalTime = Field(examples=["2026-11-01T00:00:00+08:00"])
+    ends_at: LocalTime = Field(examples=["2026-11-02T00:00:00+08:00"])
+    region: str | None = Field(default=None, examples=["450200"])
+    region_name: str | None = Field(default=None, examples=["柳州市"])
+    industry: str | None = Field(default=None, examples=["C31"])
+    industry_name: str | None = Field(default=None, examples=["黑色金属冶炼和压延加工业"])
+    unit: str | None = Field(default=None, examples=["91450200MA5KF5XJ0B"])
+    unit_name: str | None = Field(default=None, examples=["柳州某钢铁厂"])
+    meter: str | None = Field(default=None, examples=["E01"])
+    role: str | None = Field(
+        default=None, description="of the meter, with group_by=meter", examples=["boundary"]
+    )
+    energy: str | None = Field(default=None, examples=["electricity"])
+    energy_tce: float | None = Field(
+        description="standard coal [tce] of what is known; null: nothing is known, which is not 0",
+        examples=[12.29],
+    )
+    quantity: float | None = Field(
+        description="physical quantity, where the row is about one carrier; null otherwise, "
+        "or if nothing is known",
+        examples=[100000.0],
+    )
+    uom: str | None = Field(
+        description="unit of measure of quantity: the one the carrier is accounted in",
+        examples=["kWh"],
+    )
+    coverage: float | None = Field(
+        description="share of the readings due by now that are there; null: none was due yet",
+        examples=[0.995],
+    )
+    estimated_share: float | None = Field(
+        description="share that was spread over gaps between readings; null: nothing is known",
+        examples=[0.01],
+    )
+    held: bool = Field(
+        description="a step of a register could not be explained and waits for review",
+        examples=[False],
+    )
+    left_out: list[str] = Field(
+        description="carriers with a quantity that is not (or not all) in energy_tce: no factor",
+        examples=[["natural_gas"]],
+    )
+
+
+class Note(Answer):
+    """What a reader of the figures must know."""
+
+    code: str = Field(examples=["unverified_factor"])
+    energy: str | None = Field(examples=["electricity"])
+    detail: str = Field(
+        examples=[
+            "electricity, equivalent: the factor of yearly value, valid from 2021-01-01, was not "
+            "verified against its source."
+        ]
+    )
+
+
+class ConsumptionAnswer(ListOf[ConsumptionRow]):
+    """All rows at once, in order of time and group; next is always null."""
+
+    bucket: Step = Field(examples=["day"])
+    basis: Basis = Field(examples=["calorific"])
+    notes: list[Note]
+
+
+@router.get(
+    "/v1/consumption",
+    operation_id="list_consumption",
+    summary="Energy used, by time and group",
+    response_model_exclude_unset=True,
+    responses=problems(401, 404, 422, 503),
+)
+async def list_consumption(
+    query: Annotated[ConsumptionQuery, Query()], caller: AuthenticatedCaller
+) -> ConsumptionAnswer:
+    """Return every bucket that touches `[from, to)`, in full, up to now.
+
+    Consumption of a unit is that of its boundary meters less its export meters. With
+    `group_by=meter` every meter is shown as it counts (and its unit with it): those rows do not
+    add up to the unit. A unit that is named must be visible, else the answer is 404.
+    """
+    within = app.consumption.buckets(query.span(), query.bucket, caller.now)
+    selection = await _selection(caller, query, within)
+    if not within:
+        return ConsumptionAnswer(
+            bucket=query.bucket, basis=query.basis, items=[], notes=[], next=None
+        )
+    lines = await app.consumption.lines(caller, selection, within)
+    return ConsumptionAnswer(
+        bucket=query.bucket,
+        basis=query.basis,
+        items=[_row(line, selection) for line in lines],
+        notes=await notes(caller, selection),
+        next=None,
+    )
+
+
+async def _selection(caller: Caller, query: ConsumptionQuery, within: list[Span]) -> Selection:
+    groups = {Group(name) for name in query.group_by.split(",")} if query.group_by else set()
+    if Group.METER in groups:
+        groups.add(Group.UNIT)  # a meter's code is its unit's own
+    if query.unit is not None:
+        await parameters.visible_unit(caller, query.unit)
+    return Selection(
+        span=Span(within[0].starts_at, within[-1].ends_at) if within else query.span(),
+        bucket=query.bucket,
+        basis=query.basis,
+        groups=frozenset(groups),
+        tier=query.region_level,
+        region_prefix=await parameters.region_prefix(caller, query.region),
+        unit=query.unit,
+        industry=query.industry or "",
+        energy=await parameters.known_energy(caller, query.energy),
+    )
+
+
+async def notes(caller: Caller, selection: Selection) -> list[Note]:
+    """Return what is to be said of the factors that were used."""
+    found = await db.consumption.list_unverified_factors(
+        caller.connection, caller.scope, selection, roles=app.consumption.roles(selection)
+    )
+    return [
+        Note(
+            code="unverified_factor",
+            energy=factor.energy,
+            detail=f"{factor.energy}, {selection.basis}: the factor of {factor.edition}, valid "
+            f"from {factor.valid_from}, was not verified against its source.",
+        )
+        for factor in found
+    ]
+
+
+def _row(line: Line, selection: Selection) -> ConsumptionRow:
+    used = line.used
+    one_carrier = selection.energy is not None or selection.groups & {Group.ENERGY, Group.METER}
+    return ConsumptionRow(
+        starts_at=line.bucket.starts_at,
+        ends_at=line.bucket.ends_at,
+        **_group(line, selection.groups),
+        energy_tce=None if used is None else used.energy_tce,
+        quantity=used.quantity if used is not None and one_carrier else None,
+        uom=line.meters.uom if line.meters is not None and one_carrier else None,
+        coverage=line.coverage,
+        estimated_share=app.consumption.estimated_share(used),
+        held=used is not None and used.held,
+        left_out=[] if used is None else used.left_out,
+    )
+
+
+def _group(line: Line, groups: frozenset[Group]) -> dict[str, str | None]:
+    """Return the names a row is grouped by, for people and for programs."""
+    key, meters = line.key, line.meters
+    named: dict[str, str | None] = {}
+    if Group.REGION in groups:
+        named |= {"region": key.region, "region_name": meters.region_name if meters else None}
+    if Group.INDUSTRY in groups:
+        name = meters.industry_name if meters else None
+        named |= {"industry": key.industry, "industry_name": name}
+    if Group.UNIT in groups:
+        named |= {"unit": key.unit, "unit_name": meters.unit_name if meters else None}
+    if Group.METER in groups:
+        named |= {"meter": key.meter, "role": meters.role if meters else None}
+    if Group.ENERGY in groups:
+        named |= {"energy": key.energy}
+    return named

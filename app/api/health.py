@@ -1,0 +1,93 @@
+"""Owns GET /healthz, /readyz and /metrics: for machines on a private network, without a key."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import Field
+
+import db.intake
+import db.metrics
+import db.migrate
+from app import depends, errors, state
+from app.api.answers import Answer, problems
+from app.api.parameters import NoParameters
+from app.errors import ApiError, Unavailable
+from app.metrics import Facts
+from db.pool import Pool
+
+router = APIRouter(tags=["health"])
+
+
+class Health(Answer):
+    """The process answers."""
+
+    alive: bool = Field(examples=[True])
+
+
+class Readiness(Answer):
+    """The platform can serve."""
+
+    ready: bool = Field(examples=[True])
+    schema_revision: str = Field(description="of the database", examples=["0005"])
+
+
+@router.get("/healthz", operation_id="fetch_health", summary="Is the process alive?")
+async def fetch_health(_: Annotated[NoParameters, Query()]) -> Health:
+    """Answer without looking at anything else: a database that is away is no reason to restart."""
+    return Health(alive=True)
+
+
+@router.get(
+    "/readyz",
+    operation_id="fetch_readiness",
+    summary="Can it serve?",
+    responses=problems(503),
+)
+async def fetch_readiness(request: Request, _: Annotated[NoParameters, Query()]) -> Readiness:
+    """Answer 503, code `database_unavailable` or `schema_differs`, where it cannot serve."""
+    held = state.of(request)
+    async with depends.read_only(held["pool"]) as connection:
+        revision = await db.migrate.fetch_revision(connection)
+    if revision != held["revision"]:
+        raise Unavailable(
+            "schema_differs",
+            f"The schema of the database is {revision or 'none'}, this program needs "
+            f"{held['revision']}. Run `nenghao migrate`, or the program of that release.",
+        )
+    return Readiness(ready=True, schema_revision=revision)
+
+
+@router.get(
+    "/metrics",
+    operation_id="fetch_metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"example": "nenghao_database_up 1.0"}}}},
+)
+async def fetch_metrics(request: Request, _: Annotated[NoParameters, Query()]) -> Response:
+    """Return counters of this process and what the database knows of the other programs.
+
+    Needs no key and names no unit; keep it on a private network.
+    """
+    held = state.of(request)
+    try:
+        facts = await _facts(held["pool"])
+    except Exception as error:
+        if not (errors.is_outage(error) or isinstance(error, ApiError)):
+            raise
+        facts = None
+    text = held["metrics"].exposition(facts, held["clock"]())
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+async def _facts(pool: Pool) -> Facts:
+    async with depends.read_only(pool) as connection:
+        return Facts(
+            totals=await db.intake.fetch_totals(connection),
+            backlog=await db.metrics.fetch_backlog(connection),
+            letters=await db.metrics.count_letters(connection),
+            heartbeats=await db.metrics.list_heartbeats(connection),
+        )

@@ -1,0 +1,144 @@
+"""Owns GET /v1/readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+import db.catalogue
+import db.readings
+from app import cursor
+from app.api import parameters
+from app.api.answers import Answer, ListOf, LocalTime, problems
+from app.api.parameters import Between, CreditCode, Page
+from app.depends import AuthenticatedCaller
+from app.errors import InvalidParameter, NotFound
+from db.readings import ReadingEntry
+from energy.periods import Span
+
+SPAN_MAX = timedelta(days=400)
+
+router = APIRouter(tags=["readings"])
+
+
+class ReadingsQuery(Between, Page):
+    """Readings of one meter."""
+
+    unit: CreditCode = Field(
+        description="unified social credit code of the unit", examples=["91450200MA5KF5XJ0B"]
+    )
+    meter: str = Field(
+        min_length=1,
+        max_length=32,
+        description="code of the meter, the unit's own",
+        examples=["E01"],
+    )
+
+
+class Conflict(Answer):
+    """A second, different value that arrived for a stored reading: evidence, not an update."""
+
+    value: float = Field(examples=[120345.7])
+    quality: str = Field(examples=["good"])
+    received_at: LocalTime = Field(examples=["2026-11-23T09:00:02+08:00"])
+
+
+class Reading(Answer):
+    """A reading as it arrived."""
+
+    time: LocalTime = Field(examples=["2026-11-23T08:00:00+08:00"])
+    value: float = Field(
+        description="in the meter's unit of measure, before its multiplier", examples=[120345.67]
+    )
+    quality: str = Field(
+        description="good, uncertain, bad or substituted, as the gateway said", examples=["good"]
+    )
+    received_at: LocalTime = Field(examples=["2026-11-23T08:00:06+08:00"])
+    conflicts: list[Conflict]
+
+
+class Readings(ListOf[Reading]):
+    """A page of readings of one meter, in order of time."""
+
+    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    meter: str = Field(examples=["E01"])
+    kind: str = Field(description="register, interval or gauge", examples=["register"])
+    uom: str = Field(description="unit of measure of the values", examples=["kWh"])
+
+
+@router.get(
+    "/v1/readings",
+    operation_id="list_readings",
+    summary="Readings of a meter as they arrived",
+    responses=problems(401, 404, 422, 503),
+)
+async def list_readings(
+    query: Annotated[ReadingsQuery, Query()], caller: AuthenticatedCaller
+) -> Readings:
+    """Return the readings in `[from, to)`, with values that contradict them beside them."""
+    span = _span(query)
+    entry = await db.catalogue.fetch_meter(caller.connection, caller.scope, query.unit, query.meter)
+    if entry is None:
+        raise NotFound("meter")
+    rows = await db.readings.list_readings(
+        caller.connection, caller.scope, entry.meter_id, span=span, limit=query.limit + 1
+    )
+    page = rows[: query.limit]
+    conflicts: list[ReadingEntry] = []
+    if page:
+        conflicts = await db.readings.list_conflicts(
+            caller.connection,
+            caller.scope,
+            entry.meter_id,
+            first=page[0].read_at,
+            last=page[-1].read_at,
+        )
+    return Readings(
+        unit=entry.unit,
+        meter=entry.meter,
+        kind=entry.kind,
+        uom=entry.uom,
+        items=_items(page, conflicts),
+        next=cursor.encode(rows[query.limit].read_at.isoformat())
+        if len(rows) > len(page)
+        else None,
+    )
+
+
+def _span(query: ReadingsQuery) -> Span:
+    """Return what is left of the span that was asked for; the cursor is the time to go on with."""
+    span = query.span()
+    if span.ends_at - span.starts_at > SPAN_MAX:
+        raise InvalidParameter("to", f"is more than {SPAN_MAX.days} days after from")
+    if query.cursor is None:
+        return span
+    (text,) = cursor.decode(query.cursor, 1)
+    try:
+        starts_at = parameters.parse_instant(text)
+    except ValueError as error:
+        raise InvalidParameter("cursor", cursor.REFUSAL) from error
+    if not span.starts_at <= starts_at < span.ends_at:
+        raise InvalidParameter("cursor", cursor.REFUSAL)
+    return Span(starts_at, span.ends_at)
+
+
+def _items(page: Iterable[ReadingEntry], conflicts: Iterable[ReadingEntry]) -> list[Reading]:
+    beside: dict[datetime, list[Conflict]] = {}
+    for other in conflicts:
+        beside.setdefault(other.read_at, []).append(
+            Conflict(value=other.raw_value, quality=other.quality, received_at=other.received_at)
+        )
+    return [
+        Reading(
+            time=row.read_at,
+            value=row.raw_value,
+            quality=row.quality,
+            received_at=row.received_at,
+            conflicts=beside.get(row.read_at, []),
+        )
+        for row in page
+    ]

@@ -1,0 +1,360 @@
+"""Owns the command `nenghao`: arguments and settings in, programs run, sentences out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import asyncpg
+import psycopg
+import typer
+import uvloop
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+import db.migrate
+import db.pool
+from app import administration, logs, supervisor
+from app.resolve import Addresses, Refusal
+from app.supervisor import Program
+from db.pool import Pool
+from deploy import services as local_services
+from ingest import broker_url, collect, settle
+from ingest.client import ConnectionLostError
+from ingest.credentials import CredentialsError
+from settings import Settings
+
+EXIT_REFUSED = 2
+PROGRAMS = ("collect", "settle", "alert", "serve")
+VARIABLES_BESIDE = {"NENGHAO_SECRETS_DIR"}
+DEMO_SECONDS_MAX = 86_400
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+services_app = typer.Typer(no_args_is_help=True, help="The local database and broker.")
+app.add_typer(services_app, name="services")
+app.add_typer(administration.keys_app, name="keys")
+app.add_typer(administration.gateways_app, name="gateways")
+app.command("import")(administration.import_command)
+console = Console()
+
+
+def main() -> None:
+    """Run one command. What the user can mend is a sentence and exit code 2, not a traceback."""
+    try:
+        app()
+    except (Refusal, local_services.ServicesError, ConnectionLostError, CredentialsError) as error:
+        sentence = str(error)
+    except ValidationError as error:
+        sentence = "; ".join(
+            f"NENGHAO_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            for fault in error.errors()
+        )
+    except (asyncpg.PostgresError, psycopg.Error, OSError) as error:
+        sentence = f"{error or type(error).__name__}"
+    else:
+        return
+    print(f"nenghao: {sentence}", file=sys.stderr)
+    sys.exit(EXIT_REFUSED)
+
+
+@app.callback()
+def prepare(context: typer.Context) -> None:
+    """Nenghao (能耗): receive, store, account for and watch the energy use of key units."""
+    context.obj = _addresses(_settings())
+
+
+# A command imports what it alone needs: a collector that starts again must not load a web server.
+
+# -- programs ------------------------------------------------------------------------------------
+
+
+@app.command("collect")
+def collect_command() -> None:
+    """Store what gateways publish: MQTT → readings."""
+    settings = _settings()
+    broker = broker_url.parse(_addresses(settings).broker())
+
+    async def work(pool: Pool) -> None:
+        await collect.run(
+            pool,
+            broker,
+            settings.collector,
+            receive_maximum=settings.receive_maximum,
+            oldest=timedelta(days=settings.oldest_reading_days),
+            clock=_now,
+        )
+
+    _run_program(settings, "collect", work)
+
+
+@app.command("settle")
+def settle_command() -> None:
+    """Turn readings into consumption."""
+    settings = _settings()
+    instance = _instance()
+
+    async def work(pool: Pool) -> None:
+        await settle.run(pool, instance, pause_s=settings.settle_pause_s, clock=_now)
+
+    _run_program(settings, "settle", work)
+
+
+@app.command("alert")
+def alert_command() -> None:
+    """Judge the rules, open and resolve alerts, send letters."""
+    import alerts.cycle
+
+    settings = _settings()
+
+    async def work(pool: Pool) -> None:
+        await alerts.cycle.run(
+            pool,
+            instance=_instance(),
+            pause_s=settings.alert_pause_s,
+            coverage_floor=settings.coverage_floor,
+            public_url=settings.public_url,
+            smtp_url=settings.smtp_url.get_secret_value() if settings.smtp_url else None,
+            mail_from=settings.mail_from,
+            clock=_now,
+        )
+
+    _run_program(settings, "alert", work)
+
+
+@app.command("serve")
+def serve_command() -> None:
+    """Answer regulators over HTTP."""
+    import uvicorn
+
+    from app.main import create_app
+
+    settings = _settings()
+    application = create_app(
+        database_url=_addresses(settings).database(), timeout_s=settings.database_timeout_s
+    )
+    logs.configure()
+    uvicorn.run(
+        application,
+        host=settings.http_host,
+        port=settings.http_port,
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        server_header=False,
+    )
+
+
+@app.command("all")
+def all_command() -> None:
+    """Run collect, settle, alert and serve as one supervised group."""
+    settings = _settings()
+    addresses = _addresses(settings)
+    addresses.database()
+    addresses.broker()
+    logs.configure()
+    programs = [Program(name, [name], dict(os.environ)) for name in PROGRAMS]
+    _run(supervisor.supervise(programs))
+
+
+@app.command("demo")
+def demo_command() -> None:
+    """Set up everything and run the main job on real input (DEMO_SECONDS: end by itself)."""
+    from app import demo
+
+    settings = _settings()
+    seconds = _demo_seconds()
+    given = (settings.database_url, settings.mqtt_url, settings.mqtt_admin_url)
+    was_running = local_services.status(settings.state_dir) is not None
+    if not all(given):
+        local_services.up(settings.state_dir, report=_say)
+    addresses = _addresses(settings)
+    server = demo.Server(addresses.database(), addresses.broker(), addresses.broker_admin())
+    logs.configure()
+    try:
+        _run(demo.run(server, settings.state_dir, console, seconds))
+    finally:
+        if not was_running and not all(given):
+            local_services.down(settings.state_dir, report=_say)
+
+
+@app.command("simulate")
+def simulate_command(
+    plants: Annotated[int, typer.Option(min=0, max=2000, help="made-up units")] = 28,
+    hours: Annotated[int, typer.Option(min=0, max=8760, help="hours to publish first")] = 24,
+    interval_s: Annotated[int, typer.Option(min=1, max=3600, help="seconds per reading")] = 900,
+    seed: Annotated[int, typer.Option(help="the same seed makes the same units")] = 1,
+    steel: Annotated[bool, typer.Option(help="replay the real steel plant too")] = True,
+    seconds: Annotated[float | None, typer.Option(min=0, help="end after so long")] = None,
+) -> None:
+    """Publish as a fleet of gateways would; registers its units, so never on a real platform."""
+    from app import simulation
+
+    settings = _settings()
+    addresses = _addresses(settings)
+    broker = broker_url.parse(addresses.broker())
+    admin_url = addresses.broker_admin()
+    plan = simulation.Plan(seed, plants, hours, interval_s, steel, seconds)
+    folder = settings.state_dir / "simulation"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    async def work(pool: Pool) -> None:
+        await simulation.run(pool, broker, admin_url, folder, plan, console)
+
+    _run_program(settings, "simulate", work)
+
+
+# -- administration ------------------------------------------------------------------------------
+
+
+@app.command("settings")
+def settings_command() -> None:
+    """List every setting: its variable, its value now, its meaning."""
+    settings = _settings()
+    table = Table("variable", "value", "meaning")
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        table.add_row(f"NENGHAO_{name.upper()}", str(value), field.description)
+    console.print(table)
+
+
+@app.command("migrate")
+def migrate_command() -> None:
+    """Bring the database to the newest schema."""
+    url = _addresses(_settings()).database()
+    db.migrate.upgrade(url)
+    _say(f"the database is at revision {db.migrate.newest_revision()}")
+
+
+@services_app.command("up")
+def services_up() -> None:
+    """Start PostgreSQL + TimescaleDB and Mosquitto on free ports, and migrate."""
+    settings = _settings()
+    found = local_services.up(settings.state_dir, report=_say)
+    db.migrate.upgrade(found.database_url)
+    _show_services(settings)
+
+
+@services_app.command("down")
+def services_down() -> None:
+    """Stop them cleanly; their data stays."""
+    local_services.down(_settings().state_dir, report=_say)
+
+
+@services_app.command("remove")
+def services_remove() -> None:
+    """Stop them and delete them with all their data."""
+    local_services.remove(_settings().state_dir, report=_say)
+
+
+@services_app.command("status")
+def services_status() -> None:
+    """Say where they answer."""
+    settings = _settings()
+    if not _show_services(settings):
+        _say(f"no local services run under {settings.state_dir}: `nenghao services up`")
+        raise typer.Exit(1)
+
+
+# -- how a command runs --------------------------------------------------------------------------
+
+
+def _settings() -> Settings:
+    """Read the settings. A variable that no setting has is a slip of the pen: refuse it."""
+    known = {f"NENGHAO_{name.upper()}" for name in Settings.model_fields}
+    given = {name for name in os.environ if name.startswith("NENGHAO_")}
+    if unknown := sorted(given - known - VARIABLES_BESIDE):
+        raise Refusal(f"no such setting: {', '.join(unknown)}; `nenghao settings` lists them")
+    return Settings()
+
+
+def _addresses(settings: Settings) -> Addresses:
+    return Addresses(
+        settings.state_dir, settings.database_url, settings.mqtt_url, settings.mqtt_admin_url
+    )
+
+
+def _run_program(
+    settings: Settings, name: str, work: Callable[[Pool], Coroutine[None, None, None]]
+) -> None:
+    """Run a program on a pool of its own until it is told to stop."""
+    url = _addresses(settings).database()
+    logs.configure()
+
+    async def run() -> None:
+        async with await db.pool.create_pool(
+            url, timeout_s=settings.database_timeout_s, application=f"nenghao {name}"
+        ) as pool:
+            await work(pool)
+
+    _run(run())
+
+
+def _run(work: Coroutine[None, None, None]) -> None:
+    """Run `work` until it ends; SIGINT and SIGTERM cancel it, and that is no error."""
+
+    async def run() -> None:
+        task = asyncio.ensure_future(work)
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(stop, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await task
+
+    try:
+        uvloop.run(run())
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first thing that went wrong: it is what the user reads."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _show_services(settings: Settings) -> bool:
+    """Print where the local services answer; False: they do not run."""
+    found = local_services.status(settings.state_dir)
+    if found is None:
+        return False
+    print(f"NENGHAO_DATABASE_URL={found.database_url}")
+    print(f"NENGHAO_MQTT_URL={found.mqtt_url}")
+    print(f"NENGHAO_MQTT_ADMIN_URL={found.mqtt_admin_url}")
+    _say(f"by {found.via}; every nenghao command finds them by itself")
+    return True
+
+
+def _demo_seconds() -> float | None:
+    text = os.environ.get("DEMO_SECONDS", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= DEMO_SECONDS_MAX:
+        raise Refusal(f"DEMO_SECONDS is {text!r}; give a number from 0 to {DEMO_SECONDS_MAX}")
+    return seconds
+
+
+def _instance() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    main()

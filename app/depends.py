@@ -1,0 +1,86 @@
+"""Owns what every call gets: an authenticated scope and one read-only transaction.
+
+The whole answer comes from one snapshot. The connection goes back before the answer is sent, so
+that a slow client holds none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+import app.auth
+from app import state
+from app.errors import InvalidParameter, Unauthorized, Unavailable
+from db.pool import Connection, Pool
+from db.scope import Scope
+
+CONNECTION_WITHIN_S = 5
+"""How long a request waits for a connection before it is told that the platform is busy."""
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="api_key",
+    bearerFormat="nh_…",
+    description="An API key, made with `nenghao keys create`. It sees one region or one unit.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: what they may see, the transaction that answers, and when."""
+
+    connection: Connection
+    scope: Scope
+    now: datetime
+
+
+def plain_query(request: Request) -> None:
+    """Refuse what would otherwise be ignored or upset the database: repeats and NUL characters."""
+    seen: set[str] = set()
+    for name, value in request.query_params.multi_items():
+        if name in seen:
+            raise InvalidParameter(name, "is given twice", code="repeated_parameter")
+        if "\0" in name or "\0" in value:
+            raise InvalidParameter(name.replace("\0", ""), "has a NUL character in it")
+        seen.add(name)
+    if "\0" in request.url.path or "%00" in request.url.path:
+        raise InvalidParameter("path", "has a NUL character in it")
+
+
+async def authenticated(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> AsyncIterator[Caller]:
+    if credentials is None:
+        raise Unauthorized(
+            "unauthenticated", "Send an API key: `Authorization: Bearer nh_…`. Operators make them."
+        )
+    held = state.of(request)
+    now = held["clock"]()
+    async with read_only(held["pool"]) as connection:
+        scope = await app.auth.fetch_scope(connection, credentials.credentials, now)
+        yield Caller(connection, scope, now)
+
+
+@asynccontextmanager
+async def read_only(pool: Pool) -> AsyncIterator[Connection]:
+    """Lend a connection inside a read-only transaction with one snapshot."""
+    try:
+        connection = await pool.acquire(timeout=CONNECTION_WITHIN_S)
+    except TimeoutError as error:
+        raise Unavailable("busy", "All connections are in use. Try again later.") from error
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            yield connection
+    finally:
+        await pool.release(connection)
+
+
+AuthenticatedCaller = Annotated[Caller, Depends(authenticated, scope="function")]

@@ -1,0 +1,91 @@
+"""Owns how the plan of an import is shown: counts, changes, and every problem with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.box import SIMPLE
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.imports.plans import Entry, Note, Plan, Problem
+
+ENTRIES_SHOWN = 20
+KEY_WIDTH_SHOWN = 40
+VALUE_LENGTH_SHOWN = 60
+
+
+def render(plan: Plan, console: Console) -> None:
+    """Print what `plan` would do, all its notes and all its problems."""
+    for title, entries, what in (
+        ("new", plan.new, _new_fields),
+        ("changed", plan.changed, _changed_fields),
+    ):
+        if entries:
+            console.print(_table(plan, title, entries, what))
+            if len(entries) > ENTRIES_SHOWN:
+                console.print(f"… and {len(entries) - ENTRIES_SHOWN:,} more {title}")
+    for note in plan.notes:
+        _print(console, f"{_place(plan, note)} note: {note.text}{_value(note.value)}")
+    for problem in plan.problems:
+        _print(console, f"{_place(plan, problem)}: {problem.reason}{_value(problem.value)}")
+    _print(console, summary(plan))
+
+
+def summary(plan: Plan) -> str:
+    """Return the counts of `plan` in one line."""
+    counts = (
+        f"{plan.file}: {plan.rows:,} {plan.kind} read, {len(plan.new):,} new, "
+        f"{len(plan.changed):,} changed, {plan.unchanged:,} unchanged"
+    )
+    if not plan.problems:
+        return counts
+    lines = len({problem.line for problem in plan.problems})
+    return (
+        f"{counts}; {_count(len(plan.problems), 'problem')} on {_count(lines, 'line')}, "
+        f"nothing can be imported"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _table(plan: Plan, title: str, entries: Sequence[Entry], what: Callable[[Entry], str]) -> Table:
+    table = Table(title=f"{title} {plan.kind}", title_justify="left", box=SIMPLE)
+    widest = max(cell_len(entry.key) for entry in entries[:ENTRIES_SHOWN])
+    table.add_column("line", justify="right", min_width=4)
+    table.add_column("key", min_width=min(widest, KEY_WIDTH_SHOWN))
+    table.add_column("what", no_wrap=what is _new_fields, overflow="ellipsis")
+    for entry in entries[:ENTRIES_SHOWN]:
+        table.add_row(str(entry.line), Text(entry.key), Text(what(entry)))
+    return table
+
+
+def _new_fields(entry: Entry) -> str:
+    return ", ".join(new for _, new in entry.fields.values())
+
+
+def _changed_fields(entry: Entry) -> str:
+    return ", ".join(
+        f"{column}: {old or '(empty)'} → {new or '(empty)'}"
+        for column, (old, new) in entry.fields.items()
+    )
+
+
+def _place(plan: Plan, found: Problem | Note) -> str:
+    return f"{plan.file}:{found.line} {found.column}".rstrip()
+
+
+def _value(value: str) -> str:
+    if not value:
+        return ""
+    shown = value if len(value) <= VALUE_LENGTH_SHOWN else f"{value[:VALUE_LENGTH_SHOWN]}…"
+    return f" ({shown!r})" if not shown.isprintable() else f" ({shown})"
+
+
+def _print(console: Console, line: str) -> None:
+    """Print text from a file as it is: no markup, no colours, no line breaks put in."""
+    console.print(Text(line), soft_wrap=True)

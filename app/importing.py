@@ -1,0 +1,55 @@
+"""Owns importing the registry from files: a plan that shows every change, then all or nothing.
+
+Plan and apply belong in one transaction of the caller: then no other import comes between them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import db.registry
+from app import tables
+from app.imports import contacts, limits, meters, regional, units
+from app.imports.kinds import Kind
+from app.imports.plans import Plan
+from app.imports.sheet import L, Progress, R, Sheet, draft
+from app.resolve import Refusal
+from db.pool import Connection
+
+
+async def plan(connection: Connection, kind: Kind, path: Path, progress: Progress) -> Plan:
+    """Return what importing the file at `path` would do. Raises TableError if it is no table."""
+    await db.registry.lock_imports(connection)
+    match kind:
+        case Kind.UNITS:
+            return await _draft(connection, await units.sheet(connection), path, progress)
+        case Kind.METERS:
+            return await _draft(connection, await meters.sheet(connection), path, progress)
+        case Kind.CONTACTS:
+            return await _draft(connection, await contacts.sheet(connection), path, progress)
+        case Kind.LIMITS:
+            return await _draft(connection, limits.LimitSheet(), path, progress)
+        case Kind.FIGURES:
+            return await _draft(connection, await regional.figure_sheet(connection), path, progress)
+        case Kind.TARGETS:
+            return await _draft(connection, await regional.target_sheet(connection), path, progress)
+
+
+async def _draft(
+    connection: Connection, sheet: Sheet[L, R], path: Path, progress: Progress
+) -> Plan:
+    required, optional = sheet.columns()
+    table = await asyncio.to_thread(tables.read, path, required=required, optional=optional)
+    return await draft(connection, sheet, table, path.name, progress)
+
+
+async def apply(connection: Connection, planned: Plan) -> None:
+    """Write what was planned. A plan with problems is refused as a whole."""
+    if planned.problems:
+        first = planned.problems[0]
+        raise Refusal(
+            f"{planned.file} has problems, nothing was imported; the first: "
+            f"line {first.line} {first.column}: {first.reason}"
+        )
+    await planned.store(connection)

@@ -1,0 +1,16 @@
+"""Owns the kinds of file that `nenghao import` takes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What the rows of a file are."""
+
+    UNITS = "units"
+    METERS = "meters"
+    CONTACTS = "contacts"
+    LIMITS = "limits"
+    FIGURES = "figures"
+    TARGETS = "targets"

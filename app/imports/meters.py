@@ -1,0 +1,190 @@
+"""Owns the `meters` file: what each meter measures and how its values are to be read.
+
+What past readings mean is never rewritten by an import: once a meter has readings, only what
+leaves their meaning alone may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+import db.registry
+from app.imports.fields import (
+    Code,
+    CreditCode,
+    DataCode,
+    Instant,
+    Line,
+    MeterCode,
+    Name,
+    Positive,
+    Uom,
+)
+from app.imports.kinds import Kind
+from app.imports.sheet import Change, Findings, Sheet
+from app.tables import Row
+from db.pool import Connection
+from db.registry import MeterRow
+from energy import carriers
+from energy.registers import Kind as MeterKind
+
+INTERVAL_S = 900
+OUTPUT = "output"
+
+EPOCH_COLUMNS = frozenset({"multiplier", "rollover", "installed_at"})
+"""What lives in the epochs of a meter."""
+
+HARMLESS_COLUMNS = frozenset({"name", "data_code"})
+"""What may change although there are readings; of a register also `interval_s`."""
+
+Role = Literal["boundary", "sub", "output", "feedstock", "renewable", "export"]
+
+
+class MeterLine(Line):
+    unit: CreditCode
+    meter: MeterCode
+    name: Name
+    carrier: Code | None = None
+    kind: MeterKind
+    uom: Uom
+    multiplier: Positive = 1.0
+    rollover: Positive | None = None
+    interval_s: Annotated[int, Field(ge=1, le=86_400)] = INTERVAL_S
+    role: Role
+    product: Code | None = None
+    data_code: DataCode | None = None
+    installed_at: Instant
+
+
+class MeterSheet(Sheet[MeterLine, MeterRow]):
+    """Meters by unit and meter code."""
+
+    kind = Kind.METERS
+    key = ("unit", "meter")
+    line = MeterLine
+
+    def __init__(self, units: Collection[str], reference_uoms: Mapping[str, str]) -> None:
+        self._units = frozenset(units)
+        self._reference_uoms = reference_uoms
+        self._epochs: dict[tuple[str, ...], int] = {}
+
+    def record(self, line: MeterLine, row: Row, findings: Findings) -> MeterRow:
+        if line.unit not in self._units:
+            findings.problem(row, "unit", "is not registered; import the unit first")
+        if line.rollover is not None and line.kind is not MeterKind.REGISTER:
+            findings.problem(row, "rollover", f"only a register wraps, this is {_article(line)}")
+        check = self._output_uom if line.role == OUTPUT else self._energy_uom
+        return MeterRow(
+            unit=line.unit,
+            meter=line.meter,
+            name=line.name,
+            carrier=line.carrier,
+            kind=line.kind.value,
+            uom=check(line, row, findings),
+            multiplier=line.multiplier,
+            rollover=line.rollover,
+            interval_s=line.interval_s,
+            role=line.role,
+            product=line.product,
+            data_code=line.data_code,
+            installed_at=line.installed_at,
+        )
+
+    def _output_uom(self, line: MeterLine, row: Row, findings: Findings) -> str:
+        if line.product is None:
+            findings.problem(row, "product", "is required of an output meter")
+        if line.carrier is not None:
+            findings.problem(row, "carrier", "an output meter measures a product, not a carrier")
+        if line.kind is MeterKind.GAUGE:
+            findings.problem(row, "kind", "output is counted: register or interval, not a rate")
+        return line.uom
+
+    def _energy_uom(self, line: MeterLine, row: Row, findings: Findings) -> str:
+        """Return the unit of measure as `energy.carriers` writes it."""
+        if line.product is not None:
+            findings.problem(row, "product", "only an output meter has a product")
+        if line.carrier is None:
+            findings.problem(row, "carrier", "is required of every meter but output meters")
+            return line.uom
+        reference_uom = self._reference_uoms.get(line.carrier)
+        if reference_uom is None:
+            findings.problem(row, "carrier", "is not a known energy carrier")
+            return line.uom
+        try:
+            uom = carriers.parse_uom(line.uom)
+            carriers.conversion(uom, reference_uom)
+        except carriers.UomError as error:
+            findings.problem(row, "uom", str(error))
+            return line.uom
+        if carriers.is_rate(uom) != (line.kind is MeterKind.GAUGE):
+            wanted = "a rate, as in kW or t/h" if line.kind is MeterKind.GAUGE else "a quantity"
+            findings.problem(row, "uom", f"{_article(line)} shows {wanted}")
+        return uom
+
+    async def stored(self, connection: Connection, records: Sequence[MeterRow]) -> list[MeterRow]:
+        units = sorted({record.unit for record in records})
+        meters = await db.registry.list_meters_by_unit(connection, units)
+        self._epochs = {self.key_of(meter.row): meter.epochs for meter in meters}
+        return [meter.row for meter in meters]
+
+    async def review(
+        self, connection: Connection, changes: Sequence[Change[MeterRow]], findings: Findings
+    ) -> None:
+        """Refuse what would change the meaning of readings that are already stored."""
+        grave = [change for change in changes if self._grave_columns(change)]
+        with_readings = await db.registry.list_meters_with_readings(
+            connection, [change.new for change in grave]
+        )
+        for change in grave:
+            if self._has_history(change) or self.key_of(change.new) in with_readings:
+                for column in sorted(self._grave_columns(change)):
+                    findings.problem(change.row, column, _refusal(change, column))
+
+    def _has_history(self, change: Change[MeterRow]) -> bool:
+        """Return whether the meter was replaced, reset or given another multiplier."""
+        return self._epochs[self.key_of(change.new)] > 1
+
+    def _grave_columns(self, change: Change[MeterRow]) -> frozenset[str]:
+        """Return the columns of `change` that would give stored readings another meaning.
+
+        An earlier installation only lets in readings that were refused as too old.
+        """
+        grave = change.columns - HARMLESS_COLUMNS
+        earlier = change.new.installed_at < change.old.installed_at
+        if earlier and not self._has_history(change):
+            grave -= {"installed_at"}
+        if change.old.kind == change.new.kind == MeterKind.REGISTER:
+            grave -= {"interval_s"}
+        return grave
+
+    async def store(
+        self, connection: Connection, new: Sequence[MeterRow], changes: Sequence[Change[MeterRow]]
+    ) -> None:
+        await db.registry.upsert_meters(connection, [*new, *(change.new for change in changes)])
+        moved = [change.new for change in changes if change.columns & EPOCH_COLUMNS]
+        await db.registry.replace_first_epochs(connection, [*new, *moved])
+
+
+def _refusal(change: Change[MeterRow], column: str) -> str:
+    old = getattr(change.old, column)
+    was = f"the meter has a history with {'none' if old is None else old}"
+    if column in EPOCH_COLUMNS:
+        return (
+            f"{was}; a new {column} is an event with a date, to be recorded as a correction: "
+            f"an import would rewrite the past"
+        )
+    return f"{was}; register a new meter instead: an import would rewrite the past"
+
+
+def _article(line: MeterLine) -> str:
+    return "an interval meter" if line.kind is MeterKind.INTERVAL else f"a {line.kind.value}"
+
+
+async def sheet(connection: Connection) -> MeterSheet:
+    return MeterSheet(
+        await db.registry.list_unit_codes(connection),
+        await db.registry.list_reference_uoms(connection),
+    )

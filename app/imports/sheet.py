@@ -1,0 +1,225 @@
+"""Owns the course of an import: each row checked, compared with what is stored, nothing written.
+
+What the rows of a kind mean is the business of its `Sheet`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from app.imports.fields import Line
+from app.imports.kinds import Kind
+from app.imports.plans import Entry, Note, Plan, Problem
+from app.tables import Row, Table
+from db.pool import Connection
+from energy.periods import LOCAL
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from pydantic_core import ErrorDetails
+
+PROGRESS_ROWS = 500
+Progress = Callable[[int, int], None]
+"""Told how many rows of how many are checked."""
+
+Key = tuple[str, ...]
+L = TypeVar("L", bound=Line)
+R = TypeVar("R", bound="DataclassInstance")
+
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[R]):
+    """A stored record and what a row makes of it; `columns` are those that differ."""
+
+    row: Row
+    old: R
+    new: R
+    columns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found while checking a file."""
+
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def problem(self, row: Row, column: str, reason: str) -> None:
+        self.problems.append(Problem(row.line, column, row.cells.get(column, ""), reason))
+
+    def note(self, row: Row, column: str, text: str) -> None:
+        self.notes.append(Note(row.line, column, row.cells.get(column, ""), text))
+
+
+class Sheet(ABC, Generic[L, R]):
+    """One kind of file. The fields of its `line` and of its records are named as its columns."""
+
+    kind: ClassVar[Kind]
+    key: ClassVar[Key]
+    """The columns that tell one record from another."""
+
+    line: type[L]
+
+    @abstractmethod
+    def record(self, line: L, row: Row, findings: Findings) -> R:
+        """Return the record of `line`; what is wrong with it goes into `findings`."""
+
+    @abstractmethod
+    async def stored(self, connection: Connection, records: Sequence[R]) -> Sequence[R]:
+        """Return what is stored under the keys of `records`; more does no harm."""
+
+    async def review(
+        self, connection: Connection, changes: Sequence[Change[R]], findings: Findings
+    ) -> None:
+        """Put into `findings` the changes that may not be made, or that have consequences."""
+        return
+
+    @abstractmethod
+    async def store(
+        self, connection: Connection, new: Sequence[R], changes: Sequence[Change[R]]
+    ) -> None:
+        """Write the records, whole files at once."""
+
+    def key_of(self, record: R) -> Key:
+        return tuple(str(getattr(record, column)) for column in self.key)
+
+    def columns(self) -> tuple[list[str], list[str]]:
+        """Return the columns that a header must name, and those it may."""
+        fields = self.line.model_fields.items()
+        return (
+            [name for name, each in fields if each.is_required()],
+            [name for name, each in fields if not each.is_required()],
+        )
+
+
+async def draft(
+    connection: Connection, sheet: Sheet[L, R], table: Table, file: str, progress: Progress
+) -> Plan:
+    """Return what importing `table` would do. A column the file lacks keeps its stored value."""
+    findings = Findings()
+    records = _checked(sheet, table, findings, progress)
+    stored = await sheet.stored(connection, [record for _, record in records])
+    by_key = {sheet.key_of(record): record for record in stored}
+    absent = {column for group in sheet.columns() for column in group} - set(table.columns)
+    new: list[tuple[Row, R]] = []
+    changes: list[Change[R]] = []
+    for row, record in records:
+        old = by_key.get(sheet.key_of(record))
+        if old is None:
+            new.append((row, record))
+        elif change := _change(row, old, record, absent):
+            changes.append(change)
+    await sheet.review(connection, changes, findings)
+
+    async def store(connection: Connection) -> None:
+        await sheet.store(connection, [record for _, record in new], changes)
+
+    return Plan(
+        kind=sheet.kind,
+        file=file,
+        rows=len(table.rows),
+        new=[_new_entry(sheet, row, record) for row, record in new],
+        changed=[_changed_entry(sheet, change) for change in changes],
+        unchanged=len(records) - len(new) - len(changes),
+        problems=sorted(findings.problems, key=lambda problem: problem.line),
+        notes=sorted(findings.notes, key=lambda note: note.line),
+        store=store,
+    )
+
+
+def _checked(
+    sheet: Sheet[L, R], table: Table, findings: Findings, progress: Progress
+) -> list[tuple[Row, R]]:
+    """Return the rows without a problem and their records."""
+    records: list[tuple[Row, R]] = []
+    seen: dict[Key, int] = {}
+    for number, row in enumerate(table.rows, start=1):
+        record = _record(sheet, row, findings)
+        if record is not None:
+            first = seen.setdefault(sheet.key_of(record), row.line)
+            if first == row.line:
+                records.append((row, record))
+            else:
+                findings.problem(row, sheet.key[-1], f"is on line {first} already")
+        if number % PROGRESS_ROWS == 0 or number == len(table.rows):
+            progress(number, len(table.rows))
+    return records
+
+
+def _record(sheet: Sheet[L, R], row: Row, findings: Findings) -> R | None:
+    before = len(findings.problems)
+    for column, fault in row.faults.items():
+        findings.problem(row, column, fault)
+    for column, text in row.cells.items():
+        if _CONTROL_CHARACTER.search(text):
+            findings.problem(row, column, "holds a line break or another control character")
+    if len(findings.problems) > before:
+        return None
+    try:
+        line = sheet.line.model_validate({name: text for name, text in row.cells.items() if text})
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            findings.problem(row, str(detail["loc"][0]), _reason(detail))
+        return None
+    record = sheet.record(line, row, findings)
+    return record if len(findings.problems) == before else None
+
+
+def _reason(detail: ErrorDetails) -> str:
+    match detail["type"]:
+        case "missing":
+            return "is required"
+        case "value_error":
+            return str(detail["ctx"]["error"])
+        case _:
+            return detail["msg"].removeprefix("Input ").removeprefix("String ")
+
+
+def _change(row: Row, old: R, record: R, absent: set[str]) -> Change[R] | None:
+    kept = {column: getattr(old, column) for column in absent}
+    new = dataclasses.replace(record, **kept)
+    columns = frozenset(
+        each.name
+        for each in dataclasses.fields(new)
+        if getattr(old, each.name) != getattr(new, each.name)
+    )
+    return Change(row, old, new, columns) if columns else None
+
+
+def _new_entry(sheet: Sheet[L, R], row: Row, record: R) -> Entry:
+    fields = {
+        each.name: ("", text)
+        for each in dataclasses.fields(record)
+        if each.name not in sheet.key and (text := _text(getattr(record, each.name)))
+    }
+    return Entry(row.line, " ".join(sheet.key_of(record)), fields)
+
+
+def _changed_entry(sheet: Sheet[L, R], change: Change[R]) -> Entry:
+    fields = {
+        column: (_text(getattr(change.old, column)), _text(getattr(change.new, column)))
+        for column in sorted(change.columns)
+    }
+    return Entry(change.row.line, " ".join(sheet.key_of(change.new)), fields)
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return value.astimezone(LOCAL).isoformat()
+        case float():
+            return f"{value:.15g}"
+        case _:
+            return str(value)

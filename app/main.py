@@ -1,0 +1,85 @@
+"""Owns the HTTP interface as a whole: `create_app` and what it keeps while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+from fastapi import Depends, FastAPI
+
+import db.migrate
+import db.pool
+from app import depends, errors
+from app.api import alerts, consumption, health, intensity, meters, readings, regions, units
+from app.metrics import Metrics, RequestCounter
+from app.state import Clock, State
+from settings import Settings
+
+DESCRIPTION = """\
+Energy use of key energy-consuming units (重点用能单位).
+
+Send `Authorization: Bearer nh_…`. Times are RFC 3339; spans are `[from, to)`; days and months are
+those of Asia/Shanghai. Lists take `limit` and `cursor` and answer `{"items": […], "next": …}`.
+Errors are RFC 9457 problems: programs go by `code`, people by `detail`. Unknown parameters are
+refused. What a key may not see is answered like what does not exist. **Missing is not zero**: an
+unknown figure is null, and every sum says how much of what was due it rests on (`coverage`).
+"""
+
+TAGS = [
+    {"name": "registry", "description": "Regions, units, meters"},
+    {"name": "readings", "description": "What the gateways sent"},
+    {"name": "consumption", "description": "What the readings come to"},
+    {"name": "alerts", "description": "Early warnings and their history"},
+    {"name": "health", "description": "For machines that watch the platform; no key"},
+]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Interface(FastAPI):
+    """Describes its errors as what they are: problems, not plain JSON."""
+
+    def openapi(self) -> dict[str, Any]:  # the type FastAPI gives it
+        described = super().openapi()
+        for calls in described["paths"].values():
+            for call in calls.values():
+                for status, response in call["responses"].items():
+                    if status != "200" and "application/json" in response["content"]:
+                        problem = response["content"].pop("application/json")
+                        response["content"][errors.MEDIA_TYPE] = problem
+        return described
+
+
+def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now) -> FastAPI:
+    """Return the HTTP interface on the database at `database_url`; nothing is opened yet."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
+        async with await db.pool.create_pool(
+            database_url, timeout_s=settings.database_timeout_s, application="nenghao-serve"
+        ) as pool:
+            yield State(
+                pool=pool, clock=clock, metrics=metrics, revision=db.migrate.newest_revision()
+            )
+
+    app = Interface(
+        title="Nenghao",
+        description=DESCRIPTION,
+        version=metadata.version("nenghao"),
+        openapi_tags=TAGS,
+        lifespan=lifespan,
+        dependencies=[Depends(depends.plain_query)],
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for noun in (regions, units, meters, readings, consumption, intensity, alerts, health):
+        app.include_router(noun.router)
+    errors.install(app)
+    app.add_middleware(RequestCounter, metrics=metrics)
+    return app

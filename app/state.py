@@ -1,0 +1,28 @@
+"""Owns what the HTTP interface keeps for its lifetime, and how a request gets at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypedDict, cast
+
+from fastapi import Request
+
+from app.metrics import Metrics
+from db.pool import Pool
+
+Clock = Callable[[], datetime]
+
+
+class State(TypedDict):
+    """`revision` is the schema this code needs."""
+
+    pool: Pool
+    clock: Clock
+    metrics: Metrics
+    revision: str
+
+
+def of(request: Request) -> State:
+    """Return the state that the lifespan of the app made."""
+    return cast("State", request.scope["state"])

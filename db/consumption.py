@@ -1,0 +1,379 @@
+"""Owns reading consumption back: sums by bucket and group, the meters that owe them, the factors.
+
+Sums of a unit come from unit_consumption (boundary less export), those of single meters from
+meter_consumption. A year is the sum of its months.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import LiteralString, NamedTuple
+
+from asyncpg import Record
+
+from db.pool import Connection
+from db.scope import Scope
+from energy.factors import Basis
+from energy.periods import Span, Step
+from energy.registers import Kind
+
+COUNTING_ROLES = ("boundary", "export")
+
+
+class Group(StrEnum):
+    """What consumption can be grouped by."""
+
+    REGION = "region"
+    INDUSTRY = "industry"
+    UNIT = "unit"
+    ENERGY = "energy"
+    METER = "meter"
+
+
+class Tier(StrEnum):
+    """The level of administrative divisions that regions are grouped to."""
+
+    PROVINCE = "province"
+    CITY = "city"
+    COUNTY = "county"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which consumption is asked for. `span` is whole buckets."""
+
+    span: Span
+    bucket: Step
+    basis: Basis
+    groups: frozenset[Group] = frozenset()
+    tier: Tier = Tier.CITY
+    region_prefix: str = ""
+    unit: str | None = None
+    industry: str = ""
+    energy: str | None = None
+
+    @property
+    def step(self) -> Step:
+        """The step that is stored."""
+        return Step.MONTH if self.bucket is Step.YEAR else self.bucket
+
+
+class Key(NamedTuple):
+    """What a row is about; None where it is not grouped by that."""
+
+    region: str | None
+    industry: str | None
+    unit: str | None
+    energy: str | None
+    meter: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What was used. Unknown is None, not zero.
+
+    `estimated_tce` and `estimated_quantity` are the estimated parts, `absolute_…` what they are
+    parts of: both without signs, so that export does not cancel them. `left_out` are the carriers
+    of which (some of) the quantity is not in `energy_tce` for want of a factor.
+    """
+
+    starts_at: datetime
+    key: Key
+    energy_tce: float | None
+    quantity: float | None
+    estimated_tce: float | None
+    absolute_tce: float | None
+    estimated_quantity: float
+    absolute_quantity: float | None
+    readings_present: int
+    held: bool
+    left_out: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """Meters of a group that are alike: they owe a reading per interval since they are installed.
+
+    `uom` is that of the group's quantity; it means something where the group has one carrier.
+    """
+
+    key: Key
+    region_name: str | None
+    industry_name: str | None
+    unit_name: str | None
+    role: str
+    uom: str
+    kind: Kind
+    interval_s: int
+    installed_at: datetime
+    meters: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedFactor:
+    energy: str
+    edition: str
+    valid_from: date
+
+
+# $1, $2 the scope, $3 to $5 filters, $6 what is grouped by, $7 the tier of regions.
+SEEN: LiteralString = """
+        WITH seen AS (
+            SELECT unit_id, unit AS own_unit, name AS own_name,
+                   CASE WHEN 'region' = ANY ($6::text[])
+                        THEN CASE $7::text WHEN 'province' THEN left(region, 2) || '0000'
+                                           WHEN 'city' THEN city
+                                           ELSE region
+                             END
+                   END AS region,
+                   CASE WHEN 'industry' = ANY ($6::text[]) THEN division END AS industry,
+                   CASE WHEN 'unit' = ANY ($6::text[]) THEN unit END AS unit
+              FROM visible_units($1, $2)
+             WHERE region LIKE $3 || '%'
+               AND ($4::text IS NULL OR unit = $4)
+               AND industry LIKE $5 || '%'
+        )
+"""
+
+# $8 to $13 besides: step and span of what is stored, basis, bucket, carrier. A month in which the
+# first factor begins, or the last one ends, has only part of its coal: it is partial.
+FACTORS: LiteralString = """
+        , reach AS (
+            SELECT unit_id, carrier, min(valid_from) AS first_on,
+                   max(coalesce(valid_to, 'infinity')) AS last_on
+              FROM factors
+             WHERE basis = $11
+               AND $8 = 'month'
+             GROUP BY unit_id, carrier
+        ), used AS (
+            SELECT raw.*,
+                   CASE $11 WHEN 'calorific' THEN calorific_tce ELSE equivalent_tce END AS tce,
+                   (starts_at AT TIME ZONE 'Asia/Shanghai')::date
+                   < least(everyones.first_on, own.first_on)
+                   OR (starts_at AT TIME ZONE 'Asia/Shanghai' + INTERVAL '1 month')::date
+                   > greatest(everyones.last_on, own.last_on) AS is_partial
+              FROM raw
+              LEFT JOIN reach AS everyones
+                ON everyones.carrier = raw.carrier AND everyones.unit_id IS NULL
+              LEFT JOIN reach AS own
+                ON own.carrier = raw.carrier AND own.unit_id = raw.unit_id
+        )
+"""
+
+# By carrier first: the names that are left out are then a matter of few rows.
+SUMS: LiteralString = """
+        , by_carrier AS (
+            SELECT starts_at, region, industry, unit, carrier, meter,
+                   sum(tce) AS energy_tce,
+                   sum(quantity) AS quantity,
+                   sum(abs(tce * estimated_quantity / nullif(quantity, 0))) AS estimated_tce,
+                   sum(abs(tce)) AS absolute_tce,
+                   sum(abs(estimated_quantity)) AS estimated_quantity,
+                   sum(abs(quantity)) AS absolute_quantity,
+                   sum(readings_present) AS readings_present,
+                   bool_or(held) AS held,
+                   bool_or(quantity IS NOT NULL AND (tce IS NULL OR is_partial)) AS is_left_out
+              FROM used
+             GROUP BY starts_at, region, industry, unit, carrier, meter
+        )
+        SELECT CASE $12::text WHEN 'year' THEN date_trunc('year', starts_at, 'Asia/Shanghai')
+                              ELSE starts_at
+               END AS bucket_at,
+               region, industry, unit,
+               CASE WHEN 'energy' = ANY ($6::text[]) THEN carrier END AS energy,
+               meter,
+               sum(energy_tce) AS energy_tce,
+               sum(quantity) AS quantity,
+               sum(estimated_tce) AS estimated_tce,
+               sum(absolute_tce) AS absolute_tce,
+               sum(estimated_quantity) AS estimated_quantity,
+               sum(absolute_quantity) AS absolute_quantity,
+               sum(readings_present)::bigint AS readings_present,
+               bool_or(held) AS held,
+               coalesce(array_agg(DISTINCT carrier ORDER BY carrier)
+                        FILTER (WHERE carrier IS NOT NULL AND is_left_out), '{}') AS left_out
+          FROM by_carrier
+         GROUP BY bucket_at, region, industry, unit, energy, meter
+         ORDER BY bucket_at, region, industry, unit, energy, meter
+"""
+
+RAW_OF_UNITS: LiteralString = """
+        , raw AS (
+            SELECT seen.unit_id, region, industry, unit, NULL::text AS meter, carrier, starts_at,
+                   quantity, estimated_quantity, readings_present, held, calorific_tce,
+                   equivalent_tce
+              FROM unit_consumption
+              JOIN seen USING (unit_id)
+             WHERE step = $8
+               AND starts_at >= $9
+               AND starts_at < $10
+               AND ($13::text IS NULL OR carrier = $13)
+        )
+"""
+
+RAW_OF_METERS: LiteralString = """
+        , raw AS (
+            SELECT seen.unit_id, region, industry, seen.unit, meter, carrier, starts_at,
+                   quantity, estimated_quantity, readings_present, held, calorific_tce,
+                   equivalent_tce
+              FROM meter_consumption
+              JOIN meters USING (meter_id)
+              JOIN seen USING (unit_id)
+             WHERE step = $8
+               AND starts_at >= $9
+               AND starts_at < $10
+               AND ($13::text IS NULL OR carrier = $13)
+        )
+"""
+
+ALIKE_METERS: LiteralString = """
+        SELECT seen.region, seen.industry, seen.unit,
+               CASE WHEN 'energy' = ANY ($6::text[]) THEN carrier END AS energy,
+               CASE WHEN 'meter' = ANY ($6::text[]) THEN meter END AS meter,
+               min(regions.name) AS region_name,
+               min(industries.name_zh) AS industry_name,
+               CASE WHEN seen.unit IS NOT NULL THEN min(own_name) END AS unit_name,
+               min(role) AS role,
+               min(coalesce(reference_uom, uom)) AS uom,
+               kind, interval_s, installed_at, count(*) AS meters
+          FROM meters
+          JOIN seen USING (unit_id)
+          LEFT JOIN carriers USING (carrier)
+          LEFT JOIN regions ON regions.region = seen.region
+          LEFT JOIN industries ON industries.industry = seen.industry
+         WHERE role = ANY ($8)
+           AND installed_at < $9
+           AND ($10::text IS NULL OR carrier = $10)
+         GROUP BY 1, 2, 3, 4, 5, kind, interval_s, installed_at
+         ORDER BY 1, 2, 3, 4, 5, kind, interval_s, installed_at
+"""
+
+UNVERIFIED_FACTORS: LiteralString = """
+        SELECT DISTINCT factors.carrier AS energy, edition, valid_from
+          FROM seen
+          JOIN meters USING (unit_id)
+          JOIN factors USING (carrier)
+         WHERE role = ANY ($8)
+           AND installed_at < $10
+           AND ($12::text IS NULL OR factors.carrier = $12)
+           AND basis = $11
+           AND NOT verified
+           AND valid_from < ($10::timestamptz AT TIME ZONE 'Asia/Shanghai')::date
+           AND coalesce(valid_to, 'infinity') > ($9::timestamptz AT TIME ZONE 'Asia/Shanghai')::date
+           AND (factors.unit_id = seen.unit_id
+                OR (factors.unit_id IS NULL
+                    AND NOT EXISTS (SELECT FROM factors AS own
+                                     WHERE own.unit_id = seen.unit_id
+                                       AND own.carrier = factors.carrier
+                                       AND own.basis = factors.basis
+                                       AND own.valid_from <= greatest(factors.valid_from,
+                                           ($9::timestamptz AT TIME ZONE 'Asia/Shanghai')::date)
+                                       AND own.valid_to IS NULL)))
+         ORDER BY energy, valid_from
+"""
+
+
+async def list_sums(connection: Connection, scope: Scope, selection: Selection) -> list[Sum]:
+    """Return what was used, by bucket and group; only what is stored, so not every bucket."""
+    rows = await connection.fetch(
+        SEEN
+        + (RAW_OF_METERS if Group.METER in selection.groups else RAW_OF_UNITS)
+        + FACTORS
+        + SUMS,
+        scope.region_prefix,
+        scope.unit,
+        selection.region_prefix,
+        selection.unit,
+        selection.industry,
+        list(selection.groups),
+        selection.tier,
+        selection.step,
+        selection.span.starts_at,
+        selection.span.ends_at,
+        selection.basis,
+        selection.bucket,
+        selection.energy,
+    )
+    return [_sum(row) for row in rows]
+
+
+async def list_meters(
+    connection: Connection, scope: Scope, selection: Selection, *, roles: Sequence[str]
+) -> list[Meters]:
+    """Return the meters of `roles` that owe readings before the end of the span, by group."""
+    rows = await connection.fetch(
+        SEEN + ALIKE_METERS,
+        scope.region_prefix,
+        scope.unit,
+        selection.region_prefix,
+        selection.unit,
+        selection.industry,
+        list(selection.groups),
+        selection.tier,
+        list(roles),
+        selection.span.ends_at,
+        selection.energy,
+    )
+    return [
+        Meters(
+            _key(row),
+            row["region_name"],
+            row["industry_name"],
+            row["unit_name"],
+            row["role"],
+            row["uom"],
+            Kind(row["kind"]),
+            row["interval_s"],
+            row["installed_at"],
+            row["meters"],
+        )
+        for row in rows
+    ]
+
+
+async def list_unverified_factors(
+    connection: Connection, scope: Scope, selection: Selection, *, roles: Sequence[str]
+) -> list[UnverifiedFactor]:
+    """Return the factors behind the sums whose figure nobody has checked against its source.
+
+    A factor for everyone counts unless each unit concerned has a value of its own instead.
+    """
+    rows = await connection.fetch(
+        SEEN + UNVERIFIED_FACTORS,
+        scope.region_prefix,
+        scope.unit,
+        selection.region_prefix,
+        selection.unit,
+        selection.industry,
+        list(selection.groups),
+        selection.tier,
+        list(roles),
+        selection.span.starts_at,
+        selection.span.ends_at,
+        selection.basis,
+        selection.energy,
+    )
+    return [UnverifiedFactor(**row) for row in rows]
+
+
+def _key(row: Record) -> Key:
+    return Key(row["region"], row["industry"], row["unit"], row["energy"], row["meter"])
+
+
+def _sum(row: Record) -> Sum:
+    return Sum(
+        row["bucket_at"],
+        _key(row),
+        row["energy_tce"],
+        row["quantity"],
+        row["estimated_tce"],
+        row["absolute_tce"],
+        row["estimated_quantity"],
+        row["absolute_quantity"],
+        row["readings_present"],
+        row["held"],
+        row["left_out"],
+    )

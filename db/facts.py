@@ -1,0 +1,118 @@
+"""Owns what a product rule is judged by: the meters of units that make a product with a limit.
+
+Worker queries: they have no scope, because a rule watches everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.pool import Connection
+from energy.factors import Basis
+from energy.periods import Span
+from energy.registers import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class MeterUse:
+    """What one meter counted in a window. None: unknown, not zero.
+
+    `quantity` in `uom` for output meters, in the carrier's reference unit for the others.
+    `lacks_factor`: some of the quantity has no coal equivalent.
+    """
+
+    unit_id: int
+    unit: str
+    unit_name: str
+    region: str
+    meter: str
+    role: str
+    product: str | None
+    carrier: str | None
+    uom: str
+    kind: Kind
+    interval_s: int
+    installed_at: datetime
+    window: Span
+    quantity: float | None
+    estimated_quantity: float
+    readings_present: int
+    held: bool
+    tce: float | None
+    lacks_factor: bool
+
+
+async def list_uses(
+    connection: Connection, windows: Sequence[Span], basis: Basis
+) -> list[MeterUse]:
+    """Return each counting meter of each watched unit in each window, newest window first.
+
+    Boundary less export is what `unit_consumption` holds; it is read by meter here, because a
+    silent meter does not show in a sum.
+    """
+    rows = await connection.fetch(
+        """
+        WITH windows AS (
+            SELECT starts_at AS window_starts_at, ends_at AS window_ends_at
+              FROM unnest($1::timestamptz[], $2::timestamptz[]) AS w (starts_at, ends_at)
+        ), watched AS (
+            SELECT DISTINCT unit_id
+              FROM meters
+              JOIN limits USING (product)
+             WHERE role = 'output'
+        )
+        SELECT unit_id, unit, units.name AS unit_name, region, meter, role, product, carrier, uom,
+               kind, interval_s, installed_at, window_starts_at, window_ends_at, counted.*
+          FROM watched
+          JOIN units USING (unit_id)
+          JOIN meters USING (unit_id)
+          JOIN windows ON installed_at < window_ends_at
+         CROSS JOIN LATERAL (
+               SELECT sum(quantity) AS quantity,
+                      coalesce(sum(abs(estimated_quantity)), 0) AS estimated_quantity,
+                      coalesce(sum(readings_present), 0) AS readings_present,
+                      coalesce(bool_or(held), false) AS held,
+                      sum(CASE $3 WHEN 'calorific' THEN calorific_tce
+                                  ELSE equivalent_tce END) AS tce,
+                      coalesce(bool_or(quantity IS NOT NULL
+                                       AND CASE $3 WHEN 'calorific' THEN calorific_tce
+                                                   ELSE equivalent_tce END IS NULL),
+                               false) AS lacks_factor
+                 FROM meter_consumption
+                WHERE meter_consumption.meter_id = meters.meter_id
+                  AND step = 'hour'
+                  AND starts_at >= window_starts_at
+                  AND starts_at < window_ends_at) AS counted
+         WHERE role IN ('boundary', 'export', 'output')
+         ORDER BY unit_id, window_ends_at DESC, meter
+        """,
+        [window.starts_at for window in windows],
+        [window.ends_at for window in windows],
+        basis,
+    )
+    return [
+        MeterUse(
+            unit_id=row["unit_id"],
+            unit=row["unit"],
+            unit_name=row["unit_name"],
+            region=row["region"],
+            meter=row["meter"],
+            role=row["role"],
+            product=row["product"],
+            carrier=row["carrier"],
+            uom=row["uom"],
+            kind=Kind(row["kind"]),
+            interval_s=row["interval_s"],
+            installed_at=row["installed_at"],
+            window=Span(row["window_starts_at"], row["window_ends_at"]),
+            quantity=row["quantity"],
+            estimated_quantity=row["estimated_quantity"],
+            readings_present=row["readings_present"],
+            held=row["held"],
+            tce=row["tce"],
+            lacks_factor=row["lacks_factor"],
+        )
+        for row in rows
+    ]

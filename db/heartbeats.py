@@ -1,0 +1,24 @@
+"""Owns the sign of life of each program."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from db.pool import Connection
+
+
+async def beat(
+    connection: Connection, program: str, instance: str, beat_at: datetime, detail: str
+) -> None:
+    await connection.execute(
+        """
+        INSERT INTO heartbeats (program, instance, beat_at, detail)
+        VALUES ($1, $2, $3, $4)
+            ON CONFLICT (program, instance)
+            DO UPDATE SET beat_at = excluded.beat_at, detail = excluded.detail
+        """,
+        program,
+        instance,
+        beat_at,
+        detail,
+    )

@@ -1,0 +1,237 @@
+"""Owns what ingestion writes, all of it inside the collector's one transaction per flush."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.pool import Connection
+
+ReadingRow = tuple[int, datetime, float, str, datetime]
+"""meter_id, read_at, raw_value, quality, received_at"""
+
+StaleRow = tuple[int, int, datetime, datetime]
+"""unit_id, meter_id, starts_at, ends_at"""
+
+QuarantineRow = tuple[bytes, int | None, str | None, str | None, str, str, int, datetime]
+"""sha256, reading_index, batch, meter, reason, detail, reading_count, received_at"""
+
+ConflictRow = tuple[int, datetime, float, str, datetime, str, str]
+"""meter_id, read_at, raw_value, quality, received_at, topic, batch"""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many readings were received since the beginning, and what became of them."""
+
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    conflicting: int = 0
+    rejected: int = 0
+
+
+async def copy_readings(connection: Connection, rows: Sequence[ReadingRow]) -> None:
+    """Store `rows` straight into the hypertable; UniqueViolationError if one is there already."""
+    await connection.copy_records_to_table(
+        "readings",
+        records=rows,
+        columns=["meter_id", "read_at", "raw_value", "quality", "received_at"],
+    )
+
+
+async def create_staging(connection: Connection) -> None:
+    await connection.execute(
+        """
+        CREATE TEMPORARY TABLE IF NOT EXISTS staging (
+            ordinal     integer NOT NULL,
+            meter_id    integer NOT NULL,
+            read_at     timestamptz NOT NULL,
+            raw_value   double precision NOT NULL,
+            quality     text NOT NULL,
+            received_at timestamptz NOT NULL
+        ) ON COMMIT DELETE ROWS
+        """
+    )
+
+
+async def copy_to_staging(connection: Connection, rows: Iterable[ReadingRow]) -> None:
+    await connection.copy_records_to_table(
+        "staging", records=((ordinal, *row) for ordinal, row in enumerate(rows))
+    )
+
+
+async def store_staged(connection: Connection) -> set[int]:
+    """Store the staged readings that are new; return their ordinals. The first value wins."""
+    rows = await connection.fetch(
+        """
+        WITH first AS (
+            SELECT DISTINCT ON (meter_id, read_at)
+                   ordinal, meter_id, read_at, raw_value, quality, received_at
+              FROM staging
+             ORDER BY meter_id, read_at, ordinal
+        ), stored AS (
+            INSERT INTO readings (meter_id, read_at, raw_value, quality, received_at)
+            SELECT meter_id, read_at, raw_value, quality, received_at
+              FROM first
+             ORDER BY meter_id, read_at
+                ON CONFLICT (meter_id, read_at) DO NOTHING
+            RETURNING meter_id, read_at
+        )
+        SELECT first.ordinal
+          FROM first
+          JOIN stored USING (meter_id, read_at)
+         ORDER BY first.ordinal
+        """
+    )
+    return {row["ordinal"] for row in rows}
+
+
+async def list_conflicting(
+    connection: Connection, earliest: datetime, latest: datetime
+) -> set[int]:
+    """Return the ordinals of staged readings whose stored value is another one.
+
+    The bounds let the planner leave out the chunks that cannot hold them.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT staging.ordinal
+          FROM staging
+          JOIN readings USING (meter_id, read_at)
+         WHERE readings.read_at BETWEEN $1 AND $2
+           AND readings.raw_value <> staging.raw_value
+         ORDER BY staging.ordinal
+        """,
+        earliest,
+        latest,
+    )
+    return {row["ordinal"] for row in rows}
+
+
+async def insert_conflicts(connection: Connection, rows: Sequence[ConflictRow]) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO conflicts (meter_id, read_at, raw_value, quality, received_at, topic, batch)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT DO NOTHING
+        """,
+        rows,
+    )
+
+
+async def copy_stale(connection: Connection, rows: Sequence[StaleRow]) -> None:
+    await connection.copy_records_to_table(
+        "stale_ranges",
+        records=rows,
+        columns=["unit_id", "meter_id", "starts_at", "ends_at"],
+    )
+
+
+async def insert_quarantined_messages(
+    connection: Connection, rows: Sequence[tuple[bytes, str, bytes, datetime]]
+) -> None:
+    """Keep each message (sha256, topic, payload, received_at) once, however often it comes."""
+    await connection.executemany(
+        """
+        INSERT INTO quarantine_messages (sha256, topic, payload, received_at)
+        VALUES ($1, $2, $3, $4)
+            ON CONFLICT DO NOTHING
+        """,
+        rows,
+    )
+
+
+async def upsert_quarantine(connection: Connection, rows: Sequence[QuarantineRow]) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO quarantine (sha256, reading_index, batch, meter, reason, detail,
+                                reading_count, received_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            ON CONFLICT (sha256, reading_index, reason)
+            DO UPDATE SET deliveries = quarantine.deliveries + 1
+        """,
+        rows,
+    )
+
+
+async def add_totals(connection: Connection, collector: str, more: Totals) -> None:
+    await connection.execute(
+        """
+        INSERT INTO ingest_totals AS t (collector, received, stored, duplicate, conflicting,
+                                        rejected)
+        VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (collector)
+            DO UPDATE SET received    = t.received + excluded.received,
+                          stored      = t.stored + excluded.stored,
+                          duplicate   = t.duplicate + excluded.duplicate,
+                          conflicting = t.conflicting + excluded.conflicting,
+                          rejected    = t.rejected + excluded.rejected
+        """,
+        collector,
+        more.received,
+        more.stored,
+        more.duplicate,
+        more.conflicting,
+        more.rejected,
+    )
+
+
+async def fetch_totals(connection: Connection) -> Totals:
+    row = await connection.fetchrow(
+        """
+        SELECT coalesce(sum(received), 0)::bigint    AS received,
+               coalesce(sum(stored), 0)::bigint      AS stored,
+               coalesce(sum(duplicate), 0)::bigint   AS duplicate,
+               coalesce(sum(conflicting), 0)::bigint AS conflicting,
+               coalesce(sum(rejected), 0)::bigint    AS rejected
+          FROM ingest_totals
+        """
+    )
+    assert row is not None
+    return Totals(**row)
+
+
+async def has_totals(connection: Connection, collector: str) -> bool:
+    """Return whether `collector` ever stored anything: then the broker must know its session."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM ingest_totals WHERE collector = $1)", collector
+    )
+    return found
+
+
+async def mark_gateways_seen(
+    connection: Connection, gateway_ids: Sequence[int], seen_at: datetime
+) -> None:
+    await connection.execute(
+        """
+        UPDATE gateways
+           SET last_seen_at = $2
+         WHERE gateway_id = ANY ($1)
+        """,
+        gateway_ids,
+        seen_at,
+    )
+
+
+async def update_gateway_status(
+    connection: Connection,
+    gateway_id: int,
+    *,
+    state: str,
+    reported_at: datetime,
+    firmware: str | None,
+) -> None:
+    """Keep what a gateway, or its last will, said of its connection."""
+    await connection.execute(
+        """
+        UPDATE gateways
+           SET connection = $2, connection_at = $3, firmware = coalesce($4, firmware)
+         WHERE gateway_id = $1
+        """,
+        gateway_id,
+        state,
+        reported_at,
+        firmware,
+    )

@@ -1,0 +1,83 @@
+"""Owns API keys as they are stored: the SHA-256 of a key, never the key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """What is known of a key: whose it is, what it may see, until when."""
+
+    key_id: int
+    label: str
+    region: str
+    unit: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def insert_key(
+    connection: Connection,
+    *,
+    sha256: bytes,
+    label: str,
+    region: str,
+    unit: str | None,
+    expires_at: datetime | None,
+) -> int:
+    """Insert a key; return its key_id."""
+    key_id: int = await connection.fetchval(
+        """
+        INSERT INTO api_keys (sha256, label, region, unit, expires_at)
+        VALUES ($1, $2, $3, $4, $5)
+        RETURNING key_id
+        """,
+        sha256,
+        label,
+        region,
+        unit,
+        expires_at,
+    )
+    return key_id
+
+
+async def fetch_key(connection: Connection, sha256: bytes) -> KeyRow | None:
+    row = await connection.fetchrow(
+        """
+        SELECT key_id, label, region, unit, created_at, expires_at, revoked_at
+          FROM api_keys
+         WHERE sha256 = $1
+        """,
+        sha256,
+    )
+    return None if row is None else KeyRow(**row)
+
+
+async def list_keys(connection: Connection) -> list[KeyRow]:
+    rows = await connection.fetch(
+        """
+        SELECT key_id, label, region, unit, created_at, expires_at, revoked_at
+          FROM api_keys
+         ORDER BY key_id
+        """
+    )
+    return [KeyRow(**row) for row in rows]
+
+
+async def revoke(connection: Connection, key_id: int) -> bool:
+    """Make a key useless from now on; False: there is no such key."""
+    revoked: int | None = await connection.fetchval(
+        """
+        UPDATE api_keys
+           SET revoked_at = coalesce(revoked_at, now())
+         WHERE key_id = $1
+        RETURNING key_id
+        """,
+        key_id,
+    )
+    return revoked is not None

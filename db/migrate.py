@@ -1,0 +1,44 @@
+"""Owns bringing a database to the newest schema, and telling whether it is there."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from db.pool import Connection
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+
+def upgrade(url: str) -> None:
+    """Migrate the database at `url` to the newest revision. Forward only; safe to repeat."""
+    from alembic import command  # here: Alembic takes most of a second to import
+
+    command.upgrade(_config(url), "head")
+
+
+def newest_revision() -> str:
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(_config("")).get_current_head()
+    assert head is not None
+    return head
+
+
+async def fetch_revision(connection: Connection) -> str | None:
+    """Return the revision the database is at, or None if it was never migrated."""
+    present = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
+    if not present:
+        return None
+    revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+    return revision
+
+
+def _config(url: str) -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("migrations")))
+    config.attributes["url"] = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return config

@@ -1,0 +1,185 @@
+"""Owns the letters: written with their alert, claimed with a lease, marked when they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    contact_id: int
+    name: str
+    email: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewLetter:
+    """A letter to one recipient, frozen: the contact may change or go, the letter does not.
+
+    `message_id` never changes however often it is tried; `thread_id` is that of the alert.
+    """
+
+    alert_id: int
+    message_id: str
+    thread_id: str
+    recipient_name: str
+    recipient_email: str
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedLetter:
+    """A letter to be sent now. `attempts` counts this one and tells the claim apart from others."""
+
+    letter_id: int
+    attempts: int
+    created_at: datetime
+    letter: NewLetter
+
+
+async def list_recipients(
+    connection: Connection, regions: Sequence[str], level: int
+) -> list[Recipient]:
+    """Return who is written to about an alert of `level` in one of `regions`, once per address.
+
+    The nearest region comes first in `regions`; a contact there stands for the same address above.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT contact_id, name, email, language
+          FROM (SELECT DISTINCT ON (lower(email))
+                       contact_id, name, email, language
+                  FROM contacts
+                 WHERE region = ANY ($1)
+                   AND minimum_level >= $2
+                 ORDER BY lower(email), array_position($1, region)) AS chosen
+         ORDER BY contact_id
+        """,
+        regions,
+        level,
+    )
+    return [Recipient(**row) for row in rows]
+
+
+async def insert_letters(
+    connection: Connection, letters: Sequence[NewLetter], at: datetime
+) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO outbox (alert_id, message_id, thread_id, recipient_name, recipient_email,
+                            subject, body, due_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+        """,
+        [
+            (
+                letter.alert_id,
+                letter.message_id,
+                letter.thread_id,
+                letter.recipient_name,
+                letter.recipient_email,
+                letter.subject,
+                letter.body,
+                at,
+            )
+            for letter in letters
+        ],
+    )
+
+
+async def claim(
+    connection: Connection, now: datetime, leased_until: datetime
+) -> ClaimedLetter | None:
+    """Lease the letter that is due longest; None: none is due.
+
+    A letter waits for earlier ones of its thread: nobody reads of an end before the beginning.
+    """
+    row = await connection.fetchrow(
+        """
+        UPDATE outbox
+           SET attempts = attempts + 1, leased_until = $2
+         WHERE letter_id = (SELECT letter_id
+                              FROM outbox AS due
+                             WHERE state = 'waiting'
+                               AND due_at <= $1
+                               AND (leased_until IS NULL OR leased_until <= $1)
+                               AND NOT EXISTS (SELECT
+                                                 FROM outbox AS earlier
+                                                WHERE earlier.alert_id = due.alert_id
+                                                  AND earlier.letter_id < due.letter_id
+                                                  AND earlier.recipient_email = due.recipient_email
+                                                  AND earlier.state = 'waiting')
+                             ORDER BY due_at, letter_id
+                             LIMIT 1
+                               FOR UPDATE SKIP LOCKED)
+        RETURNING letter_id, attempts, created_at, alert_id, message_id, thread_id,
+                  recipient_name, recipient_email, subject, body
+        """,
+        now,
+        leased_until,
+    )
+    if row is None:
+        return None
+    values = dict(row)
+    letter_id, attempts = values.pop("letter_id"), values.pop("attempts")
+    created_at = values.pop("created_at")
+    return ClaimedLetter(letter_id, attempts, created_at, NewLetter(**values))
+
+
+async def mark_sent(connection: Connection, letter_id: int, at: datetime) -> None:
+    """Note that a letter went out, whoever has claimed it in the meantime."""
+    await connection.execute(
+        """
+        UPDATE outbox
+           SET state = 'sent', sent_at = $2, leased_until = NULL, last_error = NULL
+         WHERE letter_id = $1
+           AND state <> 'sent'
+        """,
+        letter_id,
+        at,
+    )
+
+
+async def mark_due(
+    connection: Connection, claimed: ClaimedLetter, due_at: datetime, error: str
+) -> None:
+    """Let a letter be tried again from `due_at`, unless it was claimed anew since."""
+    await connection.execute(
+        """
+        UPDATE outbox
+           SET due_at = $3, last_error = $4, leased_until = NULL
+         WHERE letter_id = $1
+           AND attempts = $2
+           AND state = 'waiting'
+        """,
+        claimed.letter_id,
+        claimed.attempts,
+        due_at,
+        error,
+    )
+
+
+async def mark_failed(connection: Connection, claimed: ClaimedLetter, error: str) -> None:
+    """Give a letter up, unless it was claimed anew since."""
+    await connection.execute(
+        """
+        UPDATE outbox
+           SET state = 'failed', last_error = $3, leased_until = NULL
+         WHERE letter_id = $1
+           AND attempts = $2
+           AND state = 'waiting'
+        """,
+        claimed.letter_id,
+        claimed.attempts,
+        error,
+    )
+
+
+async def count_waiting(connection: Connection) -> int:
+    count: int = await connection.fetchval("SELECT count(*) FROM outbox WHERE state = 'waiting'")
+    return count

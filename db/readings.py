@@ -1,0 +1,68 @@
+"""Owns reading readings back: as they arrived, with the conflicting values kept beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.pool import Connection
+from db.scope import Scope
+from energy.periods import Span
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingEntry:
+    read_at: datetime
+    raw_value: float
+    quality: str
+    received_at: datetime
+
+
+async def list_readings(
+    connection: Connection, scope: Scope, meter_id: int, *, span: Span, limit: int
+) -> list[ReadingEntry]:
+    """Return the first readings of a meter in `span`, in order of time."""
+    rows = await connection.fetch(
+        """
+        SELECT read_at, raw_value, quality, received_at
+          FROM readings
+         WHERE meter_id = (SELECT meter_id
+                             FROM meters
+                             JOIN visible_units($1, $2) USING (unit_id)
+                            WHERE meter_id = $3)
+           AND read_at >= $4
+           AND read_at < $5
+         ORDER BY read_at
+         LIMIT $6
+        """,
+        scope.region_prefix,
+        scope.unit,
+        meter_id,
+        span.starts_at,
+        span.ends_at,
+        limit,
+    )
+    return [ReadingEntry(**row) for row in rows]
+
+
+async def list_conflicts(
+    connection: Connection, scope: Scope, meter_id: int, *, first: datetime, last: datetime
+) -> list[ReadingEntry]:
+    """Return second, different values for readings from `first` to `last`, both included."""
+    rows = await connection.fetch(
+        """
+        SELECT read_at, raw_value, conflicts.quality, conflicts.received_at
+          FROM conflicts
+          JOIN meters USING (meter_id)
+          JOIN visible_units($1, $2) USING (unit_id)
+         WHERE meter_id = $3
+           AND read_at BETWEEN $4 AND $5
+         ORDER BY read_at, conflicts.received_at, raw_value
+        """,
+        scope.region_prefix,
+        scope.unit,
+        meter_id,
+        first,
+        last,
+    )
+    return [ReadingEntry(**row) for row in rows]

@@ -1,0 +1,29 @@
+"""Owns who may see what: a region prefix and, for an enterprise, its one unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a caller may see. `region_prefix` is "45", "4502" or "450202"; `unit` a credit code.
+
+    It is an explicit argument of every query whose rows belong to a unit, and SQL applies it in
+    one place, `visible_units`. There is no scope for "everything": workers do not use scoped
+    queries.
+    """
+
+    region_prefix: str
+    unit: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.region_prefix.isdigit() and len(self.region_prefix) in (2, 4, 6)):
+            raise ValueError(f"not a region prefix: {self.region_prefix!r}")
+
+    @classmethod
+    def of_region(cls, region: str, unit: str | None = None) -> Scope:
+        """Return the scope of a GB/T 2260 code: 450000 → "45", 450200 → "4502", 450202 as is."""
+        if region.endswith("0000"):
+            return cls(region[:2], unit)
+        return cls(region[:4] if region.endswith("00") else region, unit)

@@ -1,0 +1,182 @@
+"""Owns the collector's connection to the broker: paho in its own thread, which only enqueues.
+
+MQTT 5, QoS 1, a session that never expires, manual acknowledgement, Receive Maximum as the
+back-pressure. Each connection has a generation, and every delivery carries its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from paho.mqtt.client import (
+    Client,
+    ConnectFlags,
+    DisconnectFlags,
+    MQTTMessage,
+)
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from ingest.acks import Delivery
+from ingest.broker_url import BrokerUrl
+
+KEEPALIVE_S = 30
+SESSION_NEVER_EXPIRES = 0xFFFFFFFF
+RECONNECT_S = (1, 5)
+CALLBACK_STUCK_S = 30.0
+TAKEN_OVER = 0x8E
+
+log = structlog.get_logger("collect")
+
+
+class ConnectionLostError(Exception):
+    """The connection to the broker cannot go on; end the process and let it start anew."""
+
+
+class Link:
+    """The connection of one collector. Create it inside the running event loop."""
+
+    def __init__(
+        self,
+        broker: BrokerUrl,
+        client_id: str,
+        filters: list[str],
+        *,
+        receive_maximum: int,
+        clock: Callable[[], datetime],
+        session_expected: bool = False,
+    ) -> None:
+        self.generation = 0
+        self.session_lost = False
+        self._broker = broker
+        self._filters = filters
+        self._receive_maximum = receive_maximum
+        self._clock = clock
+        self._session_expected = session_expected
+        self._inbox: deque[Delivery] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+        self._waiting = False
+        self._failure: BaseException | None = None
+        self._thread_name = f"paho-mqtt-client-{client_id}"  # what loop_start calls it
+        self._client = self._create_client(client_id)
+
+    def _create_client(self, client_id: str) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            manual_ack=True,
+        )
+        if self._broker.username is not None:
+            client.username_pw_set(self._broker.username, self._broker.password)
+        if self._broker.tls:
+            client.tls_set()
+        client.reconnect_delay_set(*RECONNECT_S)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    def open(self) -> None:
+        """Connect, and keep connecting until `close`."""
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # untyped in paho
+        properties.SessionExpiryInterval = SESSION_NEVER_EXPIRES
+        properties.ReceiveMaximum = self._receive_maximum
+        self._client.connect_async(
+            self._broker.host,
+            self._broker.port,
+            keepalive=KEEPALIVE_S,
+            clean_start=False,
+            properties=properties,
+        )
+        self._client.loop_start()
+
+    def close(self) -> None:
+        """Leave the broker; it keeps the session and what is not acknowledged."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    async def take(self, most: int) -> list[Delivery]:
+        """Return the next deliveries, at least one and at most `most`, in order of arrival."""
+        while not self._inbox:
+            self._arrived.clear()
+            self._waiting = True
+            if not self._inbox:
+                await self._arrived.wait()
+            self._waiting = False
+        return [self._inbox.popleft() for _ in range(min(most, len(self._inbox)))]
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self._client.publish(topic, payload, qos=1)
+
+    def acknowledge(self, packet_id: int) -> None:
+        self._client.ack(packet_id, 1)
+
+    @property
+    def connected(self) -> bool:
+        return self._client.is_connected()
+
+    def check(self) -> None:
+        """Raise if the network thread is dead, or the broker gave our session to another."""
+        if self._failure is not None:
+            raise ConnectionLostError(str(self._failure)) from self._failure
+        if not any(thread.name == self._thread_name for thread in threading.enumerate()):
+            raise ConnectionLostError("the network thread of the MQTT client has ended")
+
+    def _on_connect(
+        self,
+        client: Client,
+        _userdata: object,
+        flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            log.error("broker_refused", reason=str(reason))
+            return
+        self.generation += 1
+        if self._session_expected and not flags.session_present:
+            self.session_lost = True
+            log.critical("session_lost", help="the gateways will send again what was under way")
+        self._session_expected = True
+        options = SubscribeOptions(qos=1)
+        client.subscribe([(topic, options) for topic in self._filters])
+        log.info("connected", generation=self.generation, session_present=flags.session_present)
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _userdata: object,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        log.warning("disconnected", reason=str(reason))
+        if reason.value == TAKEN_OVER:
+            self._failure = ConnectionLostError("another client took over our client id")
+
+    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        """Enqueue, nothing else: an exception here would end the network thread in silence."""
+        try:
+            self._inbox.append(
+                Delivery(
+                    self.generation,
+                    message.mid,
+                    message.topic,
+                    bytes(message.payload),
+                    self._clock(),
+                )
+            )
+            if self._waiting:
+                self._loop.call_soon_threadsafe(self._arrived.set)
+        except BaseException as error:
+            self._failure = error

@@ -1,0 +1,85 @@
+"""Every environment variable, its range and its meaning; prefix NENGHAO_.
+
+Values are passed to the programs; only the command line and app/main.py read this module.
+A secret can also come from a file: a folder of files named like the variables in
+NENGHAO_SECRETS_DIR.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What every program may need. A program that lacks something it needs says so by name."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NENGHAO_",
+        extra="forbid",
+        frozen=True,
+        secrets_dir=os.environ.get("NENGHAO_SECRETS_DIR"),
+    )
+
+    state_dir: Path = Field(
+        default=Path("var"), description="folder for the local services, their data and the demo"
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL with TimescaleDB, postgresql://user:password@host:port/database; "
+        "empty: the local services",
+    )
+    database_timeout_s: float = Field(
+        default=10, ge=1, le=600, description="longest wait for one database statement [s]"
+    )
+    mqtt_url: SecretStr | None = Field(
+        default=None,
+        description="broker login of the collector, mqtt://user:password@host:port or mqtts://…; "
+        "empty: the local services",
+    )
+    mqtt_admin_url: SecretStr | None = Field(
+        default=None,
+        description="broker login that may enrol gateways (dynamic security); "
+        "empty: the local services",
+    )
+    collector: str = Field(
+        default="collector",
+        pattern="^[A-Za-z0-9_-]{1,64}$",
+        description="name of this collector: its MQTT client id and its row of totals",
+    )
+    receive_maximum: int = Field(
+        default=500, ge=1, le=65_535, description="unacknowledged MQTT deliveries at most"
+    )
+    oldest_reading_days: int = Field(
+        default=400, ge=1, le=36_500, description="older readings are rejected (time_too_old) [d]"
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="mail server, smtp://host:port, smtps://user:password@host:port or "
+        "smtp+starttls://…; without it letters wait in the outbox",
+    )
+    mail_from: str = Field(
+        default="nenghao@localhost", description="sender address of warning letters"
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8000", description="address of the HTTP interface in letters"
+    )
+    http_host: str = Field(default="127.0.0.1", description="address the HTTP interface binds")
+    http_port: int = Field(
+        default=8000, ge=0, le=65_535, description="port of the HTTP interface; 0: any free one"
+    )
+    settle_pause_s: float = Field(
+        default=1, ge=0.05, le=60, description="pause of settlement when nothing is stale [s]"
+    )
+    alert_pause_s: float = Field(
+        default=5, ge=0.05, le=600, description="pause between two evaluations of the rules [s]"
+    )
+    coverage_floor: float = Field(
+        default=0.75,
+        ge=0,
+        le=1,
+        description="below this share of expected readings a verdict is UNKNOWN",
+    )

@@ -1,0 +1,87 @@
+"""The HTTP interface on a real database, spoken to as the cast would."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+import db.admin
+from app.main import create_app
+from db.pool import Pool
+from deploy.services import Services
+from settings import Settings
+from tests import cast
+from tests.cast import Cast
+
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The interface, its database, and the cast. The time is NOW."""
+
+    client: httpx.AsyncClient
+    pool: Pool
+    cast: Cast
+
+    async def get(self, name: str, path: str, **query: str | int) -> httpx.Response:
+        """Return the answer to `name`; `from_` stands for the parameter from."""
+        key = self.cast.key(name)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        params = {parameter.rstrip("_"): str(value) for parameter, value in query.items()}
+        return await self.client.get(path, params=params, headers=headers)
+
+    async def items(self, name: str, path: str, **query: str | int) -> list[dict[str, Any]]:
+        """Return the items of an answer that must be 200."""
+        answer = await self.get(name, path, **query)
+        assert answer.status_code == 200, answer.text
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    async def code(self, name: str, path: str, **query: str | int) -> tuple[int, str]:
+        """Return (status, code) of a problem."""
+        answer = await self.get(name, path, **query)
+        assert answer.headers["content-type"] == "application/problem+json", answer.text
+        problem = answer.json()
+        assert problem["status"] == answer.status_code
+        return answer.status_code, problem["code"]
+
+
+@asynccontextmanager
+async def staged(url: str, timeout_s: float = 10) -> AsyncIterator[Stage]:
+    app = create_app(Settings(database_timeout_s=timeout_s), url, clock=lambda: NOW)
+    async with app.router.lifespan_context(app) as state:
+        assert state is not None
+
+        async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "state": dict(state)}, receive, send)
+
+        transport = httpx.ASGITransport(with_state)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            pool: Pool = state["pool"]
+            async with pool.acquire() as connection:
+                people = await cast.enter(connection)
+            yield Stage(client, pool, people)
+
+
+@pytest.fixture
+async def stage(database_url: str) -> AsyncIterator[Stage]:
+    """A stage of the test's own: it may write."""
+    async with staged(database_url) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+async def shown_stage(services: Services, template_url: str) -> AsyncIterator[Stage]:
+    """A stage for tests that only read."""
+    template = template_url.rsplit("/", 1)[-1]
+    url = db.admin.recreate(services.database_url, "nenghao_stage", template=template)
+    async with staged(url) as made:
+        yield made

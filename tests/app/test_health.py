@@ -1,0 +1,56 @@
+"""Machines learn whether the platform lives, can serve, and how it is."""
+
+from __future__ import annotations
+
+from tests.app.conftest import Stage
+
+
+async def test_health_and_readiness_need_no_key(shown_stage: Stage) -> None:
+    assert (await shown_stage.get("zhou", "/healthz")).json() == {"alive": True}
+    ready = (await shown_stage.get("zhou", "/readyz")).json()
+    assert ready["ready"] is True
+
+
+async def test_a_schema_of_another_release_is_not_ready(stage: Stage) -> None:
+    await stage.pool.execute("UPDATE alembic_version SET version_num = '0001'")
+    answer = await stage.get("zhou", "/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "schema_differs")
+    assert "nenghao migrate" in answer.json()["detail"]
+    assert answer.headers["retry-after"] == "5"
+
+
+async def test_metrics_count_requests_by_route(stage: Stage) -> None:
+    await stage.get("zhao", "/v1/units/a")
+    await stage.get("zhao", "/v1/units/b")
+    await stage.get("zhao", "/wp-login.php")
+    text = (await stage.get("zhou", "/metrics")).text
+    assert (
+        'nenghao_http_requests_total{method="GET",route="/v1/units/{unit}",status="404"} 2.0'
+        in text
+    )
+    assert 'route="unknown",status="404"} 1.0' in text
+    assert "wp-login" not in text
+
+
+async def test_metrics_show_what_the_database_knows(stage: Stage) -> None:
+    await stage.pool.execute("INSERT INTO ingest_totals VALUES ('c', 10, 6, 1, 1, 2)")
+    await stage.pool.execute(
+        """
+        INSERT INTO stale_ranges (unit_id, meter_id, starts_at, ends_at, marked_at)
+        VALUES (1, 1, '2026-11-23Z', '2026-11-24Z', '2026-11-23 07:59Z')
+        """
+    )
+    await stage.pool.execute(
+        "INSERT INTO heartbeats VALUES ('settle', 'host-1', '2026-11-23 07:59:30Z', '')"
+    )
+    text = (await stage.get("zhou", "/metrics")).text
+    for line in (
+        "nenghao_database_up 1.0",
+        'nenghao_ingest_readings_total{outcome="received"} 10.0',
+        'nenghao_ingest_readings_total{outcome="rejected"} 2.0',
+        "nenghao_stale_ranges 1.0",
+        "nenghao_stale_oldest_age_seconds 60.0",
+        'nenghao_outbox_letters{state="failed"} 0.0',
+        'nenghao_heartbeat_age_seconds{instance="host-1",program="settle"} 30.0',
+    ):
+        assert line in text

@@ -1,0 +1,389 @@
+"""An import shows what it would do, names every bad row, and writes all or nothing."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+from rich.console import Console
+
+import db.contacts
+import db.registry
+from app import import_report, importing
+from app.imports.kinds import Kind
+from app.imports.plans import Plan
+from app.resolve import Refusal
+from db.pool import Connection
+from tests import factories
+
+EXAMPLES = Path(__file__).parent.parent.parent / "docs" / "examples"
+UNIT = {
+    "unit": factories.unit_code(),
+    "name": "横州水泥厂",
+    "region": "450181",
+    "industry": "C3011",
+}
+METER = {
+    "unit": factories.unit_code(),
+    "meter": "E01",
+    "name": "总表",
+    "carrier": "electricity",
+    "kind": "register",
+    "uom": "kWh",
+    "multiplier": "100",
+    "rollover": "1000000",
+    "role": "boundary",
+    "product": "",
+    "installed_at": "2020-01-01",
+}
+OUTPUT = {**METER, "role": "output", "carrier": "", "product": "cement_clinker", "uom": "t"}
+CONTACT = {"region": "450200", "name": "柳州", "email": "a@b.example", "language": "zh"}
+LIMIT = {
+    "product": "cement_clinker",
+    "uom": "kgce/t",
+    "edition": "2023",
+    "baseline": "117",
+    "benchmark": "100",
+    "valid_from": "2023-01-01",
+    "source": "test",
+}
+FIGURE = {
+    "region": "450200",
+    "year": "2026",
+    "through_month": "9",
+    "energy_growth": "0.07",
+    "gdp_growth": "0.06",
+    "source": "test",
+}
+TARGET = {"region": "450200", "year": "2026", "required_rate": "-0.02747", "source": "test"}
+
+
+class Desk:
+    """Where a test puts rows into a file and imports it."""
+
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        self.connection = connection
+        self.folder = folder
+
+    async def plan(self, kind: Kind, *rows: Mapping[str, str]) -> Plan:
+        path = self.folder / f"{kind}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        return await importing.plan(self.connection, kind, path, lambda done, total: None)
+
+    async def take(self, kind: Kind, *rows: Mapping[str, str]) -> Plan:
+        plan = await self.plan(kind, *rows)
+        await importing.apply(self.connection, plan)
+        return plan
+
+    async def problem(self, kind: Kind, row: Mapping[str, str]) -> tuple[str, str]:
+        """Return column and reason of the one problem that `row` is."""
+        (found,) = (await self.plan(kind, row)).problems
+        return found.column, found.reason
+
+
+@pytest.fixture
+async def desk(connection: Connection, tmp_path: Path) -> Desk:
+    return Desk(connection, tmp_path)
+
+
+@pytest.fixture
+async def meter_desk(desk: Desk) -> Desk:
+    """A desk where the unit of METER is registered."""
+    await factories.unit(desk.connection)
+    return desk
+
+
+async def stored_meter(desk: Desk) -> db.registry.MeterRow:
+    (meter,) = await db.registry.list_meters_by_unit(desk.connection, [METER["unit"]])
+    return meter.row
+
+
+async def insert_reading(desk: Desk) -> None:
+    await desk.connection.execute(
+        """
+        INSERT INTO readings (meter_id, read_at, raw_value, quality, received_at)
+        SELECT meter_id, $1, 1, 'good', $1 FROM meters
+        """,
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+async def test_the_examples_are_imported_and_then_nothing_is_left_to_do(desk: Desk) -> None:
+    for kind in Kind:
+        path = EXAMPLES / f"{kind}.csv"
+        first = await importing.plan(desk.connection, kind, path, lambda done, total: None)
+        await importing.apply(desk.connection, first)
+        second = await importing.plan(desk.connection, kind, path, lambda done, total: None)
+        assert (first.problems, len(first.new)) == ([], first.rows)
+        assert (second.unchanged, second.new, second.changed) == (second.rows, [], [])
+
+
+async def test_a_plan_writes_nothing(desk: Desk) -> None:
+    plan = await desk.plan(Kind.UNITS, UNIT)
+    assert len(plan.new) == 1
+    assert await db.registry.list_unit_codes(desk.connection) == []
+
+
+async def test_a_file_with_one_bad_row_is_refused_as_a_whole(desk: Desk) -> None:
+    with pytest.raises(Refusal, match="nothing was imported"):
+        await desk.take(Kind.UNITS, UNIT, {**UNIT, "unit": "91"})
+    assert await db.registry.list_unit_codes(desk.connection) == []
+
+
+async def test_a_change_names_the_field_with_its_old_and_new_value(desk: Desk) -> None:
+    await desk.take(Kind.UNITS, UNIT)
+    (changed,) = (await desk.plan(Kind.UNITS, {**UNIT, "name": "横州水泥"})).changed
+    assert changed.fields == {"name": ("横州水泥厂", "横州水泥")}
+
+
+async def test_a_column_the_file_lacks_keeps_what_is_stored(desk: Desk) -> None:
+    await desk.take(Kind.UNITS, {**UNIT, "annual_tce": "92000"})
+    await desk.take(Kind.UNITS, {**UNIT, "name": "横州水泥"})
+    assert (await desk.plan(Kind.UNITS, {**UNIT, "annual_tce": ""})).changed[0].fields == {
+        "annual_tce": ("92000", ""),
+        "name": ("横州水泥", "横州水泥厂"),
+    }
+
+
+async def test_a_row_that_occurs_twice_is_a_problem(desk: Desk) -> None:
+    (problem,) = (await desk.plan(Kind.UNITS, UNIT, UNIT)).problems
+    assert (problem.line, problem.column) == (3, "unit")
+    assert problem.reason == "is on line 2 already"
+
+
+async def test_a_retired_region_code_is_translated_with_a_note(desk: Desk) -> None:
+    plan = await desk.take(Kind.UNITS, {**UNIT, "region": "450127"})
+    (unit,) = await db.registry.list_units_by_code(desk.connection, [UNIT["unit"]])
+    assert unit.region == "450181"
+    assert plan.notes[0].text == "横县 ended in 2021; taken as 450181 横州市"
+
+
+async def test_a_move_to_another_city_tells_what_follows(desk: Desk) -> None:
+    await desk.take(Kind.UNITS, UNIT)
+    (note,) = (await desk.plan(Kind.UNITS, {**UNIT, "region": "450202"})).notes
+    assert "enrol them again" in note.text
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("unit", UNIT["unit"][:-1] + "X", "the first 17 ask for"),
+        ("region", "450199", "not the code of a known region"),
+        ("region", "450000", "is a province; give a city or county"),
+        ("region", "4501", "6 digits"),
+        ("industry", "C4411", "division 44 is not of section C"),
+        ("name", "", "is required"),
+        ("name", "横州\n水泥厂", "control character"),
+        ("annual_tce", "-1", "should be greater than or equal to 0"),
+        ("annual_tce", "nan", "should be a finite number"),
+        ("commissioned_on", "2020-02-30", "not a day of the calendar"),
+        ("commissioned_on", "43831", "is not a date, as in 2020-01-31"),
+        ("contact_email", "a@b.example,c@d.example", "not one plain e-mail address"),
+    ],
+)
+async def test_a_bad_unit_is_explained(desk: Desk, column: str, value: str, reason: str) -> None:
+    found_column, found_reason = await desk.problem(Kind.UNITS, {**UNIT, column: value})
+    assert found_column == column
+    assert reason in found_reason
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "reason"),
+    [
+        ({**METER, "unit": factories.unit_code(2)}, "unit", "is not registered"),
+        ({**METER, "carrier": "phlogiston"}, "carrier", "not a known energy carrier"),
+        ({**METER, "carrier": ""}, "carrier", "is required of every meter but"),
+        ({**METER, "uom": "t"}, "uom", "t measures mass"),
+        ({**METER, "uom": "kW"}, "uom", "a register shows a quantity"),
+        ({**METER, "kind": "gauge", "rollover": ""}, "uom", "a gauge shows a rate"),
+        ({**METER, "kind": "interval"}, "rollover", "only a register wraps"),
+        ({**METER, "kind": "counter"}, "kind", "'register', 'interval' or 'gauge'"),
+        ({**METER, "role": "main"}, "role", "'boundary', 'sub', 'output'"),
+        ({**METER, "product": "sugar"}, "product", "only an output meter"),
+        ({**OUTPUT, "product": ""}, "product", "is required of an output meter"),
+        ({**OUTPUT, "carrier": "coke"}, "carrier", "a product, not a carrier"),
+        ({**OUTPUT, "kind": "gauge", "rollover": ""}, "kind", "output is counted"),
+        ({**METER, "multiplier": "0"}, "multiplier", "should be greater than 0"),
+        ({**METER, "multiplier": "inf"}, "multiplier", "should be a finite number"),
+        ({**METER, "interval_s": "86401"}, "interval_s", "less than or equal to 86400"),
+        ({**METER, "data_code": "12"}, "data_code", "16 digits, this one has 2"),
+        ({**METER, "installed_at": "2020-01-01T08:00:00"}, "installed_at", "without an offset"),
+        ({**METER, "installed_at": "0001-01-01"}, "installed_at", "between the years"),
+        ({**METER, "meter": "E" * 33}, "meter", "at most 32 characters"),
+    ],
+)
+async def test_a_bad_meter_is_explained(
+    meter_desk: Desk, row: Mapping[str, str], column: str, reason: str
+) -> None:
+    found_column, found_reason = await meter_desk.problem(Kind.METERS, row)
+    assert found_column == column
+    assert reason in found_reason
+
+
+async def test_a_new_meter_begins_with_an_epoch_on_the_local_day(meter_desk: Desk) -> None:
+    await meter_desk.take(Kind.METERS, {**METER, "uom": "万KWH"}, {**OUTPUT, "meter": "P01"})
+    epochs = await meter_desk.connection.fetch(
+        """
+        SELECT meter, uom, interval_s, starts_at, reason, multiplier, meter_epochs.rollover
+          FROM meters JOIN meter_epochs USING (meter_id) ORDER BY meter
+        """
+    )
+    begun_at = datetime(2019, 12, 31, 16, tzinfo=UTC)
+    assert tuple(epochs[0]) == ("E01", "1e4kWh", 900, begun_at, "installed", 100.0, 1e6)
+    assert [row["uom"] for row in epochs] == ["1e4kWh", "t"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("multiplier", "200"),
+        ("rollover", "100000"),
+        ("uom", "MWh"),
+        ("role", "sub"),
+        ("installed_at", "2021-01-01"),
+    ],
+)
+async def test_a_meter_with_readings_keeps_their_meaning(
+    meter_desk: Desk, column: str, value: str
+) -> None:
+    await meter_desk.take(Kind.METERS, METER)
+    await insert_reading(meter_desk)
+    found, reason = await meter_desk.problem(Kind.METERS, {**METER, column: value})
+    assert found == column
+    assert "would rewrite the past" in reason
+
+
+async def test_a_meter_without_readings_may_be_put_right(meter_desk: Desk) -> None:
+    await meter_desk.take(Kind.METERS, METER)
+    changes = {"multiplier": "200", "uom": "MWh", "installed_at": "2021-01-01", "rollover": ""}
+    await meter_desk.take(Kind.METERS, {**METER, **changes})
+    meter = await stored_meter(meter_desk)
+    assert (meter.multiplier, meter.rollover, meter.uom) == (200.0, None, "MWh")
+    epochs = await meter_desk.connection.fetch("SELECT starts_at FROM meter_epochs")
+    assert [row["starts_at"] for row in epochs] == [meter.installed_at]
+
+
+async def test_a_meter_with_readings_may_be_renamed_and_installed_earlier(meter_desk: Desk) -> None:
+    await meter_desk.take(Kind.METERS, METER)
+    await insert_reading(meter_desk)
+    await meter_desk.take(Kind.METERS, {**METER, "name": "进线", "installed_at": "2018-01-01"})
+    meter = await stored_meter(meter_desk)
+    assert (meter.name, meter.installed_at) == ("进线", datetime(2017, 12, 31, 16, tzinfo=UTC))
+
+
+async def test_an_import_leaves_later_epochs_alone(meter_desk: Desk) -> None:
+    await meter_desk.take(Kind.METERS, METER)
+    await meter_desk.connection.execute(
+        """
+        INSERT INTO meter_epochs (meter_id, starts_at, reason, multiplier, rollover)
+        SELECT meter_id, $1, 'multiplier', 300, 1000000 FROM meters
+        """,
+        datetime(2025, 1, 1, tzinfo=UTC),
+    )
+    current = {**METER, "multiplier": "300"}
+    assert (await meter_desk.plan(Kind.METERS, current)).unchanged == 1
+    earlier = await meter_desk.problem(Kind.METERS, {**current, "installed_at": "2019-01-01"})
+    assert earlier[0] == "installed_at"
+    assert (await meter_desk.problem(Kind.METERS, METER))[0] == "multiplier"
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "nobody",
+        "a@b",
+        "a b@c.example",
+        "A <a@b.example>",
+        "a@b.example;c@d.example",
+        "a..b@c.example",
+        ".a@c.example",
+        "a@-c.example",
+        "a@b.example\r\nBcc: c@d.example",
+        "甲@b.example",
+        f"{'a' * 65}@b.example",
+    ],
+)
+async def test_a_contact_has_exactly_one_plain_address(desk: Desk, email: str) -> None:
+    column, _ = await desk.problem(Kind.CONTACTS, {**CONTACT, "email": email})
+    assert column == "email"
+
+
+async def test_a_contact_is_written_to_at_the_worst_level_only_unless_it_says_more(
+    desk: Desk,
+) -> None:
+    await desk.take(Kind.CONTACTS, CONTACT, {**CONTACT, "region": "450000"})
+    contacts = await db.contacts.list_contacts(desk.connection)
+    assert [(row.region, row.minimum_level) for row in contacts] == [("450000", 1), ("450200", 1)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "column", "reason"),
+    [
+        (Kind.CONTACTS, {**CONTACT, "language": "de"}, "language", "'zh' or 'en'"),
+        (Kind.CONTACTS, {**CONTACT, "minimum_level": "4"}, "minimum_level", "equal to 3"),
+        (Kind.LIMITS, {**LIMIT, "baseline": "", "benchmark": ""}, "baseline", "at least one"),
+        (Kind.LIMITS, {**LIMIT, "benchmark": "118"}, "benchmark", "lower is better"),
+        (Kind.FIGURES, {**FIGURE, "energy_growth": "7"}, "energy_growth", "equal to 1"),
+        (Kind.FIGURES, {**FIGURE, "energy_growth": "7%"}, "energy_growth", "is a percentage"),
+        (Kind.FIGURES, {**FIGURE, "through_month": "13"}, "through_month", "equal to 12"),
+        (
+            Kind.FIGURES,
+            {**FIGURE, "energy_growth": "", "gdp_growth": ""},
+            "energy_growth",
+            "or both",
+        ),
+        (Kind.TARGETS, {**TARGET, "required_rate": "0.02747"}, "required_rate", "is negative"),
+        (Kind.TARGETS, {**TARGET, "region": "440100"}, "region", "not the code of a known region"),
+    ],
+)
+async def test_other_bad_rows_are_explained(
+    desk: Desk, kind: Kind, row: Mapping[str, str], column: str, reason: str
+) -> None:
+    found_column, found_reason = await desk.problem(kind, row)
+    assert found_column == column
+    assert reason in found_reason
+
+
+async def test_the_limits_of_a_converter_may_be_negative(desk: Desk) -> None:
+    converter = {**LIMIT, "product": "converter_steel", "baseline": "-10", "benchmark": "-30"}
+    assert (await desk.plan(Kind.LIMITS, converter)).problems == []
+
+
+async def test_a_spreadsheet_is_imported_like_a_csv_file(desk: Desk) -> None:
+    path = desk.folder / "units.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, [*UNIT, "annual_tce"])
+    sheet.write_row(1, 0, [UNIT["unit"], UNIT["name"], 450181, UNIT["industry"], 92000.5])
+    book.close()
+    plan = await importing.plan(desk.connection, Kind.UNITS, path, lambda done, total: None)
+    assert plan.new[0].fields["region"] == ("", "450181")
+    assert plan.new[0].fields["annual_tce"] == ("", "92000.5")
+
+
+async def test_progress_ends_with_every_row(desk: Desk) -> None:
+    seen: list[tuple[int, int]] = []
+    path = EXAMPLES / "limits.csv"
+    await importing.plan(
+        desk.connection, Kind.LIMITS, path, lambda done, total: seen.append((done, total))
+    )
+    assert seen[-1] == (11, 11)
+
+
+async def test_the_report_names_file_line_column_reason_and_value(desk: Desk) -> None:
+    console = Console(file=StringIO(), width=80)
+    import_report.render(
+        await desk.plan(Kind.UNITS, UNIT, {**UNIT, "region": "[red]4501"}), console
+    )
+    assert isinstance(console.file, StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert "units.csv:3 region: a region code has 6 digits, as in 450202 ([red]4501)" in lines
+    assert lines[-1].endswith("1 problem on 1 line, nothing can be imported")

@@ -1,0 +1,65 @@
+"""Clients are written against the description: it names, explains and exemplifies everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.main import create_app
+from settings import Settings
+
+OPENAPI: dict[str, Any] = create_app(Settings(), "postgresql://nowhere").openapi()
+OPERATIONS = [(path, calls["get"]) for path, calls in sorted(OPENAPI["paths"].items())]
+
+
+def test_every_call_of_this_step_is_there_and_no_other() -> None:
+    assert [path for path, _ in OPERATIONS] == [
+        "/healthz",
+        "/metrics",
+        "/readyz",
+        "/v1/alerts",
+        "/v1/alerts/{alert_id}",
+        "/v1/consumption",
+        "/v1/intensity",
+        "/v1/meters",
+        "/v1/readings",
+        "/v1/regions",
+        "/v1/units",
+        "/v1/units/{unit}",
+    ]
+    assert all(list(calls) == ["get"] for calls in OPENAPI["paths"].values())
+
+
+@pytest.mark.parametrize(("path", "call"), OPERATIONS)
+def test_a_call_has_a_name_a_tag_and_a_summary(path: str, call: dict[str, Any]) -> None:
+    assert call["operationId"].islower()
+    assert call["tags"]
+    assert call["summary"]
+
+
+@pytest.mark.parametrize(("path", "call"), [each for each in OPERATIONS if "/v1/" in each[0]])
+def test_a_call_of_the_interface_asks_for_a_key_and_declares_its_problems(
+    path: str, call: dict[str, Any]
+) -> None:
+    assert call["security"] == [{"api_key": []}]
+    assert {"200", "401", "422", "503"} <= call["responses"].keys()
+    for status, response in call["responses"].items():
+        if status != "200":
+            assert list(response["content"]) == ["application/problem+json"]
+
+
+@pytest.mark.parametrize(("path", "call"), OPERATIONS)
+def test_parameters_are_explained_by_example(path: str, call: dict[str, Any]) -> None:
+    for parameter in call.get("parameters", []):
+        assert parameter["description"], parameter["name"]
+        assert parameter["schema"]["examples"], parameter["name"]
+
+
+@pytest.mark.parametrize("name", sorted(OPENAPI["components"]["schemas"]))
+def test_models_show_an_example_of_each_value(name: str) -> None:
+    schema = OPENAPI["components"]["schemas"][name]
+    assert schema.get("description") or "enum" in schema
+    for field, described in schema.get("properties", {}).items():
+        is_nested = "$ref" in str(described)
+        assert is_nested or "examples" in described, f"{name}.{field}"

@@ -1,0 +1,70 @@
+"""Real services for every test: they are set up on first use and stopped at the end of the run.
+
+Nothing needs to be started by hand; `make test` and plain `pytest` do the same. A service that
+cannot be started fails the run and says what to install.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+import db.admin
+import db.migrate
+import db.pool
+from db.pool import Connection, Pool
+from deploy import services as local_services
+from deploy.services import Services
+
+STATE_DIR = Path(__file__).parent.parent / "var"
+TEMPLATE = "nenghao_template"
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Services]:
+    """A database server and a broker of the test run's own."""
+    yield local_services.up(STATE_DIR, report=print, instance="test")
+    local_services.down(STATE_DIR, report=print, instance="test")
+
+
+@pytest.fixture(scope="session")
+def template_url(services: Services) -> str:
+    """The URL of a migrated database that nobody connects to: others are copies of it."""
+    url = db.admin.recreate(services.database_url, TEMPLATE)
+    db.migrate.upgrade(url)
+    return url
+
+
+@pytest.fixture
+def database_url(services: Services, template_url: str) -> Iterator[str]:
+    """The URL of a fresh migrated database, for tests with several connections."""
+    name = f"test_{uuid4().hex[:12]}"
+    yield db.admin.recreate(services.database_url, name, template=TEMPLATE)
+    db.admin.drop(services.database_url, name)
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    created = await db.pool.create_pool(database_url)
+    yield created
+    await created.close()
+
+
+@pytest.fixture(scope="session")
+def shared_database_url(services: Services, template_url: str) -> str:
+    return db.admin.recreate(services.database_url, "nenghao_shared", template=TEMPLATE)
+
+
+@pytest.fixture
+async def connection(shared_database_url: str) -> AsyncIterator[Connection]:
+    """A connection inside a transaction that is rolled back."""
+    opened = await asyncpg.connect(shared_database_url, server_settings={"timezone": "UTC"})
+    transaction = opened.transaction()
+    await transaction.start()
+    yield opened
+    await transaction.rollback()
+    await opened.close()

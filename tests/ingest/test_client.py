@@ -1,0 +1,122 @@
+"""The connection of a collector, on a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from deploy.services import Services
+from ingest import broker_url, credentials
+from ingest.client import ConnectionLostError, Link
+from ingest.simulator.gateway import Gateway
+from ingest.topics import Address
+from tests import factories
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Wire:
+    """A gateway with its login, and collectors of one name that listen to it alone."""
+
+    def __init__(self, services: Services) -> None:
+        self._broker = broker_url.parse(services.mqtt_url)
+        self._name = f"link-{uuid4().hex[:8]}"
+        self.address = Address("450200", factories.unit_code(), f"gw-{uuid4().hex[:8]}")
+        (login,) = credentials.grant(
+            services.mqtt_admin_url,
+            [(self.address.city, self.address.unit, self.address.gateway)],
+        )
+        self.gateway = Gateway(self._broker, self.address, login.username, login.password)
+        self._links: list[Link] = []
+
+    def link(self, *, session_expected: bool = False) -> Link:
+        made = Link(
+            self._broker,
+            self._name,
+            ["nenghao/v1/+/+/+/readings"],
+            receive_maximum=5,
+            clock=now,
+            session_expected=session_expected,
+        )
+        made.open()
+        self._links.append(made)
+        return made
+
+    def close(self) -> None:
+        for link in self._links:
+            link.close()
+
+
+@pytest.fixture
+async def wire(services: Services) -> AsyncIterator[Wire]:
+    made = Wire(services)
+    made.gateway.open()
+    yield made
+    await made.gateway.close()
+    made.close()
+
+
+async def until(condition: Callable[[], bool], *, within_s: float = 15) -> None:
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def take(link: Link, count: int) -> list[str]:
+    """Return the payloads of the next `count` deliveries, none of them acknowledged."""
+    taken: list[str] = []
+    async with asyncio.timeout(15):
+        while len(taken) < count:
+            taken += [delivery.payload.decode() for delivery in await link.take(count)]
+    return taken
+
+
+async def test_what_was_not_acknowledged_comes_again_in_order(wire: Wire) -> None:
+    link = wire.link()
+    await until(lambda: link.connected)
+    for number in range(5):
+        wire.gateway.put([("E01", now(), float(number))])
+    first = await take(link, 5)
+    link.close()
+    again = wire.link(session_expected=True)
+    assert await take(again, 5) == first
+    assert not again.session_lost
+
+
+async def test_receive_maximum_bounds_what_is_under_way(wire: Wire) -> None:
+    link = wire.link()
+    await until(lambda: link.connected)
+    for number in range(12):
+        wire.gateway.put([("E01", now(), float(number))])
+    await take(link, 5)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await link.take(1)
+
+
+async def test_a_session_that_is_gone_is_noticed(wire: Wire) -> None:
+    link = wire.link(session_expected=True)
+    await until(lambda: link.connected)
+    assert link.session_lost
+
+
+async def test_the_loser_of_a_takeover_ends(wire: Wire) -> None:
+    loser = wire.link()
+    await until(lambda: loser.connected)
+    winner = wire.link()
+
+    def never() -> bool:
+        loser.check()
+        return False
+
+    with pytest.raises(ConnectionLostError):
+        await until(never)
+    loser.close()
+    await until(lambda: winner.connected)
+    winner.check()

@@ -1,0 +1,165 @@
+"""Every reading is stored or named; the first value wins; nothing is counted twice."""
+
+from __future__ import annotations
+
+import asyncio
+
+import db.intake
+import db.settlement
+from db.intake import Totals
+from ingest import batches
+from ingest.payload import Reason
+from tests.ingest.conftest import NOW, Plant, reading, tally
+
+
+async def totals(plant: Plant) -> Totals:
+    async with plant.pool.acquire() as connection:
+        return await db.intake.fetch_totals(connection)
+
+
+async def test_a_batch_is_stored_and_its_hours_are_stale(plant: Plant) -> None:
+    flush = await plant.send(reading(0, 100), reading(15, 101))
+    assert tally(flush) == (2, 2, 0, 0, 0)
+    async with plant.pool.acquire() as connection:
+        assert await db.settlement.count_stale(connection) == 1
+
+
+async def test_the_same_batch_again_is_all_duplicate(plant: Plant) -> None:
+    await plant.send(reading(0, 100), reading(15, 101))
+    flush = await plant.send(reading(0, 100), reading(15, 101))
+    assert tally(flush) == (2, 0, 2, 0, 0)
+    assert await totals(plant) == Totals(4, 2, 2, 0, 0)
+
+
+async def test_a_second_value_is_evidence_and_the_first_stands(plant: Plant) -> None:
+    await plant.send(reading(0, 100))
+    flush = await plant.send(reading(0, 99.5), reading(15, 101))
+    assert tally(flush) == (2, 1, 0, 1, 0)
+    kept = await plant.pool.fetchval("SELECT raw_value FROM conflicts")
+    stands = await plant.pool.fetchval("SELECT raw_value FROM readings ORDER BY read_at LIMIT 1")
+    assert (kept, stands) == (99.5, 100)
+
+
+async def test_duplicates_and_conflicts_inside_one_flush_are_told_apart(plant: Plant) -> None:
+    flush = await plant.send(reading(0, 100), reading(0, 100), reading(0, 101))
+    assert tally(flush) == (3, 1, 1, 1, 0)
+
+
+async def test_each_bad_reading_is_named_and_the_rest_is_stored(plant: Plant) -> None:
+    flush = await plant.send(
+        reading(0, 100),
+        reading(0, 1, meter="E99"),
+        reading(60 + 6, 100),
+        reading(-60 * 24 * 401, 100),
+        reading(15, -1),
+        reading(15, 1_000_000),
+        reading(30, 102),
+    )
+    assert tally(flush) == (7, 2, 0, 0, 5)
+    assert [(fault.index, fault.reason) for fault in flush.pieces[0].rejections] == [
+        (1, Reason.UNKNOWN_METER),
+        (2, Reason.TIME_IN_FUTURE),
+        (3, Reason.TIME_TOO_OLD),
+        (4, Reason.VALUE_OUT_OF_RANGE),
+        (5, Reason.VALUE_OUT_OF_RANGE),
+    ]
+
+
+async def test_a_register_that_falls_is_named_and_kept_in_quarantine(plant: Plant) -> None:
+    await plant.send(reading(0, 1000))
+    flush = await plant.send(reading(15, 900), reading(30, 1001), batch="b2")
+    assert tally(flush) == (2, 1, 0, 0, 1)
+    row = await plant.pool.fetchrow(
+        "SELECT reason, detail, batch, payload "
+        "FROM quarantine JOIN quarantine_messages USING (sha256)"
+    )
+    assert row is not None
+    assert (row["reason"], row["batch"]) == ("value_out_of_range", "b2")
+    assert "fell from 1000.0 to 900.0" in row["detail"]
+    assert b"900" in row["payload"]
+
+
+async def test_a_new_collector_knows_where_the_registers_stood(plant: Plant) -> None:
+    await plant.send(reading(0, 1000))
+    plant.collector = plant.new_collector()
+    assert tally(await plant.send(reading(15, 900))) == (1, 0, 0, 0, 1)
+
+
+async def test_a_register_may_wrap(plant: Plant) -> None:
+    flush = await plant.send(reading(0, 999_990), reading(15, 12))
+    assert tally(flush) == (2, 2, 0, 0, 0)
+
+
+async def test_late_readings_are_not_judged_as_falls(plant: Plant) -> None:
+    await plant.send(reading(30, 102))
+    assert tally(await plant.send(reading(0, 100))) == (1, 1, 0, 0, 0)
+
+
+async def test_a_foreign_address_rejects_the_whole_message(plant: Plant) -> None:
+    unit = (await plant.send()).pieces[0].address.unit
+    for topic, reason in [
+        (f"nenghao/v1/450300/{unit}/gw1/readings", Reason.WRONG_CITY),
+        (f"nenghao/v1/450200/{unit}/gw2/readings", Reason.NOT_THIS_GATEWAY),
+        ("nenghao/v1/450200/91450200MA9999999X/gw1/readings", Reason.UNKNOWN_UNIT),
+    ]:
+        flush = await plant.send(reading(0, 1), reading(15, 2), topic=topic)
+        assert tally(flush) == (2, 0, 0, 0, 2)
+        assert [(f.index, f.reason) for f in flush.pieces[0].rejections] == [(None, reason)]
+
+
+async def test_a_message_nobody_can_read_is_kept_once_however_often_it_comes(plant: Plant) -> None:
+    flush = await plant.send_raw([b"\xff{", b"\xff{"])
+    assert tally(flush) == tally(flush, 1) == (1, 0, 0, 0, 1)
+    row = await plant.pool.fetchrow(
+        "SELECT payload, deliveries FROM quarantine JOIN quarantine_messages USING (sha256)"
+    )
+    assert row is not None
+    assert (row["payload"], row["deliveries"]) == (b"\xff{", 2)
+
+
+async def test_a_meter_registered_a_moment_ago_is_known(plant: Plant) -> None:
+    assert tally(await plant.send(reading(0, 1, meter="N01"))) == (1, 0, 0, 0, 1)
+    await plant.pool.execute("UPDATE meters SET meter = 'N01' WHERE meter = 'C01'")
+    assert tally(await plant.send(reading(0, 1, meter="N01"))) == (1, 1, 0, 0, 0)
+
+
+async def test_a_status_marks_the_gateway(plant: Plant) -> None:
+    where = (await plant.send()).pieces[0].delivery.topic.replace("readings", "status")
+    await plant.send_raw(
+        [b'{"state":"online","at":"2026-11-23T07:00:00Z","firmware":"1.2"}'], where
+    )
+    row = await plant.pool.fetchrow("SELECT connection, firmware, last_seen_at FROM gateways")
+    assert row is not None
+    assert tuple(row) == ("online", "1.2", NOW)
+
+
+async def test_a_flush_survives_a_database_that_goes_away(plant: Plant, database_url: str) -> None:
+    killer = asyncio.create_task(_kill_connections(plant, 5))
+    for number in range(40):
+        flush = await plant.send(reading(0, 100), reading(1 + number, 101 + number))
+        assert tally(flush)[0] == 2
+    await killer
+    counted = await totals(plant)
+    assert (counted.received, counted.stored) == (80, 41)
+    assert await plant.pool.fetchval("SELECT count(*) FROM readings") == 41
+
+
+async def _kill_connections(plant: Plant, times: int) -> None:
+    for _ in range(times):
+        await asyncio.sleep(0.05)
+        await plant.pool.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+async def test_a_receipt_says_what_became_of_the_batch(plant: Plant) -> None:
+    flush = await plant.send(reading(0, 100), reading(0, 100), reading(0, 1, meter="E99"))
+    receipt = batches.encode_receipt(flush.pieces[0], NOW)
+    assert receipt == (
+        b'{"batch":"b1","committed_at":"2026-11-23T08:00:00Z","received":3,"stored":1,'
+        b'"duplicate":1,"conflicting":0,"rejected":[{"index":2,"meter":"E99",'
+        b'"reason":"unknown_meter","detail":"unit 91450200MA0000001'
+        + flush.pieces[0].address.unit[-1:].encode()
+        + b' has no meter E99; register it"}],"rejected_total":1}'
+    )

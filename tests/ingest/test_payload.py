@@ -1,0 +1,88 @@
+"""A batch is read whole, or each bad reading is named and the others are kept."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest import payload
+from ingest.payload import Reason
+
+GOOD = {"meter": "E01", "time": "2026-11-23T08:00:00+08:00", "value": 120345.67}
+
+
+def message(*readings: object, **fields: object) -> bytes:
+    return json.dumps({"batch": "gw1-000123", "readings": readings, **fields}).encode()
+
+
+def test_the_example_of_the_interface_is_read() -> None:
+    batch = payload.decode(
+        message({**GOOD, "quality": "uncertain"}, sent_at="2026-11-23T08:00:05+08:00", seq=7)
+    )
+    ((index, reading),) = batch.readings
+    assert (batch.batch, index, reading.value, reading.quality) == (
+        "gw1-000123",
+        0,
+        120345.67,
+        "uncertain",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"value": float("nan")}, Reason.VALUE_NOT_FINITE),
+        ({"value": float("-inf")}, Reason.VALUE_NOT_FINITE),
+        ({"value": "12"}, Reason.INVALID_FIELD),
+        ({"value": True}, Reason.INVALID_FIELD),
+        ({"value": None}, Reason.INVALID_FIELD),
+        ({"time": "2026-11-23T08:00:00"}, Reason.TIME_WITHOUT_OFFSET),
+        ({"time": "yesterday"}, Reason.INVALID_FIELD),
+        ({"time": 1_700_000_000}, Reason.INVALID_FIELD),
+        ({"meter": ""}, Reason.INVALID_FIELD),
+        ({"meter": "x" * 33}, Reason.INVALID_FIELD),
+        ({"quality": "excellent"}, Reason.INVALID_FIELD),
+        ({"surprise": 1}, Reason.INVALID_FIELD),
+    ],
+)
+def test_a_bad_reading_is_named_and_the_rest_is_kept(
+    wrong: dict[str, object], reason: Reason
+) -> None:
+    batch = payload.decode(message(GOOD, {**GOOD, **wrong}, GOOD))
+    assert [index for index, _ in batch.readings] == [0, 2]
+    assert [(fault.index, fault.reason) for fault in batch.rejections] == [(1, reason)]
+
+
+def test_a_number_beyond_a_double_is_not_finite() -> None:
+    text = message(GOOD, GOOD).replace(b"120345.67", b"1e400", 1)
+    (rejection,) = payload.decode(text).rejections
+    assert rejection.reason is Reason.VALUE_NOT_FINITE
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", Reason.MALFORMED_JSON),
+        (b"{", Reason.MALFORMED_JSON),
+        (b"\xff\xfe", Reason.MALFORMED_JSON),
+        (b"[" * 200_000, Reason.MALFORMED_JSON),
+        (b"[]", Reason.INVALID_FIELD),
+        (b'{"readings": []}', Reason.INVALID_FIELD),
+        (b'{"batch": "", "readings": []}', Reason.INVALID_FIELD),
+        (b" " * (payload.PAYLOAD_BYTES_MAX + 1), Reason.TOO_LARGE),
+        (b'{"batch": "b", "readings": [' + b"1," * 5_000 + b"1]}", Reason.TOO_LARGE),
+    ],
+)
+def test_a_message_nobody_can_read_is_one_rejection(text: bytes, reason: Reason) -> None:
+    batch = payload.decode(text)
+    assert not batch.readings
+    assert [(fault.index, fault.reason) for fault in batch.rejections] == [(None, reason)]
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_come_to_a_batch_or_a_reason(text: bytes) -> None:
+    batch = payload.decode(text)
+    assert batch.rejections or not batch.readings

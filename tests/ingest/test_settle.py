@@ -1,0 +1,146 @@
+"""Late, corrected and replayed readings repair every number above them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from db.pool import Pool
+from ingest import settle
+from tests.ingest.conftest import NOW, Plant, reading
+
+ELECTRICITY = 0.1229
+
+
+@pytest.fixture(autouse=True)
+async def factors(pool: Pool) -> None:
+    """The factors of electricity are those of the reference data."""
+    found = await pool.fetchval(
+        "SELECT kgce_per_uom FROM factors WHERE carrier = 'electricity' AND basis = 'calorific'"
+    )
+    assert found == ELECTRICITY
+
+
+async def settle_all(plant: Plant) -> None:
+    async with plant.pool.acquire() as connection:
+        while await settle.settle_one(connection):
+            pass
+
+
+async def quantities(plant: Plant, step: str) -> list[float | None]:
+    rows = await plant.pool.fetch(
+        "SELECT quantity FROM unit_consumption WHERE step = $1 AND carrier = 'electricity' "
+        "ORDER BY starts_at",
+        step,
+    )
+    return [row["quantity"] for row in rows]
+
+
+async def test_readings_become_hours_days_months_and_coal(plant: Plant) -> None:
+    await plant.send(*(reading(minute, 100 + minute) for minute in range(0, 61, 15)))
+    await settle_all(plant)
+    rows = await plant.pool.fetch(
+        "SELECT step, quantity, calorific_tce, readings_present FROM unit_consumption ORDER BY step"
+    )
+    assert [(row["step"], row["quantity"]) for row in rows] == [
+        ("day", 60.0),
+        ("hour", 60.0),
+        ("month", 60.0),
+    ]
+    assert rows[0]["calorific_tce"] == pytest.approx(60 * ELECTRICITY / 1000)
+    assert rows[0]["readings_present"] == 4
+
+
+async def test_a_late_reading_moves_energy_between_hours_and_conserves_the_day(
+    plant: Plant,
+) -> None:
+    await plant.send(reading(-180, 100), reading(0, 400))
+    await settle_all(plant)
+    assert await quantities(plant, "hour") == pytest.approx([100, 100, 100])
+    await plant.send(reading(-120, 110), batch="late")
+    await settle_all(plant)
+    assert await quantities(plant, "hour") == pytest.approx([10, 145, 145])
+    assert await quantities(plant, "day") == pytest.approx([300])
+
+
+async def test_a_late_flood_across_months_repairs_them_all(plant: Plant) -> None:
+    day = 24 * 60
+    await plant.send(reading(-40 * day, 0), reading(0, 9600))
+    await settle_all(plant)
+    await plant.send(reading(-20 * day, 1200), batch="late")
+    await settle_all(plant)
+    assert sum(q or 0 for q in await quantities(plant, "hour")) == pytest.approx(9600)
+    assert sum(q or 0 for q in await quantities(plant, "month")) == pytest.approx(9600)
+    halves = await plant.pool.fetchval(
+        "SELECT sum(quantity) FROM unit_consumption WHERE step = 'hour' AND starts_at < $1",
+        NOW - timedelta(hours=1, days=20),
+    )
+    assert halves == pytest.approx(1200)
+
+
+async def test_settling_twice_changes_nothing(plant: Plant) -> None:
+    for batch in ("b1", "b2"):
+        await plant.send(reading(0, 100), reading(60, 160), batch=batch)
+        await settle_all(plant)
+    assert await quantities(plant, "day") == [60.0]
+
+
+async def test_a_bad_reading_is_evidence_and_not_energy(plant: Plant) -> None:
+    bad = {**reading(15, 500), "quality": "bad"}
+    await plant.send(reading(0, 100), bad, reading(60, 160))
+    await settle_all(plant)
+    assert await quantities(plant, "hour") == [60.0]
+
+
+async def test_a_month_is_that_of_shanghai(plant: Plant) -> None:
+    midnight = datetime(2026, 10, 31, 16, tzinfo=UTC)  # 1 November in Shanghai
+    before = (midnight - (NOW - timedelta(hours=1))) / timedelta(minutes=1)
+    await plant.send(
+        reading(int(before) - 60, 10), reading(int(before), 20), reading(int(before) + 60, 50)
+    )
+    await settle_all(plant)
+    assert await quantities(plant, "month") == [10.0, 30.0]
+
+
+async def test_a_carrier_without_a_factor_has_a_quantity_and_no_coal(plant: Plant) -> None:
+    await plant.pool.execute(
+        "UPDATE meters SET carrier = 'natural_gas', uom = 'm3' WHERE meter = 'C01'"
+    )
+    await plant.send(reading(0, 12, meter="C01"))
+    await settle_all(plant)
+    row = await plant.pool.fetchrow(
+        "SELECT quantity, calorific_tce FROM unit_consumption WHERE step = 'day'"
+    )
+    assert row is not None
+    assert tuple(row) == (12.0, None)
+
+
+async def test_exported_energy_is_taken_off_the_unit(plant: Plant) -> None:
+    await plant.pool.execute(
+        "UPDATE meters SET carrier = 'electricity', uom = 'MWh', role = 'export' "
+        "WHERE meter = 'C01'"
+    )
+    await plant.send(reading(0, 100), reading(60, 5100), reading(0, 2, meter="C01"))
+    await settle_all(plant)
+    assert await quantities(plant, "day") == pytest.approx([3000])
+
+
+async def test_two_settlers_share_the_work_and_no_unit_is_settled_twice(plant: Plant) -> None:
+    await plant.send(reading(0, 100), reading(60, 160))
+    async with plant.pool.acquire() as first, plant.pool.acquire() as second:
+        async with first.transaction():
+            assert await settle.settle_one(first)
+            assert await settle.settle_one(second) is None
+        assert await settle.settle_one(second) is None
+
+
+async def test_a_settler_that_fails_leaves_the_work_to_the_next(plant: Plant) -> None:
+    await plant.send(reading(0, 100), reading(60, 160))
+    async with plant.pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        assert await settle.settle_one(connection)
+        await transaction.rollback()
+    await settle_all(plant)
+    assert await quantities(plant, "day") == [60.0]
