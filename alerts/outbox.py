@@ -66,9 +66,7 @@ async def write(connection: Connection, posting: Posting, occasion: Occasion, at
 
     Returns how many. It belongs into the transaction of the alert.
     """
-    recipients = await db.outbox.list_recipients(
-        connection, upward(posting.region), posting.level
-    )
+    recipients = await db.outbox.list_recipients(connection, upward(posting.region), posting.level)
     letters = [_letter(posting, recipient, occasion) for recipient in recipients]
     await db.outbox.insert_letters(connection, letters, at)
     if not letters:
@@ -110,7 +108,8 @@ def retry_after(attempts: int) -> timedelta:
     >>> [retry_after(attempts).total_seconds() for attempts in (1, 2, 7, 60)]
     [5.0, 10.0, 300.0, 300.0]
     """
-    return min(RETRY_FIRST * 2 ** min(attempts - 1, 16), RETRY_LONGEST)
+    doublings: int = min(attempts - 1, 16)
+    return min(RETRY_FIRST * (1 << doublings), RETRY_LONGEST)
 
 
 async def _put_back(

@@ -137,9 +137,7 @@ def serve_command() -> None:
     from app.main import create_app
 
     settings = _settings()
-    application = create_app(
-        database_url=_addresses(settings).database(), timeout_s=settings.database_timeout_s
-    )
+    application = create_app(settings, _addresses(settings).database())
     logs.configure()
     uvicorn.run(
         application,

@@ -137,12 +137,12 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(table)
     cities = Table("city", "day", "tce", "coverage", "no factor for", title="consumption by city")
     for row in outcome.cities:
-        tce = row["energy_tce"]
+        tce, coverage = row["energy_tce"], row["coverage"]
         cities.add_row(
             str(row["region"]),
             str(row["starts_at"])[:10],
             f"{tce:.2f}" if isinstance(tce, float) else "unknown",
-            f"{row['coverage']:.0%}",
+            f"{coverage:.0%}" if isinstance(coverage, float) else "nothing due yet",
             ", ".join(map(str, _list(row["left_out"]))),
         )
     console.print(cities)

@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI
 import db.migrate
 import db.pool
 from app import depends, errors
-from app.api import alerts, consumption, health, intensity, meters, readings, regions, units
+from app.api import alerts, consumption, docs, health, intensity, meters, readings, regions, units
 from app.metrics import Metrics, RequestCounter
 from app.state import Clock, State
 from settings import Settings
@@ -75,11 +75,13 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         openapi_tags=TAGS,
         lifespan=lifespan,
         dependencies=[Depends(depends.plain_query)],
+        docs_url=None,  # ours needs no internet
         redoc_url=None,
         redirect_slashes=False,
     )
     for noun in (regions, units, meters, readings, consumption, intensity, alerts, health):
         app.include_router(noun.router)
+    docs.install(app)
     errors.install(app)
     app.add_middleware(RequestCounter, metrics=metrics)
     return app

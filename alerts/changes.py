@@ -1,0 +1,119 @@
+"""Owns storing a transition: the alert, its event and its letters, in one transaction."""
+
+from __future__ import annotations
+
+import structlog
+
+import db.alerts
+from alerts import outbox
+from alerts.evaluation import Judged, Surroundings
+from alerts.letter import Occasion
+from alerts.lifecycle import LETTERS, Transition
+from alerts.outbox import Posting
+from alerts.rules import ProductIntensity, Rule
+from alerts.verdicts import Verdict
+from db.alerts import AlertState, Finding, OpenAlert
+from db.pool import Connection
+from energy.factors import Basis
+
+log = structlog.get_logger("alert")
+
+
+async def apply(
+    connection: Connection,
+    rule: Rule,
+    judged: Judged,
+    alert: OpenAlert | None,
+    transition: Transition,
+    around: Surroundings,
+) -> bool:
+    """Store what happens to `alert`; False: somebody was faster, and nothing is stored."""
+    async with connection.transaction():
+        alert_id = await _store(connection, judged, alert, transition)
+        if alert_id is None:
+            return False
+        event_id = await db.alerts.insert_event(
+            connection,
+            alert_id,
+            at=transition.at,
+            kind=transition.reason,
+            measured=judged.verdict.measured,
+            reason=judged.verdict.reason,
+        )
+        letters = 0
+        if transition.reason in LETTERS:
+            posting = _posting(judged, alert, transition, alert_id, event_id)
+            occasion = _occasion(rule, judged, transition, posting, around)
+            letters = await outbox.write(connection, posting, occasion, transition.at)
+    log.info(
+        "alert_changed",
+        alert_id=alert_id,
+        subject=judged.watched.subject,
+        reason=transition.reason,
+        letters=letters,
+    )
+    return True
+
+
+async def _store(
+    connection: Connection, judged: Judged, alert: OpenAlert | None, transition: Transition
+) -> int | None:
+    """Write the alert; return its alert_id, or None if it is not as it was."""
+    if alert is None:
+        finding = _finding(judged.verdict)
+        return await db.alerts.insert_alert(
+            connection, judged.watched, finding, transition.state, transition.at
+        )
+    if transition.state is AlertState.RESOLVED:
+        done = await db.alerts.resolve(connection, alert, transition.at)
+    else:
+        finding = _finding(judged.verdict)
+        done = await db.alerts.change(connection, alert, finding, transition.state, transition.at)
+    return alert.alert_id if done else None
+
+
+def _finding(verdict: Verdict) -> Finding:
+    assert verdict.level is not None
+    assert verdict.measured is not None
+    assert verdict.threshold is not None
+    return Finding(
+        level=verdict.level,
+        period=verdict.period,
+        measured=verdict.measured,
+        threshold=verdict.threshold,
+        uom=verdict.uom,
+        coverage=verdict.coverage,
+        estimated_share=verdict.estimated_share,
+        reason=verdict.reason,
+    )
+
+
+def _posting(
+    judged: Judged, alert: OpenAlert | None, transition: Transition, alert_id: int, event_id: int
+) -> Posting:
+    """Return who is to know: the end of an alert goes to those who were told of its beginning."""
+    level = judged.verdict.level
+    if alert is not None and transition.state is AlertState.RESOLVED:
+        level = alert.level
+    assert level is not None
+    return Posting(
+        alert_id=alert_id,
+        event_id=event_id,
+        opened_at=transition.at if alert is None else alert.pending_at,
+        region=judged.watched.region if alert is None else alert.region,
+        level=level,
+    )
+
+
+def _occasion(
+    rule: Rule, judged: Judged, transition: Transition, posting: Posting, around: Surroundings
+) -> Occasion:
+    parameters = rule.parameters
+    return Occasion(
+        reason=transition.reason,
+        verdict=judged.verdict,
+        facts=judged.facts,
+        region_name=around.region_names.get(posting.region, posting.region),
+        link=f"{around.public_url.rstrip('/')}/v1/alerts/{posting.alert_id}",
+        basis=parameters.basis if isinstance(parameters, ProductIntensity) else Basis.CALORIFIC,
+    )

@@ -1,0 +1,201 @@
+"""A unit with limits, meters and settled hours, and a mail server that does as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from alerts import cycle
+from db.pool import Pool
+from deploy.mailbox import Mailbox
+from tests import factories
+
+NOW = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+LAST_HOUR = NOW.replace(minute=0) - HOUR
+"""Start of the newest full hour."""
+
+PUBLIC_URL = "https://nenghao.example"
+FLOOR = 0.75
+BASELINE = 117.0
+
+
+@dataclass
+class Works:
+    """A cement works: electricity E01, clinker P01, judged against 117 kgce/t."""
+
+    pool: Pool
+    unit_id: int
+    energy_id: int
+    output_id: int
+
+    async def made(
+        self,
+        intensity: float | None,
+        *,
+        starts_at: datetime = LAST_HOUR,
+        tons: float = 100.0,
+        present: int = 4,
+        output_present: int = 4,
+    ) -> None:
+        """Settle an hour of `tons` at `intensity` kgce/t; None: the energy has no figure."""
+        tce = None if intensity is None else intensity * tons / 1000
+        await self.settled(self.energy_id, starts_at, present, tce=tce)
+        await self.settled(self.output_id, starts_at, output_present, quantity=tons)
+
+    async def settled(
+        self,
+        meter_id: int,
+        starts_at: datetime,
+        present: int,
+        *,
+        quantity: float = 1000.0,
+        tce: float | None = None,
+        held: bool = False,
+    ) -> None:
+        await self.pool.execute(
+            """
+            INSERT INTO meter_consumption (meter_id, step, starts_at, quantity, held,
+                                           estimated_quantity, readings_present, calorific_tce,
+                                           equivalent_tce)
+            VALUES ($1, 'hour', $2, $3, $4, 0, $5, $6, 2 * $6::double precision)
+                ON CONFLICT (meter_id, step, starts_at)
+                DO UPDATE SET quantity = excluded.quantity, held = excluded.held,
+                              readings_present = excluded.readings_present,
+                              calorific_tce = excluded.calorific_tce,
+                              equivalent_tce = excluded.equivalent_tce
+            """,
+            meter_id,
+            starts_at,
+            quantity,
+            held,
+            present,
+            tce,
+        )
+
+    async def evaluate(self, *, now: datetime = NOW) -> int:
+        return await cycle.evaluate_once(
+            self.pool, now=now, coverage_floor=FLOOR, public_url=PUBLIC_URL
+        )
+
+    async def states(self) -> list[str]:
+        rows = await self.pool.fetch("SELECT state FROM alerts ORDER BY alert_id")
+        return [row["state"] for row in rows]
+
+    async def letters(self) -> list[tuple[str, str]]:
+        """Return (address, subject) of all letters in the outbox."""
+        rows = await self.pool.fetch(
+            "SELECT recipient_email, subject FROM outbox ORDER BY letter_id"
+        )
+        return [(row["recipient_email"], row["subject"]) for row in rows]
+
+    async def send(self, url: str | None, *, now: datetime = NOW) -> bool:
+        return await cycle.send_once(
+            self.pool, smtp_url=url, mail_from="desk@nenghao.example", now=now, instance="test"
+        )
+
+    async def send_all(self, url: str, *, now: datetime = NOW) -> None:
+        while await self.send(url, now=now):
+            pass
+
+
+async def limit(
+    pool: Pool,
+    product: str,
+    *,
+    uom: str = "kgce/t",
+    baseline: float | None,
+    value: float | None = None,
+) -> None:
+    await pool.execute(
+        """
+        INSERT INTO limits (product, uom, edition, limit_value, baseline, benchmark, valid_from,
+                            source)
+        VALUES ($1, $2, '2023年版', $3, $4, NULL, '2024-01-01', 'test')
+        """,
+        product,
+        uom,
+        value,
+        baseline,
+    )
+
+
+async def contact(
+    pool: Pool, region: str, email: str, *, level: int = 1, language: str = "zh"
+) -> None:
+    await pool.execute(
+        """
+        INSERT INTO contacts (region, name, email, language, minimum_level)
+        VALUES ($1, '节能监察', $2, $3, $4)
+        """,
+        region,
+        email,
+        language,
+        level,
+    )
+
+
+@pytest.fixture
+async def works(pool: Pool) -> Works:
+    async with pool.acquire() as connection:
+        unit_id = await factories.unit(connection, name="水泥厂", industry="C3011")
+        energy_id = await factories.meter(connection, unit_id, kind="interval")
+        output_id = await factories.meter(
+            connection, unit_id, "P01", kind="interval", uom="t", role="output", product="clinker"
+        )
+    await limit(pool, "clinker", baseline=BASELINE)
+    await contact(pool, "450200", "liuzhou@desk.example")
+    return Works(pool, unit_id, energy_id, output_id)
+
+
+@dataclass
+class Post(Mailbox):
+    """A mailbox that refuses as told and remembers the envelopes of what it took."""
+
+    folder: Path
+    replies: list[str] = field(default_factory=list)
+    """Said to the next recipients, first come first served; afterwards all are welcome."""
+
+    envelopes: list[tuple[str | None, list[str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(self.folder)
+
+    async def handle_RCPT(
+        self,
+        _server: SMTP,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        _options: list[str],
+    ) -> str:
+        if self.replies:
+            return self.replies.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.envelopes.append((envelope.mail_from, list(envelope.rcpt_tos)))
+        return await super().handle_DATA(server, session, envelope)
+
+    def received(self) -> list[EmailMessage]:
+        return [
+            message_from_bytes(path.read_bytes(), policy=default)
+            for path in sorted(self.folder.glob("*.eml"))
+        ]
+
+
+@pytest.fixture
+def post(tmp_path: Path) -> Iterator[Post]:
+    made = Post(tmp_path / "mail")
+    made.start()
+    yield made
+    made.stop()

@@ -1,0 +1,209 @@
+"""From settled hours to letters in the outbox, on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+
+import db.alerts
+from db.pool import Pool
+from tests import factories
+from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, PUBLIC_URL, Works, contact, limit
+
+
+async def test_an_overrun_fires_once_and_is_written_about_once(works: Works) -> None:
+    await works.made(140.0)
+    assert await works.evaluate() == 1
+    assert await works.evaluate() == 0
+    assert await works.states() == ["firing"]
+    assert await works.letters() == [
+        ("liuzhou@desk.example", "【预警】水泥厂：clinker 单耗 140 kgce/t，超过基准水平 117")
+    ]
+
+
+async def test_an_alert_that_is_over_is_written_about_again_in_the_same_thread(
+    works: Works,
+) -> None:
+    await works.made(140.0)
+    await works.evaluate()
+    await works.made(110.0, starts_at=LAST_HOUR + HOUR)
+    assert await works.evaluate(now=NOW + HOUR) == 1
+    assert await works.states() == ["resolved"]
+    rows = await works.pool.fetch("SELECT DISTINCT thread_id FROM outbox")
+    assert len(rows) == 1
+    assert [subject[:6] for _, subject in await works.letters()] == ["【预警】水泥", "【预警解除】"]
+
+
+async def test_silence_does_not_resolve_an_alert(works: Works) -> None:
+    await works.made(140.0)
+    await works.evaluate()
+    for hours in range(1, 10):
+        assert await works.evaluate(now=NOW + hours * HOUR) == 0
+    assert await works.states() == ["firing"]
+
+
+async def test_a_little_below_the_limit_is_not_over_yet(works: Works) -> None:
+    await works.made(140.0)
+    await works.evaluate()
+    await works.made(116.0, starts_at=LAST_HOUR + HOUR)
+    assert await works.evaluate(now=NOW + HOUR) == 0
+
+
+async def test_a_carrier_without_a_factor_never_makes_a_plant_look_good(works: Works) -> None:
+    await works.made(140.0)
+    await works.evaluate()
+    await works.made(None, starts_at=LAST_HOUR + HOUR)
+    assert await works.evaluate(now=NOW + HOUR) == 0
+    assert await works.states() == ["firing"]
+
+
+async def test_a_condition_that_must_hold_is_pending_first(works: Works) -> None:
+    await works.pool.execute(
+        """UPDATE rules SET parameters = '{"for_h": 1}' WHERE kind = 'product_intensity'"""
+    )
+    await works.made(140.0)
+    assert await works.evaluate() == 1
+    assert (await works.states(), await works.letters()) == (["pending"], [])
+    await works.made(141.0, starts_at=LAST_HOUR + HOUR)
+    assert await works.evaluate(now=NOW + HOUR) == 1
+    assert len(await works.letters()) == 1
+    async with works.pool.acquire() as connection:
+        assert await db.alerts.count_fired(connection) == 1
+
+
+async def test_a_window_of_many_hours_is_judged_as_a_whole(works: Works) -> None:
+    await works.pool.execute(
+        """UPDATE rules SET parameters = '{"window_h": 4}' WHERE kind = 'product_intensity'"""
+    )
+    for back, value in enumerate((140.0, 100.0, 100.0, 100.0)):
+        await works.made(value, starts_at=LAST_HOUR - back * HOUR)
+    assert await works.evaluate() == 0
+    await works.made(200.0)
+    assert await works.evaluate() == 1
+    measured = await works.pool.fetchval("SELECT measured FROM alerts")
+    assert round(measured, 6) == 125.0
+
+
+async def test_the_other_basis_is_another_figure(works: Works) -> None:
+    await works.pool.execute(
+        """UPDATE rules SET parameters = '{"basis": "equivalent"}'
+            WHERE kind = 'product_intensity'"""
+    )
+    await works.made(70.0)
+    assert await works.evaluate() == 1
+
+
+async def test_a_unit_without_a_limit_is_not_watched(works: Works) -> None:
+    await works.pool.execute("DELETE FROM limits")
+    await works.made(1000.0)
+    assert await works.evaluate() == 0
+
+
+async def test_a_rule_nobody_can_read_does_not_stop_the_others(works: Works) -> None:
+    await works.pool.execute(
+        """
+        INSERT INTO rules (kind, name, parameters)
+        VALUES ('product_intensity', 'odd', '{"x": 1}')
+        """
+    )
+    await works.made(140.0)
+    assert await works.evaluate() == 1
+
+
+async def test_letters_go_to_the_desks_of_the_county_its_city_and_province_only(
+    works: Works,
+) -> None:
+    for region in ("450000", "450202", "450203", "450300", "450100"):
+        await contact(works.pool, region, f"{region}@desk.example")
+    await contact(works.pool, "450000", "liuzhou@desk.example")
+    await works.made(140.0)
+    await works.evaluate()
+    assert sorted(address for address, _ in await works.letters()) == [
+        "450000@desk.example",
+        "450202@desk.example",
+        "liuzhou@desk.example",
+    ]
+
+
+async def test_a_hundred_units_of_all_cities_write_to_their_own_city_only(pool: Pool) -> None:
+    works = Works(pool, 0, 0, 0)
+    await limit(pool, "clinker", baseline=117.0)
+    cities = [f"45{number:02}00" for number in range(1, 15)]
+    for city in cities:
+        await contact(pool, city, f"{city}@desk.example")
+    for number in range(100):
+        region = cities[number % len(cities)]
+        async with pool.acquire() as connection:
+            works.unit_id = await factories.unit(
+                connection, factories.unit_code(number), region=region
+            )
+            works.energy_id = await factories.meter(connection, works.unit_id)
+            works.output_id = await factories.meter(
+                connection, works.unit_id, "P01", uom="t", role="output", product="clinker"
+            )
+        await works.made(140.0)
+    assert await works.evaluate() == 100
+    wrong = await pool.fetchval(
+        "SELECT count(*) FROM outbox JOIN alerts USING (alert_id) "
+        "WHERE recipient_email <> region || '@desk.example'"
+    )
+    assert (wrong, len(await works.letters())) == (0, 100)
+
+
+async def test_a_contact_is_written_to_in_their_language(works: Works) -> None:
+    await contact(works.pool, "450202", "english@desk.example", language="en")
+    await works.made(140.0)
+    await works.evaluate()
+    subjects = dict(await works.letters())
+    assert subjects["english@desk.example"].startswith("[Warning] 水泥厂: clinker 140 kgce/t, over")
+
+
+async def test_letters_are_there_with_the_alert_or_not_at_all(works: Works) -> None:
+    await works.pool.execute("ALTER TABLE outbox ADD CHECK (subject = '')")
+    await works.made(140.0)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await works.evaluate()
+    assert (await works.states(), await works.letters()) == ([], [])
+
+
+async def test_only_one_evaluator_works_at_a_time(works: Works) -> None:
+    await works.made(140.0)
+    async with works.pool.acquire() as other:
+        assert await db.alerts.try_lock(other)
+        assert await works.evaluate() == 0
+        await db.alerts.unlock(other)
+    changed = await asyncio.gather(*(works.evaluate() for _ in range(3)))
+    assert sum(changed) == 1
+    assert len(await works.letters()) == 1
+
+
+async def test_a_change_from_a_state_that_is_gone_is_refused(works: Works) -> None:
+    await works.made(140.0)
+    await works.evaluate()
+    async with works.pool.acquire() as connection:
+        (alert,) = await db.alerts.list_open(connection, 1)
+        assert await db.alerts.resolve(connection, alert, NOW)
+        assert not await db.alerts.resolve(connection, alert, NOW)
+
+
+async def test_the_history_of_an_alert_is_kept(works: Works) -> None:
+    await works.made(140.0)
+    await works.evaluate()
+    await works.made(110.0, starts_at=LAST_HOUR + HOUR)
+    await works.evaluate(now=NOW + HOUR)
+    async with works.pool.acquire() as connection:
+        events = await db.alerts.list_events(connection, 1)
+    assert [(event.kind, round(event.measured or 0)) for event in events] == [
+        ("first", 140),
+        ("resolved", 110),
+    ]
+
+
+async def test_the_link_leads_to_the_alert(works: Works) -> None:
+    await works.made(140.0)
+    await works.evaluate()
+    body = await works.pool.fetchval("SELECT body FROM outbox")
+    alert_id = await works.pool.fetchval("SELECT alert_id FROM alerts")
+    assert f"详情：{PUBLIC_URL}/v1/alerts/{alert_id}\n" in body

@@ -1,0 +1,91 @@
+"""Pending, firing, resolved: each branch of the decision once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alerts.lifecycle import Reason, next_transition
+from alerts.rules import Parameters, ProductIntensity, RegionLevel
+from alerts.verdicts import State, Verdict
+from db.alerts import AlertState, OpenAlert
+from energy.periods import Span
+
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+AT_ONCE = ProductIntensity()
+HELD = ProductIntensity(for_h=2)
+
+
+def verdict(
+    state: State,
+    measured: float = 120.0,
+    *,
+    hours_later: int = 0,
+    threshold: float = 100.0,
+    level: int = 1,
+) -> Verdict:
+    ends_at = NOW + hours_later * HOUR
+    return Verdict(
+        state, Span(ends_at - HOUR, ends_at), "test", measured, threshold, "kgce/t", level, 1.0
+    )
+
+
+def alert(state: AlertState, level: int = 1) -> OpenAlert:
+    return OpenAlert(1, "unit/product", "450202", state, level, Span(NOW - HOUR, NOW), NOW)
+
+
+OVER, FINE, UNKNOWN = verdict(State.FIRING), verdict(State.OK, 98.0), verdict(State.UNKNOWN)
+PENDING, FIRING = alert(AlertState.PENDING), alert(AlertState.FIRING)
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "rule", "reason"),
+    [
+        (None, OVER, AT_ONCE, Reason.FIRST),
+        (None, OVER, HELD, Reason.PENDING),
+        (None, FINE, AT_ONCE, None),
+        (None, UNKNOWN, AT_ONCE, None),
+        (PENDING, OVER, HELD, None),
+        (PENDING, verdict(State.FIRING, hours_later=1), HELD, None),
+        (PENDING, verdict(State.FIRING, hours_later=2), HELD, Reason.FIRST),
+        (PENDING, FINE, HELD, Reason.WITHDRAWN),
+        (PENDING, UNKNOWN, HELD, None),
+        (FIRING, OVER, AT_ONCE, None),
+        (FIRING, FINE, AT_ONCE, Reason.RESOLVED),
+        (FIRING, UNKNOWN, AT_ONCE, None),
+        (FIRING, verdict(State.OK, 98.1), AT_ONCE, None),
+        (FIRING, verdict(State.OK, 50.0, hours_later=-1), AT_ONCE, None),
+        (alert(AlertState.FIRING, 2), OVER, AT_ONCE, Reason.ESCALATED),
+        (FIRING, verdict(State.FIRING, level=2), AT_ONCE, Reason.EASED),
+    ],
+)
+def test_what_becomes_of_an_alert(
+    before: OpenAlert | None, found: Verdict, rule: Parameters, reason: Reason | None
+) -> None:
+    transition = next_transition(before, found, rule, NOW)
+    assert (transition.reason if transition else None) == reason
+
+
+def test_one_window_judged_for_hours_has_not_held_for_hours() -> None:
+    later = NOW + 5 * HOUR
+    assert next_transition(PENDING, OVER, HELD, later) is None
+
+
+@pytest.mark.parametrize(
+    ("measured", "reason"), [(-10.1, None), (-10.2, Reason.RESOLVED), (-30.0, Reason.RESOLVED)]
+)
+def test_a_negative_threshold_is_cleared_below_it_too(
+    measured: float, reason: Reason | None
+) -> None:
+    found = verdict(State.OK, measured, threshold=-10.0)
+    transition = next_transition(FIRING, found, AT_ONCE, NOW)
+    assert (transition.reason if transition else None) == reason
+
+
+def test_a_region_that_leaves_its_level_is_clear_at_once() -> None:
+    found = verdict(State.OK, 0.0, threshold=0.0, level=2)
+    transition = next_transition(FIRING, found, RegionLevel(), NOW)
+    assert transition is not None
+    assert transition.reason is Reason.RESOLVED

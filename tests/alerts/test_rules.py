@@ -1,0 +1,49 @@
+"""Parameters of rules are checked at the border."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from alerts import rules
+from alerts.rules import Against, ProductIntensity, RegionLevel
+from db.pool import Connection
+from db.rules import RuleRow, list_enabled
+from energy.factors import Basis
+
+
+def row(parameters: str, kind: str = "product_intensity") -> RuleRow:
+    return RuleRow(1, kind, "rule", parameters)
+
+
+def test_what_a_rule_does_not_say_has_a_default() -> None:
+    found = rules.parse(row("{}")).parameters
+    assert found == ProductIntensity(
+        window_h=1, for_h=0, clear_ratio=0.98, basis=Basis.CALORIFIC, against=Against.LIMIT
+    )
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        '{"window_h": 0}',
+        '{"window_h": 745}',
+        '{"window_h": "1"}',
+        '{"window_h": 1.5}',
+        '{"for_h": -1}',
+        '{"clear_ratio": 0}',
+        '{"clear_ratio": 1.01}',
+        '{"basis": "gross"}',
+        '{"against": "benchmark"}',
+        '{"window": 1}',
+        "[]",
+    ],
+)
+def test_what_a_rule_must_not_say_is_refused(parameters: str) -> None:
+    with pytest.raises(ValidationError):
+        rules.parse(row(parameters))
+
+
+async def test_every_platform_begins_with_two_rules(connection: Connection) -> None:
+    found = [rules.parse(stored).parameters for stored in await list_enabled(connection)]
+    assert found == [ProductIntensity(), RegionLevel()]
