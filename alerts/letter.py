@@ -121,11 +121,8 @@ def _product_zh(
     value, threshold = _beside(occasion.verdict.measured, yardstick.value)
     against = ZH[yardstick.against]
     is_over = occasion.reason is not Reason.RESOLVED
-    relation = "超过" if is_over else "已回落到以内："
-    subject = (
-        f"【{ZH[occasion.reason]}】{unit}：{product} 单耗 {value} {uom}，"
-        f"{relation}{against} {threshold}"
-    )
+    relation = f"超过{against} {threshold}" if is_over else f"已回落至{against} {threshold} 以内"
+    subject = f"【{ZH[occasion.reason]}】{unit}：{product} 单耗 {value} {uom}，{relation}"
     output_uom = collapse(yardstick.output_uom)
     return subject, [
         f"{collapse(occasion.region_name)}节能主管部门：",

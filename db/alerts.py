@@ -145,7 +145,7 @@ async def insert_alert(
                             period_ends_at, measured, threshold, uom, coverage, estimated_share,
                             reason, pending_at, fired_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                CASE $5 WHEN 'firing' THEN $15 END, $15)
+                CASE $5 WHEN 'firing' THEN $15::timestamptz END, $15)
             ON CONFLICT (rule_id, subject) WHERE state <> 'resolved' DO NOTHING
         RETURNING alert_id
         """,
@@ -177,7 +177,7 @@ async def change(
                coverage         = $11,
                estimated_share  = $12,
                reason           = $13,
-               fired_at         = CASE $4 WHEN 'firing' THEN coalesce(fired_at, $14)
+               fired_at         = CASE $4 WHEN 'firing' THEN coalesce(fired_at, $14::timestamptz)
                                           ELSE fired_at END,
                updated_at       = $14
          WHERE alert_id = $1

@@ -65,7 +65,7 @@ def test_a_message_says_what_it_is_and_which_thread_it_belongs_to() -> None:
     assert read["References"] == LETTER.thread_id
     assert read["Auto-Submitted"] == "auto-generated"
     assert read["Subject"] == LETTER.subject
-    assert read.get_content() == LETTER.body
+    assert read.get_content().splitlines() == LETTER.body.splitlines()
 
 
 def test_every_try_is_the_same_message() -> None:
