@@ -54,7 +54,10 @@ async def _judge_products(
     limits = await db.limits.list_limits(connection)
     judged = []
     for candidates in facts.products(uses, limits, parameters.against, around.now):
-        found, verdict = verdicts.newest(candidates, around.coverage_floor)
+        newest = verdicts.newest(candidates, around.coverage_floor)
+        if newest is None:
+            continue
+        found, verdict = newest
         subject = found.subject
         watched = Watched(rule_id, subject.region, subject.unit_id, subject.name)
         judged.append(Judged(watched, found, verdict))

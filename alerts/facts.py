@@ -108,24 +108,35 @@ def windows(now: datetime, length: timedelta) -> list[Span]:
 
 
 def products(
-    uses: Sequence[MeterUse], limits: Sequence[LimitRow], against: Against, now: datetime
-) -> list[list[ProductFacts]]:
-    """Return the facts of each unit and product with a limit in force, newest window first.
+    uses: Iterable[MeterUse], limits: Iterable[LimitRow], against: Against, now: datetime
+) -> Iterator[Iterator[ProductFacts]]:
+    """Yield, for each unit and product, the facts of its windows, newest first.
 
-    `uses` must be in order of unit and window.
+    A window in which no limit holds has none. `uses` must be in order of unit and window; facts
+    are put together as they are asked for, and mostly only the newest are.
     """
-    found: dict[str, list[ProductFacts]] = {}
-    for window, group in groupby(uses, key=lambda use: (use.unit_id, use.window)):
-        meters = list(group)
-        made = sorted({use.product for use in meters if use.product is not None})
-        for product in made:
-            of_product = [limit for limit in limits if limit.product == product]
-            on = window[1].starts_at.astimezone(LOCAL).date()
-            yardsticks = _in_force(of_product, against, on)
-            if yardsticks:
-                facts = _product(meters, product, yardsticks, now)
-                found.setdefault(facts.subject.name, []).append(facts)
-    return list(found.values())
+    by_product: dict[str, list[LimitRow]] = {}
+    for limit in limits:
+        by_product.setdefault(limit.product, []).append(limit)
+    for _, of_unit in groupby(uses, key=lambda use: use.unit_id):
+        windows = [list(meters) for _, meters in groupby(of_unit, key=lambda use: use.window)]
+        made = {use.product for meters in windows for use in meters if use.product is not None}
+        for product in sorted(made & by_product.keys()):
+            yield _candidates(windows, product, by_product[product], against, now)
+
+
+def _candidates(
+    windows: Sequence[Sequence[MeterUse]],
+    product: str,
+    limits: Sequence[LimitRow],
+    against: Against,
+    now: datetime,
+) -> Iterator[ProductFacts]:
+    for meters in windows:
+        on = meters[0].window.starts_at.astimezone(LOCAL).date()
+        yardsticks = _in_force(limits, against, on)
+        if yardsticks and any(use.product == product for use in meters):
+            yield _product(meters, product, yardsticks, now)
 
 
 def regions(

@@ -5,7 +5,7 @@ Pure. Missing data never reads as good: a verdict below its coverage floor is UN
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,16 +47,21 @@ class Verdict:
 
 
 def newest(
-    candidates: Sequence[ProductFacts], coverage_floor: float
-) -> tuple[ProductFacts, Verdict]:
+    candidates: Iterable[ProductFacts], coverage_floor: float
+) -> tuple[ProductFacts, Verdict] | None:
     """Return the facts and verdict of the newest window that can be judged.
 
     The hour that has just ended is often not all there yet: then the one before it still stands.
-    `candidates` are newest first; if none can be judged, the newest is UNKNOWN.
+    `candidates` are newest first; if none can be judged, the newest is UNKNOWN. None: no
+    candidates.
     """
-    judged = [(facts, product(facts, coverage_floor)) for facts in candidates]
-    known = (pair for pair in judged if pair[1].state is not State.UNKNOWN)
-    return next(known, judged[0])
+    newest_unknown = None
+    for facts in candidates:
+        verdict = product(facts, coverage_floor)
+        if verdict.state is not State.UNKNOWN:
+            return facts, verdict
+        newest_unknown = newest_unknown or (facts, verdict)
+    return newest_unknown
 
 
 def product(facts: ProductFacts, coverage_floor: float) -> Verdict:

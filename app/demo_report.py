@@ -120,11 +120,11 @@ async def steel_figures(api: Api, unit: str, now: datetime) -> tuple[float, floa
 
 
 async def city_figures(api: Api, now: datetime) -> Sequence[Row]:
-    """Return the consumption of the last days by city."""
+    """Return the consumption of the last full hour by city."""
     return await api.get(
         "/v1/consumption",
-        **{"from": _hour(now - timedelta(days=1)), "to": _hour(now + timedelta(hours=1))},
-        bucket="day",
+        **{"from": _hour(now, -1), "to": _hour(now)},
+        bucket="hour",
         group_by="region",
     )
 
@@ -135,12 +135,14 @@ def show(outcome: Outcome, console: Console) -> None:
         if name not in ("database", "broker"):
             table.add_row(name, str(value))
     console.print(table)
-    cities = Table("city", "day", "tce", "coverage", "no factor for", title="consumption by city")
+    cities = Table("city", "", "hour from", "tce", "coverage", "no factor for")
+    cities.title = "consumption by city in the last full hour"
     for row in outcome.cities:
         tce, coverage = row["energy_tce"], row["coverage"]
         cities.add_row(
             str(row["region"]),
-            str(row["starts_at"])[:10],
+            str(row["region_name"]),
+            str(row["starts_at"])[11:16],
             f"{tce:.2f}" if isinstance(tce, float) else "unknown",
             f"{coverage:.0%}" if isinstance(coverage, float) else "nothing due yet",
             ", ".join(map(str, _list(row["left_out"]))),
@@ -172,7 +174,8 @@ def say_how_to_try(
     )
     key = f"-H 'Authorization: Bearer {api.key}'"
     lines = (
-        "# try it by hand, in another terminal (any MQTT client will do):",
+        "# try it by hand, in another terminal (any MQTT client will do; these are in the package",
+        "# mosquitto-clients):",
         f"mosquitto_sub {where} -q 1 -t {address.topic(Leaf.RECEIPTS)} &",
         f"mosquitto_pub {where} -q 1 -t {address.topic(Leaf.READINGS)} -m '{json.dumps(batch)}'",
         f"curl {key} '{api.url}/v1/readings?{query}'",

@@ -57,17 +57,19 @@ async def list_uses(
         WITH windows AS (
             SELECT starts_at AS window_starts_at, ends_at AS window_ends_at
               FROM unnest($1::timestamptz[], $2::timestamptz[]) AS w (starts_at, ends_at)
-        ), watched AS (
-            SELECT DISTINCT unit_id
+        ), watched AS MATERIALIZED (
+            SELECT meter_id, unit_id, meter, role, product, carrier, uom, kind, interval_s,
+                   installed_at
               FROM meters
-              JOIN limits USING (product)
-             WHERE role = 'output'
+             WHERE role IN ('boundary', 'export', 'output')
+               AND unit_id IN (SELECT unit_id
+                                 FROM meters
+                                 JOIN limits USING (product))
         )
         SELECT unit_id, unit, units.name AS unit_name, region, meter, role, product, carrier, uom,
                kind, interval_s, installed_at, window_starts_at, window_ends_at, counted.*
           FROM watched
           JOIN units USING (unit_id)
-          JOIN meters USING (unit_id)
           JOIN windows ON installed_at < window_ends_at
          CROSS JOIN LATERAL (
                SELECT sum(quantity) AS quantity,
@@ -81,11 +83,10 @@ async def list_uses(
                                                    ELSE equivalent_tce END IS NULL),
                                false) AS lacks_factor
                  FROM meter_consumption
-                WHERE meter_consumption.meter_id = meters.meter_id
+                WHERE meter_consumption.meter_id = watched.meter_id
                   AND step = 'hour'
                   AND starts_at >= window_starts_at
                   AND starts_at < window_ends_at) AS counted
-         WHERE role IN ('boundary', 'export', 'output')
          ORDER BY unit_id, window_ends_at DESC, meter
         """,
         [window.starts_at for window in windows],

@@ -59,8 +59,9 @@ OUTPUT = replace(
 def judge(
     *uses: MeterUse, limits: tuple[LimitRow, ...] = (LIMIT,), against: Against = Against.LIMIT
 ) -> Verdict:
-    found = facts.products(uses, limits, against, NOW)
-    return verdicts.newest(found[0], 0.75)[1]
+    found = verdicts.newest(next(facts.products(uses, limits, against, NOW)), 0.75)
+    assert found is not None
+    return found[1]
 
 
 def test_energy_over_output_is_compared_with_the_baseline_where_there_is_no_limit() -> None:
@@ -83,7 +84,8 @@ def test_a_limit_of_the_future_does_not_hold_and_a_newer_row_replaces_an_older()
     older = replace(LIMIT, baseline=130.0, valid_from=date(2021, 1, 1))
     later = replace(LIMIT, baseline=90.0, valid_from=date(2027, 1, 1))
     assert judge(ENERGY, OUTPUT, limits=(later, older, LIMIT)).threshold == 117.0
-    assert facts.products([ENERGY, OUTPUT], [later], Against.LIMIT, NOW) == []
+    candidates = next(facts.products([ENERGY, OUTPUT], [later], Against.LIMIT, NOW))
+    assert verdicts.newest(candidates, 0.75) is None
 
 
 def test_at_the_limit_is_within_it() -> None:
