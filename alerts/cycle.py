@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
 
-import asyncpg
 import structlog
 from pydantic import ValidationError
 
 import db.alerts
 import db.heartbeats
 import db.outbox
+import db.patience
 import db.regions
 import db.rules
 from alerts import changes, evaluation, lifecycle, outbox, rules, smtp
@@ -29,8 +29,6 @@ from db.rules import RuleRow
 
 PROGRAM = "alert"
 DATABASE_RETRY_S = 2.0
-RETRYABLE_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
-"""SQLSTATE classes: connection, rollback, resources, object in use, intervention, system."""
 
 log = structlog.get_logger("alert")
 
@@ -127,7 +125,7 @@ async def _again_and_again(
         try:
             was_busy = await work()
         except Exception as error:
-            if not is_retryable(error):
+            if not db.patience.is_retryable(error):
                 raise
             episodes.happened(f"database {name}", "database_unavailable", error=repr(error))
             await asyncio.sleep(DATABASE_RETRY_S)
@@ -135,14 +133,6 @@ async def _again_and_again(
         episodes.over(f"database {name}", "database_back")
         if not was_busy:
             await asyncio.sleep(pause_s)
-
-
-def is_retryable(error: BaseException) -> bool:
-    """Return whether the database may do the same later."""
-    if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "")[:2] in RETRYABLE_CLASSES
-    outside = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
-    return isinstance(error, outside)
 
 
 def _tell(attempt: Attempt, instance: str, episodes: Episodes) -> None:

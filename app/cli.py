@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import asyncpg
 import psycopg
@@ -36,6 +36,8 @@ EXIT_REFUSED = 2
 PROGRAMS = ("collect", "settle", "alert", "serve")
 VARIABLES_BESIDE = {"NENGHAO_SECRETS_DIR"}
 DEMO_SECONDS_MAX = 86_400
+
+T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 services_app = typer.Typer(no_args_is_help=True, help="The local database and broker.")
@@ -80,7 +82,7 @@ def prepare(context: typer.Context) -> None:
 def collect_command() -> None:
     """Store what gateways publish: MQTT → readings."""
     settings = _settings()
-    broker = broker_url.parse(_addresses(settings).broker())
+    broker = _parsed(broker_url.parse, _addresses(settings).broker(), "NENGHAO_MQTT_URL")
 
     async def work(pool: Pool) -> None:
         await collect.run(
@@ -111,8 +113,12 @@ def settle_command() -> None:
 def alert_command() -> None:
     """Judge the rules, open and resolve alerts, send letters."""
     import alerts.cycle
+    import alerts.smtp
 
     settings = _settings()
+    smtp_url = settings.smtp_url.get_secret_value() if settings.smtp_url else None
+    if smtp_url is not None:
+        _parsed(alerts.smtp.parse, smtp_url, "NENGHAO_SMTP_URL")
 
     async def work(pool: Pool) -> None:
         await alerts.cycle.run(
@@ -121,7 +127,7 @@ def alert_command() -> None:
             pause_s=settings.alert_pause_s,
             coverage_floor=settings.coverage_floor,
             public_url=settings.public_url,
-            smtp_url=settings.smtp_url.get_secret_value() if settings.smtp_url else None,
+            smtp_url=smtp_url,
             mail_from=settings.mail_from,
             clock=_now,
         )
@@ -197,7 +203,7 @@ def simulate_command(
 
     settings = _settings()
     addresses = _addresses(settings)
-    broker = broker_url.parse(addresses.broker())
+    broker = _parsed(broker_url.parse, addresses.broker(), "NENGHAO_MQTT_URL")
     admin_url = addresses.broker_admin()
     plan = simulation.Plan(seed, plants, hours, interval_s, steel, seconds)
     folder = settings.state_dir / "simulation"
@@ -277,6 +283,13 @@ def _addresses(settings: Settings) -> Addresses:
     return Addresses(
         settings.state_dir, settings.database_url, settings.mqtt_url, settings.mqtt_admin_url
     )
+
+
+def _parsed(parse: Callable[[str], T], text: str, variable: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise Refusal(f"{variable}: {error}") from None
 
 
 def _run_program(

@@ -15,6 +15,7 @@ import structlog
 import db.heartbeats
 import db.intake
 import db.metering
+import db.patience
 from db.metering import UnitEntry
 from db.pool import Connection, Pool
 from ingest import acks, batches, topics, writer
@@ -67,7 +68,7 @@ class Collector:
         wanted = sorted(units)
         if not wanted:
             return
-        found = await writer.patiently(
+        found = await db.patience.patiently(
             self._pool, lambda connection: db.metering.list_units(connection, wanted)
         )
         for unit in wanted:
@@ -88,7 +89,7 @@ async def run(
     clock: Callable[[], datetime],
 ) -> None:
     """Collect until cancelled. Raises ConnectionLostError when the process should start anew."""
-    session_expected = await writer.patiently(
+    session_expected = await db.patience.patiently(
         pool, lambda connection: db.intake.has_totals(connection, name)
     )
     link = Link(
@@ -135,5 +136,5 @@ async def _beat(pool: Pool, name: str, link: Link, clock: Callable[[], datetime]
         await db.heartbeats.beat(connection, "collect", name, clock(), detail)
 
     while True:
-        await writer.patiently(pool, beat)
+        await db.patience.patiently(pool, beat)
         await asyncio.sleep(HEARTBEAT_S)

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 import structlog
 
 import db.heartbeats
+import db.patience
 import db.settlement
 from db.metering import MeterSpec, list_specs
 from db.pool import Connection, Pool
@@ -23,7 +24,6 @@ from energy.consumption import Hour
 from energy.factors import Basis, FactorTable
 from energy.periods import LOCAL, Span, Step
 from energy.registers import Kind
-from ingest import writer
 
 RANGES_MAX = 1_000
 """Stale ranges settled in one transaction at most."""
@@ -51,9 +51,11 @@ async def run(pool: Pool, instance: str, *, pause_s: float, clock: Callable[[], 
     while True:
         now = clock()
         if beat_at is None or (now - beat_at).total_seconds() >= HEARTBEAT_S:
-            await writer.patiently(pool, lambda connection: _beat(connection, instance, clock()))
+            await db.patience.patiently(
+                pool, lambda connection: _beat(connection, instance, clock())
+            )
             beat_at = now
-        if not await writer.patiently(pool, settle_one):
+        if not await db.patience.patiently(pool, settle_one):
             await asyncio.sleep(pause_s)
 
 

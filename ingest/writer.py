@@ -6,65 +6,22 @@ unknown is run again: the natural key of a reading makes that harmless.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
 
 import asyncpg
-import structlog
 
 import db.intake
+import db.patience
 from db.intake import ConflictRow, ReadingRow
 from db.pool import Connection, Pool
 from ingest import batches
 from ingest.batches import Flush
 
-RETRY_FIRST_S = 0.2
-RETRY_LONGEST_S = 5.0
-RETRYABLE_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
-"""SQLSTATE classes: connection, rollback, resources, object in use, intervention, system."""
-
-T = TypeVar("T")
-
-log = structlog.get_logger("collect")
-
-
-def is_retryable(error: BaseException) -> bool:
-    """Return whether the same transaction may succeed later."""
-    if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "")[:2] in RETRYABLE_CLASSES
-    outside = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
-    return isinstance(error, outside)
-
-
-async def patiently(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Return what `work` does with a connection, however long the database is away.
-
-    Raises what waiting cannot mend: our own bugs, a missing schema, a refused login.
-    """
-    pause_s, failures = RETRY_FIRST_S, 0
-    while True:
-        try:
-            async with pool.acquire() as connection:
-                result = await work(connection)
-        except Exception as error:
-            if not is_retryable(error):
-                raise
-            failures += 1
-            if failures == 1:
-                log.warning("database_unavailable", error=repr(error))
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, RETRY_LONGEST_S)
-        else:
-            if failures:
-                log.info("database_back", failures=failures)
-            return result
-
 
 async def store(pool: Pool, collector: str, flush: Flush) -> None:
     """Store `flush` and tally it, however long the database is away."""
-    await patiently(pool, lambda connection: _store_once(connection, collector, flush))
+    await db.patience.patiently(pool, lambda connection: _store_once(connection, collector, flush))
 
 
 async def _store_once(connection: Connection, collector: str, flush: Flush) -> None:
