@@ -15,14 +15,14 @@ import db.consumption
 from app.depends import Caller
 from app.errors import ApiError, InvalidParameter
 from db.consumption import Group, Key, Meters, Selection, Sum
-from energy import periods
+from energy import periods, roles
 from energy.coverage import Calendar, Due
 from energy.periods import Span, Step
 from energy.registers import Kind
+from energy.roles import Role
 
 ROWS_MAX = 50_000
 BUCKETS_MAX = 10_000
-ALL_ROLES = ("boundary", "sub", "output", "feedstock", "renewable", "export")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def buckets(span: Span, step: Step, now: datetime) -> list[Span]:
 async def lines(caller: Caller, selection: Selection, within: Sequence[Span]) -> list[Line]:
     """Return the answer to `selection`, whose span is that of the buckets `within`."""
     groups = await db.consumption.list_meters(
-        caller.connection, caller.scope, selection, roles=roles(selection)
+        caller.connection, caller.scope, selection, roles=counted(selection)
     )
     count = len({group.key for group in groups})
     if count * len(within) > ROWS_MAX:
@@ -63,9 +63,9 @@ async def lines(caller: Caller, selection: Selection, within: Sequence[Span]) ->
     return merged(within, groups, sums, caller.now)
 
 
-def roles(selection: Selection) -> Sequence[str]:
+def counted(selection: Selection) -> Sequence[str]:
     """Return the roles of the meters that an answer counts: single meters are all shown."""
-    return ALL_ROLES if Group.METER in selection.groups else db.consumption.COUNTING_ROLES
+    return tuple(Role) if Group.METER in selection.groups else roles.COUNTING
 
 
 def merged(

@@ -20,8 +20,6 @@ from energy.factors import Basis
 from energy.periods import Span, Step
 from energy.registers import Kind
 
-COUNTING_ROLES = ("boundary", "export")
-
 
 class Group(StrEnum):
     """What consumption can be grouped by."""

@@ -19,7 +19,7 @@ import db.settlement
 from db.metering import MeterSpec, list_specs
 from db.pool import Connection, Pool
 from db.settlement import HourRow, Stale
-from energy import carriers, consumption, factors, periods
+from energy import carriers, consumption, factors, periods, roles
 from energy.consumption import Hour
 from energy.factors import Basis, FactorTable
 from energy.periods import LOCAL, Span, Step
@@ -27,9 +27,6 @@ from energy.registers import Kind
 
 RANGES_MAX = 1_000
 """Stale ranges settled in one transaction at most."""
-
-COUNTING_ROLES = frozenset({"boundary", "export"})
-"""Roles of meters that make up the consumption of a unit."""
 
 HEARTBEAT_S = 5.0
 
@@ -84,7 +81,7 @@ async def _settle_unit(connection: Connection, unit_id: int, stale: Sequence[Sta
         for span in await _reaches(connection, spec, spans):
             hours += await _settle_hours(connection, unit_id, spec, table, span)
             await _roll_up(connection, spec, span)
-            if spec.carrier is not None and spec.role in COUNTING_ROLES:
+            if spec.carrier is not None and spec.role in roles.COUNTING:
                 touched.setdefault(spec.carrier, []).append(span)
     for carrier, spans in touched.items():
         for span in periods.merged(spans):

@@ -210,7 +210,7 @@ async def _selection(caller: Caller, query: ConsumptionQuery, within: list[Span]
 async def notes(caller: Caller, selection: Selection) -> list[Note]:
     """Return what is to be said of the factors that were used."""
     found = await db.consumption.list_unverified_factors(
-        caller.connection, caller.scope, selection, roles=app.consumption.roles(selection)
+        caller.connection, caller.scope, selection, roles=app.consumption.counted(selection)
     )
     return [
         Note(

@@ -7,7 +7,7 @@ leaves their meaning alone may change.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -30,6 +30,7 @@ from db.pool import Connection
 from db.registry import MeterRow
 from energy import carriers
 from energy.registers import Kind as MeterKind
+from energy.roles import Role
 
 INTERVAL_S = 900
 OUTPUT = "output"
@@ -40,7 +41,6 @@ EPOCH_COLUMNS = frozenset({"multiplier", "rollover", "installed_at"})
 HARMLESS_COLUMNS = frozenset({"name", "data_code"})
 """What may change although there are readings; of a register also `interval_s`."""
 
-Role = Literal["boundary", "sub", "output", "feedstock", "renewable", "export"]
 
 
 class MeterLine(Line):
