@@ -59,6 +59,8 @@ def main() -> None:
             f"NENGHAO_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
             for fault in error.errors()
         )
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError) as error:
+        sentence = f"{error}: bring the database to the newest schema with `nenghao migrate`"
     except (asyncpg.PostgresError, psycopg.Error, OSError) as error:
         sentence = f"{error or type(error).__name__}"
     else:

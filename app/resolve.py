@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from pydantic import SecretStr
 
 from deploy import services
+
+ANSWER_WITHIN_S = 10
 
 
 class Refusal(Exception):
@@ -24,7 +27,10 @@ class Addresses:
     mqtt_admin_url: SecretStr | None
 
     def database(self) -> str:
-        return self._url(self.database_url, "NENGHAO_DATABASE_URL", "database_url")
+        """Return the URL of a database that answers."""
+        url = self._url(self.database_url, "NENGHAO_DATABASE_URL", "database_url")
+        _require_answer(url)
+        return url
 
     def broker(self) -> str:
         return self._url(self.mqtt_url, "NENGHAO_MQTT_URL", "mqtt_url")
@@ -43,3 +49,23 @@ class Addresses:
             )
         url: str = getattr(local, attribute)
         return url
+
+
+def _require_answer(url: str) -> None:
+    """Raise Refusal with what to do unless the database at `url` lets us in."""
+    try:
+        psycopg.connect(url, connect_timeout=ANSWER_WITHIN_S).close()
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise Refusal(
+            f"the database at {_shown(url)} does not let us in: {reason}; "
+            "start it (`nenghao services up` for a local one) or mend NENGHAO_DATABASE_URL"
+        ) from None
+    except psycopg.Error as error:
+        raise Refusal(f"NENGHAO_DATABASE_URL is not a database address: {error}") from None
+
+
+def _shown(url: str) -> str:
+    """Return host, port and database of `url`, never its password."""
+    parts = psycopg.conninfo.conninfo_to_dict(url)
+    return f"{parts.get('host')}:{parts.get('port', 5432)}/{parts.get('dbname')}"

@@ -33,6 +33,7 @@ SESSION_NEVER_EXPIRES = 0xFFFFFFFF
 RECONNECT_S = (1, 5)
 CALLBACK_STUCK_S = 30.0
 TAKEN_OVER = 0x8E
+UNREACHABLE_HELP = "start the broker (`nenghao services up`) or mend NENGHAO_MQTT_URL; trying on"
 
 log = structlog.get_logger("collect")
 
@@ -65,6 +66,7 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._waiting = False
+        self._unreachable = False
         self._failure: BaseException | None = None
         self._thread_name = f"paho-mqtt-client-{client_id}"  # what loop_start calls it
         self._client = self._create_client(client_id)
@@ -82,6 +84,7 @@ class Link:
             client.tls_set()
         client.reconnect_delay_set(*RECONNECT_S)
         client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         return client
@@ -144,6 +147,7 @@ class Link:
             log.error("broker_refused", reason=str(reason))
             return
         self.generation += 1
+        self._unreachable = False
         if self._session_expected and not flags.session_present:
             self.session_lost = True
             log.critical("session_lost", help="the gateways will send again what was under way")
@@ -151,6 +155,12 @@ class Link:
         options = SubscribeOptions(qos=1)
         client.subscribe([(topic, options) for topic in self._filters])
         log.info("connected", generation=self.generation, session_present=flags.session_present)
+
+    def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
+        if not self._unreachable:
+            where = f"{self._broker.host}:{self._broker.port}"
+            log.error("broker_unreachable", looked_at=where, help=UNREACHABLE_HELP)
+        self._unreachable = True
 
     def _on_disconnect(
         self,

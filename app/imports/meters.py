@@ -42,7 +42,6 @@ HARMLESS_COLUMNS = frozenset({"name", "data_code"})
 """What may change although there are readings; of a register also `interval_s`."""
 
 
-
 class MeterLine(Line):
     unit: CreditCode
     meter: MeterCode

@@ -21,6 +21,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def broken_clock() -> datetime:
+    raise RuntimeError("no clock")
+
+
 class Wire:
     """A gateway with its login, and collectors of one name that listen to it alone."""
 
@@ -35,13 +39,13 @@ class Wire:
         self.gateway = Gateway(self._broker, self.address, login.username, login.password)
         self._links: list[Link] = []
 
-    def link(self, *, session_expected: bool = False) -> Link:
+    def link(self, *, session_expected: bool = False, clock: Callable[[], datetime] = now) -> Link:
         made = Link(
             self._broker,
             self._name,
             ["nenghao/v1/+/+/+/readings"],
             receive_maximum=5,
-            clock=now,
+            clock=clock,
             session_expected=session_expected,
         )
         made.open()
@@ -104,6 +108,28 @@ async def test_a_session_that_is_gone_is_noticed(wire: Wire) -> None:
     link = wire.link(session_expected=True)
     await until(lambda: link.connected)
     assert link.session_lost
+
+
+async def test_a_callback_that_breaks_ends_the_collector(wire: Wire) -> None:
+    link = wire.link(clock=broken_clock)
+    await until(lambda: link.connected)
+    wire.gateway.put([("E01", now(), 1.0)])
+
+    def never() -> bool:
+        link.check()
+        return False
+
+    with pytest.raises(ConnectionLostError, match="no clock"):
+        await until(never)
+
+
+async def test_a_network_thread_that_ended_is_noticed(wire: Wire) -> None:
+    link = wire.link()
+    await until(lambda: link.connected)
+    link.check()
+    link.close()
+    with pytest.raises(ConnectionLostError, match="thread"):
+        link.check()
 
 
 async def test_the_loser_of_a_takeover_ends(wire: Wire) -> None:

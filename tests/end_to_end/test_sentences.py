@@ -1,0 +1,59 @@
+"""What the user can mend is a sentence that says what, where, and what to do; never a traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+import db.admin
+from deploy.services import Services
+from tests.end_to_end.conftest import Programs, eventually
+
+NOWHERE = "postgresql://a:secret@127.0.0.1:1/x"
+COMMANDS = [("collect",), ("settle",), ("alert",), ("serve",), ("all",), ("migrate",),
+            ("keys", "list"), ("gateways", "list")]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_database_that_is_down_is_named(programs: Programs, command: tuple[str, ...]) -> None:
+    programs.environment["NENGHAO_DATABASE_URL"] = NOWHERE
+    said = programs.run(*command, code=2)
+    assert "127.0.0.1:1/x" in said
+    assert "nenghao services up" in said
+    assert "secret" not in said
+    assert "Traceback" not in said
+
+
+def test_a_database_without_the_schema_is_named(programs: Programs, services: Services) -> None:
+    url = db.admin.recreate(services.database_url, "nenghao_empty")
+    programs.environment["NENGHAO_DATABASE_URL"] = url
+    assert "`nenghao migrate`" in programs.run("settle", code=2)
+    db.admin.drop(services.database_url, "nenghao_empty")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("NENGHAO_DATABSE_URL", "x", "no such setting: NENGHAO_DATABSE_URL"),
+        ("NENGHAO_HTTP_PORT", "99999", "NENGHAO_HTTP_PORT"),
+        ("NENGHAO_SMTP_URL", "http://x", "NENGHAO_SMTP_URL"),
+        ("NENGHAO_DATABASE_URL", "not an address", "NENGHAO_DATABASE_URL"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    programs: Programs, variable: str, value: str, expected: str
+) -> None:
+    programs.environment[variable] = value
+    said = programs.run("alert", code=2)
+    assert expected in said
+    assert "Traceback" not in said
+
+
+def test_a_broker_that_is_down_is_named_and_the_collector_goes_on_trying(
+    programs: Programs,
+) -> None:
+    programs.environment["NENGHAO_MQTT_URL"] = "mqtt://a:secret@127.0.0.1:1"
+    collector = programs.start("collect")
+    log = programs.folder / "collect.log"
+    eventually(lambda: "broker_unreachable" in log.read_text(encoding="utf-8"))
+    assert "127.0.0.1:1" in log.read_text(encoding="utf-8")
+    assert collector.poll() is None
