@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from db.pool import Connection
 
@@ -156,18 +157,20 @@ async def upsert_quarantine(connection: Connection, rows: Sequence[QuarantineRow
     )
 
 
-async def add_totals(connection: Connection, collector: str, more: Totals) -> None:
+async def add_totals(connection: Connection, collector: str, more: Totals, flush: UUID) -> None:
+    """Count a flush, and leave its name: `fetch_last_flush` then tells that it was committed."""
     await connection.execute(
         """
         INSERT INTO ingest_totals AS t (collector, received, stored, duplicate, conflicting,
-                                        rejected)
-        VALUES ($1, $2, $3, $4, $5, $6)
+                                        rejected, last_flush)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT (collector)
             DO UPDATE SET received    = t.received + excluded.received,
                           stored      = t.stored + excluded.stored,
                           duplicate   = t.duplicate + excluded.duplicate,
                           conflicting = t.conflicting + excluded.conflicting,
-                          rejected    = t.rejected + excluded.rejected
+                          rejected    = t.rejected + excluded.rejected,
+                          last_flush  = excluded.last_flush
         """,
         collector,
         more.received,
@@ -175,7 +178,15 @@ async def add_totals(connection: Connection, collector: str, more: Totals) -> No
         more.duplicate,
         more.conflicting,
         more.rejected,
+        flush,
     )
+
+
+async def fetch_last_flush(connection: Connection, collector: str) -> UUID | None:
+    last_flush: UUID | None = await connection.fetchval(
+        "SELECT last_flush FROM ingest_totals WHERE collector = $1", collector
+    )
+    return last_flush
 
 
 async def fetch_totals(connection: Connection) -> Totals:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -49,6 +50,7 @@ class Flush:
     """Deliveries that are stored, receipted and acknowledged together."""
 
     deliveries: Sequence[Delivery]
+    name: UUID = field(default_factory=uuid4)
     rows: list[ReadingRow] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     statuses: list[tuple[int, Status]] = field(default_factory=list)

@@ -1,11 +1,12 @@
 """Owns storing a flush: one transaction holds readings, rejections, stale ranges and totals.
 
 Nothing is receipted or acknowledged before it has committed. A transaction whose outcome is
-unknown is run again: the natural key of a reading makes that harmless.
+unknown is looked up by the name of its flush, and run again only if it was not made.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -20,8 +21,19 @@ from ingest.batches import Flush
 
 
 async def store(pool: Pool, collector: str, flush: Flush) -> None:
-    """Store `flush` and tally it, however long the database is away."""
-    await db.patience.patiently(pool, lambda connection: _store_once(connection, collector, flush))
+    """Store `flush` and tally it, however long the database is away.
+
+    A commit whose answer was lost has still been made: then its tallies stand as they are.
+    """
+    attempts = itertools.count()
+
+    async def attempt(connection: Connection) -> None:
+        is_again = next(attempts) > 0
+        if is_again and await db.intake.fetch_last_flush(connection, collector) == flush.name:
+            return
+        await _store_once(connection, collector, flush)
+
+    await db.patience.patiently(pool, attempt)
 
 
 async def _store_once(connection: Connection, collector: str, flush: Flush) -> None:
@@ -86,7 +98,7 @@ async def _store_rest(connection: Connection, collector: str, flush: Flush) -> N
             connection, sorted(flush.gateway_ids), _received_at(flush)
         )
     if flush.pieces:
-        await db.intake.add_totals(connection, collector, flush.totals())
+        await db.intake.add_totals(connection, collector, flush.totals(), flush.name)
 
 
 def _received_at(flush: Flush) -> datetime:

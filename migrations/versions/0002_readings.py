@@ -74,10 +74,14 @@ CREATE TABLE ingest_totals (
     duplicate   bigint NOT NULL DEFAULT 0,
     conflicting bigint NOT NULL DEFAULT 0,
     rejected    bigint NOT NULL DEFAULT 0,
+    last_flush  uuid,
     CHECK (received = stored + duplicate + conflicting + rejected)
 );
 COMMENT ON TABLE ingest_totals IS
     'Conservation since the beginning, counted in the transaction that stores';
+
+COMMENT ON COLUMN ingest_totals.last_flush IS
+    'tells a collector whose commit went unanswered whether it was made';
 
 CREATE TABLE heartbeats (
     program  text NOT NULL,
