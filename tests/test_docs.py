@@ -1,0 +1,63 @@
+"""The documents say what the code says: settings, words, reasons, links."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+
+from ingest.payload import Reason
+from settings import Settings
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+MODULES = sorted(
+    path.relative_to(ROOT).as_posix()[:-3].replace("/", ".")
+    for package in ("energy", "ingest", "alerts")
+    for path in (ROOT / package).glob("*.py")
+    if path.stem != "__init__"
+)
+OF_OUR_OWN_MAKING = {"Outcome", "Occasion", "Security"}
+"""Enumerations that no interface shows."""
+
+
+def enumerations() -> Iterator[type[StrEnum]]:
+    for name in MODULES:
+        for member in vars(importlib.import_module(name)).values():
+            if isinstance(member, type) and issubclass(member, StrEnum):
+                yield member
+
+
+def words() -> Iterator[tuple[str, str]]:
+    for enumeration in enumerations():
+        if enumeration.__name__ not in OF_OUR_OWN_MAKING:
+            yield from ((enumeration.__name__, member.value) for member in enumeration)
+
+
+@pytest.mark.parametrize(("kind", "word"), sorted(set(words())))
+def test_a_word_of_the_field_is_in_the_glossary(kind: str, word: str) -> None:
+    assert f"`{word}`" in GLOSSARY, kind
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_reason_of_rejection_says_what_to_do(reason: Reason) -> None:
+    assert f"`{reason}`" in GLOSSARY
+    assert f"`{reason}`" in (ROOT / "docs" / "gateway.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_a_setting_is_in_the_operations_page(name: str) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert f"| `NENGHAO_{name.upper()}` |" in text
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
