@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 from uuid import UUID, uuid4
 
 import msgspec
@@ -20,6 +21,7 @@ from ingest.topics import Address, Leaf
 from ingest.validate import Validator
 
 HOUR_S = 3600
+CLOCK_ERROR_MAX = timedelta(days=1)
 STALE_RUN_GAP_HOURS = 24
 """Stale hours of a meter closer than this become one range: few rows, little work in vain."""
 
@@ -28,8 +30,14 @@ class Status(msgspec.Struct, frozen=True):
     """What a gateway, or its last will, says of its connection."""
 
     state: str
-    at: datetime | None = None
-    firmware: str | None = None
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    firmware: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+
+    def reported_at(self, received_at: datetime) -> datetime:
+        """Return what the gateway says, if its clock can be believed, else `received_at`."""
+        if self.at is None or abs(received_at - self.at) > CLOCK_ERROR_MAX:
+            return received_at
+        return self.at
 
 
 @dataclass(slots=True)

@@ -93,6 +93,15 @@ class Batch:
 _decoder = msgspec.json.Decoder(_WireBatch)
 
 
+def legible(text: str) -> str:
+    """Return `text` fit to be stored and sent: no NUL, no half of a surrogate pair.
+
+    >>> legible("a\\x00b")
+    'a\ufffdb'
+    """
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
 def decode(payload: bytes) -> Batch:
     """Return what is in `payload`; never raises. A message nobody can read is one rejection."""
     if len(payload) > PAYLOAD_BYTES_MAX:
@@ -102,7 +111,7 @@ def decode(payload: bytes) -> Batch:
         wire = _decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _decode_one_by_one(payload)
-    return Batch(wire.batch, list(enumerate(wire.readings)), [])
+    return Batch(legible(wire.batch), list(enumerate(wire.readings)), [])
 
 
 def _decode_one_by_one(payload: bytes) -> Batch:
@@ -114,8 +123,8 @@ def _decode_one_by_one(payload: bytes) -> Batch:
         return _refused(None, Reason.MALFORMED_JSON, str(error))
     if len(loose.readings) > READINGS_MAX:
         detail = f"{len(loose.readings)} readings; send at most {READINGS_MAX} in one message"
-        return _refused(loose.batch, Reason.TOO_LARGE, detail)
-    batch = Batch(loose.batch, [], [])
+        return _refused(legible(loose.batch), Reason.TOO_LARGE, detail)
+    batch = Batch(legible(loose.batch), [], [])
     for index, item in enumerate(loose.readings):
         rejection = _fault(index, item)
         if rejection is None:
@@ -126,24 +135,26 @@ def _decode_one_by_one(payload: bytes) -> Batch:
 
 
 def _refused(batch: str | None, reason: Reason, detail: str) -> Batch:
-    return Batch(batch, [], [Rejection(None, None, reason, detail[:DETAIL_LENGTH_MAX])])
+    return Batch(batch, [], [Rejection(None, None, reason, legible(detail[:DETAIL_LENGTH_MAX]))])
 
 
 def _fault(index: int, item: object) -> Rejection | None:
     """Return why `item` is not a reading, or None if it is one."""
     fields = item if isinstance(item, dict) else {}
     meter = fields.get("meter")
-    named = meter[:32] if isinstance(meter, str) else None
+    named = legible(meter[:32]) if isinstance(meter, str) else None
     value, time = fields.get("value"), fields.get("time")
     if isinstance(value, float) and not math.isfinite(value):
         return Rejection(index, named, Reason.VALUE_NOT_FINITE, f"value is {value}")
     if isinstance(time, str) and _is_naive(time):
-        detail = f"time {time[:40]!r} has no offset; write +08:00 behind it"
+        detail = f"time {legible(time[:40])!r} has no offset; write +08:00 behind it"
         return Rejection(index, named, Reason.TIME_WITHOUT_OFFSET, detail)
     try:
         reading = msgspec.convert(item, WireReading)
     except msgspec.ValidationError as error:
-        return Rejection(index, named, Reason.INVALID_FIELD, str(error)[:DETAIL_LENGTH_MAX])
+        return Rejection(
+            index, named, Reason.INVALID_FIELD, legible(str(error)[:DETAIL_LENGTH_MAX])
+        )
     if not math.isfinite(reading.value):
         return Rejection(index, named, Reason.VALUE_NOT_FINITE, "value is beyond a double")
     return None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from db.metering import MeterEntry, UnitEntry
 from energy import registers
 from energy.registers import Kind
+from ingest import payload
 from ingest.payload import Quality, Reason, Rejection, WireReading
 from ingest.topics import Address
 
 FUTURE_MAX = timedelta(minutes=5)
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
+"""The table of readings refuses what is older, so that a bad clock cannot scatter its chunks."""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,8 @@ class Validator:
             return Reason.TIME_IN_FUTURE, f"{ahead} ahead of the platform; check the clock"
         if reading.time < meter.installed_at:
             return Reason.TIME_TOO_OLD, f"before the meter was installed, {meter.installed_at}"
+        if reading.time < EARLIEST:
+            return Reason.TIME_TOO_OLD, f"before {EARLIEST.year}, when nothing was connected"
         if reading.time < received_at - self._oldest:
             return Reason.TIME_TOO_OLD, f"older than {self._oldest.days} days"
         if meter.kind is Kind.REGISTER:
@@ -96,6 +101,6 @@ def address_fault(address: Address, units: Mapping[str, UnitEntry]) -> tuple[Rea
 
 
 def unknown_meter(index: int, meter: str, unit: str) -> Rejection:
-    return Rejection(
-        index, meter, Reason.UNKNOWN_METER, f"unit {unit} has no meter {meter}; register it"
-    )
+    named = payload.legible(meter)
+    detail = f"unit {unit} has no meter {named}; register it"
+    return Rejection(index, named, Reason.UNKNOWN_METER, detail)

@@ -16,7 +16,7 @@ import db.intake
 import db.patience
 from db.intake import ConflictRow, ReadingRow
 from db.pool import Connection, Pool
-from ingest import batches
+from ingest import batches, payload
 from ingest.batches import Flush
 
 
@@ -90,8 +90,8 @@ async def _store_rest(connection: Connection, collector: str, flush: Flush) -> N
             connection,
             gateway_id,
             state="online" if status.state == "online" else "offline",
-            reported_at=status.at or _received_at(flush),
-            firmware=status.firmware,
+            reported_at=status.reported_at(_received_at(flush)),
+            firmware=None if status.firmware is None else payload.legible(status.firmware),
         )
     if flush.gateway_ids:
         await db.intake.mark_gateways_seen(

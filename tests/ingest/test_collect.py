@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 import db.intake
 import db.pool
 import db.settlement
@@ -181,3 +183,36 @@ async def test_a_commit_whose_answer_is_lost_counts_once(plant: Plant, database_
             assert tally(flush) == (1, 1, 0, 0, 0)
             assert before.commits_to_lose == 0
     assert await totals(plant) == Totals(received=6, stored=6)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"batch":"a\\u0000b","readings":[{"meter":"E\\u000099","time":"2026-11-23T07:00:00Z","value":1}]}',
+        b'{"batch":"\\ud800","readings":[{"meter":"\\udfff","time":"2026-11-23T07:00:00Z","value":1}]}',
+        b'{"batch":"b","readings":[{"meter":"E01","time":"0001-01-01T00:00:00+14:00","value":1}]}',
+        b'{"batch":"b","readings":[{"meter":"E01","time":"9999-12-31T23:59:59-12:00","value":1}]}',
+        b'{"batch":"b","readings":[{"meter":"E01","time":"x\\u0000","value":1e999}]}',
+        b'{"batch":"b","readings":[{"\\u0000":1},{"meter":{}},7,null]}',
+        b'{"batch":"b","boot":"\\u0000","seq":9223372036854775807,"readings":[{}]}',
+    ],
+)
+async def test_nothing_a_gateway_can_say_stops_the_collector(plant: Plant, payload: bytes) -> None:
+    flush = await plant.send_raw([payload])
+    received, stored, *_, rejected = tally(flush)
+    assert received == rejected > 0
+    assert stored == 0
+    assert batches.encode_receipt(flush.pieces[0], NOW)
+    assert tally(await plant.send(reading(0, 100)))[1] == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"\xff", b"{}", b'{"state":"online","at":"2026-11-23T07:00:00"}',
+     b'{"state":"\\u0000","at":"0001-01-01T00:00:00+14:00","firmware":"\\u0000"}',
+     b'{"state":"online","firmware":"' + b"x" * 1000 + b'"}'],
+)  # fmt: skip
+async def test_no_status_stops_the_collector(plant: Plant, said: bytes) -> None:
+    where = (await plant.send()).pieces[0].delivery.topic.replace("readings", "status")
+    await plant.send_raw([said], where)
+    assert await plant.pool.fetchval("SELECT connection FROM gateways") in ("online", "offline")
