@@ -19,6 +19,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="NENGHAO_",
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
         secrets_dir=os.environ.get("NENGHAO_SECRETS_DIR"),

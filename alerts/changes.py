@@ -65,7 +65,9 @@ async def _store(
             connection, judged.watched, finding, transition.state, transition.at
         )
     if transition.state is AlertState.RESOLVED:
-        done = await db.alerts.resolve(connection, alert, transition.at)
+        done = await db.alerts.resolve(
+            connection, alert, transition.at, by=judged.verdict.period.ends_at
+        )
     else:
         finding = _finding(judged.verdict)
         done = await db.alerts.change(connection, alert, finding, transition.state, transition.at)

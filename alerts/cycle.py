@@ -168,11 +168,15 @@ async def _evaluate(
     connection: Connection, rule: Rule, around: Surroundings, episodes: Episodes
 ) -> int:
     opened = {alert.subject: alert for alert in await db.alerts.list_open(connection, rule.rule_id)}
+    resolved = await db.alerts.list_resolved(connection, rule.rule_id)
     changed = 0
     for judged in await evaluation.judge(connection, rule, around, set(opened)):
         _note_unknown(rule, judged, episodes)
-        alert = opened.get(judged.watched.subject)
-        transition = lifecycle.next_transition(alert, judged.verdict, rule.parameters, around.now)
+        subject = judged.watched.subject
+        alert = opened.get(subject)
+        transition = lifecycle.next_transition(
+            alert, judged.verdict, rule.parameters, around.now, resolved.get(subject)
+        )
         if transition is not None:
             changed += await changes.apply(connection, rule, judged, alert, transition, around)
     return changed

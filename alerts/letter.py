@@ -110,6 +110,7 @@ def collapse(text: str, length_max: int = NAME_LENGTH_MAX) -> str:
         for character in text
     )
     line = " ".join(plain.split())
+    line = line.replace("=?", "= ?")  # else the mail library would decode it, line breaks and all
     return line if len(line) <= length_max else line[: length_max - 1] + "…"
 
 

@@ -40,17 +40,22 @@ class Transition:
 
 
 def next_transition(
-    alert: OpenAlert | None, verdict: Verdict, rule: Parameters, now: datetime
+    alert: OpenAlert | None,
+    verdict: Verdict,
+    rule: Parameters,
+    now: datetime,
+    resolved_by: datetime | None = None,
 ) -> Transition | None:
     """Return what happens to `alert` after `verdict`, or None if nothing does.
 
     How long a condition has held is told by the ends of the windows it held in, not by the clock:
     judging one window many times is no proof. A window older than the one the alert is about says
-    nothing about it.
+    nothing about it, and one older than `resolved_by`, which resolved the last one, opens none.
     """
     if verdict.state is State.UNKNOWN:
         return None
-    if alert is not None and verdict.period.ends_at < alert.period.ends_at:
+    known_until = resolved_by if alert is None else alert.period.ends_at
+    if known_until is not None and verdict.period.ends_at < known_until:
         return None
     over = verdict.state is State.FIRING
     if alert is None:

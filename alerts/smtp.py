@@ -9,6 +9,7 @@ import asyncio
 import re
 import ssl
 from dataclasses import dataclass, field
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -161,5 +162,5 @@ def _address(name: str, address: str) -> Address:
         raise MailError("not one plain e-mail address", permanent=True)
     try:
         return Address(letter.collapse(name), addr_spec=address)
-    except ValueError as error:
+    except (ValueError, HeaderParseError) as error:
         raise MailError(f"not an e-mail address: {error}", permanent=True) from error

@@ -69,7 +69,9 @@ def keys_create(
     label: Annotated[str, typer.Option(help="whose key it is")],
     region: Annotated[str, typer.Option(help="GB/T 2260 code: all within may be seen")],
     unit: Annotated[str | None, typer.Option(help="only this unit (credit code)")] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="expires after so many days")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="expires after so many days")
+    ] = None,
 ) -> None:
     """Make an API key; it is shown this once."""
     from app import auth  # here: it needs the web framework
@@ -103,7 +105,8 @@ def keys_list(context: typer.Context) -> None:
 
 @keys_app.command("revoke")
 def keys_revoke(
-    context: typer.Context, key_id: Annotated[int, typer.Argument(help="see `nenghao keys list`")]
+    context: typer.Context,
+    key_id: Annotated[int, typer.Argument(min=1, max=2**31 - 1, help="see `nenghao keys list`")],
 ) -> None:
     """Make a key useless from now on."""
 

@@ -121,6 +121,10 @@ def alert_command() -> None:
     smtp_url = settings.smtp_url.get_secret_value() if settings.smtp_url else None
     if smtp_url is not None:
         _parsed(alerts.smtp.parse, smtp_url, "NENGHAO_SMTP_URL")
+    try:
+        alerts.smtp.sender(settings.mail_from)
+    except alerts.smtp.MailServerError as error:
+        raise Refusal(f"NENGHAO_MAIL_FROM: {error}") from None
 
     async def work(pool: Pool) -> None:
         await alerts.cycle.run(

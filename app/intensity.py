@@ -5,7 +5,8 @@ An intensity that is not known is None with the reason why: it never reads as a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -13,7 +14,7 @@ from enum import StrEnum
 from app.consumption import Line
 from db.limits import LimitRow
 from db.outputs import Output, OutputMeter
-from energy import carriers, intensity
+from energy import carriers, intensity, roles
 from energy.coverage import Calendar, Due
 from energy.factors import KGCE_PER_TCE
 from energy.intensity import Missing
@@ -26,6 +27,10 @@ class Obstacle(StrEnum):
     """Why there is no intensity though figures are there."""
 
     FACTOR_MISSING = "factor_missing"
+    HELD = "held"
+    """A register step of the energy or of the output waits for review."""
+    METER_SILENT = "meter_silent"
+    """A meter that counts has nothing in the bucket: the sum of the others would flatter."""
     OUTPUT_MIXED = "output_mixed"
     """The units of measure of the output meters do not lead to one."""
 
@@ -41,6 +46,7 @@ class Made:
     coverage: float | None
     held: bool
     mixed: bool
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +78,19 @@ def rows(
     lines: Sequence[Line],
     made: Mapping[datetime, Made],
     limits: Sequence[LimitRow],
+    silent: Set[datetime],
 ) -> list[Row]:
-    """Return a row for each bucket in which the unit has a meter of energy or of the product."""
+    """Return a row for each bucket in which the unit has a meter of energy or of the product.
+
+    `silent` are the buckets in which a meter of energy has nothing.
+    """
     energy = {line.bucket.starts_at: line for line in lines}
     result = []
     for bucket in within:
         line, output = energy.get(bucket.starts_at), made.get(bucket.starts_at)
         if line is not None or output is not None:
             output = output or Made(None, None, held=False, mixed=False)
-            value, reason = _intensity(line, output)
+            value, reason = _intensity(line, output, bucket.starts_at in silent)
             applicable = in_force(limits, bucket.starts_at.astimezone(LOCAL).date())
             result.append(Row(bucket, line, output, value, reason, applicable))
     return result
@@ -98,11 +108,17 @@ def outputs(
     for meter in meters:
         due.add(meter.kind, meter.interval_s, meter.installed_at, 1)
     counts = due.counts()
+    installed = sorted(meter.installed_at for meter in meters)
     by_bucket: dict[datetime, list[Output]] = {}
     for output in counted:
         by_bucket.setdefault(output.starts_at, []).append(output)
     return {
-        bucket.starts_at: _made(by_bucket.get(bucket.starts_at, []), counts[index], uom)
+        bucket.starts_at: _made(
+            by_bucket.get(bucket.starts_at, []),
+            counts[index],
+            uom,
+            meters=bisect_right(installed, bucket.starts_at),
+        )
         for index, bucket in enumerate(within)
         if index >= due.first or bucket.starts_at in by_bucket
     }
@@ -117,7 +133,7 @@ def in_force(limits: Sequence[LimitRow], on: date) -> list[LimitRow]:
     return list(newest.values())
 
 
-def _made(counted: Sequence[Output], due: int, uom: str) -> Made:
+def _made(counted: Sequence[Output], due: int, uom: str, *, meters: int) -> Made:
     known = [(output.quantity, _factor(output.uom, uom)) for output in counted]
     mixed = any(factor is None for _, factor in known)
     quantities = [
@@ -131,16 +147,36 @@ def _made(counted: Sequence[Output], due: int, uom: str) -> Made:
         coverage=min(1.0, present / due) if due else None,
         held=any(output.held for output in counted),
         mixed=mixed,
+        silent=0 < len(quantities) < meters,
     )
 
 
-def _intensity(line: Line | None, made: Made) -> tuple[float | None, Reason | None]:
+def silent(lines: Iterable[Line]) -> set[datetime]:
+    """Return the buckets in which a counting meter has nothing, of `lines` by meter."""
+    return {
+        line.bucket.starts_at
+        for line in lines
+        if line.meters is not None
+        and line.meters.role in roles.COUNTING
+        and line.coverage is not None
+        and (line.used is None or line.used.quantity is None)
+    }
+
+
+def _intensity(
+    line: Line | None, made: Made, is_silent: bool
+) -> tuple[float | None, Reason | None]:
     used = None if line is None else line.used
     if used is not None and used.left_out:
         return None, Obstacle.FACTOR_MISSING
     if made.mixed:
         return None, Obstacle.OUTPUT_MIXED
     tce = None if used is None else used.energy_tce
+    if tce is not None and made.quantity is not None:
+        if made.held or (used is not None and used.held):
+            return None, Obstacle.HELD
+        if is_silent or made.silent:
+            return None, Obstacle.METER_SILENT
     found = intensity.intensity(None if tce is None else tce * KGCE_PER_TCE, made.quantity)
     return found.value, found.missing
 

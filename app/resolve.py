@@ -11,6 +11,10 @@ from pydantic import SecretStr
 from deploy import services
 
 ANSWER_WITHIN_S = 10
+MALFORMED = (
+    "NENGHAO_DATABASE_URL is not the address of a database; "
+    "write postgresql://user:password@host:port/database"
+)
 
 
 class Refusal(Exception):
@@ -53,6 +57,8 @@ class Addresses:
 
 def _require_answer(url: str) -> None:
     """Raise Refusal with what to do unless the database at `url` lets us in."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise Refusal(MALFORMED)
     try:
         psycopg.connect(url, connect_timeout=ANSWER_WITHIN_S).close()
     except psycopg.OperationalError as error:
@@ -62,7 +68,7 @@ def _require_answer(url: str) -> None:
             "start it (`nenghao services up` for a local one) or mend NENGHAO_DATABASE_URL"
         ) from None
     except psycopg.Error as error:
-        raise Refusal(f"NENGHAO_DATABASE_URL is not a database address: {error}") from None
+        raise Refusal(MALFORMED) from error
 
 
 def _shown(url: str) -> str:

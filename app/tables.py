@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import re
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ SPREADSHEET_DIGITS = 15
 """A spreadsheet keeps no more digits of a number; the others become zeros."""
 
 _ZIP_MAGIC = b"PK\x03\x04"
+_ERROR_CELL = re.compile(rb"<c [^>]*t=\"e\"[^>]*>")
+_CELL_NAME = re.compile(rb"r=\"([A-Z]+[0-9]+)\"")
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _UTF8_BOM = b"\xef\xbb\xbf"
 
 
@@ -160,6 +164,8 @@ def _csv_lines(content: bytes) -> Lines:
 
 
 def _decoded(content: bytes) -> str:
+    if content.startswith(_OLD_EXCEL):
+        raise TableError("an old .xls file: save it as .xlsx or as CSV")
     for encoding in ("utf-8-sig",) if content.startswith(_UTF8_BOM) else ("utf-8", "gb18030"):
         try:
             text = content.decode(encoding)
@@ -170,13 +176,26 @@ def _decoded(content: bytes) -> str:
     raise TableError("neither CSV in UTF-8 or GB 18030 nor XLSX")
 
 
+def _refuse_errors(archive: zipfile.ZipFile) -> None:
+    """Refuse a cell such as #N/A: it would read as an empty one, and empty what is stored."""
+    for name in archive.namelist():
+        if name.startswith("xl/worksheets/"):
+            cell = _ERROR_CELL.search(archive.read(name))
+            if cell is not None:
+                where = _CELL_NAME.search(cell.group())
+                at = where.group(1).decode() if where else "a cell"
+                raise TableError(f"{at} holds an error such as #N/A; mend its formula")
+
+
 def _xlsx_lines(content: bytes) -> Lines:
     """Yield the rows of the first worksheet."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > UNPACKED_BYTES_MAX:
-            raise TableError(f"unpacks to more than {UNPACKED_BYTES_MAX // 2**20} MiB; split it")
+            if unpacked > UNPACKED_BYTES_MAX:
+                mib = UNPACKED_BYTES_MAX // 2**20
+                raise TableError(f"unpacks to more than {mib} MiB; split it")
+            _refuse_errors(archive)
         sheet = CalamineWorkbook.from_object(io.BytesIO(content)).get_sheet_by_index(0)
         rows: Iterable[Sequence[Cell]] = sheet.to_python(skip_empty_area=False)
     except (CalamineError, zipfile.BadZipFile) as error:

@@ -195,12 +195,31 @@ async def change(
     return changed is not None
 
 
-async def resolve(connection: Connection, alert: OpenAlert, at: datetime) -> bool:
-    """Close an alert; it keeps the finding for which it was open. False: somebody was faster."""
+async def list_resolved(connection: Connection, rule_id: int) -> dict[str, datetime]:
+    """Return, by subject, the end of the newest window that resolved an alert of the rule."""
+    rows = await connection.fetch(
+        """
+        SELECT subject, max(resolved_by) AS resolved_by
+          FROM alerts
+         WHERE rule_id = $1
+           AND resolved_by IS NOT NULL
+         GROUP BY subject
+         ORDER BY subject
+        """,
+        rule_id,
+    )
+    return {row["subject"]: row["resolved_by"] for row in rows}
+
+
+async def resolve(connection: Connection, alert: OpenAlert, at: datetime, *, by: datetime) -> bool:
+    """Close an alert; it keeps the finding for which it was open. False: somebody was faster.
+
+    `by` is the end of the window that was found in order.
+    """
     changed: int | None = await connection.fetchval(
         """
         UPDATE alerts
-           SET state = 'resolved', resolved_at = $3, updated_at = $3
+           SET state = 'resolved', resolved_at = $3, updated_at = $3, resolved_by = $4
          WHERE alert_id = $1
            AND state = $2
         RETURNING alert_id
@@ -208,6 +227,7 @@ async def resolve(connection: Connection, alert: OpenAlert, at: datetime) -> boo
         alert.alert_id,
         alert.state,
         at,
+        by,
     )
     return changed is not None
 

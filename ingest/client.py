@@ -34,6 +34,7 @@ RECONNECT_S = (1, 5)
 CALLBACK_STUCK_S = 30.0
 TAKEN_OVER = 0x8E
 UNREACHABLE_HELP = "start the broker (`nenghao services up`) or mend NENGHAO_MQTT_URL; trying on"
+REFUSED_HELP = "check the user and the password in NENGHAO_MQTT_URL; trying on"
 
 log = structlog.get_logger("collect")
 
@@ -66,7 +67,7 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._waiting = False
-        self._unreachable = False
+        self._said: str | None = None
         self._failure: BaseException | None = None
         self._thread_name = f"paho-mqtt-client-{client_id}"  # what loop_start calls it
         self._client = self._create_client(client_id)
@@ -144,10 +145,10 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            log.error("broker_refused", reason=str(reason))
+            self._say_once("broker_refused", help=REFUSED_HELP, reason=str(reason))
             return
         self.generation += 1
-        self._unreachable = False
+        self._said = None
         if self._session_expected and not flags.session_present:
             self.session_lost = True
             log.critical("session_lost", help="the gateways will send again what was under way")
@@ -157,10 +158,13 @@ class Link:
         log.info("connected", generation=self.generation, session_present=flags.session_present)
 
     def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
-        if not self._unreachable:
-            where = f"{self._broker.host}:{self._broker.port}"
-            log.error("broker_unreachable", looked_at=where, help=UNREACHABLE_HELP)
-        self._unreachable = True
+        self._say_once("broker_unreachable", help=UNREACHABLE_HELP)
+
+    def _say_once(self, event: str, **facts: str) -> None:
+        """Say why there is no connection, once until there is one."""
+        if event != self._said:
+            log.error(event, looked_at=f"{self._broker.host}:{self._broker.port}", **facts)
+        self._said = event
 
     def _on_disconnect(
         self,
@@ -170,7 +174,8 @@ class Link:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        log.warning("disconnected", reason=str(reason))
+        if self._said is None:
+            log.warning("disconnected", reason=str(reason))
         if reason.value == TAKEN_OVER:
             self._failure = ConnectionLostError("another client took over our client id")
 

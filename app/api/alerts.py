@@ -61,7 +61,7 @@ class Alert(Answer):
     level: int = Field(description="1 is the worst", examples=[1])
     state: AlertState = Field(examples=["firing"])
     period_starts_at: LocalTime = Field(
-        description="start of the period that was judged last",
+        description="start of the period that led to its present state",
         examples=["2026-11-23T07:00:00+08:00"],
     )
     period_ends_at: LocalTime = Field(

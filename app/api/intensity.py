@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from app.api.parameters import Between, CreditCode
 from app.depends import AuthenticatedCaller, Caller
 from app.errors import NotFound
 from app.intensity import Reason, Row
-from db.consumption import Selection
+from db.consumption import Group, Selection
 from db.limits import LimitRow
 from db.outputs import OutputMeter
 from energy.factors import Basis
@@ -178,7 +179,9 @@ async def _rows(
         bucket=selection.bucket,
     )
     made = app.intensity.outputs(within, meters, counted, uom, caller.now)
-    return app.intensity.rows(within, lines, made, limits)
+    by_meter = replace(selection, groups=frozenset({Group.METER}))
+    silent = app.intensity.silent(await app.consumption.lines(caller, by_meter, within))
+    return app.intensity.rows(within, lines, made, limits, silent)
 
 
 def _other_products(product: str, meters: list[OutputMeter]) -> list[Note]:

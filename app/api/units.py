@@ -14,6 +14,7 @@ from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import NoParameters, Where
 from app.depends import AuthenticatedCaller
+from energy import codes
 
 router = APIRouter(tags=["registry"])
 
@@ -101,6 +102,7 @@ async def fetch_unit(
     _: Annotated[NoParameters, Query()],
     caller: AuthenticatedCaller,
 ) -> UnitDetail:
+    unit = codes.normalised(unit)
     entry = await parameters.visible_unit(caller, unit)
     gateways = await db.catalogue.list_gateways(caller.connection, caller.scope, unit)
     return UnitDetail(

@@ -75,8 +75,11 @@ CREATE TABLE alerts (
     pending_at       timestamptz NOT NULL,
     fired_at         timestamptz,
     resolved_at      timestamptz,
+    resolved_by      timestamptz,
     updated_at       timestamptz NOT NULL
 );
+COMMENT ON COLUMN alerts.resolved_by IS
+    'end of the window that resolved it: an older window opens nothing again';
 COMMENT ON COLUMN alerts.subject IS 'unit/product or region/period: what the rule watches';
 COMMENT ON COLUMN alerts.level IS '1 is the worst';
 CREATE UNIQUE INDEX alerts_open ON alerts (rule_id, subject) WHERE state <> 'resolved';

@@ -184,8 +184,8 @@ async def test_a_change_from_a_state_that_is_gone_is_refused(works: Works) -> No
     await works.evaluate()
     async with works.pool.acquire() as connection:
         (alert,) = await db.alerts.list_open(connection, 1)
-        assert await db.alerts.resolve(connection, alert, NOW)
-        assert not await db.alerts.resolve(connection, alert, NOW)
+        assert await db.alerts.resolve(connection, alert, NOW, by=NOW)
+        assert not await db.alerts.resolve(connection, alert, NOW, by=NOW)
 
 
 async def test_the_history_of_an_alert_is_kept(works: Works) -> None:

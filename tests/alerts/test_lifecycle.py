@@ -68,6 +68,14 @@ def test_what_becomes_of_an_alert(
     assert (transition.reason if transition else None) == reason
 
 
+def test_a_window_older_than_the_one_that_resolved_opens_nothing_again() -> None:
+    older = verdict(State.FIRING, hours_later=-1)
+    assert next_transition(None, older, AT_ONCE, NOW, resolved_by=NOW) is None
+    again = next_transition(None, OVER, AT_ONCE, NOW, resolved_by=NOW)
+    assert again is not None
+    assert again.reason is Reason.FIRST
+
+
 def test_one_window_judged_for_hours_has_not_held_for_hours() -> None:
     later = NOW + 5 * HOUR
     assert next_transition(PENDING, OVER, HELD, later) is None

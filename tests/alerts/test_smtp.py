@@ -94,5 +94,20 @@ def test_no_text_begins_a_header() -> None:
     assert [address.addr_spec for address in read["To"].addresses] == [LETTER.recipient_email]
 
 
+def test_an_encoded_word_is_not_decoded_into_a_header() -> None:
+    word = "Works =?utf-8?q?=0d=0aBcc:_evil=40y.cn=0d=0a=0d=0aPay?= here"
+    made = smtp.message(claimed(_with(recipient_name=word, subject=word)), "desk@x.cn")
+    head, _, body = made.as_bytes().partition(b"\r\n\r\n")
+    assert b"Message-ID:" in head
+    assert b"\r\nBcc" not in head
+    assert b"evil" not in body
+
+
+@pytest.mark.parametrize("address", ["desk@mail..gov.cn", "desk@gov.cn.", "a@b, c@d", ""])
+def test_a_sender_that_is_no_address_is_said_at_once(address: str) -> None:
+    with pytest.raises(smtp.MailServerError, match="sender"):
+        smtp.sender(address)
+
+
 def _with(**changes: str) -> NewLetter:
     return replace(LETTER, **changes)  # type: ignore[arg-type]  # only texts are changed

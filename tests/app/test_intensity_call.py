@@ -39,6 +39,17 @@ async def use(stage: Stage, tce: float | None) -> None:
         """,
         cast.QIANS_UNIT, MONTH, tce,
     )  # fmt: skip
+    await stage.pool.execute(
+        """
+        INSERT INTO meter_consumption
+        SELECT meter_id, 'month', $2::text::timestamptz, 1000, 0, 2976, false, $3, 9
+          FROM meters
+          JOIN units USING (unit_id)
+         WHERE unit = $1
+           AND role = 'boundary'
+        """,
+        cast.QIANS_UNIT, MONTH, tce,
+    )  # fmt: skip
 
 
 async def make(stage: Stage, meter_id: int, quantity: float | None) -> None:
@@ -92,6 +103,26 @@ async def test_what_is_not_known_has_a_reason(
     await make(stage, output_meter, quantity)
     row = await ask(stage)
     assert (row["intensity"], row["reason"]) == (None, reason)
+
+
+async def test_a_silent_meter_makes_no_good_intensity(stage: Stage, output_meter: int) -> None:
+    await use(stage, 5.0)
+    await make(stage, output_meter, 10_000)
+    async with stage.pool.acquire() as connection:
+        unit_id = await connection.fetchval(
+            "SELECT unit_id FROM units WHERE unit = $1", cast.QIANS_UNIT
+        )
+        await factories.meter(connection, unit_id, "C77", carrier="coke", uom="kg")
+    row = await ask(stage)
+    assert (row["intensity"], row["reason"]) == (None, "meter_silent")
+
+
+async def test_a_held_step_makes_no_intensity(stage: Stage, output_meter: int) -> None:
+    await use(stage, 5.0)
+    await make(stage, output_meter, 10_000)
+    await stage.pool.execute("UPDATE unit_consumption SET held = true")
+    row = await ask(stage)
+    assert (row["intensity"], row["reason"], row["held"]) == (None, "held", True)
 
 
 async def test_energy_that_is_missing_is_no_good_intensity(stage: Stage, output_meter: int) -> None:

@@ -102,3 +102,21 @@ def test_a_long_code_kept_as_a_number_is_a_fault(tmp_path: Path) -> None:
 def test_a_trailing_separator_in_the_header_does_no_harm(tmp_path: Path) -> None:
     path = csv_file(tmp_path, codecs.BOM_UTF8 + b" Unit ,NAME,\n1,a,\n")
     assert read(path).columns == ("unit", "name")
+
+
+def test_a_cell_with_an_error_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "units.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet()
+    sheet.write_row("A1", ["unit", "name"])
+    sheet.write_formula("B2", "=1/0", None, "#DIV/0!")
+    book.close()
+    with pytest.raises(TableError, match="B2 holds an error"):
+        tables.read(path, required=["unit", "name"], optional=[])
+
+
+def test_an_old_excel_file_is_named_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "units.xls"
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100))
+    with pytest.raises(TableError, match=r"\.xlsx"):
+        tables.read(path, required=["unit"], optional=[])

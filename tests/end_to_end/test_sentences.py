@@ -36,7 +36,9 @@ def test_a_database_without_the_schema_is_named(programs: Programs, services: Se
         ("NENGHAO_DATABSE_URL", "x", "no such setting: NENGHAO_DATABSE_URL"),
         ("NENGHAO_HTTP_PORT", "99999", "NENGHAO_HTTP_PORT"),
         ("NENGHAO_SMTP_URL", "http://x", "NENGHAO_SMTP_URL"),
-        ("NENGHAO_DATABASE_URL", "not an address", "NENGHAO_DATABASE_URL"),
+        ("NENGHAO_MAIL_FROM", "desk@mail..gov.cn", "NENGHAO_MAIL_FROM"),
+        ("NENGHAO_DATABASE_URL", "not an address", "postgresql://user:password@host"),
+        ("NENGHAO_DATABASE_URL", "mysql://a:secret@b/c", "postgresql://user:password@host"),
     ],
 )
 def test_a_wrong_setting_is_named(
@@ -46,6 +48,7 @@ def test_a_wrong_setting_is_named(
     said = programs.run("alert", code=2)
     assert expected in said
     assert "Traceback" not in said
+    assert "secret" not in said
 
 
 def test_a_broker_that_is_down_is_named_and_the_collector_goes_on_trying(
