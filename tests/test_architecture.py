@@ -115,9 +115,25 @@ def test_there_is_no_import_circle() -> None:
 
 def test_a_scope_reaches_the_statement() -> None:
     for path in sorted((ROOT / "db").glob("*.py")):
+        texts = {
+            target.id: ast.unparse(node)
+            for node in tree(path).body
+            if isinstance(node, ast.AnnAssign | ast.Assign)
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name)
+        }
         for node in ast.walk(tree(path)):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             if any(argument.arg == "scope" for argument in node.args.args):
-                text = ast.unparse(node)
-                assert "scope.region_prefix" in text, f"{name(path)}:{node.lineno} {node.name}"
+                used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+                text = "".join([ast.unparse(node), *(_expanded(one, texts) for one in used)])
+                where = f"{name(path)}:{node.lineno} {node.name}"
+                assert "scope.region_prefix" in text, where
+                assert "visible_" in text, where
+
+
+def _expanded(constant: str, texts: dict[str, str]) -> str:
+    """Return the text of a module constant with the constants it is made of."""
+    text = texts.get(constant, "")
+    return text + "".join(texts[other] for other in texts if other != constant and other in text)
