@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,16 +26,18 @@ class Stale:
     span: Span
 
 
-async def claim_unit(connection: Connection) -> int | None:
+async def claim_unit(connection: Connection, without: Collection[int] = ()) -> int | None:
     """Lock a unit that has stale ranges until the transaction ends; None: nothing to do.
 
-    Units that another settler holds are passed over. The order is that of the oldest mark.
+    Units that another settler holds, and those of `without`, are passed over. The order is that
+    of the oldest mark.
     """
     unit_id: int | None = await connection.fetchval(
         """
         SELECT unit_id
           FROM (SELECT unit_id
                   FROM stale_ranges
+                 WHERE unit_id <> ALL ($3::integer[])
                  GROUP BY unit_id
                  ORDER BY min(range_id)
                  LIMIT $2) AS waiting
@@ -44,6 +46,7 @@ async def claim_unit(connection: Connection) -> int | None:
         """,
         LOCK_SPACE,
         UNITS_LOOKED_AT,
+        list(without),
     )
     return unit_id
 

@@ -7,7 +7,8 @@ transaction per claim: if it fails, the stale ranges are there again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -29,6 +30,8 @@ RANGES_MAX = 1_000
 """Stale ranges settled in one transaction at most."""
 
 HEARTBEAT_S = 5.0
+ASIDE = timedelta(minutes=1)
+"""How long a unit that could not be settled rests."""
 
 log = structlog.get_logger("settle")
 
@@ -42,28 +45,51 @@ class Settled:
     hours: int
 
 
+class UnitError(Exception):
+    """A unit cannot be settled as it is registered; the others must not wait for it."""
+
+    def __init__(self, unit_id: int) -> None:
+        super().__init__(f"unit {unit_id} cannot be settled")
+        self.unit_id = unit_id
+
+
 async def run(pool: Pool, instance: str, *, pause_s: float, clock: Callable[[], datetime]) -> None:
-    """Settle until cancelled."""
+    """Settle until cancelled. A unit that fails rests for a while; its ranges stay stale."""
     beat_at: datetime | None = None
+    aside: dict[int, datetime] = {}
     while True:
         now = clock()
+        aside = {unit_id: at for unit_id, at in aside.items() if now - at < ASIDE}
         if beat_at is None or (now - beat_at).total_seconds() >= HEARTBEAT_S:
             await db.patience.patiently(
                 pool, lambda connection: _beat(connection, instance, clock())
             )
             beat_at = now
-        if not await db.patience.patiently(pool, settle_one):
-            await asyncio.sleep(pause_s)
+        try:
+            settled = await db.patience.patiently(
+                pool, functools.partial(settle_one, without=aside)
+            )
+        except UnitError as error:
+            log.error("unit_not_settled", unit_id=error.unit_id, error=repr(error.__cause__))
+            aside[error.unit_id] = now
+        else:
+            if settled is None:
+                await asyncio.sleep(pause_s)
 
 
-async def settle_one(connection: Connection) -> Settled | None:
-    """Settle what is stale of one unit; None: there was nothing, rest."""
+async def settle_one(connection: Connection, *, without: Collection[int] = ()) -> Settled | None:
+    """Settle what is stale of one unit; None: there was nothing, rest. Raises UnitError."""
     async with connection.transaction():
-        unit_id = await db.settlement.claim_unit(connection)
+        unit_id = await db.settlement.claim_unit(connection, without)
         if unit_id is None:
             return None
         stale = await db.settlement.take_stale(connection, unit_id, RANGES_MAX)
-        settled = await _settle_unit(connection, unit_id, stale)
+        try:
+            settled = await _settle_unit(connection, unit_id, stale)
+        except Exception as error:
+            if db.patience.is_retryable(error):
+                raise
+            raise UnitError(unit_id) from error
     log.info("settled", unit_id=unit_id, ranges=settled.ranges, hours=settled.hours)
     return settled
 

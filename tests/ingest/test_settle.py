@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from db.pool import Pool
 from ingest import settle
+from tests import factories
 from tests.ingest.conftest import NOW, Plant, reading
 
 ELECTRICITY = 0.1229
@@ -144,3 +146,21 @@ async def test_a_settler_that_fails_leaves_the_work_to_the_next(plant: Plant) ->
         await transaction.rollback()
     await settle_all(plant)
     assert await quantities(plant, "day") == [60.0]
+
+
+async def test_a_unit_that_cannot_be_settled_does_not_stop_the_others(plant: Plant) -> None:
+    async with plant.pool.acquire() as connection:
+        other = await factories.unit(connection, factories.unit_code(2))
+        await factories.gateway(connection, other)
+        await factories.meter(connection, other)
+    await plant.pool.execute("UPDATE meters SET uom = 'kg' WHERE unit_id = $1", plant.unit_id)
+    await plant.send(reading(0, 100), reading(60, 160))
+    where = f"nenghao/v1/450200/{factories.unit_code(2)}/gw1/readings"
+    await plant.send(reading(0, 100), reading(60, 160), topic=where)
+    program = asyncio.create_task(settle.run(plant.pool, "test", pause_s=0.05, clock=lambda: NOW))
+    async with asyncio.timeout(20):
+        while await quantities(plant, "day") != [60.0]:
+            await asyncio.sleep(0.05)
+    program.cancel()
+    waiting = await plant.pool.fetchval("SELECT DISTINCT unit_id FROM stale_ranges")
+    assert waiting == plant.unit_id
