@@ -39,7 +39,8 @@ async def store(pool: Pool, collector: str, flush: Flush) -> None:
 async def _store_once(connection: Connection, collector: str, flush: Flush) -> None:
     try:
         async with connection.transaction():
-            await db.intake.copy_readings(connection, flush.rows)
+            if flush.rows:
+                await db.intake.copy_readings(connection, flush.rows)
             batches.recount(flush, set(range(len(flush.rows))), set())
             await _store_rest(connection, collector, flush)
     except asyncpg.UniqueViolationError:
