@@ -60,12 +60,15 @@ async def test_a_delivery_is_neither_acknowledged_nor_receipted_before_its_commi
     name = f"promise-{uuid4().hex[:8]}"
     with Peer(services.mqtt_url, login.username, login.password) as gateway:
         gateway.subscribe(RECEIPTS)
-        async with pool.acquire() as blocker, blocker.transaction():
-            await blocker.execute("LOCK TABLE readings IN ACCESS EXCLUSIVE MODE")
+        async with pool.acquire() as blocker, asyncio.timeout(30):
+            transaction = blocker.transaction()
             async with collecting(pool, services, name):
+                await transaction.start()
+                await blocker.execute("LOCK TABLE ingest_totals IN ACCESS EXCLUSIVE MODE")
                 await asyncio.to_thread(gateway.publish, READINGS, json.dumps(batch).encode())
                 await asyncio.sleep(1)
                 assert not gateway.has_message()
+            await transaction.rollback()
         assert await stored(pool) == 0
 
         async with collecting(pool, services, name), asyncio.timeout(15):
