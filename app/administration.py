@@ -14,7 +14,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 import db.gateways
 import db.keys
@@ -23,11 +23,14 @@ from app import enrolment, import_report, importing
 from app.imports.kinds import Kind
 from app.resolve import Addresses, Refusal
 from db.pool import Pool
+from energy import codes
 
 STATEMENT_S = 300
 """An import of a whole province is one long transaction."""
 
 T = TypeVar("T")
+
+UNIT_COLUMN = Column("unit", no_wrap=True, min_width=codes.CREDIT_CODE_LENGTH)
 
 console = Console()
 keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
@@ -92,12 +95,12 @@ def keys_list(context: typer.Context) -> None:
     """List the keys, never what they are."""
 
     async def work(pool: Pool) -> Table:
-        table = Table("id", "label", "region", "unit", "created", "expires", "revoked")
+        table = Table("id", "label", "region", UNIT_COLUMN, "created", "expires", "revoked")
         async with pool.acquire() as connection:
             for key in await db.keys.list_keys(connection):
                 row = (key.key_id, key.label, key.region, key.unit, key.created_at,
                        key.expires_at, key.revoked_at)  # fmt: skip
-                table.add_row(*("" if cell is None else str(cell) for cell in row))
+                table.add_row(*map(_cell, row))
         return table
 
     console.print(_with_pool(context, work))
@@ -163,15 +166,22 @@ def gateways_list(context: typer.Context) -> None:
     """List the gateways and when each was last heard."""
 
     async def work(pool: Pool) -> Table:
-        table = Table("city", "unit", "gateway", "connection", "last seen", "revoked")
+        table = Table("city", UNIT_COLUMN, "gateway", "connection", "last seen", "revoked")
         async with pool.acquire() as connection:
             for row in await db.gateways.list_all(connection):
                 cells = (row.city, row.unit, row.gateway, row.connection, row.last_seen_at,
                          row.revoked_at)  # fmt: skip
-                table.add_row(*("" if cell is None else str(cell) for cell in cells))
+                table.add_row(*map(_cell, cells))
         return table
 
     console.print(_with_pool(context, work))
+
+
+def _cell(value: object) -> str:
+    """Return a cell of a list: instants to the minute, in UTC; nothing for None."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+    return "" if value is None else str(value)
 
 
 def _addresses(context: typer.Context) -> Addresses:

@@ -191,6 +191,7 @@ def _turn_away(piece: Piece, said: Batch, fault: tuple[Reason, str]) -> None:
 
 def _count(piece: Piece) -> None:
     """Tally the rejections; what was let in counts as stored until the database says otherwise."""
+    piece.rejections.sort(key=lambda rejection: rejection.index or 0)
     tally = piece.tally
     tally.rejected = sum(rejection.count for rejection in piece.rejections)
     tally.stored = piece.last - piece.first
