@@ -27,9 +27,10 @@ from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
-from ingest import broker_url, collect, settle
+from ingest import broker_url, collect, settle, shards
 from ingest.client import ConnectionLostError
 from ingest.credentials import CredentialsError
+from ingest.writer import FencedError
 from settings import Settings
 
 EXIT_REFUSED = 2
@@ -52,7 +53,13 @@ def main() -> None:
     """Run one command. What the user can mend is a sentence and exit code 2, not a traceback."""
     try:
         app()
-    except (Refusal, local_services.ServicesError, ConnectionLostError, CredentialsError) as error:
+    except (
+        Refusal,
+        local_services.ServicesError,
+        ConnectionLostError,
+        FencedError,
+        CredentialsError,
+    ) as error:
         sentence = str(error)
     except ValidationError as error:
         sentence = "; ".join(
@@ -81,16 +88,28 @@ def prepare(context: typer.Context) -> None:
 
 
 @app.command("collect")
-def collect_command() -> None:
-    """Store what gateways publish: MQTT → readings."""
+def collect_command(
+    shard: Annotated[
+        str | None, typer.Option(help="only these cities, 450200+450300, or units, 450200/9145…")
+    ] = None,
+) -> None:
+    """Store what gateways publish: MQTT → readings.
+
+    A second collector of the same shard waits as a standby and takes over when the first is gone.
+    """
     settings = _settings()
+    part = (
+        shards.whole(settings.collector)
+        if shard is None
+        else _parsed(lambda text: shards.parse(settings.collector, text), shard, "--shard")
+    )
     broker = _parsed(broker_url.parse, _addresses(settings).broker(), "NENGHAO_MQTT_URL")
 
     async def work(pool: Pool) -> None:
         await collect.run(
             pool,
             broker,
-            settings.collector,
+            part,
             receive_maximum=settings.receive_maximum,
             oldest=timedelta(days=settings.oldest_reading_days),
             clock=_now,

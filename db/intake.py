@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from io import BytesIO
 
+from db import reading_rows
 from db.pool import Connection
-
-ReadingRow = tuple[int, datetime, float, str, datetime]
-"""meter_id, read_at, raw_value, quality, received_at"""
 
 StaleRow = tuple[int, int, datetime, datetime]
 """unit_id, meter_id, starts_at, ends_at"""
@@ -18,8 +16,8 @@ StaleRow = tuple[int, int, datetime, datetime]
 QuarantineRow = tuple[bytes, int | None, str | None, str | None, str, str, int, datetime]
 """sha256, reading_index, batch, meter, reason, detail, reading_count, received_at"""
 
-ConflictRow = tuple[int, datetime, float, str, datetime, str, str]
-"""meter_id, read_at, raw_value, quality, received_at, topic, batch"""
+ConflictRow = tuple[int, datetime, float, str, datetime, str, str, bytes]
+"""meter_id, read_at, raw_value, quality, received_at, topic, batch, sha256"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +29,16 @@ class Totals:
     duplicate: int = 0
     conflicting: int = 0
     rejected: int = 0
+    repeated: int = 0
+    """Batches of which every reading was here before."""
 
 
-async def copy_readings(connection: Connection, rows: Sequence[ReadingRow]) -> None:
+async def copy_readings(connection: Connection, rows: Sequence[bytes]) -> None:
     """Store `rows` straight into the hypertable; UniqueViolationError if one is there already."""
-    await connection.copy_records_to_table(
+    await connection.copy_to_table(
         "readings",
-        records=rows,
+        source=BytesIO(reading_rows.file(rows)),
+        format="binary",
         columns=["meter_id", "read_at", "raw_value", "quality", "received_at"],
     )
 
@@ -57,10 +58,10 @@ async def create_staging(connection: Connection) -> None:
     )
 
 
-async def copy_to_staging(connection: Connection, rows: Iterable[ReadingRow]) -> None:
-    await connection.copy_records_to_table(
-        "staging", records=((ordinal, *row) for ordinal, row in enumerate(rows))
-    )
+async def copy_to_staging(connection: Connection, rows: Iterable[tuple[int, bytes]]) -> None:
+    """Stage `rows` with their ordinals."""
+    source = BytesIO(reading_rows.numbered_file(rows))
+    await connection.copy_to_table("staging", source=source, format="binary")
 
 
 async def store_staged(connection: Connection) -> set[int]:
@@ -114,8 +115,9 @@ async def list_conflicting(
 async def insert_conflicts(connection: Connection, rows: Sequence[ConflictRow]) -> None:
     await connection.executemany(
         """
-        INSERT INTO conflicts (meter_id, read_at, raw_value, quality, received_at, topic, batch)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO conflicts (meter_id, read_at, raw_value, quality, received_at, topic, batch,
+                               sha256)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
             ON CONFLICT DO NOTHING
         """,
         rows,
@@ -131,13 +133,13 @@ async def copy_stale(connection: Connection, rows: Sequence[StaleRow]) -> None:
 
 
 async def insert_quarantined_messages(
-    connection: Connection, rows: Sequence[tuple[bytes, str, bytes, datetime]]
+    connection: Connection, rows: Sequence[tuple[bytes, str, bytes, str | None, datetime]]
 ) -> None:
-    """Keep each message (sha256, topic, payload, received_at) once, however often it comes."""
+    """Keep each message (sha256, topic, payload, signature, received_at) once."""
     await connection.executemany(
         """
-        INSERT INTO quarantine_messages (sha256, topic, payload, received_at)
-        VALUES ($1, $2, $3, $4)
+        INSERT INTO quarantine_messages (sha256, topic, payload, signature, received_at)
+        VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT DO NOTHING
         """,
         rows,
@@ -145,48 +147,23 @@ async def insert_quarantined_messages(
 
 
 async def upsert_quarantine(connection: Connection, rows: Sequence[QuarantineRow]) -> None:
-    await connection.executemany(
-        """
-        INSERT INTO quarantine (sha256, reading_index, batch, meter, reason, detail,
-                                reading_count, received_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-            ON CONFLICT (sha256, reading_index, reason)
-            DO UPDATE SET deliveries = quarantine.deliveries + 1
-        """,
-        rows,
-    )
-
-
-async def add_totals(connection: Connection, collector: str, more: Totals, flush: UUID) -> None:
-    """Count a flush, and leave its name: `fetch_last_flush` then tells that it was committed."""
+    """Keep each rejection; one that came before, by its message, index and reason, is counted."""
     await connection.execute(
         """
-        INSERT INTO ingest_totals AS t (collector, received, stored, duplicate, conflicting,
-                                        rejected, last_flush)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
-            ON CONFLICT (collector)
-            DO UPDATE SET received    = t.received + excluded.received,
-                          stored      = t.stored + excluded.stored,
-                          duplicate   = t.duplicate + excluded.duplicate,
-                          conflicting = t.conflicting + excluded.conflicting,
-                          rejected    = t.rejected + excluded.rejected,
-                          last_flush  = excluded.last_flush
+        INSERT INTO quarantine (sha256, reading_index, batch, meter, reason, detail,
+                                reading_count, deliveries, received_at)
+        SELECT sha256, reading_index, min(batch), min(meter), reason, min(detail),
+               max(reading_count), count(*), min(received_at)
+          FROM unnest($1::bytea[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[],
+                      $7::integer[], $8::timestamptz[])
+               AS told (sha256, reading_index, batch, meter, reason, detail, reading_count,
+                        received_at)
+         GROUP BY sha256, reading_index, reason
+            ON CONFLICT (sha256, reading_index, reason)
+            DO UPDATE SET deliveries = quarantine.deliveries + excluded.deliveries
         """,
-        collector,
-        more.received,
-        more.stored,
-        more.duplicate,
-        more.conflicting,
-        more.rejected,
-        flush,
+        *(list(column) for column in zip(*rows, strict=True)),
     )
-
-
-async def fetch_last_flush(connection: Connection, collector: str) -> UUID | None:
-    last_flush: UUID | None = await connection.fetchval(
-        "SELECT last_flush FROM ingest_totals WHERE collector = $1", collector
-    )
-    return last_flush
 
 
 async def fetch_totals(connection: Connection) -> Totals:
@@ -196,20 +173,13 @@ async def fetch_totals(connection: Connection) -> Totals:
                coalesce(sum(stored), 0)::bigint      AS stored,
                coalesce(sum(duplicate), 0)::bigint   AS duplicate,
                coalesce(sum(conflicting), 0)::bigint AS conflicting,
-               coalesce(sum(rejected), 0)::bigint    AS rejected
+               coalesce(sum(rejected), 0)::bigint    AS rejected,
+               coalesce(sum(repeated), 0)::bigint    AS repeated
           FROM ingest_totals
         """
     )
     assert row is not None
     return Totals(**row)
-
-
-async def has_totals(connection: Connection, collector: str) -> bool:
-    """Return whether `collector` ever stored anything: then the broker must know its session."""
-    found: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM ingest_totals WHERE collector = $1)", collector
-    )
-    return found
 
 
 async def mark_gateways_seen(

@@ -28,13 +28,22 @@ class MeterEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayEntry:
+    """A gateway that may speak for its unit, and the keys its signatures are made with."""
+
+    gateway_id: int
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class UnitEntry:
-    """A unit with its gateways (code → id, those not revoked) and meters (code → entry)."""
+    """A unit with its gateways (code → entry, those not revoked) and meters (code → entry)."""
 
     unit_id: int
     unit: str
     city: str
-    gateways: dict[str, int] = field(default_factory=dict)
+    signature_required: bool = False
+    gateways: dict[str, GatewayEntry] = field(default_factory=dict)
     meters: dict[str, MeterEntry] = field(default_factory=dict)
 
 
@@ -55,10 +64,12 @@ class MeterSpec:
 async def list_units(connection: Connection, units: Sequence[str]) -> list[UnitEntry]:
     """Return the registered ones of `units` (credit codes), with gateways and meters."""
     found = {
-        row["unit_id"]: UnitEntry(row["unit_id"], row["unit"], row["city"])
+        row["unit_id"]: UnitEntry(
+            row["unit_id"], row["unit"], row["city"], row["signature_required"]
+        )
         for row in await connection.fetch(
             """
-            SELECT unit_id, unit, city
+            SELECT unit_id, unit, city, signature_required
               FROM units
              WHERE unit = ANY ($1)
              ORDER BY unit_id
@@ -68,7 +79,12 @@ async def list_units(connection: Connection, units: Sequence[str]) -> list[UnitE
     }
     for row in await connection.fetch(
         """
-        SELECT unit_id, gateway, gateway_id
+        SELECT unit_id, gateway, gateway_id,
+               array(SELECT signing_key
+                       FROM gateway_keys
+                      WHERE gateway_keys.gateway_id = gateways.gateway_id
+                        AND (valid_until IS NULL OR valid_until > now())
+                      ORDER BY key_id DESC) AS keys
           FROM gateways
          WHERE unit_id = ANY ($1)
            AND revoked_at IS NULL
@@ -76,7 +92,8 @@ async def list_units(connection: Connection, units: Sequence[str]) -> list[UnitE
         """,
         list(found),
     ):
-        found[row["unit_id"]].gateways[row["gateway"]] = row["gateway_id"]
+        gateway = GatewayEntry(row["gateway_id"], tuple(row["keys"]))
+        found[row["unit_id"]].gateways[row["gateway"]] = gateway
     for entry in await list_meters(connection, list(found)):
         found[entry.unit_id].meters[entry.meter] = entry
     return list(found.values())

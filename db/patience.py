@@ -16,6 +16,12 @@ RETRY_LONGEST_S = 5.0
 RETRYABLE_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 """SQLSTATE classes: connection, rollback, resources, object in use, intervention, system."""
 
+DATA_CLASSES = frozenset({"22", "23", "54", "P0", "XX"})
+"""SQLSTATE classes that a row can cause: data, constraint, limit, trigger, inner error."""
+
+ATTEMPT_S_MAX = 60.0
+ACQUIRE_S_MAX = 10.0
+
 T = TypeVar("T")
 
 log = structlog.get_logger("database")
@@ -29,15 +35,29 @@ def is_retryable(error: BaseException) -> bool:
     return isinstance(error, outside)
 
 
-async def patiently(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
+def is_of_the_data(error: asyncpg.PostgresError) -> bool:
+    """Return whether it is the rows that the database refuses: others may pass."""
+    return (error.sqlstate or "")[:2] in DATA_CLASSES
+
+
+async def patiently(
+    pool: Pool,
+    work: Callable[[Connection], Awaitable[T]],
+    *,
+    limit_s: float | None = ATTEMPT_S_MAX,
+) -> T:
     """Return what `work` does with a connection, however long the database is away.
 
-    Raises what waiting cannot mend: our own bugs, a missing schema, a refused login.
+    `limit_s` bounds each attempt. Raises what waiting cannot mend: our own bugs, a missing schema,
+    a refused login.
     """
     pause_s, failures = RETRY_FIRST_S, 0
     while True:
         try:
-            async with pool.acquire() as connection:
+            async with (
+                asyncio.timeout(limit_s),
+                pool.acquire(timeout=ACQUIRE_S_MAX) as connection,
+            ):
                 result = await work(connection)
         except Exception as error:
             if not is_retryable(error):

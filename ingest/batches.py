@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID, uuid4
 
 import msgspec
 
-from db.intake import QuarantineRow, ReadingRow, StaleRow, Totals
+from db import instants, reading_rows
+from db.intake import QuarantineRow, StaleRow, Totals
 from db.metering import UnitEntry
+from db.reading_rows import MIDDLE, VALUE_BYTES
 from ingest import payload, receipts, topics, validate
 from ingest.acks import Delivery
-from ingest.payload import Batch, Reason, Rejection
+from ingest.payload import Batch, Rejection
 from ingest.receipts import Tally
 from ingest.topics import Address, Leaf
-from ingest.validate import Validator
+from ingest.validate import Fault, Validator
 
-HOUR_S = 3600
 CLOCK_ERROR_MAX = timedelta(days=1)
 STALE_RUN_GAP_HOURS = 24
 """Stale hours of a meter closer than this become one range: few rows, little work in vain."""
@@ -42,28 +43,46 @@ class Status(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Piece:
-    """One delivery of a flush: its readings are `rows[first:last]` of the flush."""
+    """One delivery of a flush: its readings are `rows[first:last]` of the flush.
+
+    `number` is (gateway_id, boot, seq) where the gateway counts its batches.
+    """
 
     delivery: Delivery
     address: Address
-    batch: str | None
-    tally: Tally
+    said: Batch
     rejections: list[Rejection]
+    tally: Tally = field(default_factory=Tally)
     first: int = 0
     last: int = 0
+    number: tuple[int, str, int] | None = None
+
+    @property
+    def batch(self) -> str | None:
+        return self.said.batch
+
+    def sha256(self) -> bytes:
+        """Return the hash under which the message is kept: of topic, newline, payload."""
+        message = self.delivery.topic.encode() + b"\n" + self.delivery.payload
+        return hashlib.sha256(message).digest()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Flush:
-    """Deliveries that are stored, receipted and acknowledged together."""
+    """Deliveries that are stored, receipted and acknowledged together.
+
+    `rows` are readings as `db.reading_rows` makes them. `doubtful` are units whose entry in memory
+    does not explain what was said: read them again, then assemble again.
+    """
 
     deliveries: Sequence[Delivery]
     name: UUID = field(default_factory=uuid4)
-    rows: list[ReadingRow] = field(default_factory=list)
+    rows: list[bytes] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     statuses: list[tuple[int, Status]] = field(default_factory=list)
     gateway_ids: set[int] = field(default_factory=set)
     stale_hours: dict[tuple[int, int], set[int]] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
 
     def totals(self) -> Totals:
         """Return the sum over all deliveries; received = stored + duplicate + … holds."""
@@ -74,6 +93,7 @@ class Flush:
             sum(tally.duplicate for tally in tallies),
             sum(tally.conflicting for tally in tallies),
             sum(tally.rejected for tally in tallies),
+            sum(tally.is_repeated for tally in tallies),
         )
 
     def stale_rows(self) -> list[StaleRow]:
@@ -87,8 +107,7 @@ class Flush:
         """Yield the pieces with rejections and the hash under which their message is kept."""
         for piece in self.pieces:
             if piece.rejections:
-                message = piece.delivery.topic.encode() + b"\n" + piece.delivery.payload
-                yield hashlib.sha256(message).digest(), piece
+                yield piece.sha256(), piece
 
     def quarantine_rows(self) -> list[QuarantineRow]:
         return [
@@ -107,95 +126,138 @@ class Flush:
         ]
 
 
-def decode(deliveries: Iterable[Delivery]) -> list[tuple[Delivery, Address, Batch | Status]]:
+Told = tuple[Delivery, Address, Batch | Status]
+"""A delivery, who sent it, and what it says."""
+
+
+def decode(deliveries: Iterable[Delivery]) -> list[Told]:
     """Return what the deliveries say; one on a topic that is not ours cannot come here."""
-    decoded: list[tuple[Delivery, Address, Batch | Status]] = []
+    told: list[Told] = []
     for delivery in deliveries:
-        parsed = topics.parse(delivery.topic)
-        assert parsed is not None, delivery.topic
-        address, leaf = parsed
-        said: Batch | Status
+        address, leaf = topics.parse(delivery.topic)
         if leaf is Leaf.STATUS:
-            said = _status(delivery.payload)
+            told.append((delivery, address, _status(delivery.payload)))
         else:
-            said = payload.decode(delivery.payload)
-        decoded.append((delivery, address, said))
-    return decoded
+            told.append((delivery, address, payload.decode(delivery.payload)))
+    return told
 
 
-def missing_units(
-    decoded: Iterable[tuple[Delivery, Address, Batch | Status]], units: Mapping[str, UnitEntry]
-) -> set[str]:
-    """Return the units whose entry does not explain what was said: load them, then assemble."""
-    missing = set()
-    for _, address, said in decoded:
-        unit = units.get(address.unit)
-        if unit is None or address.gateway not in unit.gateways or unit.city != address.city:
-            missing.add(address.unit)
-        elif isinstance(said, Batch):
-            known = unit.meters
-            if any(reading.meter not in known for _, reading in said.readings):
-                missing.add(address.unit)
-    return missing
-
-
-def assemble(
-    decoded: Sequence[tuple[Delivery, Address, Batch | Status]],
-    units: Mapping[str, UnitEntry],
-    validator: Validator,
-) -> Flush:
-    """Return the flush of `decoded`: every reading is a row or a rejection."""
-    flush = Flush([delivery for delivery, _, _ in decoded])
-    for delivery, address, said in decoded:
+def assemble(told: Sequence[Told], units: Mapping[str, UnitEntry], validator: Validator) -> Flush:
+    """Return the flush of what was `told`: every reading is a row or a rejection."""
+    flush = Flush([delivery for delivery, _, _ in told])
+    for delivery, address, said in told:
         fault = validate.address_fault(address, units)
-        if fault is None:
-            gateway_id = units[address.unit].gateways[address.gateway]
-            flush.gateway_ids.add(gateway_id)
-            if isinstance(said, Status):
-                flush.statuses.append((gateway_id, said))
+        if fault is not None:
+            flush.doubtful.add(address.unit)
         if isinstance(said, Batch):
-            piece = Piece(delivery, address, said.batch, Tally(), list(said.rejections))
+            piece = Piece(delivery, address, said, list(said.rejections))
             if fault is None:
-                _let_in(flush, piece, said, units[address.unit], validator)
+                _judge(flush, piece, said, units[address.unit], validator)
             else:
                 _turn_away(piece, said, fault)
             _count(piece)
             flush.pieces.append(piece)
+        elif fault is None:
+            gateway = units[address.unit].gateways[address.gateway]
+            flush.gateway_ids.add(gateway.gateway_id)
+            flush.statuses.append((gateway.gateway_id, said))
     return flush
+
+
+def _judge(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator: Validator) -> None:
+    """Judge a message whose address is right: its signature first, then its readings."""
+    gateway, delivery = unit.gateways[piece.address.gateway], piece.delivery
+    fault = validate.signature_fault(
+        delivery.signature,
+        delivery.topic,
+        delivery.payload,
+        gateway,
+        is_required=unit.signature_required,
+    )
+    if fault is not None:
+        flush.doubtful.add(unit.unit)
+        _turn_away(piece, said, fault)
+        return
+    flush.gateway_ids.add(gateway.gateway_id)
+    if said.seq is not None:
+        piece.number = (gateway.gateway_id, said.boot, said.seq)
+    _let_in(flush, piece, said, unit, validator)
 
 
 def _let_in(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator: Validator) -> None:
     """Append the readings of `said` that may be stored to the flush, in their order."""
-    rows, meters, received_at = flush.rows, unit.meters, piece.delivery.received_at
+    rows, meters = flush.rows, validator.meters(unit)
+    received_at = instants.of(piece.delivery.received_at)
+    window = validator.window(piece.delivery.received_at)
+    good = reading_rows.tail(payload.Quality.GOOD, received_at)
+    pack, hour_long = MIDDLE.pack, instants.HOUR
     piece.first = len(rows)
-    for index, reading in said.readings:
+    for index, reading, instant in zip(said.indexes, said.readings, said.instants, strict=True):
         meter = meters.get(reading.meter)
         if meter is None:
+            flush.doubtful.add(unit.unit)
             piece.rejections.append(validate.unknown_meter(index, reading.meter, unit.unit))
             continue
-        fault = validator.fault(meter, reading, received_at)
+        value, quality = reading.value, reading.quality
+        fault = meter.fault(instant, value, quality, window)
         if fault is not None:
             piece.rejections.append(Rejection(index, reading.meter, *fault))
             continue
-        rows.append((meter.meter_id, reading.time, reading.value, reading.quality, received_at))
-        hours = flush.stale_hours.setdefault((unit.unit_id, meter.meter_id), set())
-        hours.add(int(reading.time.timestamp()) // HOUR_S)
+        tail = good if quality is msgspec.UNSET else reading_rows.tail(quality, received_at)
+        rows.append(pack(meter.row_head, instant, VALUE_BYTES, value) + tail)
+        hour = instant // hour_long
+        if meter.hour != hour or meter.marked_in is not flush:
+            meter.hour, meter.marked_in = hour, flush
+            key = (meter.unit_id, meter.entry.meter_id)
+            flush.stale_hours.setdefault(key, set()).add(hour)
     piece.last = len(rows)
 
 
-def _turn_away(piece: Piece, said: Batch, fault: tuple[Reason, str]) -> None:
-    """Reject a whole message for its address, counted as all the readings it holds."""
+def _turn_away(piece: Piece, said: Batch, fault: Fault) -> None:
+    """Reject a whole message, counted as all the readings it holds."""
     count = len(said.readings) + sum(rejection.count for rejection in said.rejections)
     piece.rejections = [Rejection(None, None, *fault, count=max(count, 1))]
 
 
 def _count(piece: Piece) -> None:
     """Tally the rejections; what was let in counts as stored until the database says otherwise."""
-    piece.rejections.sort(key=lambda rejection: rejection.index or 0)
     tally = piece.tally
-    tally.rejected = sum(rejection.count for rejection in piece.rejections)
+    if piece.rejections:
+        piece.rejections.sort(key=lambda rejection: rejection.index or 0)
+        tally.rejected = sum(rejection.count for rejection in piece.rejections)
     tally.stored = piece.last - piece.first
     tally.received = tally.stored + tally.rejected
+
+
+def take_out(flush: Flush, pieces: Iterable[Piece], fault: Fault) -> None:
+    """Reject all rows of `pieces` after all: each message counts as one rejection."""
+    taken = set(map(id, pieces))
+    for piece in flush.pieces:
+        if id(piece) in taken:
+            piece.rejections = [Rejection(None, None, *fault, count=piece.tally.received)]
+            piece.number = None
+    _rebuild(flush, lambda piece, _: id(piece) not in taken)
+
+
+def take_out_row(flush: Flush, ordinal: int, fault: Fault) -> None:
+    """Reject one row after all."""
+    piece = next(each for each in flush.pieces if each.first <= ordinal < each.last)
+    rejected = {rejection.index for rejection in piece.rejections}
+    kept = [n for n, index in enumerate(piece.said.indexes) if index not in rejected]
+    number = kept[ordinal - piece.first]
+    meter = payload.legible(piece.said.readings[number].meter)
+    piece.rejections.append(Rejection(piece.said.indexes[number], meter, *fault))
+    _rebuild(flush, lambda _, each: each != ordinal)
+
+
+def _rebuild(flush: Flush, stays: Callable[[Piece, int], bool]) -> None:
+    rows: list[bytes] = []
+    for piece in flush.pieces:
+        first = len(rows)
+        rows += [flush.rows[n] for n in range(piece.first, piece.last) if stays(piece, n)]
+        piece.first, piece.last = first, len(rows)
+        _count(piece)
+    flush.rows = rows
 
 
 def recount(flush: Flush, stored: set[int], conflicting: set[int]) -> None:
@@ -205,6 +267,13 @@ def recount(flush: Flush, stored: set[int], conflicting: set[int]) -> None:
         piece.tally.stored = sum(ordinal in stored for ordinal in ordinals)
         piece.tally.conflicting = sum(ordinal in conflicting for ordinal in ordinals)
         piece.tally.duplicate = len(ordinals) - piece.tally.stored - piece.tally.conflicting
+
+
+def recount_all_stored(flush: Flush) -> None:
+    """Tally again after the database stored every row."""
+    for piece in flush.pieces:
+        piece.tally.stored = piece.last - piece.first
+        piece.tally.duplicate = piece.tally.conflicting = 0
 
 
 def encode_receipt(piece: Piece, committed_at: datetime) -> bytes:
@@ -231,4 +300,4 @@ def _runs(hours: set[int]) -> Iterator[tuple[int, int]]:
 
 
 def _instant(hour: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=hour)
+    return instants.moment(hour * instants.HOUR)

@@ -1,4 +1,4 @@
-"""Owns the collector's connection to the broker: paho in its own thread, which only enqueues.
+"""Owns the collector's connection to the broker: paho in its own thread; a `Wire` only enqueues.
 
 MQTT 5, QoS 1, a session that never expires, manual acknowledgement, Receive Maximum as the
 back-pressure. Each connection has a generation, and every delivery carries its own.
@@ -7,17 +7,19 @@ back-pressure. Each connection has a generation, and every delivery carries its 
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import cast
 
 import structlog
 from paho.mqtt.client import (
     Client,
     ConnectFlags,
     DisconnectFlags,
-    MQTTMessage,
 )
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -25,13 +27,18 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest import acks
 from ingest.acks import Delivery
 from ingest.broker_url import BrokerUrl
+from ingest.wire import RECEIPT_IDS, Publication, Wire, user_property
 
 KEEPALIVE_S = 30
 SESSION_NEVER_EXPIRES = 0xFFFFFFFF
 RECONNECT_S = (1, 5)
-CALLBACK_STUCK_S = 30.0
+SIGNATURE = "sig"
+"""The user property that carries the signature of a message."""
+
+FLUSH_PAUSE_S = 0.005
 TAKEN_OVER = 0x8E
 UNREACHABLE_HELP = "start the broker (`nenghao services up`) or mend NENGHAO_MQTT_URL; trying on"
 REFUSED_HELP = "check the user and the password in NENGHAO_MQTT_URL; trying on"
@@ -41,6 +48,15 @@ log = structlog.get_logger("collect")
 
 class ConnectionLostError(Exception):
     """The connection to the broker cannot go on; end the process and let it start anew."""
+
+
+class _Client(Client):
+    """paho's client on a `Wire` instead of a bare socket."""
+
+    wrap: Callable[[socket.socket | ssl.SSLSocket], Wire]
+
+    def _create_socket(self) -> Wire:  # type: ignore[override]  # a Wire is what paho asks of one
+        return self.wrap(cast(socket.socket, super()._create_socket()))
 
 
 class Link:
@@ -64,6 +80,7 @@ class Link:
         self._clock = clock
         self._session_expected = session_expected
         self._inbox: deque[Delivery] = deque()
+        self._wire: Wire | None = None
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._waiting = False
@@ -73,7 +90,7 @@ class Link:
         self._client = self._create_client(client_id)
 
     def _create_client(self, client_id: str) -> Client:
-        client = Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=MQTTProtocolVersion.MQTTv5,
@@ -84,10 +101,10 @@ class Link:
         if self._broker.tls:
             client.tls_set()
         client.reconnect_delay_set(*RECONNECT_S)
+        client.wrap = self._wrap
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
         return client
 
     def open(self) -> None:
@@ -109,21 +126,40 @@ class Link:
         self._client.disconnect()
         self._client.loop_stop()
 
-    async def take(self, most: int) -> list[Delivery]:
-        """Return the next deliveries, at least one and at most `most`, in order of arrival."""
+    async def take(self, deliveries_max: int, bytes_max: int) -> list[Delivery]:
+        """Return the next deliveries in order of arrival: one, or more within both bounds."""
         while not self._inbox:
             self._arrived.clear()
             self._waiting = True
             if not self._inbox:
                 await self._arrived.wait()
             self._waiting = False
-        return [self._inbox.popleft() for _ in range(min(most, len(self._inbox)))]
+        taken, size = [self._inbox.popleft()], 0
+        while self._inbox and len(taken) < deliveries_max:
+            size += len(taken[-1].payload)
+            if size > bytes_max:
+                break
+            taken.append(self._inbox.popleft())
+        return taken
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        self._client.publish(topic, payload, qos=1)
+    async def answer(
+        self, deliveries: Sequence[Delivery], receipts: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        """Publish `receipts`, then acknowledge the `deliveries` of the present connection.
 
-    def acknowledge(self, packet_id: int) -> None:
-        self._client.ack(packet_id, 1)
+        What cannot be sent for want of a connection is dropped: then nothing is acknowledged, the
+        broker delivers again, and the receipts are made again.
+        """
+        wire = self._wire
+        if wire is None:
+            return
+        try:
+            wire.answer(acks.due(deliveries, wire.generation), receipts)
+            while wire.has_unsent and wire is self._wire and self.connected:
+                await asyncio.sleep(FLUSH_PAUSE_S)  # the broker takes no more: back-pressure
+                wire.flush()
+        except OSError as error:
+            log.warning("answers_dropped", receipts=len(receipts), reason=str(error))
 
     @property
     def connected(self) -> bool:
@@ -142,13 +178,16 @@ class Link:
         _userdata: object,
         flags: ConnectFlags,
         reason: ReasonCode,
-        _properties: Properties | None,
+        properties: Properties | None,
     ) -> None:
         if reason.is_failure:
             self._say_once("broker_refused", help=REFUSED_HELP, reason=str(reason))
             return
-        self.generation += 1
         self._said = None
+        assert self._wire is not None
+        in_flight_max: int = getattr(properties, "ReceiveMaximum", RECEIPT_IDS)
+        self._wire.receipts_in_flight_max = min(in_flight_max, RECEIPT_IDS)
+        self._wire.flush()
         if self._session_expected and not flags.session_present:
             self.session_lost = True
             log.critical("session_lost", help="the gateways will send again what was under way")
@@ -179,17 +218,27 @@ class Link:
         if reason.value == TAKEN_OVER:
             self._failure = ConnectionLostError("another client took over our client id")
 
-    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+    def _wrap(self, connected: socket.socket | ssl.SSLSocket) -> Wire:
+        """Begin a new generation: deliveries may arrive before paho has seen the CONNACK."""
+        self.generation += 1
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._wire = Wire(connected, self.generation, self._deliver)
+        return self._wire
+
+    def _deliver(self, generation: int, publications: Sequence[Publication]) -> None:
         """Enqueue, nothing else: an exception here would end the network thread in silence."""
         try:
-            self._inbox.append(
+            received_at = self._clock()
+            self._inbox.extend(
                 Delivery(
-                    self.generation,
-                    message.mid,
-                    message.topic,
-                    bytes(message.payload),
-                    self._clock(),
+                    generation,
+                    packet_id,
+                    topic.decode(),
+                    payload,
+                    received_at,
+                    user_property(properties, SIGNATURE) if properties else None,
                 )
+                for packet_id, topic, payload, properties in publications
             )
             if self._waiting:
                 self._loop.call_soon_threadsafe(self._arrived.set)

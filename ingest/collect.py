@@ -1,7 +1,7 @@
 """Owns the collector: take deliveries, store them, then receipt, then acknowledge. In that order.
 
 The promise: a delivery is acknowledged, and its receipt published, only after the commit that
-holds its readings or their rejection.
+holds its readings or their rejection. While one flush is being stored, the next is assembled.
 """
 
 from __future__ import annotations
@@ -13,24 +13,34 @@ from datetime import datetime, timedelta
 import structlog
 
 import db.heartbeats
-import db.intake
 import db.metering
 import db.patience
 from db.metering import UnitEntry
 from db.pool import Connection, Pool
-from ingest import acks, batches, topics, writer
+from ingest import batches, writer
 from ingest.acks import Delivery
 from ingest.batches import Flush
 from ingest.broker_url import BrokerUrl
 from ingest.client import Link
+from ingest.shards import Shard
 from ingest.topics import Leaf
 from ingest.validate import Validator
+from ingest.writer import Holder
 
-DELIVERIES_MAX = 200
+DELIVERIES_MAX = 500
 """Deliveries in one flush at most."""
+
+FLUSH_BYTES_MAX = 2 * 1024 * 1024
+"""Bytes of deliveries in one flush at most: about 25,000 readings."""
+
+FLUSHES_WAITING_MAX = 1
+"""Flushes assembled ahead of the one being stored."""
 
 UNIT_ENTRY_AGE_MAX = timedelta(seconds=30)
 """After this a unit is read from the registry again, so that changes there take effect."""
+
+SEEN_AGAIN_AFTER = timedelta(seconds=10)
+"""How often it is written down that a gateway was heard."""
 
 WATCHDOG_PAUSE_S = 1.0
 HEARTBEAT_S = 5.0
@@ -38,33 +48,34 @@ HEARTBEAT_S = 5.0
 log = structlog.get_logger("collect")
 
 
-class Collector:
-    """One collector: the units it has seen, and what it does with deliveries."""
+class Assembler:
+    """Turns deliveries into flushes; knows the units it has seen."""
 
-    def __init__(
-        self, pool: Pool, name: str, *, oldest: timedelta, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, pool: Pool, *, oldest: timedelta, clock: Callable[[], datetime]) -> None:
         self._pool = pool
-        self._name = name
         self._clock = clock
         self._validator = Validator(oldest)
         self._units: dict[str, UnitEntry] = {}
         self._loaded_at: dict[str, datetime] = {}
+        self._seen_at: dict[int, datetime] = {}
 
-    async def store(self, deliveries: Sequence[Delivery]) -> Flush:
-        """Commit `deliveries`; every reading of them is stored or named in the flush returned."""
-        decoded = batches.decode(deliveries)
-        await self._load({address.unit for _, address, _ in decoded if self._is_old(address.unit)})
-        await self._load(batches.missing_units(decoded, self._units))
-        flush = batches.assemble(decoded, self._units, self._validator)
-        await writer.store(self._pool, self._name, flush)
+    async def assemble(self, deliveries: Sequence[Delivery]) -> Flush:
+        """Return the flush of `deliveries`: every reading of them is a row or a rejection."""
+        told = batches.decode(deliveries)
+        now = self._clock()
+        await self._load({unit for unit in _units(told) if self._is_old(unit, now)}, now)
+        flush = batches.assemble(told, self._units, self._validator)
+        if flush.doubtful:
+            await self._load(flush.doubtful, now)
+            flush = batches.assemble(told, self._units, self._validator)
+        self._leave_out_seen(flush, now)
         return flush
 
-    def _is_old(self, unit: str) -> bool:
+    def _is_old(self, unit: str, now: datetime) -> bool:
         loaded_at = self._loaded_at.get(unit)
-        return loaded_at is None or self._clock() - loaded_at > UNIT_ENTRY_AGE_MAX
+        return loaded_at is None or now - loaded_at > UNIT_ENTRY_AGE_MAX
 
-    async def _load(self, units: Iterable[str]) -> None:
+    async def _load(self, units: Iterable[str], now: datetime) -> None:
         wanted = sorted(units)
         if not wanted:
             return
@@ -73,55 +84,112 @@ class Collector:
         )
         for unit in wanted:
             self._units.pop(unit, None)
-            self._loaded_at[unit] = self._clock()
+            self._loaded_at[unit] = now
         for entry in found:
             self._units[entry.unit] = entry
             self._validator.learn(entry)
+
+    def _leave_out_seen(self, flush: Flush, now: datetime) -> None:
+        """Leave out gateways that were marked as heard a moment ago: spare their rows."""
+        seen_at, before = self._seen_at, now - SEEN_AGAIN_AFTER
+        due = {each for each in flush.gateway_ids if seen_at.get(each, before) <= before}
+        seen_at.update(dict.fromkeys(due, now))
+        flush.gateway_ids = due
+
+
+def _units(told: Sequence[batches.Told]) -> set[str]:
+    return {address.unit for _, address, _ in told}
+
+
+class Collector:
+    """An assembler and the name under which its flushes are stored."""
+
+    def __init__(
+        self, pool: Pool, holder: Holder, *, oldest: timedelta, clock: Callable[[], datetime]
+    ) -> None:
+        self._pool = pool
+        self._holder = holder
+        self._assembler = Assembler(pool, oldest=oldest, clock=clock)
+
+    async def assemble(self, deliveries: Sequence[Delivery]) -> Flush:
+        return await self._assembler.assemble(deliveries)
+
+    async def commit(self, flush: Flush) -> None:
+        await writer.store(self._pool, self._holder, flush)
+
+    async def store(self, deliveries: Sequence[Delivery]) -> Flush:
+        """Commit `deliveries`; every reading of them is stored or named in the flush returned."""
+        flush = await self.assemble(deliveries)
+        await self.commit(flush)
+        return flush
 
 
 async def run(
     pool: Pool,
     broker: BrokerUrl,
-    name: str,
+    shard: Shard,
     *,
     receive_maximum: int,
     oldest: timedelta,
     clock: Callable[[], datetime],
 ) -> None:
-    """Collect until cancelled. Raises ConnectionLostError when the process should start anew."""
-    session_expected = await db.patience.patiently(
-        pool, lambda connection: db.intake.has_totals(connection, name)
-    )
-    link = Link(
-        broker,
-        name,
-        topics.collector_filters(),
-        receive_maximum=receive_maximum,
-        clock=clock,
-        session_expected=session_expected,
-    )
-    collector = Collector(pool, name, oldest=oldest, clock=clock)
-    link.open()
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_watch(link))
-            tasks.create_task(_beat(pool, name, link, clock))
-            tasks.create_task(_collect(link, collector, clock))
-    finally:
-        link.close()
+    """Collect until cancelled; wait as a standby while another process collects this shard.
+
+    Raises ConnectionLostError or FencedError when the process should start anew.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        holding = await shard.hold(pool, tasks)
+        holder = await writer.begin(pool, shard.name)
+        link = Link(
+            broker,
+            shard.name,
+            shard.filters,
+            receive_maximum=receive_maximum,
+            clock=clock,
+            session_expected=holder.epoch > 1,
+        )
+        collector = Collector(pool, holder, oldest=oldest, clock=clock)
+        flushes: asyncio.Queue[Flush] = asyncio.Queue(FLUSHES_WAITING_MAX)
+        link.open()
+        try:
+            async with asyncio.TaskGroup() as working:
+                working.create_task(_watch(link))
+                working.create_task(_beat(pool, shard.name, link, clock))
+                working.create_task(_assemble(link, collector, flushes))
+                working.create_task(_store(link, collector, flushes, clock))
+        finally:
+            link.close()
+            holding.cancel()
 
 
-async def _collect(link: Link, collector: Collector, clock: Callable[[], datetime]) -> None:
+async def _assemble(link: Link, collector: Collector, flushes: asyncio.Queue[Flush]) -> None:
     while True:
-        deliveries = await link.take(DELIVERIES_MAX)
-        flush = await collector.store(deliveries)
-        committed_at = clock()
-        for piece in flush.pieces:
-            receipt = batches.encode_receipt(piece, committed_at)
-            link.publish(piece.address.topic(Leaf.RECEIPTS), receipt)
-        # Ack after commit, never before: the broker forgets on PUBACK.
-        for packet_id in acks.due(deliveries, link.generation):
-            link.acknowledge(packet_id)
+        deliveries = await link.take(DELIVERIES_MAX, FLUSH_BYTES_MAX)
+        await flushes.put(await collector.assemble(deliveries))
+
+
+async def _store(
+    link: Link,
+    collector: Collector,
+    flushes: asyncio.Queue[Flush],
+    clock: Callable[[], datetime],
+) -> None:
+    while True:
+        flush = await flushes.get()
+        await collector.commit(flush)
+        # Receipts and acks after the commit, never before: the broker forgets on PUBACK.
+        await link.answer(flush.deliveries, receipts(flush, clock()))
+
+
+def receipts(flush: Flush, committed_at: datetime) -> list[tuple[bytes, bytes]]:
+    """Return what to publish once `flush` is committed: topics and payloads."""
+    return [
+        (
+            piece.address.topic(Leaf.RECEIPTS).encode(),
+            batches.encode_receipt(piece, committed_at),
+        )
+        for piece in flush.pieces
+    ]
 
 
 async def _watch(link: Link) -> None:

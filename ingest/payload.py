@@ -1,23 +1,29 @@
 """Owns the bytes of a batch: decoding them, and naming what cannot be decoded.
 
 The whole message is decoded by its type at once; only when that fails is each reading looked at
-alone, so that one bad reading does not cost the others.
+alone, so that one bad reading does not cost the others. A key that is given twice makes a reading
+ambiguous; every parser keeps the last one without a word, so keys are counted.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 
+from ingest import instants
+from ingest.instants import InstantError
+
 PAYLOAD_BYTES_MAX = 256 * 1024
 READINGS_MAX = 5_000
 DETAIL_LENGTH_MAX = 200
+REQUIRED_KEYS = 3
+"""Keys of every reading: meter, time, value."""
 
 
 class Reason(StrEnum):
@@ -25,6 +31,8 @@ class Reason(StrEnum):
 
     MALFORMED_JSON = "malformed_json"
     TOO_LARGE = "too_large"
+    BAD_SIGNATURE = "bad_signature"
+    REPLAYED = "replayed"
     UNKNOWN_UNIT = "unknown_unit"
     UNKNOWN_METER = "unknown_meter"
     WRONG_CITY = "wrong_city"
@@ -61,33 +69,44 @@ class WireReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
     """A reading as it is on the wire."""
 
     meter: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
-    time: Annotated[datetime, msgspec.Meta(tz=True)]
+    time: str
     value: float
-    quality: Quality = Quality.GOOD
+    quality: Quality | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Envelope(msgspec.Struct, frozen=True):
+class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     batch: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    sent_at: str | None = None
-    boot: str | None = None
-    seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
+    sent_at: str | msgspec.UnsetType = msgspec.UNSET
+    boot: Annotated[str, msgspec.Meta(max_length=64)] | msgspec.UnsetType = msgspec.UNSET
+    seq: Annotated[int, msgspec.Meta(ge=0, lt=2**63 - 1)] | msgspec.UnsetType = msgspec.UNSET
 
 
-class _WireBatch(_Envelope, frozen=True):
-    readings: Annotated[list[WireReading], msgspec.Meta(max_length=READINGS_MAX)] = []
+class _WireBatch(_Envelope, frozen=True, kw_only=True):
+    readings: Annotated[list[WireReading], msgspec.Meta(max_length=READINGS_MAX)]
 
 
-class _LooseBatch(_Envelope, frozen=True):
-    readings: list[object] = []
+class _LooseBatch(_Envelope, frozen=True, kw_only=True):
+    readings: list[object]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A decoded message. `readings` are (index, reading); `rejections` name those left out."""
+class Batch(msgspec.Struct, frozen=True):
+    """A decoded message.
+
+    `readings` with their `instants` (see `ingest.instants`) and `indexes` in the message;
+    `rejections` name those left out. `boot` and `seq` number the message where its gateway counts.
+    """
 
     batch: str | None
-    readings: list[tuple[int, WireReading]]
+    readings: Sequence[WireReading]
+    instants: Sequence[int]
+    indexes: Sequence[int]
     rejections: list[Rejection]
+    boot: str = ""
+    seq: int | None = None
+
+
+class _Twice(dict[str, object]):
+    """An object with a key that was given twice."""
 
 
 _decoder = msgspec.json.Decoder(_WireBatch)
@@ -106,36 +125,66 @@ def decode(payload: bytes) -> Batch:
     """Return what is in `payload`; never raises. A message nobody can read is one rejection."""
     if len(payload) > PAYLOAD_BYTES_MAX:
         detail = f"{len(payload)} bytes; send at most {PAYLOAD_BYTES_MAX} in one message"
-        return _refused(None, Reason.TOO_LARGE, detail)
+        return refused(None, Reason.TOO_LARGE, detail)
     try:
         wire = _decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        moments = instants.parse_all([reading.time for reading in wire.readings])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InstantError):
         return _decode_one_by_one(payload)
-    return Batch(legible(wire.batch), list(enumerate(wire.readings)), [])
+    if b"\\" in payload or payload.count(b'":') != _keys(wire):
+        return _decode_one_by_one(payload)
+    readings = wire.readings
+    return Batch(wire.batch, readings, moments, range(len(readings)), [], *_number(wire))
+
+
+def _keys(wire: _WireBatch) -> int:
+    """Return how many keys a message has that says this, each once, and nothing else."""
+    unset = msgspec.UNSET
+    optional = (wire.sent_at is not unset) + (wire.boot is not unset) + (wire.seq is not unset)
+    qualities = sum(reading.quality is not unset for reading in wire.readings)
+    return 2 + optional + REQUIRED_KEYS * len(wire.readings) + qualities
+
+
+def _number(envelope: _Envelope) -> tuple[str, int | None]:
+    boot = "" if envelope.boot is msgspec.UNSET else legible(envelope.boot)
+    return boot, None if envelope.seq is msgspec.UNSET else envelope.seq
 
 
 def _decode_one_by_one(payload: bytes) -> Batch:
     try:
-        loose = msgspec.convert(json.loads(payload), _LooseBatch)
+        told = json.loads(payload, object_pairs_hook=_object)
+        loose = msgspec.convert(told, _LooseBatch)
     except msgspec.ValidationError as error:
-        return _refused(None, Reason.INVALID_FIELD, str(error))
+        return refused(None, Reason.INVALID_FIELD, str(error))
     except (ValueError, RecursionError) as error:
-        return _refused(None, Reason.MALFORMED_JSON, str(error))
+        return refused(None, Reason.MALFORMED_JSON, str(error))
+    name = legible(loose.batch)
+    if isinstance(told, _Twice):
+        return refused(name, Reason.INVALID_FIELD, "a key of the batch is given twice")
     if len(loose.readings) > READINGS_MAX:
         detail = f"{len(loose.readings)} readings; send at most {READINGS_MAX} in one message"
-        return _refused(legible(loose.batch), Reason.TOO_LARGE, detail)
-    batch = Batch(legible(loose.batch), [], [])
+        return refused(name, Reason.TOO_LARGE, detail)
+    rejections, kept = [], []
     for index, item in enumerate(loose.readings):
         rejection = _fault(index, item)
         if rejection is None:
-            batch.readings.append((index, msgspec.convert(item, WireReading)))
+            kept.append((index, msgspec.convert(item, WireReading)))
         else:
-            batch.rejections.append(rejection)
-    return batch
+            rejections.append(rejection)
+    readings = [reading for _, reading in kept]
+    moments = instants.parse_all([reading.time for reading in readings])
+    return Batch(name, readings, moments, [i for i, _ in kept], rejections, *_number(loose))
 
 
-def _refused(batch: str | None, reason: Reason, detail: str) -> Batch:
-    return Batch(batch, [], [Rejection(None, None, reason, legible(detail[:DETAIL_LENGTH_MAX]))])
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    read = dict(pairs)
+    return read if len(read) == len(pairs) else _Twice(read)
+
+
+def refused(batch: str | None, reason: Reason, detail: str) -> Batch:
+    """Return a message of which nothing could be read, as one rejection."""
+    rejection = Rejection(None, None, reason, legible(detail[:DETAIL_LENGTH_MAX]))
+    return Batch(batch, [], [], [], [rejection])
 
 
 def _fault(index: int, item: object) -> Rejection | None:
@@ -143,25 +192,21 @@ def _fault(index: int, item: object) -> Rejection | None:
     fields = item if isinstance(item, dict) else {}
     meter = fields.get("meter")
     named = legible(meter[:32]) if isinstance(meter, str) else None
-    value, time = fields.get("value"), fields.get("time")
+    value = fields.get("value")
+    if isinstance(item, _Twice):
+        return Rejection(index, named, Reason.INVALID_FIELD, "a key is given twice")
     if isinstance(value, float) and not math.isfinite(value):
         return Rejection(index, named, Reason.VALUE_NOT_FINITE, f"value is {value}")
-    if isinstance(time, str) and _is_naive(time):
-        detail = f"time {legible(time[:40])!r} has no offset; write +08:00 behind it"
-        return Rejection(index, named, Reason.TIME_WITHOUT_OFFSET, detail)
     try:
         reading = msgspec.convert(item, WireReading)
+        instants.parse(reading.time)
     except msgspec.ValidationError as error:
         return Rejection(
             index, named, Reason.INVALID_FIELD, legible(str(error)[:DETAIL_LENGTH_MAX])
         )
+    except InstantError as error:
+        reason = Reason.TIME_WITHOUT_OFFSET if error.is_naive else Reason.INVALID_FIELD
+        return Rejection(index, named, reason, f"time {legible(reading.time[:40])!r} {error}")
     if not math.isfinite(reading.value):
         return Rejection(index, named, Reason.VALUE_NOT_FINITE, "value is beyond a double")
     return None
-
-
-def _is_naive(text: str) -> bool:
-    try:
-        return datetime.fromisoformat(text).tzinfo is None
-    except ValueError:
-        return False

@@ -24,28 +24,47 @@ class Tally:
     conflicting: int = 0
     rejected: int = 0
 
+    @property
+    def is_repeated(self) -> bool:
+        """Return whether every reading of the delivery was here before."""
+        return self.received > 0 and self.received == self.duplicate + self.conflicting
+
+
+class _Rejected(msgspec.Struct, frozen=True):
+    index: int | None
+    meter: str | None
+    reason: str
+    detail: str
+
+
+class _Receipt(msgspec.Struct, frozen=True):
+    batch: str | None
+    committed_at: datetime
+    received: int
+    stored: int
+    duplicate: int
+    conflicting: int
+    rejected: list[_Rejected]
+    rejected_total: int
+
+
+_encode = msgspec.json.Encoder().encode
+
 
 def encode(
     batch: str | None, tally: Tally, rejections: Sequence[Rejection], committed_at: datetime
 ) -> bytes:
     """Return the receipt of one delivery as JSON."""
-    return msgspec.json.encode(
-        {
-            "batch": batch,
-            "committed_at": committed_at,
-            "received": tally.received,
-            "stored": tally.stored,
-            "duplicate": tally.duplicate,
-            "conflicting": tally.conflicting,
-            "rejected": [
-                {
-                    "index": rejection.index,
-                    "meter": rejection.meter,
-                    "reason": rejection.reason,
-                    "detail": rejection.detail,
-                }
-                for rejection in rejections[:REJECTED_LISTED_MAX]
-            ],
-            "rejected_total": tally.rejected,
-        }
+    listed = rejections[:REJECTED_LISTED_MAX]
+    return _encode(
+        _Receipt(
+            batch,
+            committed_at,
+            tally.received,
+            tally.stored,
+            tally.duplicate,
+            tally.conflicting,
+            [_Rejected(each.index, each.meter, each.reason, each.detail) for each in listed],
+            tally.rejected,
+        )
     )

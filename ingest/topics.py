@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 ROOT = "nenghao/v1"
 LEVELS = 6
+TOPICS_REMEMBERED_MAX = 10_000
 
 
 class Leaf(StrEnum):
@@ -30,20 +32,19 @@ class Address:
         return f"{ROOT}/{self.city}/{self.unit}/{self.gateway}/{leaf}"
 
 
-def parse(topic: str) -> tuple[Address, Leaf] | None:
-    """Return who published on `topic` and what, or None if it is not one of ours.
+@lru_cache(TOPICS_REMEMBERED_MAX)
+def parse(topic: str) -> tuple[Address, Leaf]:
+    """Return who published on `topic` and what. Raises ValueError if it is not one of ours.
 
     >>> parse("nenghao/v1/450200/91450200MA5K0000XX/gw1/readings")[1]
     <Leaf.READINGS: 'readings'>
     """
-    if not topic.startswith(ROOT + "/"):
-        return None
     levels = topic.split("/")
-    if len(levels) != LEVELS or levels[5] not in set(Leaf) or not all(levels):
-        return None
+    if not topic.startswith(ROOT + "/") or len(levels) != LEVELS or not all(levels):
+        raise ValueError(f"{topic} is not {ROOT}/city/unit/gateway/leaf")
     return Address(levels[2], levels[3], levels[4]), Leaf(levels[5])
 
 
-def collector_filters() -> list[str]:
-    """Return the topic filters of a collector."""
-    return [f"{ROOT}/+/+/+/{Leaf.READINGS}", f"{ROOT}/+/+/+/{Leaf.STATUS}"]
+def collector_filters(city: str, unit: str) -> list[str]:
+    """Return the topic filters of a collector of one city and unit, or of all, "+"."""
+    return [f"{ROOT}/{city}/{unit}/+/{leaf}" for leaf in (Leaf.READINGS, Leaf.STATUS)]

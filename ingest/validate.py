@@ -2,92 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hmac
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import inf
 
-from db.metering import MeterEntry, UnitEntry
+from db import instants, reading_rows
+from db.metering import GatewayEntry, MeterEntry, UnitEntry
 from energy import registers
 from energy.registers import Kind
 from ingest import payload
-from ingest.payload import Quality, Reason, Rejection, WireReading
+from ingest.payload import Quality, Reason, Rejection
 from ingest.topics import Address
 
 FUTURE_MAX = timedelta(minutes=5)
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 """The table of readings refuses what is older, so that a bad clock cannot scatter its chunks."""
 
+Fault = tuple[Reason, str]
+_NEVER = -(2**63)
 
-@dataclass(slots=True)
-class Watch:
-    """The newest reading of a register that was let in, against which the next one is judged."""
 
-    read_at: datetime
-    raw_value: float
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The instants a message received at `received_at` may carry."""
+
+    received_at: datetime
+    earliest: int
+    latest: int
+
+
+class Meter:
+    """A meter as the hot path sees it: what its rows begin with, and its newest reading let in.
+
+    Only readings newer than the newest are judged as steps of a register: what arrives late is
+    judged by settlement, which knows both neighbours.
+    """
+
+    __slots__ = ("entry", "hour", "installed_at", "is_register", "marked_in", "newest_at",
+                 "newest_value", "row_head", "top", "unit_id")  # fmt: skip
+
+    def __init__(self, entry: MeterEntry) -> None:
+        self.entry = entry
+        self.unit_id = entry.unit_id
+        self.row_head = reading_rows.head(entry.meter_id)
+        self.installed_at = instants.of(max(entry.installed_at, EARLIEST))
+        self.is_register = entry.kind is Kind.REGISTER
+        self.top = inf if len(entry.epochs) == 1 else -inf
+        if len(entry.epochs) == 1 and entry.epochs[0].rollover is not None:
+            self.top = entry.epochs[0].rollover
+        self.newest_at, self.newest_value = _NEVER, 0.0
+        if entry.latest_at is not None and entry.latest_value is not None:
+            self.newest_at, self.newest_value = instants.of(entry.latest_at), entry.latest_value
+        self.marked_in: object = None
+        """The flush in which `hour` was last marked stale."""
+        self.hour = 0
+
+    def fault(self, instant: int, value: float, quality: object, window: Window) -> Fault | None:
+        """Return why a reading is rejected, or None; then it counts as let in."""
+        if not window.earliest <= instant <= window.latest or instant < self.installed_at:
+            return self._time_fault(instant, window)
+        if not self.is_register:
+            return None
+        if not 0 <= value < self.top:
+            fault = self._range_fault(instant, value)
+            if fault is not None:
+                return fault
+        if quality is Quality.BAD or instant <= self.newest_at:
+            return None  # a bad one is evidence, not energy: settlement leaves it out
+        if value < self.newest_value and self.newest_at != _NEVER:
+            fault = self._fall_fault(instant, value)
+            if fault is not None:
+                return fault
+        self.newest_at, self.newest_value = instant, value
+        return None
+
+    def _time_fault(self, instant: int, window: Window) -> Fault:
+        read_at = instants.moment(instant)
+        if instant > window.latest:
+            ahead = read_at - window.received_at
+            return Reason.TIME_IN_FUTURE, f"{ahead} ahead of the platform; check the clock"
+        installed_at = self.entry.installed_at
+        if read_at < installed_at:
+            return Reason.TIME_TOO_OLD, f"before the meter was installed, {installed_at}"
+        if read_at < EARLIEST:
+            return Reason.TIME_TOO_OLD, f"before {EARLIEST.year}, when nothing was connected"
+        oldest = window.received_at - instants.moment(window.earliest)
+        return Reason.TIME_TOO_OLD, f"older than {oldest.days} days"
+
+    def _range_fault(self, instant: int, value: float) -> Fault | None:
+        if value < 0:
+            return Reason.VALUE_OUT_OF_RANGE, "a register cannot show less than zero"
+        rollover = registers.epoch_at(self.entry.epochs, instants.moment(instant)).rollover
+        if rollover is not None and value >= rollover:
+            return Reason.VALUE_OUT_OF_RANGE, f"the register wraps at {rollover}"
+        return None
+
+    def _fall_fault(self, instant: int, value: float) -> Fault | None:
+        epoch = registers.epoch_at(self.entry.epochs, instants.moment(instant))
+        if epoch.starts_at > instants.moment(self.newest_at):
+            return None
+        if registers.step(self.newest_value, value, epoch.rollover) is not None:
+            return None
+        return Reason.VALUE_OUT_OF_RANGE, (
+            f"the register fell from {self.newest_value} to {value}; "
+            "register its rollover or the replacement of the meter, then send it again"
+        )
 
 
 class Validator:
-    """Judges readings. Remembers the newest value of each register, so that a fall is seen.
-
-    Only readings newer than the newest are judged as steps: what arrives late is judged by
-    settlement, which knows both neighbours.
-    """
+    """Knows the units it was taught, and the newest reading of each of their meters."""
 
     def __init__(self, oldest: timedelta) -> None:
         self._oldest = oldest
-        self._watches: dict[int, Watch] = {}
+        self._meters: dict[int, dict[str, Meter]] = {}
 
     def learn(self, unit: UnitEntry) -> None:
-        """Take the newest stored readings of `unit` as what was let in last."""
-        for meter in unit.meters.values():
-            if meter.latest_at is not None and meter.latest_value is not None:
-                self._watches[meter.meter_id] = Watch(meter.latest_at, meter.latest_value)
+        """Take what the registry and the stored readings say of the meters of `unit`."""
+        known = self._meters.get(unit.unit_id, {})
+        taught = {code: Meter(entry) for code, entry in unit.meters.items()}
+        for code, meter in taught.items():
+            before = known.get(code)
+            if before is not None and before.newest_at > meter.newest_at:
+                meter.newest_at, meter.newest_value = before.newest_at, before.newest_value
+        self._meters[unit.unit_id] = taught
 
-    def fault(
-        self, meter: MeterEntry, reading: WireReading, received_at: datetime
-    ) -> tuple[Reason, str] | None:
-        """Return why `reading` of `meter` is rejected, or None; then it counts as let in."""
-        if reading.time > received_at + FUTURE_MAX:
-            ahead = reading.time - received_at
-            return Reason.TIME_IN_FUTURE, f"{ahead} ahead of the platform; check the clock"
-        if reading.time < meter.installed_at:
-            return Reason.TIME_TOO_OLD, f"before the meter was installed, {meter.installed_at}"
-        if reading.time < EARLIEST:
-            return Reason.TIME_TOO_OLD, f"before {EARLIEST.year}, when nothing was connected"
-        if reading.time < received_at - self._oldest:
-            return Reason.TIME_TOO_OLD, f"older than {self._oldest.days} days"
-        if meter.kind is Kind.REGISTER:
-            return self._register_fault(meter, reading)
-        return None
+    def meters(self, unit: UnitEntry) -> Mapping[str, Meter]:
+        return self._meters[unit.unit_id]
 
-    def _register_fault(self, meter: MeterEntry, reading: WireReading) -> tuple[Reason, str] | None:
-        epoch = registers.epoch_at(meter.epochs, reading.time)
-        if reading.value < 0:
-            return Reason.VALUE_OUT_OF_RANGE, "a register cannot show less than zero"
-        if epoch.rollover is not None and reading.value >= epoch.rollover:
-            return Reason.VALUE_OUT_OF_RANGE, f"the register wraps at {epoch.rollover}"
-        if reading.quality is Quality.BAD:
-            return None  # evidence, not energy: settlement leaves it out
-        watch = self._watches.get(meter.meter_id)
-        if watch is None:
-            self._watches[meter.meter_id] = Watch(reading.time, reading.value)
-            return None
-        if reading.time <= watch.read_at:
-            return None
-        if (
-            epoch.starts_at <= watch.read_at
-            and registers.step(watch.raw_value, reading.value, epoch.rollover) is None
-        ):
-            detail = (
-                f"the register fell from {watch.raw_value} to {reading.value}; "
-                "register its rollover or the replacement of the meter, then send it again"
-            )
-            return Reason.VALUE_OUT_OF_RANGE, detail
-        watch.read_at, watch.raw_value = reading.time, reading.value
-        return None
+    def window(self, received_at: datetime) -> Window:
+        earliest = instants.of(received_at - self._oldest)
+        return Window(received_at, earliest, instants.of(received_at + FUTURE_MAX))
 
 
-def address_fault(address: Address, units: Mapping[str, UnitEntry]) -> tuple[Reason, str] | None:
+def address_fault(address: Address, units: Mapping[str, UnitEntry]) -> Fault | None:
     """Return why nothing from `address` can be stored, or None."""
     unit = units.get(address.unit)
     if unit is None:
@@ -98,6 +147,30 @@ def address_fault(address: Address, units: Mapping[str, UnitEntry]) -> tuple[Rea
         detail = f"gateway {address.gateway} of unit {address.unit} is not enrolled"
         return Reason.NOT_THIS_GATEWAY, detail
     return None
+
+
+def signature_fault(
+    signature: str | None, topic: str, message: bytes, gateway: GatewayEntry, *, is_required: bool
+) -> Fault | None:
+    """Return why the signature of a message does not hold, or None.
+
+    HMAC-SHA-256 in hex, with a key of the gateway, over topic, newline, payload.
+    """
+    if signature is None:
+        detail = "this unit's batches must be signed: user property sig, or Nenghao-Signature"
+        return (Reason.BAD_SIGNATURE, detail) if is_required else None
+    given = signature.lower()
+    if any(hmac.compare_digest(given, one) for one in signatures(topic, message, gateway.keys)):
+        return None
+    if not gateway.keys:
+        return Reason.BAD_SIGNATURE, "the gateway has no key; enrol it again to get one"
+    return Reason.BAD_SIGNATURE, "it was not made with this gateway's key over topic and payload"
+
+
+def signatures(topic: str, message: bytes, keys: Iterable[bytes]) -> list[str]:
+    """Return what a message may be signed with, one for each key."""
+    signed = topic.encode() + b"\n" + message
+    return [hmac.digest(key, signed, "sha256").hex() for key in keys]
 
 
 def unknown_meter(index: int, meter: str, unit: str) -> Rejection:

@@ -1,105 +1,260 @@
 """Owns storing a flush: one transaction holds readings, rejections, stale ranges and totals.
 
-Nothing is receipted or acknowledged before it has committed. A transaction whose outcome is
-unknown is looked up by the name of its flush, and run again only if it was not made.
+Nothing is receipted or acknowledged before it has committed. What passes is waited for; a row that
+the database will never take is found by bisection and set aside in quarantine; a transaction whose
+outcome is unknown is looked up by the name of its flush, and run again only if it was not made.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+import structlog
 
+import db.collectors
 import db.intake
 import db.patience
-from db.intake import ConflictRow, ReadingRow
+import db.sequences
+from db import reading_rows
+from db.intake import ConflictRow
 from db.pool import Connection, Pool
 from ingest import batches, payload
-from ingest.batches import Flush
+from ingest.batches import Flush, Piece
+from ingest.payload import Reason
+
+POISON_ROWS_MAX = 32
+"""Rows of one flush found one by one; from then on the whole message of a bad row is set aside."""
+
+log = structlog.get_logger("collect")
 
 
-async def store(pool: Pool, collector: str, flush: Flush) -> None:
+class FencedError(Exception):
+    """Another process collects under this name now; end this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who stores: a name with its row of totals, and the epoch that began with this process."""
+
+    name: str
+    epoch: int
+
+
+async def begin(pool: Pool, name: str) -> Holder:
+    """Begin to store under `name`: whoever did so before is fenced off."""
+    epoch = await db.patience.patiently(
+        pool, lambda connection: db.collectors.begin_epoch(connection, name)
+    )
+    return Holder(name, epoch)
+
+
+async def store(pool: Pool, holder: Holder, flush: Flush) -> None:
     """Store `flush` and tally it, however long the database is away.
 
     A commit whose answer was lost has still been made: then its tallies stand as they are.
+    Raises FencedError when another process has taken over.
     """
     attempts = itertools.count()
 
-    async def attempt(connection: Connection) -> None:
+    async def attempt(connection: Connection) -> asyncpg.PostgresError | None:
         is_again = next(attempts) > 0
-        if is_again and await db.intake.fetch_last_flush(connection, collector) == flush.name:
+        if is_again and await _is_made(connection, holder, flush):
+            return None
+        try:
+            await _store_once(connection, holder, flush)
+        except asyncpg.PostgresError as error:
+            if db.patience.is_of_the_data(error):
+                return error
+            raise
+        return None
+
+    for found in itertools.count(1):
+        refused = await db.patience.patiently(pool, attempt)
+        if refused is None:
             return
-        await _store_once(connection, collector, flush)
-
-    await db.patience.patiently(pool, attempt)
+        await _set_aside(pool, flush, refused, is_whole=found > POISON_ROWS_MAX)
 
 
-async def _store_once(connection: Connection, collector: str, flush: Flush) -> None:
+async def _is_made(connection: Connection, holder: Holder, flush: Flush) -> bool:
+    return await db.collectors.fetch_last_flush(connection, holder.name) == flush.name
+
+
+async def _store_once(connection: Connection, holder: Holder, flush: Flush) -> None:
+    """Store `flush` on the fast path, or on the slow one when it holds what is there already."""
     try:
         async with connection.transaction():
+            await _turn_away_replays(connection, flush)
             if flush.rows:
                 await db.intake.copy_readings(connection, flush.rows)
-            batches.recount(flush, set(range(len(flush.rows))), set())
-            await _store_rest(connection, collector, flush)
+            batches.recount_all_stored(flush)
+            await _store_rest(connection, holder, flush)
     except asyncpg.UniqueViolationError:
         await db.intake.create_staging(connection)
         async with connection.transaction():
             await _store_staged(connection, flush)
-            await _store_rest(connection, collector, flush)
+            await _store_rest(connection, holder, flush)
 
 
 async def _store_staged(connection: Connection, flush: Flush) -> None:
     """Store what is new, tell apart what is not, keep conflicting values as evidence."""
-    await db.intake.copy_to_staging(connection, flush.rows)
+    await db.intake.copy_to_staging(connection, enumerate(flush.rows))
     stored = await db.intake.store_staged(connection)
-    instants = [row[1] for row in flush.rows]
+    instants = [reading_rows.unpack(row)[1] for row in flush.rows]
     conflicting = await db.intake.list_conflicting(connection, min(instants), max(instants))
     batches.recount(flush, stored, conflicting)
     if conflicting:
-        await db.intake.insert_conflicts(connection, _conflicts(flush, flush.rows, conflicting))
+        await db.intake.insert_conflicts(connection, _conflicts(flush, conflicting))
 
 
-def _conflicts(
-    flush: Flush, rows: Sequence[ReadingRow], conflicting: set[int]
-) -> list[ConflictRow]:
+def _conflicts(flush: Flush, conflicting: set[int]) -> list[ConflictRow]:
     return [
-        (*rows[ordinal], piece.delivery.topic, piece.batch or "")
+        (
+            *reading_rows.unpack(flush.rows[ordinal]),
+            piece.delivery.topic,
+            piece.batch or "",
+            piece.sha256(),
+        )
         for piece in flush.pieces
         for ordinal in range(piece.first, piece.last)
         if ordinal in conflicting
     ]
 
 
-async def _store_rest(connection: Connection, collector: str, flush: Flush) -> None:
+async def _store_rest(connection: Connection, holder: Holder, flush: Flush) -> None:
     """Write all that goes with the readings, in their transaction."""
+    received_at = _received_at(flush)
     if flush.stale_hours:
         await db.intake.copy_stale(connection, flush.stale_rows())
-    quarantined = {sha256: piece.delivery for sha256, piece in flush.quarantined()}
-    if quarantined:
-        await db.intake.insert_quarantined_messages(
-            connection,
-            [
-                (sha256, delivery.topic, delivery.payload, delivery.received_at)
-                for sha256, delivery in quarantined.items()
-            ],
-        )
-        await db.intake.upsert_quarantine(connection, flush.quarantine_rows())
+    await _store_quarantine(connection, flush)
     for gateway_id, status in flush.statuses:
         await db.intake.update_gateway_status(
             connection,
             gateway_id,
             state="online" if status.state == "online" else "offline",
-            reported_at=status.reported_at(_received_at(flush)),
+            reported_at=status.reported_at(received_at),
             firmware=None if status.firmware is None else payload.legible(status.firmware),
         )
     if flush.gateway_ids:
-        await db.intake.mark_gateways_seen(
-            connection, sorted(flush.gateway_ids), _received_at(flush)
+        await db.intake.mark_gateways_seen(connection, sorted(flush.gateway_ids), received_at)
+    numbers = [piece.number for piece in flush.pieces if piece.number is not None]
+    if numbers:
+        await db.sequences.add(connection, numbers, received_at)
+    # The totals last: their row is what all writers of one name wait for.
+    if not await db.collectors.add_totals(
+        connection, holder.name, holder.epoch, flush.totals(), flush.name
+    ):
+        raise FencedError(f"another process collects as {holder.name} now")
+
+
+async def _store_quarantine(connection: Connection, flush: Flush) -> None:
+    quarantined = {sha256: piece.delivery for sha256, piece in flush.quarantined()}
+    if quarantined:
+        await db.intake.insert_quarantined_messages(
+            connection,
+            [
+                (sha256, each.topic, each.payload, each.signature, each.received_at)
+                for sha256, each in quarantined.items()
+            ],
         )
-    if flush.pieces:
-        await db.intake.add_totals(connection, collector, flush.totals(), flush.name)
+        await db.intake.upsert_quarantine(connection, flush.quarantine_rows())
+
+
+# -- numbers used twice ----------------------------------------------------------------------------
+
+
+async def _turn_away_replays(connection: Connection, flush: Flush) -> None:
+    """Reject messages under a number that another message has used.
+
+    A re-send is the same message: the same bytes, or all its readings are here already.
+    """
+    pieces = [piece for piece in flush.pieces if piece.number is not None]
+    if not pieces:
+        return
+    numbers = [piece.number for piece in pieces if piece.number is not None]
+    received = await db.sequences.list_received(connection, numbers)
+    first_with = {piece.number: piece for piece in reversed(pieces)}
+    replayed = [
+        piece
+        for piece in pieces
+        if (piece.number in received and not await _is_resend(connection, flush, piece))
+        or first_with[piece.number].delivery.payload != piece.delivery.payload
+    ]
+    if replayed:
+        log.warning("number_used_twice", topics=sorted({each.delivery.topic for each in replayed}))
+        detail = (
+            "its boot and seq were used by another batch; a gateway that counts anew begins a "
+            "new boot, and two gateways must not share an identity"
+        )
+        batches.take_out(flush, replayed, (Reason.REPLAYED, detail))
+
+
+async def _is_resend(connection: Connection, flush: Flush, piece: Piece) -> bool:
+    if await db.sequences.is_quarantined(connection, piece.sha256()):
+        return True
+    rows = [reading_rows.unpack(row) for row in flush.rows[piece.first : piece.last]]
+    keys = {(row[0], row[1]) for row in rows}
+    meters, instants = [key[0] for key in keys], [key[1] for key in keys]
+    return await db.sequences.count_present(connection, meters, instants) == len(keys)
+
+
+# -- rows the database will never take -------------------------------------------------------------
+
+
+async def _set_aside(
+    pool: Pool, flush: Flush, refused: asyncpg.PostgresError, *, is_whole: bool
+) -> None:
+    """Find the first row that the database refuses and reject it; raise if there is none."""
+    ordinal, error = await _find_poison(pool, flush)
+    if error is None:
+        raise refused  # it was not a row: our own bug
+    log.error("row_refused", topic=flush.deliveries[0].topic, reason=str(error), ordinal=ordinal)
+    fault = (Reason.INVALID_FIELD, f"the database refused it: {payload.legible(str(error))[:200]}")
+    if is_whole:
+        piece = next(each for each in flush.pieces if each.first <= ordinal < each.last)
+        batches.take_out(flush, [piece], fault)
+    else:
+        batches.take_out_row(flush, ordinal, fault)
+
+
+async def _find_poison(pool: Pool, flush: Flush) -> tuple[int, asyncpg.PostgresError | None]:
+    """Return the first bad row and what the database says of it, in log2(rows) + 1 tries."""
+    rows = flush.rows
+    error = await _error_of(pool, rows)
+    if error is None:
+        return 0, None
+    good, bad = 0, len(rows)  # rows[:good] are taken, rows[:bad] are not
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        found = await _error_of(pool, rows[good:middle])
+        if found is None:
+            good = middle
+        else:
+            bad, error = middle, found
+    return good, error
+
+
+async def _error_of(pool: Pool, rows: list[bytes]) -> asyncpg.PostgresError | None:
+    """Return what the database says to `rows`, none of which is kept."""
+
+    async def attempt(connection: Connection) -> asyncpg.PostgresError | None:
+        await db.intake.create_staging(connection)
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await db.intake.copy_to_staging(connection, enumerate(rows))
+            await db.intake.store_staged(connection)
+        except asyncpg.PostgresError as error:
+            if db.patience.is_of_the_data(error):
+                return error
+            raise
+        finally:
+            await transaction.rollback()
+        return None
+
+    return await db.patience.patiently(pool, attempt)
 
 
 def _received_at(flush: Flush) -> datetime:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from alerts import cycle
 from alerts.episodes import Episodes
 from db.pool import Pool
-from ingest import settle
+from ingest import settle, writer
 from ingest.acks import Delivery
 from ingest.collect import Collector
 from tests import factories
@@ -56,7 +56,8 @@ async def tell(pool: Pool, coal_kg_per_t: float) -> None:
     ]
     payload = json.dumps({"batch": "b1", "readings": readings}).encode()
     topic = f"nenghao/v1/450200/{factories.unit_code()}/gw1/readings"
-    collector = Collector(pool, "test", oldest=timedelta(days=400), clock=lambda: NOW)
+    holder = await writer.begin(pool, "test")
+    collector = Collector(pool, holder, oldest=timedelta(days=400), clock=lambda: NOW)
     await collector.store([Delivery(1, 1, topic, payload, NOW)])
     async with pool.acquire() as connection:
         while await settle.settle_one(connection):

@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from db.pool import Pool
+from ingest import writer
 from ingest.acks import Delivery
 from ingest.batches import Flush
 from ingest.collect import Collector
 from ingest.receipts import Tally
+from ingest.writer import Holder
 from tests import factories
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -27,10 +29,11 @@ class Plant:
     unit_id: int
     register_id: int
     interval_id: int
+    holder: Holder
     collector: Collector
 
     def new_collector(self) -> Collector:
-        return Collector(self.pool, "test", oldest=timedelta(days=400), clock=lambda: NOW)
+        return Collector(self.pool, self.holder, oldest=timedelta(days=400), clock=lambda: NOW)
 
     async def send(
         self, *readings: dict[str, object], batch: str = "b1", topic: str | None = None
@@ -67,6 +70,7 @@ async def plant(pool: Pool) -> Plant:
         interval_id = await factories.meter(
             connection, unit_id, "C01", carrier="raw_coal", kind="interval", uom="kg"
         )
-    made = Plant(pool, unit_id, register_id, interval_id, None)  # type: ignore[arg-type]  # next line
+    holder = await writer.begin(pool, "test")
+    made = Plant(pool, unit_id, register_id, interval_id, holder, None)  # type: ignore[arg-type]  # next line
     made.collector = made.new_collector()
     return made

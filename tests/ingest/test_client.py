@@ -77,7 +77,7 @@ async def take(link: Link, count: int) -> list[str]:
     taken: list[str] = []
     async with asyncio.timeout(15):
         while len(taken) < count:
-            taken += [delivery.payload.decode() for delivery in await link.take(count)]
+            taken += [delivery.payload.decode() for delivery in await link.take(count, 10_000)]
     return taken
 
 
@@ -101,7 +101,7 @@ async def test_receive_maximum_bounds_what_is_under_way(wire: Wire) -> None:
     await take(link, 5)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1):
-            await link.take(1)
+            await link.take(1, 10_000)
 
 
 async def test_a_session_that_is_gone_is_noticed(wire: Wire) -> None:

@@ -34,7 +34,7 @@ async def test_the_same_batch_again_is_all_duplicate(plant: Plant) -> None:
     await plant.send(reading(0, 100), reading(15, 101))
     flush = await plant.send(reading(0, 100), reading(15, 101))
     assert tally(flush) == (2, 0, 2, 0, 0)
-    assert await totals(plant) == Totals(4, 2, 2, 0, 0)
+    assert await totals(plant) == Totals(4, 2, 2, 0, 0, repeated=1)
 
 
 async def test_a_second_value_is_evidence_and_the_first_stands(plant: Plant) -> None:
@@ -176,7 +176,9 @@ async def test_a_commit_whose_answer_is_lost_counts_once(plant: Plant, database_
         proxy.before(database_url) as (before, url),
         await db.pool.create_pool(url, timeout_s=5) as pool,
     ):
-        plant.collector = Collector(pool, "test", oldest=timedelta(days=400), clock=lambda: NOW)
+        plant.collector = Collector(
+            pool, plant.holder, oldest=timedelta(days=400), clock=lambda: NOW
+        )
         for number in range(6):
             before.commits_to_lose = number % 2
             flush = await plant.send(reading(number, 100 + number), batch=f"b{number}")

@@ -22,7 +22,7 @@ def test_the_example_of_the_interface_is_read() -> None:
     batch = payload.decode(
         message({**GOOD, "quality": "uncertain"}, sent_at="2026-11-23T08:00:05+08:00", seq=7)
     )
-    ((index, reading),) = batch.readings
+    ((index, reading),) = zip(batch.indexes, batch.readings, strict=True)
     assert (batch.batch, index, reading.value, reading.quality) == (
         "gw1-000123",
         0,
@@ -52,7 +52,7 @@ def test_a_bad_reading_is_named_and_the_rest_is_kept(
     wrong: dict[str, object], reason: Reason
 ) -> None:
     batch = payload.decode(message(GOOD, {**GOOD, **wrong}, GOOD))
-    assert [index for index, _ in batch.readings] == [0, 2]
+    assert list(batch.indexes) == [0, 2]
     assert [(fault.index, fault.reason) for fault in batch.rejections] == [(1, reason)]
 
 

@@ -13,7 +13,7 @@ import db.intake
 from app.enrolment import enrol
 from db.pool import Pool
 from deploy.services import Services
-from ingest import broker_url, collect
+from ingest import broker_url, collect, shards
 from tests import factories
 from tests.peers import Peer
 
@@ -29,7 +29,7 @@ async def collecting(pool: Pool, services: Services, name: str) -> AsyncIterator
         collect.run(
             pool,
             broker_url.parse(services.mqtt_url),
-            name,
+            shards.whole(name),
             receive_maximum=500,
             oldest=timedelta(days=400),
             clock=lambda: datetime.now(UTC),

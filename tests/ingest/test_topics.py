@@ -21,4 +21,5 @@ def test_what_is_written_is_read_again(leaf: Leaf) -> None:
      "nenghao/v1/a/b/c/other", "nenghao/v1/a//c/readings"],
 )  # fmt: skip
 def test_other_topics_are_not_ours(topic: str) -> None:
-    assert topics.parse(topic) is None
+    with pytest.raises(ValueError, match="is not"):
+        topics.parse(topic)

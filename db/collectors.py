@@ -1,0 +1,103 @@
+"""Owns who collects under a name: one holder at a time, its epoch, its totals.
+
+A lock says who may; the epoch makes sure. A holder that was frozen and lost its lock finds, in the
+very transaction that would store, that its epoch is no longer the latest (a fencing token).
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from db.intake import Totals
+from db.pool import Connection
+
+
+async def try_lock(connection: Connection, collector: str) -> bool:
+    """Take the lock of `collector` for as long as `connection` lives; False: another has it."""
+    is_taken: bool = await connection.fetchval(
+        "SELECT pg_try_advisory_lock(hashtextextended('nenghao collector ' || $1, 0))", collector
+    )
+    return is_taken
+
+
+async def break_lock(connection: Connection, collector: str, silent_s: float) -> bool:
+    """End the session that holds the lock if it has asked nothing for `silent_s`."""
+    broken: bool = await connection.fetchval(
+        """
+        WITH key AS (
+            SELECT hashtextextended('nenghao collector ' || $1, 0) AS whole
+        )
+        SELECT coalesce(bool_or(pg_terminate_backend(pid)), false)
+          FROM key, pg_locks
+          JOIN pg_stat_activity USING (pid)
+         WHERE locktype = 'advisory'
+           AND query_start < clock_timestamp() - make_interval(secs => $2)
+           AND granted
+           AND objsubid = 1
+           AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+           AND classid::bigint << 32 | objid::bigint = whole
+        """,
+        collector,
+        silent_s,
+    )
+    return broken
+
+
+async def begin_epoch(connection: Connection, collector: str) -> int:
+    """Begin to collect under this name; return the epoch. What earlier holders send is refused."""
+    epoch: int = await connection.fetchval(
+        """
+        INSERT INTO ingest_totals AS t (collector, epoch)
+        VALUES ($1, 1)
+            ON CONFLICT (collector)
+            DO UPDATE SET epoch = t.epoch + 1
+        RETURNING epoch
+        """,
+        collector,
+    )
+    return epoch
+
+
+async def add_totals(
+    connection: Connection, collector: str, epoch: int, more: Totals, flush: UUID
+) -> bool:
+    """Count a flush and leave its name; False: a later holder has begun, nothing may be stored."""
+    answer = await connection.execute(
+        """
+        UPDATE ingest_totals
+           SET received    = received + $3,
+               stored      = stored + $4,
+               duplicate   = duplicate + $5,
+               conflicting = conflicting + $6,
+               rejected    = rejected + $7,
+               repeated    = repeated + $8,
+               last_flush  = $9
+         WHERE collector = $1
+           AND epoch = $2
+        """,
+        collector,
+        epoch,
+        more.received,
+        more.stored,
+        more.duplicate,
+        more.conflicting,
+        more.rejected,
+        more.repeated,
+        flush,
+    )
+    return answer == "UPDATE 1"
+
+
+async def fetch_last_flush(connection: Connection, collector: str) -> UUID | None:
+    """Return the name of the last flush committed: it tells what became of an unanswered one."""
+    last_flush: UUID | None = await connection.fetchval(
+        "SELECT last_flush FROM ingest_totals WHERE collector = $1", collector
+    )
+    return last_flush
+
+
+async def fetch_epoch(connection: Connection, collector: str) -> int | None:
+    epoch: int | None = await connection.fetchval(
+        "SELECT epoch FROM ingest_totals WHERE collector = $1", collector
+    )
+    return epoch
