@@ -37,7 +37,9 @@ class Event(StrEnum):
     DEVICE_DIED = "device_died"  # forget the birth of the device
     NODE_DIED = "node_died"  # forget all births of the gateway; it is offline
     STALE_DEATH = "stale_death"  # of an earlier session: nothing changes
-    REFUSED = "refused"  # unreadable, or a birth that is too large or contradicts itself
+    NODE_REFUSED = "node_refused"  # a birth nobody can use: forget all births of the gateway
+    DEVICE_REFUSED = "device_refused"  # likewise: forget the birth of the device
+    REFUSED = "refused"  # any other message that nobody can read: nothing changes
 
 
 class Rebirth(StrEnum):
@@ -116,7 +118,7 @@ class EdgeNode:
         """Take in a message and return what it comes to; never raises for what is in `payload`."""
         message = wire.decode(payload)
         if isinstance(message, Fault):
-            return Outcome(Event.REFUSED, None, [], self._rebirth, message)
+            return self._after_unreadable(message_type, device, message)
         match message_type:
             case MessageType.NBIRTH:
                 return self._after_node_birth(message, len(payload))
@@ -136,13 +138,26 @@ class EdgeNode:
             case _:
                 assert_never(message_type)
 
+    def _after_unreadable(self, message_type: MessageType, device: str, fault: Fault) -> Outcome:
+        """Refuse a message. A birth ends what aliases meant, even one that nobody can read."""
+        event = Event.REFUSED
+        if message_type is MessageType.NBIRTH:
+            event = Event.NODE_REFUSED
+            self._forget()
+            self._want(Rebirth.NODE_NOT_BORN)
+        elif message_type is MessageType.DBIRTH:
+            event = Event.DEVICE_REFUSED
+            self._births.pop(device, None)
+            self._want(Rebirth.DEVICE_NOT_BORN)
+        return Outcome(event, None, [], self._rebirth, fault)
+
     def _after_node_birth(self, message: Message, length: int) -> Outcome:
         self._forget()
         self._bd_seq, self._seq = message.bd_seq(), message.seq
         fault = self._define(NODE, message, length)
         if fault is not None:
             self._want(Rebirth.NODE_NOT_BORN)
-            return self._outcome(Event.REFUSED, NODE, message, fault)
+            return self._outcome(Event.NODE_REFUSED, NODE, message, fault)
         self._rebirth = None
         return self._outcome(Event.NODE_BORN, NODE, message)
 
@@ -152,7 +167,7 @@ class EdgeNode:
         fault = self._define(device, message, length)
         if fault is not None:
             self._want(Rebirth.DEVICE_NOT_BORN)
-            return self._outcome(Event.REFUSED, device, message, fault)
+            return self._outcome(Event.DEVICE_REFUSED, device, message, fault)
         return self._outcome(Event.DEVICE_BORN, device, message)
 
     def _after_node_death(self, message: Message) -> Outcome:

@@ -302,8 +302,16 @@ def test_a_birth_that_names_two_metrics_alike_is_refused_whole() -> None:
     birth = payload(0, bd_seq(1), double("E01", alias=7), double("E02", alias=7))
     outcome = node.after(MessageType.NBIRTH, "", birth)
     (rejection,) = readings.batch(outcome, METERS).rejections
-    assert (outcome.event, outcome.rebirth) == (Event.REFUSED, Rebirth.NODE_NOT_BORN)
+    assert (outcome.event, outcome.rebirth) == (Event.NODE_REFUSED, Rebirth.NODE_NOT_BORN)
     assert (rejection.index, rejection.reason, rejection.count) == (None, Reason.INVALID_FIELD, 2)
+
+
+def test_a_birth_nobody_can_read_ends_the_meaning_of_aliases() -> None:
+    node = born(double("E01", alias=7))
+    assert node.after(MessageType.NBIRTH, "", b"\xff").event is Event.NODE_REFUSED
+    outcome = node.after(MessageType.NDATA, "", payload(1, double(alias=7)))
+    assert outcome.rebirth is Rebirth.NODE_NOT_BORN
+    assert readings.batch(outcome, METERS).readings == []
 
 
 def test_births_are_kept_within_bounds() -> None:
@@ -311,7 +319,7 @@ def test_births_are_kept_within_bounds() -> None:
     full = payload(1, *(double(f"m{n}") for n in range(wire.METRICS_MAX)))
     events = [node.after(MessageType.DBIRTH, f"d{n}", full).event for n in range(5)]
     assert events.count(Event.DEVICE_BORN) <= edge_node.METRICS_DEFINED_MAX // wire.METRICS_MAX
-    assert events[-1] is Event.REFUSED
+    assert events[-1] is Event.DEVICE_REFUSED
     assert node.after(MessageType.NBIRTH, "", payload(0)).event is Event.NODE_BORN
 
 
