@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -17,8 +17,11 @@ from db.metering import UnitEntry
 from db.reading_rows import MIDDLE, VALUE_BYTES
 from ingest import payload, receipts, topics, validate
 from ingest.acks import Delivery
-from ingest.payload import Batch, Rejection
+from ingest.payload import Batch, Reason, Rejection
 from ingest.receipts import Tally
+from ingest.sparkplug import nodes, readings
+from ingest.sparkplug.edge_node import Event, Outcome, Rebirth
+from ingest.sparkplug.nodes import Nodes
 from ingest.topics import Address, Leaf
 from ingest.validate import Fault, Validator
 
@@ -45,7 +48,8 @@ class Status(msgspec.Struct, frozen=True):
 class Piece:
     """One delivery of a flush: its readings are `rows[first:last]` of the flush.
 
-    `number` is (gateway_id, boot, seq) where the gateway counts its batches.
+    `number` is (gateway_id, boot, seq) where the gateway counts its batches. Sparkplug knows no
+    receipts: there `is_receipted` is false.
     """
 
     delivery: Delivery
@@ -56,6 +60,7 @@ class Piece:
     first: int = 0
     last: int = 0
     number: tuple[int, str, int] | None = None
+    is_receipted: bool = True
 
     @property
     def batch(self) -> str | None:
@@ -67,12 +72,23 @@ class Piece:
         return hashlib.sha256(message).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What a Sparkplug message did to the births of a gateway."""
+
+    gateway_id: int
+    device: str
+    event: Event
+    payload: bytes
+
+
 @dataclass(slots=True, eq=False)
 class Flush:
     """Deliveries that are stored, receipted and acknowledged together.
 
     `rows` are readings as `db.reading_rows` makes them. `doubtful` are units whose entry in memory
-    does not explain what was said: read them again, then assemble again.
+    does not explain what was said: read them again, then assemble again. `unborn` are Sparkplug
+    edge nodes (unit, gateway) that have to be born again, and why.
     """
 
     deliveries: Sequence[Delivery]
@@ -83,6 +99,8 @@ class Flush:
     gateway_ids: set[int] = field(default_factory=set)
     stale_hours: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
+    lives: list[Life] = field(default_factory=list)
+    unborn: dict[tuple[str, str], Rebirth] = field(default_factory=dict)
 
     def totals(self) -> Totals:
         """Return the sum over all deliveries; received = stored + duplicate + … holds."""
@@ -126,14 +144,18 @@ class Flush:
         ]
 
 
-Told = tuple[Delivery, Address, Batch | Status]
-"""A delivery, who sent it, and what it says."""
+Told = tuple[Delivery, Address, Batch | Status | Outcome]
+"""A delivery, who sent it, and what it says. The address of an edge node has no city yet."""
 
 
-def decode(deliveries: Iterable[Delivery]) -> list[Told]:
+def decode(deliveries: Iterable[Delivery], edge_nodes: Nodes) -> list[Told]:
     """Return what the deliveries say; one on a topic that is not ours cannot come here."""
     told: list[Told] = []
     for delivery in deliveries:
+        if nodes.is_ours(delivery.topic):
+            origin, outcome = edge_nodes.after(delivery.topic, delivery.payload)
+            told.append((delivery, Address("", origin.unit, origin.gateway), outcome))
+            continue
         address, leaf = topics.parse(delivery.topic)
         if leaf is Leaf.STATUS:
             told.append((delivery, address, _status(delivery.payload)))
@@ -146,6 +168,9 @@ def assemble(told: Sequence[Told], units: Mapping[str, UnitEntry], validator: Va
     """Return the flush of what was `told`: every reading is a row or a rejection."""
     flush = Flush([delivery for delivery, _, _ in told])
     for delivery, address, said in told:
+        if isinstance(said, Outcome):
+            _take_sparkplug(flush, delivery, address, said, units, validator)
+            continue
         fault = validate.address_fault(address, units)
         if fault is not None:
             flush.doubtful.add(address.unit)
@@ -162,6 +187,38 @@ def assemble(told: Sequence[Told], units: Mapping[str, UnitEntry], validator: Va
             flush.gateway_ids.add(gateway.gateway_id)
             flush.statuses.append((gateway.gateway_id, said))
     return flush
+
+
+def _take_sparkplug(
+    flush: Flush,
+    delivery: Delivery,
+    nameless: Address,
+    outcome: Outcome,
+    units: Mapping[str, UnitEntry],
+    validator: Validator,
+) -> None:
+    """Add what a Sparkplug message says; the registry knows the city of its unit."""
+    unit = units.get(nameless.unit)
+    address = replace(nameless, city="" if unit is None else unit.city)
+    fault = validate.address_fault(address, units)
+    meters = {} if unit is None else validator.meters(unit)
+    said = readings.batch(outcome, meters)
+    piece = Piece(delivery, address, said, list(said.rejections), is_receipted=False)
+    if unit is None or fault is not None:
+        flush.doubtful.add(address.unit)
+        assert fault is not None
+        _turn_away(piece, said, fault)
+    else:
+        gateway_id = unit.gateways[address.gateway].gateway_id
+        flush.lives.append(Life(gateway_id, outcome.device, outcome.event, delivery.payload))
+        if outcome.rebirth is not None:
+            flush.unborn[address.unit, address.gateway] = outcome.rebirth
+        if any(each.reason is Reason.UNKNOWN_METER for each in said.rejections):
+            flush.doubtful.add(unit.unit)
+        _judge(flush, piece, said, unit, validator)
+    if outcome.samples or outcome.fault is not None:
+        _count(piece)
+        flush.pieces.append(piece)
 
 
 def _judge(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator: Validator) -> None:

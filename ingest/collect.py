@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+import db.births
 import db.heartbeats
 import db.metering
 import db.patience
@@ -23,6 +24,7 @@ from ingest.batches import Flush
 from ingest.broker_url import BrokerUrl
 from ingest.client import Link
 from ingest.shards import Shard
+from ingest.sparkplug.nodes import Nodes
 from ingest.topics import Leaf
 from ingest.validate import Validator
 from ingest.writer import Holder
@@ -58,10 +60,12 @@ class Assembler:
         self._units: dict[str, UnitEntry] = {}
         self._loaded_at: dict[str, datetime] = {}
         self._seen_at: dict[int, datetime] = {}
+        self.nodes = Nodes()
 
     async def assemble(self, deliveries: Sequence[Delivery]) -> Flush:
         """Return the flush of `deliveries`: every reading of them is a row or a rejection."""
-        told = batches.decode(deliveries)
+        await self._restore({delivery.topic for delivery in deliveries})
+        told = batches.decode(deliveries, self.nodes)
         now = self._clock()
         await self._load({unit for unit in _units(told) if self._is_old(unit, now)}, now)
         flush = batches.assemble(told, self._units, self._validator)
@@ -89,6 +93,16 @@ class Assembler:
             self._units[entry.unit] = entry
             self._validator.learn(entry)
 
+    async def _restore(self, topics: Iterable[str]) -> None:
+        """Teach edge nodes that are heard for the first time what they said before our start."""
+        unknown = sorted(self.nodes.unknown(topics))
+        if unknown:
+            births = await db.patience.patiently(
+                self._pool, lambda connection: db.births.list_births(connection, unknown)
+            )
+            for name in unknown:
+                self.nodes.teach(name, births[name])
+
     def _leave_out_seen(self, flush: Flush, now: datetime) -> None:
         """Leave out gateways that were marked as heard a moment ago: spare their rows."""
         seen_at, before = self._seen_at, now - SEEN_AGAIN_AFTER
@@ -109,6 +123,7 @@ class Collector:
     ) -> None:
         self._pool = pool
         self._holder = holder
+        self._clock = clock
         self._assembler = Assembler(pool, oldest=oldest, clock=clock)
 
     async def assemble(self, deliveries: Sequence[Delivery]) -> Flush:
@@ -116,6 +131,22 @@ class Collector:
 
     async def commit(self, flush: Flush) -> None:
         await writer.store(self._pool, self._holder, flush)
+
+    def answers(self, flush: Flush) -> list[tuple[bytes, bytes]]:
+        """Return what to publish once `flush` is committed, topics and payloads: receipts,
+        and commands to edge nodes that have to be born again.
+        """
+        now, nodes = self._clock(), self._assembler.nodes
+        receipts = [
+            (
+                piece.address.topic(Leaf.RECEIPTS).encode(),
+                batches.encode_receipt(piece, now),
+            )
+            for piece in flush.pieces
+            if piece.is_receipted
+        ]
+        commands = (nodes.command(name, reason, now) for name, reason in flush.unborn.items())
+        return [*receipts, *(command for command in commands if command is not None)]
 
     async def store(self, deliveries: Sequence[Delivery]) -> Flush:
         """Commit `deliveries`; every reading of them is stored or named in the flush returned."""
@@ -156,7 +187,7 @@ async def run(
                 working.create_task(_watch(link))
                 working.create_task(_beat(pool, shard.name, link, clock))
                 working.create_task(_assemble(link, collector, flushes))
-                working.create_task(_store(link, collector, flushes, clock))
+                working.create_task(_store(link, collector, flushes))
         finally:
             link.close()
             holding.cancel()
@@ -168,28 +199,12 @@ async def _assemble(link: Link, collector: Collector, flushes: asyncio.Queue[Flu
         await flushes.put(await collector.assemble(deliveries))
 
 
-async def _store(
-    link: Link,
-    collector: Collector,
-    flushes: asyncio.Queue[Flush],
-    clock: Callable[[], datetime],
-) -> None:
+async def _store(link: Link, collector: Collector, flushes: asyncio.Queue[Flush]) -> None:
     while True:
         flush = await flushes.get()
         await collector.commit(flush)
         # Receipts and acks after the commit, never before: the broker forgets on PUBACK.
-        await link.answer(flush.deliveries, receipts(flush, clock()))
-
-
-def receipts(flush: Flush, committed_at: datetime) -> list[tuple[bytes, bytes]]:
-    """Return what to publish once `flush` is committed: topics and payloads."""
-    return [
-        (
-            piece.address.topic(Leaf.RECEIPTS).encode(),
-            batches.encode_receipt(piece, committed_at),
-        )
-        for piece in flush.pieces
-    ]
+        await link.answer(flush.deliveries, collector.answers(flush))
 
 
 async def _watch(link: Link) -> None:

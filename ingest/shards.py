@@ -16,6 +16,7 @@ import db.collectors
 import db.patience
 from db.pool import Connection, Pool
 from ingest import topics
+from ingest.sparkplug import topics as sparkplug
 
 STANDBY_PAUSE_S = 1.0
 HOLDER_SILENT_S = 15.0
@@ -71,7 +72,7 @@ class Shard:
 
 def whole(name: str) -> Shard:
     """Return the shard of all gateways."""
-    return Shard(name, topics.collector_filters("+", "+"))
+    return Shard(name, topics.collector_filters("+", "+") + sparkplug.collector_filters("+"))
 
 
 def parse(name: str, text: str) -> Shard:
@@ -87,5 +88,8 @@ def parse(name: str, text: str) -> Shard:
         )
     places = sorted((part["city"], part["unit"] or "+") for part in parts if part)
     filters = [each for city, unit in places for each in topics.collector_filters(city, unit)]
+    for _, unit in places:
+        if unit != "+":  # the topics of Sparkplug do not name the city
+            filters += sparkplug.collector_filters(unit)
     label = "-".join(city if unit == "+" else unit for city, unit in places)
     return Shard(f"{name}-{label}", filters)

@@ -10,10 +10,12 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 import asyncpg
 import structlog
 
+import db.births
 import db.collectors
 import db.intake
 import db.patience
@@ -22,8 +24,9 @@ from db import reading_rows
 from db.intake import ConflictRow
 from db.pool import Connection, Pool
 from ingest import batches, payload
-from ingest.batches import Flush, Piece
-from ingest.payload import Reason
+from ingest.batches import Flush, Life, Piece
+from ingest.payload import DETAIL_LENGTH_MAX, Reason
+from ingest.sparkplug.edge_node import Event
 
 POISON_ROWS_MAX = 32
 """Rows of one flush found one by one; from then on the whole message of a bad row is set aside."""
@@ -137,6 +140,8 @@ async def _store_rest(connection: Connection, holder: Holder, flush: Flush) -> N
             reported_at=status.reported_at(received_at),
             firmware=None if status.firmware is None else payload.legible(status.firmware),
         )
+    for life in flush.lives:
+        await _store_life(connection, life, received_at)
     if flush.gateway_ids:
         await db.intake.mark_gateways_seen(connection, sorted(flush.gateway_ids), received_at)
     numbers = [piece.number for piece in flush.pieces if piece.number is not None]
@@ -147,6 +152,34 @@ async def _store_rest(connection: Connection, holder: Holder, flush: Flush) -> N
         connection, holder.name, holder.epoch, flush.totals(), flush.name
     ):
         raise FencedError(f"another process collects as {holder.name} now")
+
+
+async def _store_life(connection: Connection, life: Life, received_at: datetime) -> None:
+    """Keep or forget births, so that a collector that starts anew knows what aliases mean."""
+    match life.event:
+        case Event.NODE_BORN:
+            await db.births.delete(connection, life.gateway_id, None)
+            await db.births.upsert(connection, life.gateway_id, "", life.payload, received_at)
+        case Event.DEVICE_BORN:
+            await db.births.upsert(
+                connection, life.gateway_id, life.device, life.payload, received_at
+            )
+        case Event.DEVICE_DIED | Event.DEVICE_REFUSED:
+            await db.births.delete(connection, life.gateway_id, life.device)
+        case Event.NODE_DIED | Event.NODE_REFUSED:
+            await db.births.delete(connection, life.gateway_id, None)
+        case Event.DATA | Event.STALE_DEATH | Event.REFUSED:
+            return
+        case _:
+            assert_never(life.event)
+    if life.event in (Event.NODE_BORN, Event.NODE_DIED):
+        await db.intake.update_gateway_status(
+            connection,
+            life.gateway_id,
+            state="online" if life.event is Event.NODE_BORN else "offline",
+            reported_at=received_at,
+            firmware=None,
+        )
 
 
 async def _store_quarantine(connection: Connection, flush: Flush) -> None:
@@ -210,10 +243,11 @@ async def _set_aside(
     ordinal, error = await _find_poison(pool, flush)
     if error is None:
         raise refused  # it was not a row: our own bug
-    log.error("row_refused", topic=flush.deliveries[0].topic, reason=str(error), ordinal=ordinal)
-    fault = (Reason.INVALID_FIELD, f"the database refused it: {payload.legible(str(error))[:200]}")
+    piece = next(each for each in flush.pieces if each.first <= ordinal < each.last)
+    sentence = payload.legible(str(error).splitlines()[0])
+    log.error("row_refused", topic=piece.delivery.topic, reason=sentence, ordinal=ordinal)
+    fault = (Reason.INVALID_FIELD, f"the database refused it: {sentence}"[:DETAIL_LENGTH_MAX])
     if is_whole:
-        piece = next(each for each in flush.pieces if each.first <= ordinal < each.last)
         batches.take_out(flush, [piece], fault)
     else:
         batches.take_out_row(flush, ordinal, fault)

@@ -1,0 +1,85 @@
+"""Sparkplug B through the collector: stored like any reading, and known again after a restart."""
+
+from __future__ import annotations
+
+from ingest.acks import Delivery
+from ingest.batches import Flush
+from ingest.payload import Reason
+from ingest.sparkplug.datatypes import Datatype
+from ingest.sparkplug.sparkplug_b_pb2 import Metric, Payload
+from tests import factories
+from tests.ingest.conftest import NOW, Plant, tally
+
+NOW_MS = int(NOW.timestamp()) * 1000
+ROOT = f"spBv1.0/{factories.unit_code()}"
+
+
+def message(seq: int, *metrics: Metric) -> bytes:
+    return Payload(timestamp=NOW_MS, seq=seq, metrics=metrics).SerializeToString()
+
+
+def value(alias: int, number: float, minutes: int = 0, *, old: bool = False) -> Metric:
+    at_ms = NOW_MS + minutes * 60_000
+    return Metric(alias=alias, timestamp=at_ms, double_value=number, is_historical=old)
+
+
+BIRTH = message(
+    0,
+    Metric(name="bdSeq", timestamp=NOW_MS, datatype=Datatype.INT64, long_value=1),
+    Metric(name="E01", alias=1, timestamp=NOW_MS, datatype=Datatype.DOUBLE, double_value=100.0),
+)
+
+
+async def deliver(plant: Plant, kind: str, payload: bytes, gateway: str = "gw1") -> Flush:
+    topic = f"{ROOT}/{kind}/{gateway}"
+    return await plant.collector.store([Delivery(1, 0, topic, payload, NOW)])
+
+
+def commands(plant: Plant, flush: Flush) -> list[str]:
+    return [topic.decode() for topic, _ in plant.collector.answers(flush)]
+
+
+async def test_births_and_data_become_readings(plant: Plant) -> None:
+    assert tally(await deliver(plant, "NBIRTH", BIRTH)) == (1, 1, 0, 0, 0)
+    flush = await deliver(
+        plant, "NDATA", message(1, value(1, 99.5, -15, old=True), value(1, 101, 1))
+    )
+    assert tally(flush) == (2, 2, 0, 0, 0)
+    assert commands(plant, flush) == []
+    assert await plant.pool.fetchval("SELECT connection FROM gateways") == "online"
+
+
+async def test_a_collector_that_starts_anew_knows_the_aliases(plant: Plant) -> None:
+    await deliver(plant, "NBIRTH", BIRTH)
+    plant.collector = plant.new_collector()
+    assert tally(await deliver(plant, "NDATA", message(1, value(1, 101, 1)))) == (1, 1, 0, 0, 0)
+
+
+async def test_data_before_birth_is_kept_and_a_rebirth_asked_for_once(plant: Plant) -> None:
+    flush = await deliver(plant, "NDATA", message(1, value(1, 101, 1)))
+    assert [each.reason for each in flush.pieces[0].rejections] == [Reason.INVALID_FIELD]
+    assert commands(plant, flush) == [f"{ROOT}/NCMD/gw1"]
+    again = await deliver(plant, "NDATA", message(2, value(1, 102, 2)))
+    assert commands(plant, again) == []
+
+
+async def test_a_gap_in_the_sequence_loses_no_reading_and_asks_for_a_rebirth(plant: Plant) -> None:
+    await deliver(plant, "NBIRTH", BIRTH)
+    flush = await deliver(plant, "NDATA", message(7, value(1, 101, 1)))
+    assert tally(flush) == (1, 1, 0, 0, 0)
+    assert commands(plant, flush) == [f"{ROOT}/NCMD/gw1"]
+
+
+async def test_a_death_ends_what_aliases_mean(plant: Plant) -> None:
+    await deliver(plant, "NBIRTH", BIRTH)
+    death = Metric(name="bdSeq", timestamp=NOW_MS, datatype=Datatype.INT64, long_value=1)
+    await deliver(plant, "NDEATH", Payload(metrics=[death]).SerializeToString())
+    assert await plant.pool.fetchval("SELECT count(*) FROM births") == 0
+    assert await plant.pool.fetchval("SELECT connection FROM gateways") == "offline"
+
+
+async def test_a_stranger_is_quarantined(plant: Plant) -> None:
+    flush = await deliver(plant, "NBIRTH", BIRTH, gateway="gw9")
+    assert [each.reason for each in flush.pieces[0].rejections] == [Reason.NOT_THIS_GATEWAY]
+    assert await plant.pool.fetchval("SELECT count(*) FROM births") == 0
+    assert await plant.pool.fetchval("SELECT count(*) FROM quarantine_messages") == 1
