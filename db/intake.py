@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 
 from db import reading_rows
 from db.pool import Connection
@@ -37,10 +36,15 @@ async def copy_readings(connection: Connection, rows: Sequence[bytes]) -> None:
     """Store `rows` straight into the hypertable; UniqueViolationError if one is there already."""
     await connection.copy_to_table(
         "readings",
-        source=BytesIO(reading_rows.file(rows)),
+        source=_at_once(reading_rows.file(rows)),
         format="binary",
         columns=["meter_id", "read_at", "raw_value", "quality", "received_at"],
     )
+
+
+async def _at_once(file: bytes) -> AsyncIterator[bytes]:
+    """Yield `file` as a whole; a file object would be read piece by piece in another thread."""
+    yield file
 
 
 async def create_staging(connection: Connection) -> None:
@@ -60,7 +64,7 @@ async def create_staging(connection: Connection) -> None:
 
 async def copy_to_staging(connection: Connection, rows: Iterable[tuple[int, bytes]]) -> None:
     """Stage `rows` with their ordinals."""
-    source = BytesIO(reading_rows.numbered_file(rows))
+    source = _at_once(reading_rows.numbered_file(rows))
     await connection.copy_to_table("staging", source=source, format="binary")
 
 

@@ -164,9 +164,10 @@ def decode(deliveries: Iterable[Delivery], edge_nodes: Nodes) -> list[Told]:
     return told
 
 
-def assemble(told: Sequence[Told], units: Mapping[str, UnitEntry], validator: Validator) -> Flush:
-    """Return the flush of what was `told`: every reading is a row or a rejection."""
-    flush = Flush([delivery for delivery, _, _ in told])
+def add(
+    flush: Flush, told: Iterable[Told], units: Mapping[str, UnitEntry], validator: Validator
+) -> None:
+    """Add what was `told` to the flush: every reading becomes a row or a rejection."""
     for delivery, address, said in told:
         if isinstance(said, Outcome):
             _take_sparkplug(flush, delivery, address, said, units, validator)
@@ -186,7 +187,6 @@ def assemble(told: Sequence[Told], units: Mapping[str, UnitEntry], validator: Va
             gateway = units[address.unit].gateways[address.gateway]
             flush.gateway_ids.add(gateway.gateway_id)
             flush.statuses.append((gateway.gateway_id, said))
-    return flush
 
 
 def _take_sparkplug(

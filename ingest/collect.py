@@ -7,8 +7,9 @@ holds its readings or their rejection. While one flush is being stored, the next
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -20,7 +21,7 @@ from db.metering import UnitEntry
 from db.pool import Connection, Pool
 from ingest import batches, writer
 from ingest.acks import Delivery
-from ingest.batches import Flush
+from ingest.batches import Flush, Told
 from ingest.broker_url import BrokerUrl
 from ingest.client import Link
 from ingest.shards import Shard
@@ -29,14 +30,17 @@ from ingest.topics import Leaf
 from ingest.validate import Validator
 from ingest.writer import Holder
 
-DELIVERIES_MAX = 500
-"""Deliveries in one flush at most."""
+DELIVERIES_MAX = 125
+"""Deliveries in one flush at most: a quarter of the window, so that all stages have work."""
 
 FLUSH_BYTES_MAX = 2 * 1024 * 1024
 """Bytes of deliveries in one flush at most: about 25,000 readings."""
 
 FLUSHES_WAITING_MAX = 1
 """Flushes assembled ahead of the one being stored."""
+
+SLICE = 16
+"""Deliveries decoded or judged before other tasks have their turn."""
 
 UNIT_ENTRY_AGE_MAX = timedelta(seconds=30)
 """After this a unit is read from the registry again, so that changes there take effect."""
@@ -46,6 +50,8 @@ SEEN_AGAIN_AFTER = timedelta(seconds=10)
 
 WATCHDOG_PAUSE_S = 1.0
 HEARTBEAT_S = 5.0
+
+T = TypeVar("T")
 
 log = structlog.get_logger("collect")
 
@@ -65,14 +71,24 @@ class Assembler:
     async def assemble(self, deliveries: Sequence[Delivery]) -> Flush:
         """Return the flush of `deliveries`: every reading of them is a row or a rejection."""
         await self._restore({delivery.topic for delivery in deliveries})
-        told = batches.decode(deliveries, self.nodes)
+        told: list[Told] = []
+        for some in _slices(deliveries):
+            told += batches.decode(some, self.nodes)
+            await asyncio.sleep(0)
         now = self._clock()
         await self._load({unit for unit in _units(told) if self._is_old(unit, now)}, now)
-        flush = batches.assemble(told, self._units, self._validator)
+        flush = await self._judge(deliveries, told)
         if flush.doubtful:
             await self._load(flush.doubtful, now)
-            flush = batches.assemble(told, self._units, self._validator)
+            flush = await self._judge(deliveries, told)
         self._leave_out_seen(flush, now)
+        return flush
+
+    async def _judge(self, deliveries: Sequence[Delivery], told: Sequence[Told]) -> Flush:
+        flush = Flush(deliveries)
+        for some in _slices(told):
+            batches.add(flush, some, self._units, self._validator)
+            await asyncio.sleep(0)
         return flush
 
     def _is_old(self, unit: str, now: datetime) -> bool:
@@ -111,7 +127,12 @@ class Assembler:
         flush.gateway_ids = due
 
 
-def _units(told: Sequence[batches.Told]) -> set[str]:
+def _slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield a few of `items` at a time: between them the flush before goes on being stored."""
+    return (items[first : first + SLICE] for first in range(0, len(items), SLICE))
+
+
+def _units(told: Sequence[Told]) -> set[str]:
     return {address.unit for _, address, _ in told}
 
 
