@@ -10,9 +10,11 @@ import asyncio
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import cast
 
 import structlog
@@ -39,6 +41,9 @@ SIGNATURE = "sig"
 """The user property that carries the signature of a message."""
 
 FLUSH_PAUSE_S = 0.005
+FLUSH_S_MAX = 45.0
+LOOP_SILENT_S_MAX = 15.0
+"""paho goes round its loop every second; after this its thread is stuck in a callback."""
 TAKEN_OVER = 0x8E
 UNREACHABLE_HELP = "start the broker (`nenghao services up`) or mend NENGHAO_MQTT_URL; trying on"
 REFUSED_HELP = "check the user and the password in NENGHAO_MQTT_URL; trying on"
@@ -142,24 +147,36 @@ class Link:
             taken.append(self._inbox.popleft())
         return taken
 
-    async def answer(
-        self, deliveries: Sequence[Delivery], receipts: Sequence[tuple[bytes, bytes]]
-    ) -> None:
-        """Publish `receipts`, then acknowledge the `deliveries` of the present connection.
+    async def publish(self, messages: Sequence[tuple[bytes, bytes]]) -> None:
+        """Publish `messages`, pairs of topic and payload, with QoS 1.
 
-        What cannot be sent for want of a connection is dropped: then nothing is acknowledged, the
-        broker delivers again, and the receipts are made again.
+        What is lost with the connection is made again: the broker delivers again what was not
+        acknowledged, and a gateway without its receipt sends again.
+        """
+        if self._wire is not None:
+            await self._write(self._wire, partial(self._wire.publish, messages))
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Acknowledge those of `deliveries` that came on the present connection, in order.
+
+        The others will be delivered again, and be duplicates.
         """
         wire = self._wire
-        if wire is None:
-            return
+        if wire is not None:
+            due = acks.due(deliveries, wire.generation)
+            await self._write(wire, partial(wire.acknowledge, due))
+
+    async def _write(self, wire: Wire, write: Callable[[], None]) -> None:
         try:
-            wire.answer(acks.due(deliveries, wire.generation), receipts)
+            write()
+            until = self._loop.time() + FLUSH_S_MAX
             while wire.has_unsent and wire is self._wire and self.connected:
                 await asyncio.sleep(FLUSH_PAUSE_S)  # the broker takes no more: back-pressure
                 wire.flush()
+                if self._loop.time() > until:
+                    raise ConnectionLostError(f"the broker took nothing for {FLUSH_S_MAX:g} s")
         except OSError as error:
-            log.warning("answers_dropped", receipts=len(receipts), reason=str(error))
+            log.warning("not_sent", reason=str(error))
 
     @property
     def connected(self) -> bool:
@@ -171,6 +188,10 @@ class Link:
             raise ConnectionLostError(str(self._failure)) from self._failure
         if not any(thread.name == self._thread_name for thread in threading.enumerate()):
             raise ConnectionLostError("the network thread of the MQTT client has ended")
+        if self.connected and self._wire is not None:
+            silent_s = time.monotonic() - self._wire.looked_at_s
+            if silent_s > LOOP_SILENT_S_MAX:
+                raise ConnectionLostError(f"the network thread has been stuck for {silent_s:.0f} s")
 
     def _on_connect(
         self,

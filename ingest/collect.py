@@ -19,11 +19,12 @@ import db.metering
 import db.patience
 from db.metering import UnitEntry
 from db.pool import Connection, Pool
-from ingest import batches, writer
+from ingest import batches, faults, writer
 from ingest.acks import Delivery
 from ingest.batches import Flush, Told
 from ingest.broker_url import BrokerUrl
 from ingest.client import Link
+from ingest.faults import Point
 from ingest.shards import Shard
 from ingest.sparkplug.nodes import Nodes
 from ingest.topics import Leaf
@@ -70,6 +71,7 @@ class Assembler:
 
     async def assemble(self, deliveries: Sequence[Delivery]) -> Flush:
         """Return the flush of `deliveries`: every reading of them is a row or a rejection."""
+        faults.reach(Point.BEFORE_PARSE)
         await self._restore({delivery.topic for delivery in deliveries})
         told: list[Told] = []
         for some in _slices(deliveries):
@@ -82,6 +84,7 @@ class Assembler:
             await self._load(flush.doubtful, now)
             flush = await self._judge(deliveries, told)
         self._leave_out_seen(flush, now)
+        faults.reach(Point.AFTER_PARSE)
         return flush
 
     async def _judge(self, deliveries: Sequence[Delivery], told: Sequence[Told]) -> Flush:
@@ -224,8 +227,12 @@ async def _store(link: Link, collector: Collector, flushes: asyncio.Queue[Flush]
     while True:
         flush = await flushes.get()
         await collector.commit(flush)
+        faults.reach(Point.AFTER_COMMIT)
         # Receipts and acks after the commit, never before: the broker forgets on PUBACK.
-        await link.answer(flush.deliveries, collector.answers(flush))
+        await link.publish(collector.answers(flush))
+        faults.reach(Point.AFTER_RECEIPT)
+        await link.acknowledge(flush.deliveries)
+        faults.reach(Point.AFTER_ACK)
 
 
 async def _watch(link: Link) -> None:

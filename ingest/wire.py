@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -66,6 +67,7 @@ class Wire:
         self._receipts: deque[tuple[bytes, bytes]] = deque(maxlen=RECEIPTS_WAITING_MAX)
         self._next_receipt = 0
         self._in_flight = 0
+        self.looked_at_s = time.monotonic()
         self.receipts_in_flight_max = 0
         """How many receipts the broker takes unacknowledged; 0 until it has accepted us."""
 
@@ -82,6 +84,7 @@ class Wire:
 
     def pending(self) -> int:
         """Return how many bytes need no waiting for."""
+        self.looked_at_s = time.monotonic()  # paho asks each time it goes round its loop
         inner = self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
         return len(self._for_paho) + inner
 
@@ -104,13 +107,16 @@ class Wire:
 
     # -- what the collector asks ------------------------------------------------------------------
 
-    def answer(self, packet_ids: Sequence[int], receipts: Sequence[tuple[bytes, bytes]]) -> None:
-        """Send `receipts`, pairs of topic and payload, then acknowledge `packet_ids` in order."""
+    def publish(self, receipts: Sequence[tuple[bytes, bytes]]) -> None:
+        """Send `receipts`, pairs of topic and payload, as the broker takes them."""
         with self._lock:
             self._receipts.extend(receipts)
             self._append_receipts()
-            for packet_id in packet_ids:
-                self._unsent += _ACK.pack(_PUBACK, 2, packet_id)
+            self._flush()
+
+    def acknowledge(self, packet_ids: Sequence[int]) -> None:
+        with self._lock:
+            self._unsent += b"".join([_ACK.pack(_PUBACK, 2, each) for each in packet_ids])
             self._flush()
 
     def flush(self) -> None:

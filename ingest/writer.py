@@ -23,8 +23,9 @@ import db.sequences
 from db import reading_rows
 from db.intake import ConflictRow
 from db.pool import Connection, Pool
-from ingest import batches, payload
+from ingest import batches, faults, payload
 from ingest.batches import Flush, Life, Piece
+from ingest.faults import Point
 from ingest.payload import DETAIL_LENGTH_MAX, Reason
 from ingest.sparkplug.edge_node import Event
 
@@ -90,10 +91,13 @@ async def _store_once(connection: Connection, holder: Holder, flush: Flush) -> N
     try:
         async with connection.transaction():
             await _turn_away_replays(connection, flush)
+            faults.reach(Point.BEFORE_COPY)
             if flush.rows:
                 await db.intake.copy_readings(connection, flush.rows)
+            faults.reach(Point.AFTER_COPY)
             batches.recount_all_stored(flush)
             await _store_rest(connection, holder, flush)
+            faults.reach(Point.BEFORE_COMMIT)
     except asyncpg.UniqueViolationError:
         await db.intake.create_staging(connection)
         async with connection.transaction():

@@ -14,7 +14,7 @@ from db.intake import Totals
 from ingest import batches
 from ingest.collect import Collector
 from ingest.payload import Reason
-from tests import proxy
+from tests.faults import proxy
 from tests.ingest.conftest import NOW, Plant, reading, tally
 
 
@@ -172,18 +172,16 @@ async def test_a_receipt_says_what_became_of_the_batch(plant: Plant) -> None:
 
 
 async def test_a_commit_whose_answer_is_lost_counts_once(plant: Plant, database_url: str) -> None:
-    async with (
-        proxy.before(database_url) as (before, url),
-        await db.pool.create_pool(url, timeout_s=5) as pool,
-    ):
-        plant.collector = Collector(
-            pool, plant.holder, oldest=timedelta(days=400), clock=lambda: NOW
-        )
-        for number in range(6):
-            before.commits_to_lose = number % 2
-            flush = await plant.send(reading(number, 100 + number), batch=f"b{number}")
-            assert tally(flush) == (1, 1, 0, 0, 0)
-            assert before.commits_to_lose == 0
+    with proxy.before(database_url) as (before, url):
+        async with await db.pool.create_pool(url, timeout_s=5) as pool:
+            plant.collector = Collector(
+                pool, plant.holder, oldest=timedelta(days=400), clock=lambda: NOW
+            )
+            for number in range(6):
+                before.commits_to_lose = number % 2
+                flush = await plant.send(reading(number, 100 + number), batch=f"b{number}")
+                assert tally(flush) == (1, 1, 0, 0, 0)
+                assert before.commits_to_lose == 0
     assert await totals(plant) == Totals(received=6, stored=6)
 
 
