@@ -29,9 +29,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest import acks
+from ingest import acks, faults
 from ingest.acks import Delivery
 from ingest.broker_url import BrokerUrl
+from ingest.faults import Point
 from ingest.wire import RECEIPT_IDS, Publication, Wire, user_property
 
 KEEPALIVE_S = 30
@@ -42,7 +43,7 @@ SIGNATURE = "sig"
 
 FLUSH_PAUSE_S = 0.005
 FLUSH_S_MAX = 45.0
-LOOP_SILENT_S_MAX = 15.0
+LOOP_SILENT_S_MAX = 10.0
 """paho goes round its loop every second; after this its thread is stuck in a callback."""
 TAKEN_OVER = 0x8E
 UNREACHABLE_HELP = "start the broker (`nenghao services up`) or mend NENGHAO_MQTT_URL; trying on"
@@ -127,9 +128,14 @@ class Link:
         self._client.loop_start()
 
     def close(self) -> None:
-        """Leave the broker; it keeps the session and what is not acknowledged."""
+        """Leave the broker; it keeps the session and what is not acknowledged.
+
+        A network thread that is stuck is not waited for: it ends with the process.
+        """
+        is_stuck = self._is_stuck()
         self._client.disconnect()
-        self._client.loop_stop()
+        if not is_stuck:
+            self._client.loop_stop()
 
     async def take(self, deliveries_max: int, bytes_max: int) -> list[Delivery]:
         """Return the next deliveries in order of arrival: one, or more within both bounds."""
@@ -188,10 +194,13 @@ class Link:
             raise ConnectionLostError(str(self._failure)) from self._failure
         if not any(thread.name == self._thread_name for thread in threading.enumerate()):
             raise ConnectionLostError("the network thread of the MQTT client has ended")
-        if self.connected and self._wire is not None:
-            silent_s = time.monotonic() - self._wire.looked_at_s
-            if silent_s > LOOP_SILENT_S_MAX:
-                raise ConnectionLostError(f"the network thread has been stuck for {silent_s:.0f} s")
+        if self._is_stuck():
+            raise ConnectionLostError(f"the network thread is stuck for {LOOP_SILENT_S_MAX:g} s")
+
+    def _is_stuck(self) -> bool:
+        if self._wire is None or not self.connected:
+            return False
+        return time.monotonic() - self._wire.looked_at_s > LOOP_SILENT_S_MAX
 
     def _on_connect(
         self,
@@ -249,6 +258,8 @@ class Link:
     def _deliver(self, generation: int, publications: Sequence[Publication]) -> None:
         """Enqueue, nothing else: an exception here would end the network thread in silence."""
         try:
+            faults.reach(Point.IN_CALLBACK_RAISE)
+            faults.reach(Point.IN_CALLBACK_BLOCK)
             received_at = self._clock()
             self._inbox.extend(
                 Delivery(

@@ -19,7 +19,7 @@ from ingest import topics
 from ingest.sparkplug import topics as sparkplug
 
 STANDBY_PAUSE_S = 1.0
-HOLDER_SILENT_S = 15.0
+HOLDER_SILENT_S = 10.0
 """A holder without a sign of life for so long loses its lock: it is frozen, or its host is gone."""
 
 LOCK_CHECK_S = 2.0

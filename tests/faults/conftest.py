@@ -33,6 +33,7 @@ from ingest.credentials import Login
 from tests import factories
 from tests.conftest import STATE_DIR
 from tests.faults.ledger import Ledger
+from tests.ingest.conftest import plant as plant
 
 ROOT = Path(__file__).parent.parent.parent
 GATEWAYS = 4
