@@ -22,7 +22,7 @@ from rich.table import Table
 
 import db.migrate
 import db.pool
-from app import administration, logs, supervisor
+from app import administration, logs, quarantine, supervisor
 from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
@@ -45,6 +45,7 @@ services_app = typer.Typer(no_args_is_help=True, help="The local database and br
 app.add_typer(services_app, name="services")
 app.add_typer(administration.keys_app, name="keys")
 app.add_typer(administration.gateways_app, name="gateways")
+app.add_typer(quarantine.quarantine_app, name="quarantine")
 app.command("import")(administration.import_command)
 console = Console()
 

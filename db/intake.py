@@ -159,10 +159,11 @@ async def upsert_quarantine(connection: Connection, rows: Sequence[QuarantineRow
         SELECT sha256, reading_index, min(batch), min(meter), reason, min(detail),
                max(reading_count), count(*), min(received_at)
           FROM unnest($1::bytea[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[],
-                      $7::integer[], $8::timestamptz[])
+                      $7::integer[], $8::timestamptz[]) WITH ORDINALITY
                AS told (sha256, reading_index, batch, meter, reason, detail, reading_count,
-                        received_at)
+                        received_at, place)
          GROUP BY sha256, reading_index, reason
+         ORDER BY min(place)
             ON CONFLICT (sha256, reading_index, reason)
             DO UPDATE SET deliveries = quarantine.deliveries + excluded.deliveries
         """,

@@ -94,13 +94,5 @@ async def count_present(
     return present
 
 
-async def is_quarantined(connection: Connection, sha256: bytes) -> bool:
-    """Return whether this very message was, in part or whole, rejected before."""
-    found: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM quarantine_messages WHERE sha256 = $1)", sha256
-    )
-    return found
-
-
 def _columns(numbers: Sequence[Number]) -> list[list[object]]:
     return [list(column) for column in zip(*numbers, strict=True)]

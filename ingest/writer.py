@@ -19,6 +19,7 @@ import db.births
 import db.collectors
 import db.intake
 import db.patience
+import db.quarantine
 import db.sequences
 from db import reading_rows
 from db.intake import ConflictRow
@@ -229,7 +230,7 @@ async def _turn_away_replays(connection: Connection, flush: Flush) -> None:
 
 
 async def _is_resend(connection: Connection, flush: Flush, piece: Piece) -> bool:
-    if await db.sequences.is_quarantined(connection, piece.sha256()):
+    if await db.quarantine.is_resent(connection, piece.sha256()):
         return True
     rows = [reading_rows.unpack(row) for row in flush.rows[piece.first : piece.last]]
     keys = {(row[0], row[1]) for row in rows}

@@ -24,7 +24,8 @@ BAD = [  # 30 kinds of message of which no reading can be stored
     b"", b"\x00", b"\xff\xfe", b"{", b"[]", b"null", b"7", b'"text"', b"{}",
     b'{"batch":"b"}', b'{"readings":[]}', b'{"batch":1,"readings":[]}',
     b'{"batch":"b","readings":{}}', b'{"batch":"b","readings":[1]}',
-    b'{"batch":"b","readings":[{}]}', b'{"batch":"","readings":[]}', b'{"batch":"b","seq":-1,"readings":[]}',
+    b'{"batch":"b","readings":[{}]}', b'{"batch":"","readings":[]}',
+    b'{"batch":"b","seq":-1,"readings":[]}',
     b'{"batch":"b","seq":1.5,"readings":[]}', b'{"batch":"b","batch":"c","readings":[]}',
     b"x" * (PAYLOAD_BYTES_MAX + 1), b"[" * 100_000,
     *(

@@ -7,11 +7,14 @@ import os
 import signal
 import threading
 import time
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
-from ingest import broker_url
+from ingest import broker_url, shards
+from ingest.acks import Delivery
+from ingest.client import Link
 from ingest.simulator.gateway import Gateway
 from ingest.topics import Address
 from tests.faults.conftest import GATEWAYS, SINCE, Works, kill, until
@@ -112,6 +115,26 @@ async def test_acknowledgements_of_a_lost_session_harm_nothing(works: Works) -> 
     assert len(works.said("session_lost")) >= ROUNDS - 1
 
 
+async def test_an_acknowledgement_never_crosses_to_another_session(works: Works) -> None:
+    """[11] On the wire: packet ids of a lost session would remove new messages from the broker."""
+    old, new = works.messages(0, 5), works.messages(0, 5)
+    link = _link(works)
+    async with asyncio.timeout(30):
+        await _connected(link)
+        await asyncio.to_thread(_publish, works, old)
+        first = await _take(link, 5)
+        restart_broker(works, with_its_sessions=False)
+        until(lambda: link.generation == 2 and link.connected)
+        await asyncio.sleep(0.5)  # its subscription
+        await asyncio.to_thread(_publish, works, new)
+        assert len(await _take(link, 5)) == 5
+        await link.acknowledge(first)
+        link.close()
+        again = _link(works)
+        assert [each.payload for each in await _take(again, 5)] == [text for _, text in new]
+        again.close()
+
+
 def test_the_session_is_there_at_every_start_and_its_loss_is_an_alarm(works: Works) -> None:
     """[12] Restarted ten times; then the session is deleted behind our back."""
     for _ in range(SESSIONS):
@@ -175,11 +198,40 @@ def test_a_network_thread_in_trouble_ends_the_process(works: Works, trouble: str
     works.ledger.check(works.database_url)
 
 
-def _publish_one(works: Works) -> None:
-    ((topic, payload),) = works.messages(0, 1)
+def _link(works: Works) -> Link:
+    link = Link(
+        broker_url.parse(works.services.mqtt_url),
+        works.name,
+        shards.whole(works.name).filters,
+        receive_maximum=5,
+        clock=lambda: datetime.now(UTC),
+    )
+    link.open()
+    return link
+
+
+async def _connected(link: Link) -> None:
+    while not link.connected:
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)  # its subscription
+
+
+async def _take(link: Link, count: int) -> list[Delivery]:
+    taken: list[Delivery] = []
+    while len(taken) < count:
+        taken += await link.take(count - len(taken), 100_000)
+    return taken
+
+
+def _publish(works: Works, messages: list[tuple[str, bytes]]) -> None:
     login = works.logins[0]
     with Peer(works.services.mqtt_url, login.username, login.password) as gateway:
-        gateway.publish(topic, payload)
+        for topic, payload in messages:
+            gateway.publish(topic, payload)
+
+
+def _publish_one(works: Works) -> None:
+    _publish(works, works.messages(0, 1))
 
 
 async def connected(works: Works, times: int) -> None:

@@ -136,8 +136,9 @@ async def test_a_resend_is_a_duplicate_and_counted_as_repeated(plant: Plant) -> 
 
 async def test_a_number_used_for_other_readings_is_a_replay(plant: Plant) -> None:
     await deliver(plant, numbered(1, reading(0, 1)))
-    flush = await deliver(plant, numbered(1, reading(15, 2), reading(30, 3)))
-    assert (reasons(flush), tally(flush)) == ([Reason.REPLAYED], (2, 0, 0, 0, 2))
+    for _ in range(2):  # sent again it is no truer
+        flush = await deliver(plant, numbered(1, reading(15, 2), reading(30, 3)))
+        assert (reasons(flush), tally(flush)) == ([Reason.REPLAYED], (2, 0, 0, 0, 2))
     assert await plant.pool.fetchval("SELECT count(*) FROM readings") == 1
 
 

@@ -1,0 +1,43 @@
+"""Owns how a command of an administrator runs: a pool for its work, cells for its tables."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import typer
+
+import db.pool
+from app.resolve import Addresses
+from db.pool import Pool
+
+STATEMENT_S = 300
+"""An import of a whole province is one long transaction."""
+
+T = TypeVar("T")
+
+
+def addresses(context: typer.Context) -> Addresses:
+    found = context.obj
+    assert isinstance(found, Addresses)
+    return found
+
+
+def with_pool(context: typer.Context, work: Callable[[Pool], Awaitable[T]]) -> T:
+    """Return what `work` does with a pool on the database of the settings."""
+    url = addresses(context).database()
+
+    async def run() -> T:
+        async with await db.pool.create_pool(url, timeout_s=STATEMENT_S) as pool:
+            return await work(pool)
+
+    return asyncio.run(run())
+
+
+def cell(value: object) -> str:
+    """Return a cell of a list: instants to the minute, in UTC; nothing for None."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+    return "" if value is None else str(value)

@@ -1,0 +1,123 @@
+"""Owns what was rejected: every message as it came, listed, and closed once it was replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineEntry:
+    """A rejection. `reading_index` None: the whole message."""
+
+    quarantine_id: int
+    sha256: bytes
+    topic: str
+    reading_index: int | None
+    batch: str | None
+    meter: str | None
+    reason: str
+    detail: str
+    reading_count: int
+    deliveries: int
+    received_at: datetime
+    replayed_at: datetime | None
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineMessage:
+    """A message with at least one rejection, as it came."""
+
+    sha256: bytes
+    topic: str
+    payload: bytes
+    signature: str | None
+    received_at: datetime
+
+
+async def list_entries(
+    connection: Connection,
+    *,
+    after: int = 0,
+    unit: str | None = None,
+    reason: str | None = None,
+    is_open: bool | None = True,
+    limit: int,
+) -> list[QuarantineEntry]:
+    """Return rejections after the one with the id `after`; `unit` is part of the topic."""
+    rows = await connection.fetch(
+        """
+        SELECT quarantine_id, sha256, topic, reading_index, batch, meter, reason, detail,
+               reading_count, deliveries, quarantine.received_at, replayed_at, outcome
+          FROM quarantine
+          JOIN quarantine_messages USING (sha256)
+         WHERE quarantine_id > $1
+           AND ($2::text IS NULL OR topic LIKE '%/' || $2 || '/%')
+           AND ($3::text IS NULL OR reason = $3)
+           AND ($4::boolean IS NULL OR (replayed_at IS NULL) = $4)
+         ORDER BY quarantine_id
+         LIMIT $5
+        """,
+        after,
+        unit,
+        reason,
+        is_open,
+        limit,
+    )
+    return [QuarantineEntry(**row) for row in rows]
+
+
+async def fetch_message(connection: Connection, quarantine_id: int) -> QuarantineMessage | None:
+    row = await connection.fetchrow(
+        """
+        SELECT sha256, topic, payload, signature, quarantine_messages.received_at
+          FROM quarantine_messages
+          JOIN quarantine USING (sha256)
+         WHERE quarantine_id = $1
+        """,
+        quarantine_id,
+    )
+    return None if row is None else QuarantineMessage(**row)
+
+
+async def close(
+    connection: Connection,
+    sha256: bytes,
+    still: Sequence[tuple[int | None, str]],
+    outcome: str,
+    replayed_at: datetime,
+) -> int:
+    """Close the rejections of a message, but those (index, reason) that stand; return how many."""
+    closed = await connection.fetch(
+        """
+        UPDATE quarantine
+           SET replayed_at = $5, outcome = $4
+         WHERE sha256 = $1
+           AND replayed_at IS NULL
+           AND (coalesce(reading_index, -1), reason)
+               NOT IN (SELECT coalesce(index, -1), standing
+                         FROM unnest($2::integer[], $3::text[]) AS still (index, standing))
+        RETURNING quarantine_id
+        """,
+        sha256,
+        [index for index, _ in still],
+        [reason for _, reason in still],
+        outcome,
+        replayed_at,
+    )
+    return len(closed)
+
+
+async def is_resent(connection: Connection, sha256: bytes) -> bool:
+    """Return whether this very message was rejected before, in part or whole, for what it said.
+
+    A message that was turned away as a replay does not become true by being sent twice.
+    """
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM quarantine WHERE sha256 = $1 AND reason <> 'replayed')", sha256
+    )
+    return found

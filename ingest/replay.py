@@ -1,0 +1,69 @@
+"""Owns replaying what was rejected, after the registry was mended: as one more delivery.
+
+What was stored of the message is a duplicate now; what is still wrong stays in quarantine. The
+message keeps the time at which it first came, so that a clock that was wrong stays wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import db.quarantine
+from db.pool import Pool
+from db.quarantine import QuarantineMessage
+from ingest import writer
+from ingest.acks import Delivery
+from ingest.batches import Piece
+from ingest.collect import Assembler
+from ingest.writer import Holder
+
+
+class Replayed(NamedTuple):
+    """What became of a message: `closed` rejections, and how many readings are still rejected."""
+
+    outcome: str
+    closed: int
+    rejected: int
+
+
+class Replayer:
+    """Replays messages one by one, under a name of its own in the totals."""
+
+    def __init__(
+        self, pool: Pool, holder: Holder, *, oldest: timedelta, clock: Callable[[], datetime]
+    ) -> None:
+        self._pool = pool
+        self._holder = holder
+        self._clock = clock
+        self._assembler = Assembler(pool, oldest=oldest, clock=clock)
+
+    async def replay(self, message: QuarantineMessage) -> Replayed:
+        """Deliver `message` again. Its number is not looked at: a person has decided."""
+        delivery = Delivery(
+            0, 0, message.topic, message.payload, message.received_at, message.signature
+        )
+        flush = await self._assembler.assemble([delivery])
+        flush.lives.clear()  # an old birth does not become the present one
+        flush.gateway_ids.clear()
+        for piece in flush.pieces:
+            piece.number = None
+        await writer.store(self._pool, self._holder, flush)
+        (piece,) = flush.pieces
+        outcome = _outcome(piece)
+        still = [(rejection.index, str(rejection.reason)) for rejection in piece.rejections]
+        async with self._pool.acquire() as connection:
+            closed = await db.quarantine.close(
+                connection, message.sha256, still, outcome, self._clock()
+            )
+        return Replayed(outcome, closed, piece.tally.rejected)
+
+
+def _outcome(piece: Piece) -> str:
+    tally = piece.tally
+    if tally.stored:
+        return "stored"
+    if tally.conflicting:
+        return "conflicting"
+    return "duplicate" if tally.duplicate else "rejected"

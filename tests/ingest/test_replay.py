@@ -1,0 +1,65 @@
+"""What was rejected is replayed once the registry is mended, and nothing is counted wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import db.quarantine
+from db.quarantine import QuarantineEntry
+from ingest import writer
+from ingest.payload import Reason
+from ingest.replay import Replayed, Replayer
+from tests import factories
+from tests.ingest.conftest import NOW, Plant, reading
+
+
+async def entries(plant: Plant, *, is_open: bool | None = True) -> list[QuarantineEntry]:
+    async with plant.pool.acquire() as connection:
+        return await db.quarantine.list_entries(connection, is_open=is_open, limit=100)
+
+
+async def replay(plant: Plant, quarantine_id: int) -> Replayed:
+    holder = await writer.begin(plant.pool, "replay")
+    replayer = Replayer(plant.pool, holder, oldest=timedelta(days=400), clock=lambda: NOW)
+    async with plant.pool.acquire() as connection:
+        message = await db.quarantine.fetch_message(connection, quarantine_id)
+    assert message is not None
+    return await replayer.replay(message)
+
+
+async def test_a_mended_registry_lets_the_rejected_reading_in(plant: Plant) -> None:
+    await plant.send(reading(0, 1), reading(0, 2, "E02"), reading(0, 3, "E03"))
+    async with plant.pool.acquire() as connection:
+        await factories.meter(connection, plant.unit_id, "E02")
+    first, second = await entries(plant)
+    assert (first.reason, second.meter) == (Reason.UNKNOWN_METER, "E03")
+    assert await replay(plant, first.quarantine_id) == Replayed("stored", 1, 1)
+    (left,) = await entries(plant)
+    assert (left.meter, left.deliveries) == ("E03", 2)
+    (closed,) = [each for each in await entries(plant, is_open=None) if each.outcome]
+    assert (closed.meter, closed.outcome, closed.replayed_at) == ("E02", "stored", NOW)
+
+
+async def test_a_replay_that_changes_nothing_closes_nothing(plant: Plant) -> None:
+    await plant.send(reading(0, 2, "E02"))
+    (entry,) = await entries(plant)
+    assert await replay(plant, entry.quarantine_id) == Replayed("rejected", 0, 1)
+    assert len(await entries(plant)) == 1
+
+
+async def test_a_whole_message_is_replayed_once_its_gateway_is_enrolled(plant: Plant) -> None:
+    topic = f"nenghao/v1/450200/{factories.unit_code()}/gw7/readings"
+    await plant.send(reading(0, 1), reading(15, 2), topic=topic)
+    (entry,) = await entries(plant)
+    assert (entry.reading_index, entry.reading_count) == (None, 2)
+    async with plant.pool.acquire() as connection:
+        await factories.gateway(connection, plant.unit_id, "gw7")
+    assert await replay(plant, entry.quarantine_id) == Replayed("stored", 1, 0)
+    assert await replay(plant, entry.quarantine_id) == Replayed("duplicate", 0, 0)
+    assert await plant.pool.fetchval("SELECT count(*) FROM readings") == 2
+
+
+async def test_a_reading_ahead_of_its_time_does_not_become_true_by_waiting(plant: Plant) -> None:
+    await plant.send(reading(60 + 10, 1))
+    (entry,) = await entries(plant)
+    assert await replay(plant, entry.quarantine_id) == Replayed("rejected", 0, 1)
