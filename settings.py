@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     receive_maximum: int = Field(
         default=500, ge=1, le=65_535, description="unacknowledged MQTT deliveries at most"
     )
+    request_pause_s: float = Field(
+        default=60, ge=1, le=86_400, description="pause between rounds of asking for gaps [s]"
+    )
     oldest_reading_days: int = Field(
         default=400, ge=1, le=36_500, description="older readings are rejected (time_too_old) [d]"
     )

@@ -114,6 +114,7 @@ def collect_command(
             receive_maximum=settings.receive_maximum,
             oldest=timedelta(days=settings.oldest_reading_days),
             clock=_now,
+            request_pause_s=settings.request_pause_s,
         )
 
     _run_program(settings, "collect", work)

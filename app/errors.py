@@ -108,6 +108,16 @@ class NotFound(ApiError):
         super().__init__("not_found", f"There is no such {noun}, or none that this key may see.")
 
 
+class TooLarge(ApiError):
+    """The body is larger than this call takes."""
+
+    status = 413
+    title = "Too large"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("too_large", detail)
+
+
 class Unauthorized(ApiError):
     """Who is asking is not known."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from typing import Any
 
@@ -13,9 +16,21 @@ from fastapi import Depends, FastAPI
 import db.migrate
 import db.pool
 from app import depends, errors
-from app.api import alerts, consumption, docs, health, intensity, meters, readings, regions, units
+from app.api import (
+    alerts,
+    consumption,
+    docs,
+    health,
+    intensity,
+    meters,
+    readings,
+    regions,
+    units,
+    uploads,
+)
 from app.metrics import Metrics, RequestCounter
 from app.state import Clock, State
+from app.uploads import Uploads
 from settings import Settings
 
 DESCRIPTION = """\
@@ -64,9 +79,21 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         async with await db.pool.create_pool(
             database_url, timeout_s=settings.database_timeout_s, application="nenghao-serve"
         ) as pool:
-            yield State(
-                pool=pool, clock=clock, metrics=metrics, revision=db.migrate.newest_revision()
+            uploads = Uploads(
+                pool,
+                f"upload-{socket.gethostname()}-{os.getpid()}",
+                oldest=timedelta(days=settings.oldest_reading_days),
+                clock=clock,
             )
+            storing = asyncio.create_task(uploads.run())
+            yield State(
+                pool=pool,
+                clock=clock,
+                metrics=metrics,
+                revision=db.migrate.newest_revision(),
+                uploads=uploads,
+            )
+            storing.cancel()
 
     app = Interface(
         title="Nenghao",
@@ -79,7 +106,8 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         redoc_url=None,
         redirect_slashes=False,
     )
-    for noun in (regions, units, meters, readings, consumption, intensity, alerts, health):
+    nouns = (regions, units, meters, readings, uploads, consumption, intensity, alerts, health)
+    for noun in nouns:
         app.include_router(noun.router)
     docs.install(app)
     errors.install(app)

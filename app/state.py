@@ -9,6 +9,7 @@ from typing import TypedDict, cast
 from fastapi import Request
 
 from app.metrics import Metrics
+from app.uploads import Uploads
 from db.pool import Pool
 
 Clock = Callable[[], datetime]
@@ -21,6 +22,7 @@ class State(TypedDict):
     clock: Clock
     metrics: Metrics
     revision: str
+    uploads: Uploads
 
 
 def of(request: Request) -> State:

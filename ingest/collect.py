@@ -14,12 +14,13 @@ from typing import TypeVar
 import structlog
 
 import db.births
+import db.gaps
 import db.heartbeats
 import db.metering
 import db.patience
 from db.metering import UnitEntry
 from db.pool import Connection, Pool
-from ingest import batches, faults, writer
+from ingest import batches, faults, requests, topics, validate, writer
 from ingest.acks import Delivery
 from ingest.batches import Flush, Told
 from ingest.broker_url import BrokerUrl
@@ -49,6 +50,7 @@ UNIT_ENTRY_AGE_MAX = timedelta(seconds=30)
 SEEN_AGAIN_AFTER = timedelta(seconds=10)
 """How often it is written down that a gateway was heard."""
 
+REQUEST_PAUSE_S = 60.0
 WATCHDOG_PAUSE_S = 1.0
 HEARTBEAT_S = 5.0
 
@@ -93,6 +95,18 @@ class Assembler:
             batches.add(flush, some, self._units, self._validator)
             await asyncio.sleep(0)
         return flush
+
+    async def is_signed(self, delivery: Delivery) -> bool:
+        """Return whether `delivery` carries the signature of the gateway whose topic it names."""
+        address, _ = topics.parse(delivery.topic)
+        now = self._clock()
+        if self._is_old(address.unit, now):
+            await self._load([address.unit], now)
+        unit = self._units.get(address.unit)
+        gateway = None if unit is None else unit.gateways.get(address.gateway)
+        return gateway is not None and not validate.signature_fault(
+            delivery.signature, delivery.topic, delivery.payload, gateway, is_required=True
+        )
 
     def _is_old(self, unit: str, now: datetime) -> bool:
         loaded_at = self._loaded_at.get(unit)
@@ -187,6 +201,7 @@ async def run(
     receive_maximum: int,
     oldest: timedelta,
     clock: Callable[[], datetime],
+    request_pause_s: float = REQUEST_PAUSE_S,
 ) -> None:
     """Collect until cancelled; wait as a standby while another process collects this shard.
 
@@ -210,6 +225,7 @@ async def run(
             async with asyncio.TaskGroup() as working:
                 working.create_task(_watch(link))
                 working.create_task(_beat(pool, shard.name, link, clock))
+                working.create_task(_request(pool, shard, link, clock, request_pause_s))
                 working.create_task(_assemble(link, collector, flushes))
                 working.create_task(_store(link, collector, flushes))
         finally:
@@ -233,6 +249,26 @@ async def _store(link: Link, collector: Collector, flushes: asyncio.Queue[Flush]
         faults.reach(Point.AFTER_RECEIPT)
         await link.acknowledge(flush.deliveries)
         faults.reach(Point.AFTER_ACK)
+
+
+async def _request(
+    pool: Pool, shard: Shard, link: Link, clock: Callable[[], datetime], pause_s: float
+) -> None:
+    """Ask the gateways of the shard for what is missing, from time to time."""
+
+    async def ask(connection: Connection) -> None:
+        now = clock()
+        due = await requests.list_due(connection, now, cities=shard.cities, units=shard.units)
+        for each in due:
+            await db.gaps.note_asked(connection, each.request_id, each.gaps, now)
+        await link.publish([each.message() for each in due])
+        if due:
+            log.info("asked_for_gaps", gateways=len(due))
+
+    while True:
+        await asyncio.sleep(pause_s)
+        if link.connected:
+            await db.patience.patiently(pool, ask)
 
 
 async def _watch(link: Link) -> None:

@@ -30,10 +30,15 @@ log = structlog.get_logger("collect")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The part of the gateways that one collector hears. `name` is also its MQTT client id."""
+    """The part of the gateways that one collector hears. `name` is also its MQTT client id.
+
+    `cities` and `units` say which; None: all.
+    """
 
     name: str
     filters: list[str]
+    cities: list[str] | None = None
+    units: list[str] | None = None
 
     async def hold(self, pool: Pool, tasks: asyncio.TaskGroup) -> asyncio.Task[None]:
         """Wait until nobody else holds the shard, then hold it until the task is cancelled."""
@@ -92,4 +97,6 @@ def parse(name: str, text: str) -> Shard:
         if unit != "+":  # the topics of Sparkplug do not name the city
             filters += sparkplug.collector_filters(unit)
     label = "-".join(city if unit == "+" else unit for city, unit in places)
-    return Shard(f"{name}-{label}", filters)
+    cities = sorted({city for city, _ in places})
+    units = [unit for _, unit in places]
+    return Shard(f"{name}-{label}", filters, cities, None if "+" in units else units)

@@ -22,7 +22,7 @@ MODULES = sorted(
     for path in (ROOT / package).glob("*.py")
     if path.stem != "__init__"
 )
-OF_OUR_OWN_MAKING = {"Event", "Outcome", "Occasion", "Security"}
+OF_OUR_OWN_MAKING = {"Event", "Outcome", "Point", "Occasion", "Security"}
 """Enumerations that no interface shows."""
 
 

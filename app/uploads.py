@@ -1,0 +1,88 @@
+"""Owns batches that come over HTTPS: stored together like those of the broker, one flush at a time.
+
+The signature is the identity: without one made with the gateway's enrolled key nothing is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from app.errors import Unauthorized, Unavailable
+from db.pool import Pool
+from ingest import batches, writer
+from ingest.acks import Delivery
+from ingest.collect import DELIVERIES_MAX, Assembler
+from ingest.writer import Holder
+
+WAITING_MAX = 1_000
+"""Uploads that wait for their commit; more are told to come again."""
+
+COMMIT_S_MAX = 15.0
+
+
+class Uploads:
+    """The uploads of one process, stored under a name of its own in the totals."""
+
+    def __init__(
+        self, pool: Pool, name: str, *, oldest: timedelta, clock: Callable[[], datetime]
+    ) -> None:
+        self._pool = pool
+        self._name = name
+        self._clock = clock
+        self._assembler = Assembler(pool, oldest=oldest, clock=clock)
+        self._waiting: asyncio.Queue[tuple[Delivery, asyncio.Future[bytes]]] = asyncio.Queue(
+            WAITING_MAX
+        )
+        self._holder: Holder | None = None
+
+    async def take(self, topic: str, payload: bytes, signature: str | None) -> bytes:
+        """Return the receipt of a batch, after the commit.
+
+        Raises Unauthorized for a signature that does not hold, Unavailable when the batch was not
+        stored in time: it may be stored yet, sending it again does no harm.
+        """
+        delivery = Delivery(0, 0, topic, payload, self._clock(), signature)
+        if signature is None or not await self._assembler.is_signed(delivery):
+            raise Unauthorized(
+                "bad_signature",
+                "Sign topic, newline and body with the gateway's key, HMAC-SHA-256 in hex, in the "
+                "header Nenghao-Signature. The path must be that of an enrolled gateway.",
+            )
+        receipt: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        try:
+            self._waiting.put_nowait((delivery, receipt))
+            async with asyncio.timeout(COMMIT_S_MAX):
+                return await receipt
+        except (asyncio.QueueFull, TimeoutError) as error:
+            detail = "The batch could not be stored now. Send the same batch again later."
+            raise Unavailable("busy", detail) from error
+
+    async def run(self) -> None:
+        """Store what waits, until cancelled."""
+        while True:
+            taken = [await self._waiting.get()]
+            while len(taken) < DELIVERIES_MAX:
+                try:
+                    taken.append(self._waiting.get_nowait())
+                except asyncio.QueueEmpty:
+                    break
+            await self._store(taken)
+
+    async def _store(self, taken: list[tuple[Delivery, asyncio.Future[bytes]]]) -> None:
+        try:
+            if self._holder is None:
+                self._holder = await writer.begin(self._pool, self._name)
+            flush = await self._assembler.assemble([delivery for delivery, _ in taken])
+            await writer.store(self._pool, self._holder, flush)
+        except Exception as error:
+            for _, receipt in taken:
+                if not receipt.done():
+                    receipt.set_exception(error)
+            return
+        now = self._clock()
+        for (_, receipt), piece in zip(taken, flush.pieces, strict=True):
+            with suppress(asyncio.InvalidStateError):  # who asked has gone away
+                receipt.set_result(batches.encode_receipt(piece, now))

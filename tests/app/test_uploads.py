@@ -1,0 +1,99 @@
+"""A batch over HTTPS: signed, stored, and answered with its receipt after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+import pytest
+
+from ingest.payload import PAYLOAD_BYTES_MAX
+from ingest.validate import signatures
+from tests import factories
+from tests.app.conftest import Stage
+
+UNIT = factories.unit_code(77)
+KEY = b"k" * 32
+PATH = f"/v1/readings/450200/{UNIT}/gw1"
+TOPIC = f"nenghao/v1/450200/{UNIT}/gw1/readings"
+
+
+@pytest.fixture
+async def plant(stage: Stage) -> Stage:
+    async with stage.pool.acquire() as connection:
+        unit_id = await factories.unit(connection, UNIT)
+        gateway_id = await factories.gateway(connection, unit_id)
+        await factories.meter(connection, unit_id)
+        await connection.execute(
+            "INSERT INTO gateway_keys (gateway_id, signing_key) VALUES ($1, $2)", gateway_id, KEY
+        )
+    return stage
+
+
+def batch(number: int, minutes: int = 0) -> bytes:
+    read_at = f"2026-11-23T07:{minutes:02}:00Z"
+    one = {"meter": "E01", "time": read_at, "value": 100 + minutes}
+    return json.dumps({"batch": f"b{number}", "readings": [one]}).encode()
+
+
+async def upload(
+    stage: Stage, body: bytes, *, path: str = PATH, signature: str | None = None
+) -> httpx.Response:
+    signed = signatures(TOPIC, body, [KEY])[0] if signature is None else signature
+    headers = {"Nenghao-Signature": signed} if signed else {}
+    return await stage.client.post(path, content=body, headers=headers)
+
+
+async def test_a_signed_batch_is_stored_and_answered_with_its_receipt(plant: Stage) -> None:
+    answer = await upload(plant, batch(1))
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["batch"], answer.json()["stored"]) == ("b1", 1)
+    assert (await upload(plant, batch(1))).json()["duplicate"] == 1
+    assert await plant.pool.fetchval("SELECT count(*) FROM readings") == 1
+    assert await plant.pool.fetchval("SELECT count(*) FROM stale_ranges") == 2
+
+
+async def test_many_at_once_share_a_commit_and_each_gets_its_own_receipt(plant: Stage) -> None:
+    answers = await asyncio.gather(*(upload(plant, batch(n, n)) for n in range(40)))
+    assert [each.json()["batch"] for each in answers] == [f"b{n}" for n in range(40)]
+    assert all(each.json()["stored"] == 1 for each in answers)
+
+
+@pytest.mark.parametrize("signature", ["", "00" * 32, "x"])
+async def test_without_its_signature_nothing_is_taken(plant: Stage, signature: str) -> None:
+    answer = await upload(plant, batch(1), signature=signature)
+    assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+    assert await plant.pool.fetchval("SELECT count(*) FROM ingest_totals") == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"/v1/readings/450200/{UNIT}/gw2", f"/v1/readings/450200/{factories.unit_code(5)}/gw1",
+     f"/v1/readings/450300/{UNIT}/gw1"],
+)  # fmt: skip
+async def test_a_signature_holds_for_its_own_path_alone(plant: Stage, path: str) -> None:
+    answer = await upload(plant, batch(1), path=path)
+    assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+
+
+async def test_a_body_over_the_limit_is_refused_before_it_is_read(plant: Stage) -> None:
+    answer = await upload(plant, b"x" * (PAYLOAD_BYTES_MAX + 1))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+async def test_what_is_wrong_in_a_signed_batch_is_in_its_receipt(plant: Stage) -> None:
+    answer = await upload(plant, b"{")
+    assert answer.json()["rejected"][0]["reason"] == "malformed_json"
+    assert await plant.pool.fetchval("SELECT count(*) FROM quarantine_messages") == 1
+
+
+async def test_a_batch_that_cannot_be_stored_now_is_to_be_sent_again(
+    plant: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.uploads.COMMIT_S_MAX", 0.5)
+    async with plant.pool.acquire() as blocker, blocker.transaction():
+        await blocker.execute("LOCK TABLE ingest_totals IN ACCESS EXCLUSIVE MODE")
+        answer = await upload(plant, batch(1))
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert answer.headers["retry-after"]

@@ -1,0 +1,82 @@
+"""What is missing is asked for: by meter and hour, paced, a bounded number of times."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import datetime, timedelta
+
+import db.gaps
+from ingest import requests, settle
+from ingest.requests import Request
+from tests.ingest.conftest import NOW, Plant, reading
+
+DAY = list(range(-24 * 60, -179, 15))
+
+
+async def told(plant: Plant, minutes: list[int]) -> None:
+    """Send the register's readings at `minutes` and settle them; the gateway was heard now."""
+    await plant.send(*(reading(n, 10_000 + n) for n in minutes))
+    async with plant.pool.acquire() as connection:
+        while await settle.settle_one(connection):
+            pass
+
+
+async def due(plant: Plant, now: datetime = NOW, **where: list[str]) -> list[Request]:
+    async with plant.pool.acquire() as connection:
+        found = await requests.list_due(connection, now, **where)
+        for each in found:
+            await db.gaps.note_asked(connection, each.request_id, each.gaps, now)
+        return found
+
+
+async def test_hours_that_lack_readings_are_asked_for(plant: Plant) -> None:
+    await told(plant, [n for n in DAY if not -600 <= n < -480])
+    (asked,) = await due(plant)
+    topic, payload = asked.message()
+    said = json.loads(payload)
+    assert topic.decode().endswith("/gw1/requests")
+    assert said == {
+        "id": str(asked.request_id),
+        "gaps": [
+            {"meter": "E01", "from": "2026-11-22T20:00:00Z", "to": "2026-11-22T23:00:00Z"},
+        ],
+        "not_before": "2026-11-23T08:00:00Z",
+    }
+
+
+async def test_nothing_missing_is_nothing_asked(plant: Plant) -> None:
+    await told(plant, DAY)
+    assert await due(plant) == []
+
+
+async def test_a_gap_is_asked_for_with_growing_pauses_and_then_no_more(plant: Plant) -> None:
+    await told(plant, [n for n in DAY if not -600 <= n < -480])
+    asked_at = []
+    for minutes in range(0, 24 * 60, 5):
+        now = NOW + timedelta(minutes=minutes)
+        await plant.pool.execute("UPDATE gateways SET last_seen_at = $1", now)
+        if await due(plant, now):
+            asked_at.append(minutes)
+    assert len(asked_at) == requests.ASKED_TIMES_MAX
+    pauses = [b - a for a, b in itertools.pairwise(asked_at)]
+    assert pauses == sorted(pauses)
+    assert pauses[0] >= 10
+
+
+async def test_a_gateway_that_is_silent_is_not_asked(plant: Plant) -> None:
+    await told(plant, [n for n in DAY if not -600 <= n < -480])
+    await plant.pool.execute("UPDATE gateways SET last_seen_at = $1", NOW - timedelta(hours=2))
+    assert await due(plant) == []
+
+
+async def test_a_shard_asks_its_own_gateways_alone(plant: Plant) -> None:
+    await told(plant, [n for n in DAY if not -600 <= n < -480])
+    assert await due(plant, cities=["450300"]) == []
+    assert len(await due(plant, cities=["450200"])) == 1
+
+
+async def test_what_came_late_is_asked_for_no_more(plant: Plant) -> None:
+    await told(plant, [n for n in DAY if not -600 <= n < -480])
+    await told(plant, [n for n in DAY if -600 <= n < -480])
+    assert await due(plant) == []
