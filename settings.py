@@ -46,6 +46,20 @@ class Settings(BaseSettings):
         description="broker login that may enrol gateways (dynamic security); "
         "empty: the local services",
     )
+    authority_dir: Path | None = Field(
+        default=None,
+        description="folder of the platform's certificate authority; set: gateways are enrolled "
+        "with certificates",
+    )
+    gateway_broker_url: str | None = Field(
+        default=None,
+        description="where gateways with certificates connect, mqtts://host:port",
+    )
+    broker_reload: str | None = Field(
+        default=None,
+        description="command that makes the broker read crl.pem anew, such as "
+        "`docker kill -s HUP mosquitto`",
+    )
     collector: str = Field(
         default="collector",
         pattern="^[A-Za-z0-9_-]{1,64}$",

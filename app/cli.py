@@ -22,14 +22,17 @@ from rich.table import Table
 
 import db.migrate
 import db.pool
-from app import administration, logs, quarantine, supervisor
+from app import administration, gateways, local, logs, quarantine, supervisor
 from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
 from ingest import broker_url, collect, settle, shards
+from ingest.authority import AuthorityError
 from ingest.client import ConnectionLostError
 from ingest.credentials import CredentialsError
+from ingest.kick import KickError
+from ingest.names import NameFault
 from ingest.writer import FencedError
 from settings import Settings
 
@@ -41,10 +44,9 @@ DEMO_SECONDS_MAX = 86_400
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-services_app = typer.Typer(no_args_is_help=True, help="The local database and broker.")
-app.add_typer(services_app, name="services")
+app.add_typer(local.services_app, name="services")
 app.add_typer(administration.keys_app, name="keys")
-app.add_typer(administration.gateways_app, name="gateways")
+app.add_typer(gateways.gateways_app, name="gateways")
 app.add_typer(quarantine.quarantine_app, name="quarantine")
 app.command("import")(administration.import_command)
 console = Console()
@@ -60,6 +62,9 @@ def main() -> None:
         ConnectionLostError,
         FencedError,
         CredentialsError,
+        AuthorityError,
+        KickError,
+        NameFault,
     ) as error:
         sentence = str(error)
     except ValidationError as error:
@@ -264,36 +269,6 @@ def migrate_command() -> None:
     _say(f"the database is at revision {db.migrate.newest_revision()}")
 
 
-@services_app.command("up")
-def services_up() -> None:
-    """Start PostgreSQL + TimescaleDB and Mosquitto on free ports, and migrate."""
-    settings = _settings()
-    found = local_services.up(settings.state_dir, report=_say)
-    db.migrate.upgrade(found.database_url)
-    _show_services(settings)
-
-
-@services_app.command("down")
-def services_down() -> None:
-    """Stop them cleanly; their data stays."""
-    local_services.down(_settings().state_dir, report=_say)
-
-
-@services_app.command("remove")
-def services_remove() -> None:
-    """Stop them and delete them with all their data."""
-    local_services.remove(_settings().state_dir, report=_say)
-
-
-@services_app.command("status")
-def services_status() -> None:
-    """Say where they answer."""
-    settings = _settings()
-    if not _show_services(settings):
-        _say(f"no local services run under {settings.state_dir}: `nenghao services up`")
-        raise typer.Exit(1)
-
-
 # -- how a command runs --------------------------------------------------------------------------
 
 
@@ -308,7 +283,13 @@ def _settings() -> Settings:
 
 def _addresses(settings: Settings) -> Addresses:
     return Addresses(
-        settings.state_dir, settings.database_url, settings.mqtt_url, settings.mqtt_admin_url
+        settings.state_dir,
+        settings.database_url,
+        settings.mqtt_url,
+        settings.mqtt_admin_url,
+        settings.authority_dir,
+        settings.gateway_broker_url,
+        settings.broker_reload,
     )
 
 
@@ -355,18 +336,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the first thing that went wrong: it is what the user reads."""
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _show_services(settings: Settings) -> bool:
-    """Print where the local services answer; False: they do not run."""
-    found = local_services.status(settings.state_dir)
-    if found is None:
-        return False
-    print(f"NENGHAO_DATABASE_URL={found.database_url}")
-    print(f"NENGHAO_MQTT_URL={found.mqtt_url}")
-    print(f"NENGHAO_MQTT_ADMIN_URL={found.mqtt_admin_url}")
-    _say(f"by {found.via}; every nenghao command finds them by itself")
-    return True
 
 
 def _demo_seconds() -> float | None:

@@ -1,15 +1,25 @@
-"""Owns letting a gateway in: its row in the registry and its broker login, both or neither."""
+"""Owns letting a gateway in and shutting it out: registry, signing key, and login or certificate.
+
+Both or neither: what the registry says and what the broker knows change together.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import db.gateways
 from app.resolve import Refusal
 from db.pool import Connection
 from ingest import credentials
+from ingest.authority import Authority, Issued
 from ingest.credentials import Login
+
+KEY_BYTES = 32
+KEYS_OVERLAP = timedelta(days=1)
+"""How long the former signing key holds after a new one was issued."""
 
 
 async def enrol(
@@ -38,6 +48,47 @@ async def enrol(
 async def revoke(connection: Connection, admin_url: str, unit: str, gateway: str) -> None:
     """Shut a gateway out: its live connection is cut and its readings are rejected."""
     async with connection.transaction():
-        if not await db.gateways.revoke(connection, unit, gateway):
-            raise Refusal(f"unit {unit} has no gateway {gateway}; see `nenghao gateways list`")
+        await _revoke(connection, unit, gateway)
         await asyncio.to_thread(credentials.withdraw, admin_url, unit, gateway)
+
+
+async def issue_key(connection: Connection, unit: str, gateway: str) -> bytes:
+    """Give an enrolled gateway a new signing key; older ones hold for a day more."""
+    key = secrets.token_bytes(KEY_BYTES)
+    await db.gateways.insert_key(connection, unit, gateway, key, KEYS_OVERLAP)
+    return key
+
+
+async def certify(
+    connection: Connection, ours: Authority, unit: str, gateway: str, now: datetime
+) -> Issued:
+    """Enrol a gateway and give it a certificate; those it had are left to expire or be revoked."""
+    async with connection.transaction():
+        city = await db.gateways.enrol(connection, unit, gateway)
+        if city is None:
+            raise Refusal(f"unit {unit} is not registered; import it first")
+        issued = ours.issue_gateway(city, unit, gateway, now)
+        await db.gateways.insert_certificate(
+            connection, unit, gateway, issued.serial, issued.issued_at, issued.expires_at
+        )
+        return issued
+
+
+async def revoke_certificates(
+    connection: Connection, ours: Authority, unit: str, gateway: str, now: datetime
+) -> tuple[str, str, str]:
+    """Shut a gateway out and list its certificates as revoked; return (city, unit, gateway).
+
+    The broker must read the list anew, and then the live connection be cut: see `ingest.kick`.
+    """
+    async with connection.transaction():
+        await _revoke(connection, unit, gateway)
+        city = await db.gateways.revoke_certificates(connection, unit, gateway, now)
+        revoked = await db.gateways.list_revoked_certificates(connection)
+        ours.write_revocations(revoked, now)
+        return city, unit, gateway
+
+
+async def _revoke(connection: Connection, unit: str, gateway: str) -> None:
+    if not await db.gateways.revoke(connection, unit, gateway):
+        raise Refusal(f"unit {unit} has no gateway {gateway}; see `nenghao gateways list`")

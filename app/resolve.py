@@ -29,6 +29,9 @@ class Addresses:
     database_url: SecretStr | None
     mqtt_url: SecretStr | None
     mqtt_admin_url: SecretStr | None
+    authority_dir: Path | None = None
+    gateway_broker_url: str | None = None
+    broker_reload: str | None = None
 
     def database(self) -> str:
         """Return the URL of a database that answers."""

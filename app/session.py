@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import typer
+from rich.table import Column
 
 import db.pool
 from app.resolve import Addresses
 from db.pool import Pool
+from energy import codes
 
 STATEMENT_S = 300
 """An import of a whole province is one long transaction."""
@@ -34,6 +36,10 @@ def with_pool(context: typer.Context, work: Callable[[Pool], Awaitable[T]]) -> T
             return await work(pool)
 
     return asyncio.run(run())
+
+
+def unit_column() -> Column:
+    return Column("unit", no_wrap=True, min_width=codes.CREDIT_CODE_LENGTH)
 
 
 def cell(value: object) -> str:

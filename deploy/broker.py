@@ -105,7 +105,9 @@ class Broker:
 
 def settings(*, port: int, address: str, plugin: str, folder: str, log: str) -> str:
     """Return the text of mosquitto.conf."""
-    template = (resources.files("deploy") / "mosquitto.conf").read_text(encoding="utf-8")
+    template = (resources.files("deploy") / "mosquitto" / "passwords.conf").read_text(
+        encoding="utf-8"
+    )
     return string.Template(template).substitute(
         port=port, address=address, plugin=plugin, folder=folder, log=log
     )
@@ -117,6 +119,12 @@ def first_logins(passwords: dict[str, str]) -> str:
     What `mosquitto_ctrl dynsec init` would write, but without publishClientReceive for everybody.
     """
     gateway = "nenghao/v1/+/+/+"
+    heard = [
+        f"{gateway}/readings",
+        f"{gateway}/status",
+        *(f"spBv1.0/+/{kind}/+" for kind in ("NBIRTH", "NDEATH", "NDATA")),
+        *(f"spBv1.0/+/{kind}/+/+" for kind in ("DBIRTH", "DDEATH", "DDATA")),
+    ]
     roles = {
         ADMIN: [
             ("publishClientSend", "$CONTROL/dynamic-security/#"),
@@ -128,10 +136,11 @@ def first_logins(passwords: dict[str, str]) -> str:
         ],
         COLLECTOR: [
             *(
-                (kind, f"{gateway}/{topic}")
+                (kind, topic)
                 for kind in ("subscribePattern", "publishClientReceive")
-                for topic in ("readings", "status")
+                for topic in heard
             ),
+            ("publishClientSend", "spBv1.0/+/NCMD/+"),
             ("publishClientSend", f"{gateway}/receipts"),
             ("publishClientSend", f"{gateway}/requests"),
             ("unsubscribePattern", "#"),

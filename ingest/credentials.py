@@ -7,7 +7,6 @@ and its client id must be its username: another id would let it take over a coll
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,17 +18,15 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest import broker_url
+from ingest import broker_url, names
+from ingest.names import NameFault
+from ingest.sparkplug.topics import OF_A_DEVICE, OF_A_NODE, MessageType, Origin
 from ingest.topics import Address, Leaf
 
 CONTROL = "$CONTROL/dynamic-security/v1"
 RESPONSE = f"{CONTROL}/response"
 GATEWAYS_PER_LIST = 25  # the broker rewrites its file at each command and serves nobody meanwhile
 KEEPALIVE_S = 60
-
-_CITY = re.compile(r"[0-9]{6}")
-_UNIT = re.compile(r"[0-9A-Z]{18}")
-_GATEWAY = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 Command = dict[str, object]
 
@@ -83,17 +80,18 @@ def withdraw(admin_url: str, unit: str, gateway: str, *, timeout_s: float = 10) 
 
 
 def _login(city: str, unit: str, gateway: str) -> Login:
-    """A name that is also a topic filter would open other gateways' topics: refuse it."""
-    if not _CITY.fullmatch(city):
-        raise CredentialsError(f"a city is six digits, not {city!r}")
+    try:
+        names.check(city, unit, gateway)
+    except NameFault as error:
+        raise CredentialsError(str(error)) from None
     return Login(city, unit, gateway, _username(unit, gateway), secrets.token_urlsafe(24))
 
 
 def _username(unit: str, gateway: str) -> str:
-    if not _UNIT.fullmatch(unit):
-        raise CredentialsError(f"a unit is a credit code of 18 digits and capitals, not {unit!r}")
-    if not _GATEWAY.fullmatch(gateway):
-        raise CredentialsError(f"a gateway is 1 to 32 of A-Z a-z 0-9 _ -, not {gateway!r}")
+    try:
+        names.check_gateway(unit, gateway)
+    except NameFault as error:
+        raise CredentialsError(str(error)) from None
     return f"{unit}.{gateway}"
 
 
@@ -106,8 +104,17 @@ def _removal(username: str) -> list[Command]:
 
 def _replacement(login: Login, any_client_id: bool) -> list[Command]:
     address = Address(login.city, login.unit, login.gateway)
-    sent = [address.topic(leaf) for leaf in (Leaf.READINGS, Leaf.STATUS)]
-    received = [address.topic(leaf) for leaf in (Leaf.RECEIPTS, Leaf.REQUESTS)]
+    edge_node = Origin(login.unit, login.gateway)
+    devices = Origin(login.unit, login.gateway, "+")
+    sent = [
+        *(address.topic(leaf) for leaf in (Leaf.READINGS, Leaf.STATUS)),
+        *(edge_node.topic(each) for each in sorted(OF_A_NODE)),
+        *(devices.topic(each) for each in sorted(OF_A_DEVICE)),
+    ]
+    received = [
+        *(address.topic(leaf) for leaf in (Leaf.RECEIPTS, Leaf.REQUESTS)),
+        edge_node.topic(MessageType.NCMD),
+    ]
     access = [("publishClientSend", topic) for topic in sent]
     for kind in ("subscribeLiteral", "publishClientReceive", "unsubscribeLiteral"):
         access += [(kind, topic) for topic in received]

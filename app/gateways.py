@@ -1,0 +1,138 @@
+"""Owns `nenghao gateways`: letting gateways in, shutting them out, listing them."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import subprocess
+import time
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import db.gateways
+from app import enrolment, session
+from app.resolve import Addresses, Refusal
+from db.pool import Pool
+from ingest import authority, broker_url, kick
+
+RELOAD_S_MAX = 30
+RELOADED_AFTER_S = 1.0
+"""The broker reads its list between two rounds of its loop."""
+
+console = Console()
+gateways_app = typer.Typer(no_args_is_help=True, help="Gateways: logins, keys, certificates.")
+
+UnitOption = Annotated[str, typer.Option(help="credit code of the unit")]
+GatewayOption = Annotated[str, typer.Option(help="name of the gateway, A-Z a-z 0-9 _ -")]
+
+
+@gateways_app.command("enrol")
+def gateways_enrol(
+    context: typer.Context,
+    unit: UnitOption,
+    gateway: GatewayOption,
+    any_client_id: Annotated[
+        bool, typer.Option("--any-client-id", help="for try-outs: do not bind the MQTT client id")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="folder for key and certificate (with an authority)")
+    ] = None,
+) -> None:
+    """Let a gateway in. Its signing key and its login, or its certificate, are given this once."""
+    found = session.addresses(context)
+    if found.authority_dir is None:
+        session.with_pool(context, partial(_enrol, found, unit, gateway, any_client_id))
+    elif out is None:
+        raise Refusal("say where key and certificate shall be written: --out FOLDER")
+    else:
+        session.with_pool(context, partial(_certify, found.authority_dir, unit, gateway, out))
+
+
+async def _enrol(
+    found: Addresses, unit: str, gateway: str, any_client_id: bool, pool: Pool
+) -> None:
+    async with pool.acquire() as connection:
+        (login,) = await enrolment.enrol(
+            connection, found.broker_admin(), [(unit, gateway)], any_client_id=any_client_id
+        )
+        key = await enrolment.issue_key(connection, unit, gateway)
+    print(f"username:  {login.username}\npassword:  {login.password}")
+    print(f"client id: {'any' if any_client_id else login.username}")
+    print(f"topics:    nenghao/v1/{login.city}/{login.unit}/{login.gateway}/…")
+    print(f"signing key: {key.hex()}")
+
+
+async def _certify(folder: Path, unit: str, gateway: str, out: Path, pool: Pool) -> None:
+    now = datetime.now(UTC)
+    ours = authority.ensure(folder, now)
+    async with pool.acquire() as connection:
+        issued = await enrolment.certify(connection, ours, unit, gateway, now)
+        key = await enrolment.issue_key(connection, unit, gateway)
+    authority.hand_over(out, ours, issued, key)
+    print(f"written to {out}: ca.pem gateway.pem gateway.key signing.key")
+    print(f"serial {issued.serial}, valid until {issued.expires_at:%Y-%m-%d}")
+
+
+@gateways_app.command("revoke")
+def gateways_revoke(context: typer.Context, unit: UnitOption, gateway: GatewayOption) -> None:
+    """Shut a gateway out; its live connection is cut."""
+    found = session.addresses(context)
+    if found.authority_dir is None:
+        session.with_pool(context, partial(_revoke, found, unit, gateway))
+        return
+    if found.gateway_broker_url is None or found.broker_reload is None:
+        raise Refusal(
+            "set NENGHAO_GATEWAY_BROKER_URL and NENGHAO_BROKER_RELOAD: the broker must read the "
+            "list of revoked certificates anew, and the live connection be cut"
+        )
+    session.with_pool(context, partial(_revoke_certificates, found, unit, gateway))
+
+
+async def _revoke(found: Addresses, unit: str, gateway: str, pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await enrolment.revoke(connection, found.broker_admin(), unit, gateway)
+
+
+async def _revoke_certificates(found: Addresses, unit: str, gateway: str, pool: Pool) -> None:
+    assert found.authority_dir is not None
+    assert found.gateway_broker_url is not None
+    assert found.broker_reload is not None
+    now = datetime.now(UTC)
+    ours = authority.ensure(found.authority_dir, now)
+    broker = broker_url.parse(found.gateway_broker_url)
+    async with pool.acquire() as connection:
+        name = await enrolment.revoke_certificates(connection, ours, unit, gateway, now)
+    await asyncio.to_thread(_reload, found.broker_reload)
+    await asyncio.to_thread(kick.kick, ours, broker.host, broker.port, name, now)
+
+
+def _reload(command: str) -> None:
+    """Have the broker read its list of revoked certificates anew."""
+    try:
+        subprocess.run(shlex.split(command), check=True, timeout=RELOAD_S_MAX)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Refusal(f"NENGHAO_BROKER_RELOAD failed, revoke again: {error}") from None
+    time.sleep(RELOADED_AFTER_S)
+
+
+@gateways_app.command("list")
+def gateways_list(context: typer.Context) -> None:
+    """List the gateways and when each was last heard."""
+
+    async def work(pool: Pool) -> Table:
+        table = Table("city", session.unit_column(), "gateway", "connection", "last seen",
+                      "certified until", "revoked")  # fmt: skip
+        async with pool.acquire() as connection:
+            for row in await db.gateways.list_all(connection):
+                cells = (row.city, row.unit, row.gateway, row.connection, row.last_seen_at,
+                         row.certified_until, row.revoked_at)  # fmt: skip
+                table.add_row(*map(session.cell, cells))
+        return table
+
+    console.print(session.with_pool(context, work))

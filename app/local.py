@@ -1,0 +1,60 @@
+"""Owns `nenghao services`: the local database and broker, started, shown, stopped, removed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+import db.migrate
+from app import session
+from deploy import services as local_services
+
+services_app = typer.Typer(no_args_is_help=True, help="The local database and broker.")
+
+
+@services_app.command("up")
+def services_up(context: typer.Context) -> None:
+    """Start PostgreSQL + TimescaleDB and Mosquitto on free ports, and migrate."""
+    state_dir = session.addresses(context).state_dir
+    found = local_services.up(state_dir, report=_say)
+    db.migrate.upgrade(found.database_url)
+    _show_services(state_dir)
+
+
+@services_app.command("down")
+def services_down(context: typer.Context) -> None:
+    """Stop them cleanly; their data stays."""
+    local_services.down(session.addresses(context).state_dir, report=_say)
+
+
+@services_app.command("remove")
+def services_remove(context: typer.Context) -> None:
+    """Stop them and delete them with all their data."""
+    local_services.remove(session.addresses(context).state_dir, report=_say)
+
+
+@services_app.command("status")
+def services_status(context: typer.Context) -> None:
+    """Say where they answer."""
+    state_dir = session.addresses(context).state_dir
+    if not _show_services(state_dir):
+        _say(f"no local services run under {state_dir}: `nenghao services up`")
+        raise typer.Exit(1)
+
+
+def _show_services(state_dir: Path) -> bool:
+    """Print where the local services answer; False: they do not run."""
+    found = local_services.status(state_dir)
+    if found is None:
+        return False
+    print(f"NENGHAO_DATABASE_URL={found.database_url}")
+    print(f"NENGHAO_MQTT_URL={found.mqtt_url}")
+    print(f"NENGHAO_MQTT_ADMIN_URL={found.mqtt_admin_url}")
+    _say(f"by {found.via}; every nenghao command finds them by itself")
+    return True
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
