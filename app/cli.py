@@ -20,9 +20,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+import db.durability
 import db.migrate
 import db.pool
-from app import administration, gateways, local, logs, quarantine, supervisor
+from app import administration, dangers, gateways, local, logs, quarantine, supervisor
 from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
@@ -109,7 +110,9 @@ def collect_command(
         if shard is None
         else _parsed(lambda text: shards.parse(settings.collector, text), shard, "--shard")
     )
-    broker = _parsed(broker_url.parse, _addresses(settings).broker(), "NENGHAO_MQTT_URL")
+    addresses = _addresses(settings)
+    broker = _parsed(broker_url.parse, addresses.broker(), "NENGHAO_MQTT_URL")
+    _refuse_dangers(settings, addresses)
 
     async def work(pool: Pool) -> None:
         await collect.run(
@@ -298,6 +301,15 @@ def _parsed(parse: Callable[[str], T], text: str, variable: str) -> T:
         return parse(text)
     except ValueError as error:
         raise Refusal(f"{variable}: {error}") from None
+
+
+def _refuse_dangers(settings: Settings, addresses: Addresses) -> None:
+    """Do not collect where what is receipted could be lost or read on the way."""
+    url = addresses.database()
+    found = dangers.of_addresses(url, addresses.broker(), settings.receive_maximum)
+    found += dangers.of_database(db.durability.fetch_settings(url))
+    if found:
+        raise Refusal(f"this configuration is dangerous: {dangers.sentences(found)}")
 
 
 def _run_program(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 import db.migrate
-from app import session
+from app import dangers, session
+from app.resolve import Refusal
 from deploy import services as local_services
 
 services_app = typer.Typer(no_args_is_help=True, help="The local database and broker.")
@@ -42,6 +44,19 @@ def services_status(context: typer.Context) -> None:
     if not _show_services(state_dir):
         _say(f"no local services run under {state_dir}: `nenghao services up`")
         raise typer.Exit(1)
+
+
+@services_app.command("check")
+def services_check(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a mosquitto.conf")],
+) -> None:
+    """Look for what loses or exposes data in a broker's configuration."""
+    found = dangers.of_broker(file.read_text(encoding="utf-8"))
+    for each in found:
+        print(each)
+    if found:
+        raise Refusal(f"{file} is dangerous: {len(found)} found")
+    _say(f"{file}: nothing dangerous found")
 
 
 def _show_services(state_dir: Path) -> bool:

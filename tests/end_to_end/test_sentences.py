@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 import db.admin
@@ -60,3 +61,13 @@ def test_a_broker_that_is_down_is_named_and_the_collector_goes_on_trying(
     eventually(lambda: "broker_unreachable" in log.read_text(encoding="utf-8"))
     assert "127.0.0.1:1" in log.read_text(encoding="utf-8")
     assert collector.poll() is None
+
+
+def test_a_database_that_forgets_is_refused(programs: Programs, database_url: str) -> None:
+    """[RELIABILITY 64] Nothing is collected where a receipted reading could be lost."""
+    name = database_url.rpartition("/")[2]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    said = programs.run("collect", code=2)
+    assert "not_durable" in said
+    assert "synchronous_commit" in said
