@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test bench check format lock image services clean
+.PHONY: help demo test soak bench check format lock image services clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -25,6 +25,9 @@ demo: $(VENV)/ready ## set up everything and run the main job on real input (DEM
 
 test: $(VENV)/ready ## set up everything and run the whole test suite
 	@$(BIN)/pytest
+
+soak: $(VENV)/ready ## the nightly fault tests (SOAK_MINUTES=30: the mixed one for so long)
+	@$(BIN)/pytest -m soak -s --durations=0 tests/faults
 
 bench: $(VENV)/ready ## measure ratios against COPY, a bare client, a user's script (BENCH="ingest_1": some)
 	@$(BIN)/python -m bench $(BENCH)

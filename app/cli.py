@@ -34,6 +34,7 @@ from ingest.client import ConnectionLostError
 from ingest.credentials import CredentialsError
 from ingest.kick import KickError
 from ingest.names import NameFault
+from ingest.probe import ProbeError
 from ingest.writer import FencedError
 from settings import Settings
 
@@ -66,6 +67,7 @@ def main() -> None:
         AuthorityError,
         KickError,
         NameFault,
+        ProbeError,
     ) as error:
         sentence = str(error)
     except ValidationError as error:

@@ -12,6 +12,7 @@ import db.migrate
 from app import dangers, session
 from app.resolve import Refusal
 from deploy import services as local_services
+from ingest import probe
 
 services_app = typer.Typer(no_args_is_help=True, help="The local database and broker.")
 
@@ -57,6 +58,19 @@ def services_check(
     if found:
         raise Refusal(f"{file} is dangerous: {len(found)} found")
     _say(f"{file}: nothing dangerous found")
+
+
+@services_app.command("probe")
+def services_probe(context: typer.Context) -> None:
+    """Try whether the broker keeps what is sent while a collector is away."""
+    found = session.addresses(context)
+    came = probe.probe(found.broker(), found.broker_admin())
+    if came < probe.MESSAGES:
+        raise Refusal(
+            f"{came} of {probe.MESSAGES} messages came back to a session that was away: this "
+            "broker loses what it acknowledged; see `nenghao services check FILE`"
+        )
+    _say(f"{came} of {probe.MESSAGES} messages came back to a session that was away")
 
 
 def _show_services(state_dir: Path) -> bool:

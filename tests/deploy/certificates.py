@@ -16,6 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from deploy import local, services
 from deploy.broker import COLLECTOR
 from deploy.certified import CertifiedBroker
+from deploy.local import Pair
 from deploy.services import Services
 from ingest import authority
 from ingest.authority import Authority, Issued
@@ -54,12 +55,16 @@ class Certified:
         self.port = self.broker.start(self.port, {}, print)
 
 
-@contextmanager
-def running(machine: Services, folder: Path, instance: str) -> Iterator[Certified]:
+def pair_of(machine: Services, instance: str) -> Pair:
+    """Return the programs of an instance of the local services."""
     home = (STATE_DIR / "services" / instance).resolve()
     is_private = machine.via == services.Via.PRIVATE_ROOT
-    pair = local.private(home, print) if is_private else local.native(home)
-    plain = pair.broker
+    return local.private(home, print) if is_private else local.native(home)
+
+
+@contextmanager
+def running(machine: Services, folder: Path, instance: str) -> Iterator[Certified]:
+    plain = pair_of(machine, instance).broker
     broker = CertifiedBroker(plain.installation, f"{plain.folder}-certified")
     now = datetime.now(UTC)
     made = authority.ensure(folder / "authority", now)
