@@ -243,7 +243,7 @@ def _judge(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator: 
 
 def _let_in(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator: Validator) -> None:
     """Append the readings of `said` that may be stored to the flush, in their order."""
-    rows, meters = flush.rows, validator.meters(unit)
+    rows, name, meters = flush.rows, flush.name, validator.meters(unit)
     received_at = instants.of(piece.delivery.received_at)
     window = validator.window(piece.delivery.received_at)
     good = reading_rows.tail(payload.Quality.GOOD, received_at)
@@ -263,8 +263,8 @@ def _let_in(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator:
         tail = good if quality is msgspec.UNSET else reading_rows.tail(quality, received_at)
         rows.append(pack(meter.row_head, instant, VALUE_BYTES, value) + tail)
         hour = instant // hour_long
-        if meter.hour != hour or meter.marked_in is not flush:
-            meter.hour, meter.marked_in = hour, flush
+        if meter.hour != hour or meter.marked_in is not name:
+            meter.hour, meter.marked_in = hour, name
             key = (meter.unit_id, meter.entry.meter_id)
             flush.stale_hours.setdefault(key, set()).add(hour)
     piece.last = len(rows)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import inf
+from uuid import UUID
 
 from db import instants, reading_rows
 from db.metering import GatewayEntry, MeterEntry, UnitEntry
@@ -55,8 +56,8 @@ class Meter:
         self.newest_at, self.newest_value = _NEVER, 0.0
         if entry.latest_at is not None and entry.latest_value is not None:
             self.newest_at, self.newest_value = instants.of(entry.latest_at), entry.latest_value
-        self.marked_in: object = None
-        """The flush in which `hour` was last marked stale."""
+        self.marked_in: UUID | None = None
+        """Name of the flush in which `hour` was last marked stale; never the flush, which is big."""
         self.hour = 0
 
     def fault(self, instant: int, value: float, quality: object, window: Window) -> Fault | None:
