@@ -57,7 +57,7 @@ class Meter:
         if entry.latest_at is not None and entry.latest_value is not None:
             self.newest_at, self.newest_value = instants.of(entry.latest_at), entry.latest_value
         self.marked_in: UUID | None = None
-        """Name of the flush in which `hour` was last marked stale; never the flush, which is big."""
+        """Name of the flush in which `hour` was last marked stale; not the flush: it is big."""
         self.hour = 0
 
     def fault(self, instant: int, value: float, quality: object, window: Window) -> Fault | None:

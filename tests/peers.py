@@ -71,6 +71,11 @@ class Peer:
         self._client.publish(topic, payload, qos=1, retain=retain)
         return str(self._answers.get(timeout=WAIT_S))
 
+    def send(self, topic: str, payload: bytes) -> None:
+        """Publish with QoS 0; nobody says what became of it."""
+        self._client.publish(topic, payload, qos=0)
+        self._answers.get(timeout=WAIT_S)  # paho's own word that it left
+
     def subscribe(self, topic: str) -> str:
         """Subscribe with QoS 1; return the broker's word."""
         self._client.subscribe(topic, qos=1)
