@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test soak bench check format lock image services clean
+.PHONY: help demo test soak bench bench-peers check format lock image services clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 $(VENV)/ready: requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -31,6 +31,9 @@ soak: $(VENV)/ready ## the nightly fault tests (SOAK_MINUTES=30: the mixed one f
 
 bench: $(VENV)/ready ## measure ratios against COPY, a bare client, a user's script (BENCH="ingest_1": some)
 	@$(BIN)/python -m bench $(BENCH)
+
+bench-peers: $(VENV)/ready ## install what `make bench` compares with (Node-RED; needs node and npm)
+	@$(BIN)/python -m bench.peers.nodered
 
 check: $(VENV)/ready ## format, lint, types, architecture
 	@$(BIN)/ruff format --check .

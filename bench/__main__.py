@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bench import measures
 from bench.measures import Result
+from bench.peers import measures as peers
 from bench.stage import Stage
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -27,9 +28,13 @@ def main(*wanted: str) -> None:
         console.print(f"{result.name}: {result.ratio:.3g}", highlight=False)
 
     with Stage.set_up() as stage:
-        for measure in measures.ALL:
+        for measure in (*measures.ALL, *peers.ALL):
             if not wanted or any(each in measure.__name__ for each in wanted):
-                take(measure(stage))
+                result = measure(stage)
+                if result is None:
+                    console.print(f"{measure.__name__}: skipped, `make bench-peers` installs it")
+                else:
+                    take(result)
     show(results)
     if wanted:
         return
