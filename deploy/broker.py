@@ -124,6 +124,8 @@ def first_logins(passwords: dict[str, str]) -> str:
         f"{gateway}/status",
         *(f"spBv1.0/+/{kind}/+" for kind in ("NBIRTH", "NDEATH", "NDATA")),
         *(f"spBv1.0/+/{kind}/+/+" for kind in ("DBIRTH", "DDEATH", "DDATA")),
+        "$SYS/broker/publish/messages/dropped",
+        "$SYS/broker/store/messages/count",
     ]
     roles = {
         ADMIN: [

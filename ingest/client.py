@@ -29,8 +29,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest import acks, faults
+from ingest import acks, broker_health, faults
 from ingest.acks import Delivery
+from ingest.broker_health import BrokerHealth
 from ingest.broker_url import BrokerUrl
 from ingest.faults import Point
 from ingest.wire import RECEIPT_IDS, Publication, Wire, user_property
@@ -87,6 +88,7 @@ class Link:
         self._session_expected = session_expected
         self._inbox: deque[Delivery] = deque()
         self._wire: Wire | None = None
+        self._health = BrokerHealth()
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._waiting = False
@@ -222,8 +224,9 @@ class Link:
             self.session_lost = True
             log.critical("session_lost", help="the gateways will send again what was under way")
         self._session_expected = True
-        options = SubscribeOptions(qos=1)
+        options, fleeting = SubscribeOptions(qos=1), SubscribeOptions(qos=0)
         client.subscribe([(topic, options) for topic in self._filters])
+        client.subscribe([(topic, fleeting) for topic in broker_health.TOPICS])
         log.info("connected", generation=self.generation, session_present=flags.session_present)
 
     def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
@@ -261,6 +264,9 @@ class Link:
             faults.reach(Point.IN_CALLBACK_RAISE)
             faults.reach(Point.IN_CALLBACK_BLOCK)
             received_at = self._clock()
+            for _, topic, payload, _ in publications:
+                if topic.startswith(b"$"):
+                    self._health.take(topic.decode(), payload)
             self._inbox.extend(
                 Delivery(
                     generation,
@@ -271,6 +277,7 @@ class Link:
                     user_property(properties, SIGNATURE) if properties else None,
                 )
                 for packet_id, topic, payload, properties in publications
+                if not topic.startswith(b"$")
             )
             if self._waiting:
                 self._loop.call_soon_threadsafe(self._arrived.set)

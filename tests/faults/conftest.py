@@ -60,7 +60,7 @@ class Works:
     # -- collectors -------------------------------------------------------------------------------
 
     def collect(
-        self, *, log: str = "collect", fault: str = "", **settings: str
+        self, *, log: str = "collect", fault: str = "", shard: str = "", **settings: str
     ) -> subprocess.Popen[bytes]:
         """Start a collector; what it says goes to the log of that name."""
         environment = {
@@ -74,7 +74,13 @@ class Works:
         }
         with (self.folder / f"{log}.log").open("ab") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "collect"],
+                [
+                    sys.executable,
+                    "-m",
+                    "app.cli",
+                    "collect",
+                    *(["--shard", shard] if shard else []),
+                ],
                 cwd=ROOT,
                 env=environment,
                 stdout=file,

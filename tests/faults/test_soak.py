@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,12 +18,13 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from ingest import broker_url
+from ingest import broker_url, credentials
 from ingest.faults import Point
 from ingest.simulator.gateway import Gateway
 from ingest.topics import Address
+from tests.deploy import leaky
 from tests.faults import proxy
-from tests.faults.conftest import GATEWAYS, SINCE, Works, kill, until
+from tests.faults.conftest import GATEWAYS, INSTANCE, SINCE, Works, kill, until
 from tests.faults.test_outages import restart_broker, start_database, stop_database
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
@@ -265,6 +267,23 @@ def _has(works: Works, number: int) -> bool:
         read_at = SINCE + timedelta(seconds=number)
         row = connection.execute("SELECT 1 FROM readings WHERE read_at = %s", (read_at,))
         return row.fetchone() is not None
+
+
+def test_a_queue_that_overflows_is_an_alarm(works: Works) -> None:
+    """[5] A shard is away and its queue is full: the collector of another one says so in 30 s."""
+    with leaky.running(works.services, INSTANCE) as (collector_url, admin_url):
+        works.services = replace(works.services, mqtt_url=collector_url)
+        gateways = [(each.city, each.unit, each.gateway) for each in works.logins]
+        works.logins[:] = credentials.grant(admin_url, gateways)
+        away = works.collect(log="away", shard="450200")
+        other = works.collect(log="other", shard="450300")
+        until(lambda: works.connected("away") == 1 and works.connected("other") == 1)
+        kill(away)
+        join(works.publishing(50, per_s=1000))
+        until(lambda: bool(works.said("broker_dropped", "other")), within_s=30)
+        assert works.said("broker_dropped", "other")[0]["level"] == "critical"
+        other.terminate()
+        other.wait(timeout=20)
 
 
 async def test_mixed_faults_from_one_seed(works: Works) -> None:
