@@ -5,6 +5,7 @@ They get where the database and the broker are from the command line, which alon
 
 from __future__ import annotations
 
+import getpass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,8 @@ def import_command(
     kind: Annotated[Kind, typer.Argument(help="what the file holds")],
     file: Annotated[Path, typer.Argument(help="CSV or XLSX", exists=True, dir_okay=False)],
     apply: Annotated[bool, typer.Option("--apply", help="write it; without: a dry run")] = False,
+    actor: Annotated[str | None, typer.Option(help="who states this; the login's name")] = None,
+    reason: Annotated[str | None, typer.Option(help="why, for the ledger of changes")] = None,
 ) -> None:
     """Load a registry file. A dry run shows what would change; nothing is written half."""
 
@@ -45,7 +48,8 @@ def import_command(
             if plan.problems:
                 return False
             if apply:
-                await importing.apply(connection, plan)
+                author = importing.author(actor or getpass.getuser(), reason, file)
+                await importing.apply(connection, plan, author, datetime.now(UTC))
             console.print("imported" if apply else "a dry run: add --apply to write this")
             return True
 

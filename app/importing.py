@@ -6,8 +6,11 @@ Plan and apply belong in one transaction of the caller: then no other import com
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from datetime import datetime
 from pathlib import Path
 
+import db.changes
 import db.registry
 from app import tables
 from app.imports import contacts, limits, meters, regional, units
@@ -15,6 +18,7 @@ from app.imports.kinds import Kind
 from app.imports.plans import Plan
 from app.imports.sheet import L, Progress, R, Sheet, draft
 from app.resolve import Refusal
+from db.changes import Author
 from db.pool import Connection
 
 
@@ -44,8 +48,8 @@ async def _draft(
     return await draft(connection, sheet, table, path.name, progress)
 
 
-async def apply(connection: Connection, planned: Plan) -> None:
-    """Write what was planned. A plan with problems is refused as a whole."""
+async def apply(connection: Connection, planned: Plan, author: Author, now: datetime) -> None:
+    """Write what was planned, and who stated it. A plan with problems is refused as a whole."""
     if planned.problems:
         first = planned.problems[0]
         raise Refusal(
@@ -53,3 +57,10 @@ async def apply(connection: Connection, planned: Plan) -> None:
             f"line {first.line} {first.column}: {first.reason}"
         )
     await planned.store(connection)
+    await db.changes.record(connection, author, planned.facts, now)
+
+
+def author(actor: str, reason: str | None, path: Path) -> Author:
+    """Return who states the rows of a file; the file itself is the evidence."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Author(actor, reason or f"import of {path.name}", f"{path.name} sha256:{digest}")

@@ -46,6 +46,11 @@ Logins = Mapping[tuple[str, str], Login]
 
 INSTALLED_ON = date(2020, 1, 1).isoformat()
 
+IMPORTED = (
+    Kind.UNITS, Kind.METERS, Kind.CONTACTS, Kind.LIMITS, Kind.FIGURES, Kind.TARGETS
+)  # fmt: skip
+"""The files that the simulator writes; later ones refer to earlier ones."""
+
 UNIT_COLUMNS = (
     "unit",
     "name",
@@ -170,11 +175,12 @@ async def import_registry(
     _write(folder / "figures.csv", FIGURE_COLUMNS, _figures(today))
     with as_file(files("ingest.simulator") / "data" / "limits.csv") as path:
         shutil.copyfile(path, folder / "limits.csv")
-    for kind in Kind:
+    for kind in IMPORTED:
         async with pool.acquire() as connection, connection.transaction():
             path = folder / f"{kind}.csv"
             planned = await importing.plan(connection, kind, path, lambda _done, _of: None)
-            await importing.apply(connection, planned)
+            author = importing.author("simulate", None, path)
+            await importing.apply(connection, planned, author, _now())
 
 
 async def enrol(pool: Pool, admin_url: str, plants: Sequence[Plant]) -> Logins:

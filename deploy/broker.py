@@ -23,6 +23,34 @@ STOP_S_MAX = 120
 _TRIES = 3
 _ITERATIONS = 101  # the plugin's own figure; the passwords are random and long
 
+_GATEWAY = "nenghao/v1/+/+/+"
+_HEARD = (
+    f"{_GATEWAY}/readings",
+    f"{_GATEWAY}/status",
+    *(f"spBv1.0/+/{kind}/+" for kind in ("NBIRTH", "NDEATH", "NDATA")),
+    *(f"spBv1.0/+/{kind}/+/+" for kind in ("DBIRTH", "DDEATH", "DDATA")),
+    "$SYS/broker/publish/messages/dropped",
+    "$SYS/broker/store/messages/count",
+)
+_ROLES = {
+    ADMIN: (
+        ("publishClientSend", "$CONTROL/dynamic-security/#"),
+        ("publishClientReceive", "$CONTROL/dynamic-security/#"),
+        ("subscribePattern", "$CONTROL/dynamic-security/#"),
+        ("publishClientReceive", "$SYS/#"),
+        ("subscribePattern", "$SYS/#"),
+        ("unsubscribePattern", "#"),
+    ),
+    COLLECTOR: (
+        *(("subscribePattern", topic) for topic in _HEARD),
+        *(("publishClientReceive", topic) for topic in _HEARD),
+        ("publishClientSend", "spBv1.0/+/NCMD/+"),
+        ("publishClientSend", f"{_GATEWAY}/receipts"),
+        ("publishClientSend", f"{_GATEWAY}/requests"),
+        ("unsubscribePattern", "#"),
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Broker:
@@ -118,41 +146,11 @@ def first_logins(passwords: dict[str, str]) -> str:
 
     What `mosquitto_ctrl dynsec init` would write, but without publishClientReceive for everybody.
     """
-    gateway = "nenghao/v1/+/+/+"
-    heard = [
-        f"{gateway}/readings",
-        f"{gateway}/status",
-        *(f"spBv1.0/+/{kind}/+" for kind in ("NBIRTH", "NDEATH", "NDATA")),
-        *(f"spBv1.0/+/{kind}/+/+" for kind in ("DBIRTH", "DDEATH", "DDATA")),
-        "$SYS/broker/publish/messages/dropped",
-        "$SYS/broker/store/messages/count",
-    ]
-    roles = {
-        ADMIN: [
-            ("publishClientSend", "$CONTROL/dynamic-security/#"),
-            ("publishClientReceive", "$CONTROL/dynamic-security/#"),
-            ("subscribePattern", "$CONTROL/dynamic-security/#"),
-            ("publishClientReceive", "$SYS/#"),
-            ("subscribePattern", "$SYS/#"),
-            ("unsubscribePattern", "#"),
-        ],
-        COLLECTOR: [
-            *(
-                (kind, topic)
-                for kind in ("subscribePattern", "publishClientReceive")
-                for topic in heard
-            ),
-            ("publishClientSend", "spBv1.0/+/NCMD/+"),
-            ("publishClientSend", f"{gateway}/receipts"),
-            ("publishClientSend", f"{gateway}/requests"),
-            ("unsubscribePattern", "#"),
-        ],
-    }
     state = {
         "defaultACLAccess": dict.fromkeys(
             ("publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"), False
         ),
-        "clients": [_login(name, passwords[name]) for name in roles],
+        "clients": [_login(name, passwords[name]) for name in _ROLES],
         "roles": [
             {
                 "rolename": name,
@@ -161,7 +159,7 @@ def first_logins(passwords: dict[str, str]) -> str:
                     for kind, topic in access
                 ],
             }
-            for name, access in roles.items()
+            for name, access in _ROLES.items()
         ],
     }
     return json.dumps(state, indent=1)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.imports.kinds import Kind
+from db.changes import Fact
 from db.pool import Connection
 
 
@@ -40,7 +41,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an import would do. `store` writes `new` and `changed`, inside a transaction."""
+    """What an import would do. `store` writes `new` and `changed`, inside a transaction.
+
+    `facts` are the same as the ledger of changes keeps them.
+    """
 
     kind: Kind
     file: str
@@ -50,4 +54,5 @@ class Plan:
     unchanged: int
     problems: Sequence[Problem]
     notes: Sequence[Note]
+    facts: Sequence[Fact]
     store: Callable[[Connection], Awaitable[None]]

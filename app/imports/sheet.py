@@ -10,7 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ from app.imports.fields import Line
 from app.imports.kinds import Kind
 from app.imports.plans import Entry, Note, Plan, Problem
 from app.tables import Row, Table
+from db.changes import Content, Fact
 from db.pool import Connection
 from energy.periods import LOCAL
 
@@ -133,6 +134,10 @@ async def draft(
         unchanged=len(records) - len(new) - len(changes),
         problems=sorted(findings.problems, key=lambda problem: problem.line),
         notes=sorted(findings.notes, key=lambda note: note.line),
+        facts=[
+            *(_fact(sheet, record) for _, record in new),
+            *(_fact(sheet, change.new) for change in changes),
+        ],
         store=store,
     )
 
@@ -194,6 +199,14 @@ def _change(row: Row, old: R, record: R, absent: set[str]) -> Change[R] | None:
         if getattr(old, each.name) != getattr(new, each.name)
     )
     return Change(row, old, new, columns) if columns else None
+
+
+def _fact(sheet: Sheet[L, R], record: R) -> Fact:
+    content: Content = {}
+    for each in dataclasses.fields(record):
+        told = getattr(record, each.name)
+        content[each.name] = told.isoformat() if isinstance(told, date) else told
+    return Fact(sheet.kind, "/".join(sheet.key_of(record)), content)
 
 
 def _new_entry(sheet: Sheet[L, R], row: Row, record: R) -> Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import StringIO
@@ -12,12 +13,14 @@ import pytest
 import xlsxwriter
 from rich.console import Console
 
+import db.changes
 import db.contacts
 import db.registry
 from app import import_report, importing
 from app.imports.kinds import Kind
 from app.imports.plans import Plan
 from app.resolve import Refusal
+from db.changes import Author
 from db.pool import Connection
 from tests import factories
 
@@ -61,6 +64,8 @@ FIGURE = {
     "source": "test",
 }
 TARGET = {"region": "450200", "year": "2026", "required_rate": "-0.02747", "source": "test"}
+AUTHOR = Author("zhao", "test")
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
 class Desk:
@@ -80,7 +85,7 @@ class Desk:
 
     async def take(self, kind: Kind, *rows: Mapping[str, str]) -> Plan:
         plan = await self.plan(kind, *rows)
-        await importing.apply(self.connection, plan)
+        await importing.apply(self.connection, plan, AUTHOR, NOW)
         return plan
 
     async def problem(self, kind: Kind, row: Mapping[str, str]) -> tuple[str, str]:
@@ -120,7 +125,7 @@ async def test_the_examples_are_imported_and_then_nothing_is_left_to_do(desk: De
     for kind in Kind:
         path = EXAMPLES / f"{kind}.csv"
         first = await importing.plan(desk.connection, kind, path, lambda done, total: None)
-        await importing.apply(desk.connection, first)
+        await importing.apply(desk.connection, first, AUTHOR, NOW)
         second = await importing.plan(desk.connection, kind, path, lambda done, total: None)
         assert (first.problems, len(first.new)) == ([], first.rows)
         assert (second.unchanged, second.new, second.changed) == (second.rows, [], [])
@@ -387,3 +392,19 @@ async def test_the_report_names_file_line_column_reason_and_value(desk: Desk) ->
     lines = console.file.getvalue().splitlines()
     assert "units.csv:3 region: a region code has 6 digits, as in 450202 ([red]4501)" in lines
     assert lines[-1].endswith("1 problem on 1 line, nothing can be imported")
+
+
+async def test_an_import_is_in_the_ledger_with_its_author_and_its_file(desk: Desk) -> None:
+    await desk.take(Kind.UNITS, UNIT)
+    await desk.take(Kind.UNITS, {**UNIT, "name": "新名"})
+    first, second = await db.changes.list_history(desk.connection, "units", UNIT["unit"])
+    assert first.author == AUTHOR
+    assert second.fact.content is not None
+    assert second.fact.content["name"] == "新名"
+
+
+def test_the_evidence_of_an_import_is_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "units.csv"
+    path.write_text("unit")
+    evidence = importing.author("zhao", None, path).evidence
+    assert evidence == f"units.csv sha256:{hashlib.sha256(b'unit').hexdigest()}"

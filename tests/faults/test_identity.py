@@ -45,8 +45,10 @@ class Scene:
 def scene(services: Services) -> Iterator[Scene]:
     logins = credentials.grant(services.mqtt_admin_url, [("450200", unit, "gw1") for unit in UNITS])
     with Peer(services.mqtt_url, client_id="listener") as collector:
-        for leaf in ("readings", "status"):
-            assert collector.subscribe(f"nenghao/v1/450200/+/+/{leaf}") == "Granted QoS 1"
+        for unit in UNITS:  # and no others: the broker is shared with other tests
+            for leaf in ("readings", "status"):
+                topic = f"nenghao/v1/450200/{unit}/+/{leaf}"
+                assert collector.subscribe(topic) == "Granted QoS 1"
         yield Scene(services, logins, collector)
     for unit in UNITS:
         credentials.withdraw(services.mqtt_admin_url, unit, "gw1")

@@ -1,0 +1,162 @@
+"""Owns the ledger of changes: facts that people state, with actor, reason and evidence.
+
+What is known now stands in the tables of the facts themselves; what was known on any day is read
+from here. Nothing is ever changed or taken out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from db.pool import Connection
+from energy import ledger
+from energy.ledger import GENESIS, Link
+
+Content: TypeAlias = dict[str, object]
+
+LOCK = 0x6C656467
+"""Key of the advisory lock ("ledg") that gives the links their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who states a fact, why, and what proves it: a document number, a file with its hash."""
+
+    actor: str
+    reason: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fact of a kind, under the key of its `subject`; `content` None: withdrawn."""
+
+    noun: str
+    subject: str
+    content: Content | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A fact as it was stated."""
+
+    change_id: int
+    changed_at: datetime
+    author: Author
+    fact: Fact
+
+
+async def record(
+    connection: Connection, author: Author, facts: Sequence[Fact], changed_at: datetime
+) -> None:
+    """Append `facts` to the chain, in this transaction; others wait for its end."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+    number, previous = await fetch_head(connection)
+    rows = []
+    for number, fact in enumerate(facts, start=number + 1):  # noqa: B020  # counts on
+        text = None if fact.content is None else ledger.canonical(fact.content)
+        previous = ledger.digest(previous, _content(number, changed_at, author, fact, text))
+        rows.append(
+            (number, changed_at, author.actor, author.reason, author.evidence, fact.noun,
+             fact.subject, text, previous)
+        )  # fmt: skip
+    await connection.copy_records_to_table("changes", records=rows)
+
+
+async def fetch_head(connection: Connection) -> tuple[int, bytes]:
+    """Return number and hash of the newest link."""
+    row = await connection.fetchrow(
+        "SELECT change_id, sha256 FROM changes ORDER BY change_id DESC LIMIT 1"
+    )
+    return (0, GENESIS) if row is None else (row["change_id"], row["sha256"])
+
+
+async def list_links(connection: Connection, *, after: int = 0, limit: int = 10_000) -> list[Link]:
+    """Return the links of the chain in order, each with the text it vouches for as it stands."""
+    rows = await connection.fetch(
+        """
+        SELECT change_id, changed_at, actor, reason, evidence, noun, subject, content, sha256
+          FROM changes
+         WHERE change_id > $1
+         ORDER BY change_id
+         LIMIT $2
+        """,
+        after,
+        limit,
+    )
+    return [
+        Link(
+            row["change_id"],
+            _content(
+                row["change_id"],
+                row["changed_at"],
+                Author(row["actor"], row["reason"], row["evidence"]),
+                Fact(row["noun"], row["subject"], None),
+                row["content"],
+            ),
+            row["sha256"],
+        )
+        for row in rows
+    ]
+
+
+async def list_history(connection: Connection, noun: str, subject: str) -> list[Change]:
+    """Return what was stated of one subject, the first first."""
+    rows = await connection.fetch(
+        """
+        SELECT change_id, changed_at, actor, reason, evidence, content
+          FROM changes
+         WHERE noun = $1
+           AND subject = $2
+         ORDER BY change_id
+        """,
+        noun,
+        subject,
+    )
+    return [
+        Change(
+            row["change_id"],
+            row["changed_at"],
+            Author(row["actor"], row["reason"], row["evidence"]),
+            Fact(noun, subject, _parsed(row["content"])),
+        )
+        for row in rows
+    ]
+
+
+async def list_known(
+    connection: Connection, noun: str, at: datetime, *, subject_prefix: str = ""
+) -> dict[str, Content]:
+    """Return what was known at an instant of a kind of fact, by subject; not what was withdrawn."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (subject) subject, content
+          FROM changes
+         WHERE noun = $1
+           AND changed_at <= $2
+           AND starts_with(subject, $3)
+         ORDER BY subject, change_id DESC
+        """,
+        noun,
+        at,
+        subject_prefix,
+    )
+    known = {row["subject"]: _parsed(row["content"]) for row in rows}
+    return {subject: content for subject, content in known.items() if content is not None}
+
+
+def _parsed(text: str | None) -> Content | None:
+    return None if text is None else json.loads(text)
+
+
+def _content(
+    number: int, changed_at: datetime, author: Author, fact: Fact, text: str | None
+) -> str:
+    """Return what a link vouches for."""
+    at = changed_at.astimezone(UTC).isoformat(timespec="microseconds")
+    said = [number, at, author.actor, author.reason, author.evidence, fact.noun, fact.subject, text]
+    return ledger.canonical(said)
