@@ -23,7 +23,7 @@ from rich.table import Table
 import db.durability
 import db.migrate
 import db.pool
-from app import administration, dangers, gateways, local, logs, quarantine, supervisor
+from app import commands, dangers, logs, supervisor
 from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
@@ -46,11 +46,7 @@ DEMO_SECONDS_MAX = 86_400
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-app.add_typer(local.services_app, name="services")
-app.add_typer(administration.keys_app, name="keys")
-app.add_typer(gateways.gateways_app, name="gateways")
-app.add_typer(quarantine.quarantine_app, name="quarantine")
-app.command("import")(administration.import_command)
+commands.add_to(app)
 console = Console()
 
 

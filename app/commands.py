@@ -1,0 +1,15 @@
+"""Owns which commands administrators have; the programs are those of `app/cli.py`."""
+
+from __future__ import annotations
+
+import typer
+
+from app import administration, gateways, local, quarantine
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(local.services_app, name="services")
+    app.add_typer(administration.keys_app, name="keys")
+    app.add_typer(gateways.gateways_app, name="gateways")
+    app.add_typer(quarantine.quarantine_app, name="quarantine")
+    app.command("import")(administration.import_command)
