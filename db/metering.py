@@ -9,7 +9,7 @@ from datetime import datetime
 from asyncpg import Record
 
 from db.pool import Connection
-from energy.registers import Epoch, EpochReason, Kind
+from energy.registers import Epoch, EpochReason, Kind, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ async def list_epochs(connection: Connection, unit_ids: Sequence[int]) -> dict[i
     rows = await connection.fetch(
         """
         SELECT meter_epochs.meter_id, starts_at, reason, multiplier, rollover, first_value,
-               previous_last_value
+               previous_last_value, side, rate_max
           FROM meter_epochs
           JOIN meters USING (meter_id)
          WHERE unit_id = ANY ($1)
@@ -159,6 +159,8 @@ async def list_epochs(connection: Connection, unit_ids: Sequence[int]) -> dict[i
                 row["rollover"],
                 row["first_value"],
                 row["previous_last_value"],
+                Side(row["side"]),
+                row["rate_max"],
             )
         )
     return epochs

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from db import instants
+from energy import instants
 
 ReadingRow = tuple[int, datetime, float, str, datetime]
 """meter_id, read_at, raw_value, quality, received_at"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +10,21 @@ from datetime import datetime
 from db.pool import Connection
 from energy.factors import Basis, Factor
 from energy.periods import Span
-from energy.registers import Reading
 
 LOCK_SPACE = 0x7365  # "se": first key of the advisory lock that a settler holds on a unit
 UNITS_LOOKED_AT = 64
 
 HourRow = tuple[int, str, datetime, float | None, float, int, bool, float | None, float | None]
 """meter_id, step, starts_at, quantity, estimated_quantity, readings_present, held, tce (two)"""
+
+DoubtRow = tuple[int, datetime, datetime, str, int, bool]
+"""meter_id, first_at, last_at, reason, readings, held"""
+
+History = list[tuple[int, float]]
+"""Readings as `energy.registers` takes them: µs since 2000, raw value."""
+
+_READING = struct.Struct(">qd")
+"""What timestamptz_send and float8send write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,71 +78,127 @@ async def take_stale(connection: Connection, unit_id: int, limit: int) -> list[S
     return [Stale(row["meter_id"], Span(row["starts_at"], row["ends_at"])) for row in rows]
 
 
-async def fetch_neighbours(connection: Connection, meter_id: int, span: Span) -> Span:
-    """Return `span` widened to the readings before and after it, and beyond held hours.
+async def list_windows(connection: Connection, stale: Sequence[Stale]) -> list[Span]:
+    """Return, for each of `stale`, from which reading to which its register has to be followed.
 
-    A register's step reaches from one reading to the next, so a new reading changes the hours of
-    both steps that it ends and begins.
-    """
-    row = await connection.fetchrow(
-        """
-        SELECT least((SELECT max(read_at) FROM readings
-                       WHERE meter_id = $1 AND read_at < $2 AND quality <> 'bad'),
-                     (SELECT max(starts_at) FROM meter_consumption
-                       WHERE meter_id = $1 AND step = 'hour' AND starts_at < $2
-                         AND NOT held AND quantity IS NOT NULL)) AS before,
-               greatest((SELECT min(read_at) FROM readings
-                          WHERE meter_id = $1 AND read_at >= $3 AND quality <> 'bad'),
-                        (SELECT min(starts_at) FROM meter_consumption
-                          WHERE meter_id = $1 AND step = 'hour' AND starts_at >= $3
-                            AND NOT held AND quantity IS NOT NULL)) AS after
-        """,
-        meter_id,
-        span.starts_at,
-        span.ends_at,
-    )
-    assert row is not None
-    return Span(row["before"] or span.starts_at, row["after"] or span.ends_at)
-
-
-async def list_readings(connection: Connection, meter_id: int, span: Span) -> list[Reading]:
-    """Return the readings of a meter from the last one at or before `span` to the first after it.
-
-    Readings the gateway itself calls bad are left out: they stay as evidence, not as energy.
+    These are the nearest accountable readings around it that are on the register's course: a step
+    reaches from one to the next, so a new reading changes both steps that it ends and begins.
     """
     rows = await connection.fetch(
         """
-        SELECT read_at, raw_value
-          FROM readings
-         WHERE meter_id = $1
-           AND read_at >= coalesce((SELECT max(read_at) FROM readings
-                                     WHERE meter_id = $1 AND read_at <= $2
-                                       AND quality <> 'bad'), $2)
-           AND read_at <= coalesce((SELECT min(read_at) FROM readings
-                                     WHERE meter_id = $1 AND read_at >= $3
-                                       AND quality <> 'bad'), $3)
-           AND quality <> 'bad'
-         ORDER BY read_at
+        SELECT coalesce(before.read_at, from_at) AS starts_at,
+               greatest(coalesce(after.read_at, newest.read_at), to_at) AS ends_at
+          FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
+               AS stale (meter_id, from_at, to_at, place)
+          LEFT JOIN LATERAL (
+                SELECT read_at
+                  FROM course_readings AS r
+                 WHERE r.meter_id = stale.meter_id
+                   AND r.read_at < from_at
+                 ORDER BY read_at DESC
+                 LIMIT 1
+               ) AS before ON true
+          LEFT JOIN LATERAL (
+                SELECT read_at
+                  FROM course_readings AS r
+                 WHERE r.meter_id = stale.meter_id
+                   AND r.read_at >= to_at
+                 ORDER BY read_at
+                 LIMIT 1
+               ) AS after ON true
+          LEFT JOIN LATERAL (
+                SELECT max(read_at) AS read_at
+                  FROM accountable_readings AS r
+                 WHERE r.meter_id = stale.meter_id
+               ) AS newest ON after.read_at IS NULL
+         ORDER BY place
         """,
-        meter_id,
-        span.starts_at,
-        span.ends_at,
+        *_columns(stale),
     )
-    return [Reading(row["read_at"], row["raw_value"]) for row in rows]
+    return [Span(row["starts_at"], row["ends_at"]) for row in rows]
 
 
-async def delete_hours(connection: Connection, meter_id: int, span: Span) -> None:
+async def list_histories(connection: Connection, windows: Sequence[Stale]) -> list[History]:
+    """Return the accountable readings of each window, from the last one on the register's course
+    at or before it to the first such one at or after it.
+
+    A history comes as one value: decoding a row for each reading would cost five times as much.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT (SELECT string_agg(timestamptz_send(read_at) || float8send(raw_value), ''
+                                  ORDER BY read_at)
+                  FROM ((SELECT read_at, raw_value
+                           FROM course_readings AS r
+                          WHERE r.meter_id = windows.meter_id
+                            AND r.read_at <= from_at
+                          ORDER BY read_at DESC
+                          LIMIT 1)
+                        UNION ALL
+                        (SELECT read_at, raw_value
+                           FROM accountable_readings AS r
+                          WHERE r.meter_id = windows.meter_id
+                            AND r.read_at > from_at
+                            AND r.read_at < to_at)
+                        UNION ALL
+                        (SELECT read_at, raw_value
+                           FROM course_readings AS r
+                          WHERE r.meter_id = windows.meter_id
+                            AND r.read_at >= to_at
+                          ORDER BY read_at
+                          LIMIT 1)) AS window_readings) AS history
+          FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
+               AS windows (meter_id, from_at, to_at, place)
+         ORDER BY place
+        """,
+        *_columns(windows),
+    )
+    return [list(_READING.iter_unpack(row["history"] or b"")) for row in rows]
+
+
+async def fetch_newest(connection: Connection, meter_id: int) -> datetime | None:
+    """Return when the newest accountable reading of a meter was taken."""
+    newest: datetime | None = await connection.fetchval(
+        "SELECT max(read_at) FROM accountable_readings WHERE meter_id = $1", meter_id
+    )
+    return newest
+
+
+async def delete_doubts(connection: Connection, windows: Sequence[Stale]) -> None:
+    """Forget the doubts about the readings of `windows`; those at their edges are of others."""
+    await connection.execute(
+        """
+        DELETE FROM doubts
+         USING unnest($1::integer[], $2::timestamptz[], $3::timestamptz[])
+               AS windows (meter_id, from_at, to_at)
+         WHERE doubts.meter_id = windows.meter_id
+           AND first_at >= from_at
+           AND last_at <= to_at
+        """,
+        *_columns(windows),
+    )
+
+
+async def copy_doubts(connection: Connection, rows: Sequence[DoubtRow]) -> None:
+    await connection.copy_records_to_table("doubts", records=rows)
+
+
+async def delete_hours(connection: Connection, windows: Sequence[Stale]) -> None:
     await connection.execute(
         """
         DELETE FROM meter_consumption
-         WHERE meter_id = $1
+         USING unnest($1::integer[], $2::timestamptz[], $3::timestamptz[])
+               AS windows (meter_id, from_at, to_at)
+         WHERE meter_consumption.meter_id = windows.meter_id
            AND step = 'hour'
-           AND starts_at >= $2
-           AND starts_at < $3
+           AND starts_at >= from_at
+           AND starts_at < to_at
+           AND starts_at >= $4
+           AND starts_at < $5
         """,
-        meter_id,
-        span.starts_at,
-        span.ends_at,
+        *_columns(windows),
+        min(window.span.starts_at for window in windows),
+        max(window.span.ends_at for window in windows),
     )
 
 
@@ -155,78 +220,11 @@ async def copy_hours(connection: Connection, rows: Sequence[HourRow]) -> None:
     )
 
 
-async def roll_up_meter(
-    connection: Connection, meter_id: int, span: Span, *, finer: str, coarser: str
-) -> None:
-    """Sum the `finer` steps of a meter to the `coarser` ones that `span` touches.
-
-    `span` must lie on whole `coarser` steps. Energy that is unknown stays unknown, not zero.
-    """
-    await connection.execute(
-        """
-        INSERT INTO meter_consumption (meter_id, step, starts_at, quantity, estimated_quantity,
-                                       readings_present, held, calorific_tce, equivalent_tce)
-        SELECT meter_id, $5, date_trunc($5, starts_at, 'Asia/Shanghai') AS bucket, sum(quantity),
-               sum(estimated_quantity), sum(readings_present), bool_or(held),
-               sum(calorific_tce), sum(equivalent_tce)
-          FROM meter_consumption
-         WHERE meter_id = $1
-           AND step = $4
-           AND starts_at >= $2
-           AND starts_at < $3
-         GROUP BY meter_id, bucket
-            ON CONFLICT (meter_id, step, starts_at)
-            DO UPDATE SET quantity           = excluded.quantity,
-                          estimated_quantity = excluded.estimated_quantity,
-                          readings_present   = excluded.readings_present,
-                          held               = excluded.held,
-                          calorific_tce      = excluded.calorific_tce,
-                          equivalent_tce     = excluded.equivalent_tce
-        """,
-        meter_id,
-        span.starts_at,
-        span.ends_at,
-        finer,
-        coarser,
-    )
-
-
-async def roll_up_unit(
-    connection: Connection, unit_id: int, carrier: str, span: Span, *, step: str
-) -> None:
-    """Add up a carrier of a unit over its boundary meters, less its export meters."""
-    await connection.execute(
-        """
-        INSERT INTO unit_consumption (unit_id, carrier, step, starts_at, quantity,
-                                      estimated_quantity, readings_present, held,
-                                      calorific_tce, equivalent_tce)
-        SELECT unit_id, carrier, step, starts_at,
-               sum(CASE role WHEN 'export' THEN -quantity ELSE quantity END),
-               sum(estimated_quantity), sum(readings_present), bool_or(held),
-               sum(CASE role WHEN 'export' THEN -calorific_tce ELSE calorific_tce END),
-               sum(CASE role WHEN 'export' THEN -equivalent_tce ELSE equivalent_tce END)
-          FROM meter_consumption
-          JOIN meters USING (meter_id)
-         WHERE unit_id = $1
-           AND carrier = $2
-           AND role IN ('boundary', 'export')
-           AND step = $5
-           AND starts_at >= $3
-           AND starts_at < $4
-         GROUP BY unit_id, carrier, step, starts_at
-            ON CONFLICT (unit_id, carrier, step, starts_at)
-            DO UPDATE SET quantity           = excluded.quantity,
-                          estimated_quantity = excluded.estimated_quantity,
-                          readings_present   = excluded.readings_present,
-                          held               = excluded.held,
-                          calorific_tce      = excluded.calorific_tce,
-                          equivalent_tce     = excluded.equivalent_tce
-        """,
-        unit_id,
-        carrier,
-        span.starts_at,
-        span.ends_at,
-        step,
+def _columns(ranges: Sequence[Stale]) -> tuple[list[int], list[datetime], list[datetime]]:
+    return (
+        [each.meter_id for each in ranges],
+        [each.span.starts_at for each in ranges],
+        [each.span.ends_at for each in ranges],
     )
 
 

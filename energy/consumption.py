@@ -1,4 +1,4 @@
-"""Owns hours: how advances and readings of one meter become hourly consumption.
+"""Owns hours: how the course and the readings of one meter become hourly consumption.
 
 Energy is conserved: the hours of any span sum to the advances in it, to rounding.
 """
@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from energy import periods, registers
-from energy.periods import HOUR, Span, Step
-from energy.registers import Advance, Epoch, Kind, Reading
+from energy import instants
+from energy.instants import HOUR
+from energy.periods import Span
+from energy.registers import Course, Kind
 
 GAP_INTERVALS = 1.5
 """An advance longer than this many intervals of the meter is a gap: its course is estimated."""
+
+_SINCE_1970_S = 946_684_800
+"""Slots are counted from 1970 (`energy.coverage`), instants from 2000; both on a full hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,83 +39,82 @@ class Hour:
 
 def hours(
     kind: Kind,
-    readings: Sequence[Reading],
-    epochs: Sequence[Epoch],
-    interval_s: float,
+    readings: Sequence[tuple[int, float]],
+    course: Course,
+    interval_s: int,
     within: Span,
 ) -> list[Hour]:
     """Return the hours of `within` in which anything is known or held, in order.
 
-    `readings` must reach from the last one at or before `within` to the first at or after it.
+    `course` is that of `readings`, which must reach from the last one at or before `within` to
+    the first at or after it.
     """
-    allotment = _Allotment(timedelta(seconds=interval_s * GAP_INTERVALS))
-    for advance in registers.advances(kind, readings, epochs, interval_s):
-        allotment.add(advance)
+    allotment = _Allotment(course, interval_s * instants.SECOND * GAP_INTERVALS)
     present = _readings_present(kind, readings, interval_s)
-    starts = allotment.starts() | present.keys()
+    first, last = instants.of(within.starts_at) // HOUR, instants.of(within.ends_at) // HOUR
+    numbers = allotment.quantity.keys() | allotment.held | present.keys()
     return [
-        allotment.hour(start, present.get(start, 0))
-        for start in sorted(starts)
-        if within.starts_at <= start < within.ends_at
+        Hour(
+            instants.moment(number * HOUR),
+            allotment.quantity.get(number),
+            allotment.estimated.get(number, 0.0),
+            present.get(number, 0),
+            number in allotment.held,
+        )
+        for number in sorted(numbers)
+        if first <= number < last
     ]
 
 
 class _Allotment:
-    """Spreads advances over hours in proportion to time; the last piece takes the remainder."""
+    """Advances spread over hours in proportion to time; the last piece takes the remainder."""
 
-    def __init__(self, gap: timedelta) -> None:
-        self._gap = gap
-        self._quantity: dict[datetime, float] = {}
-        self._estimated: dict[datetime, float] = {}
-        self._held: set[datetime] = set()
+    def __init__(self, course: Course, gap: float) -> None:
+        self.quantity: dict[int, float] = {}
+        self.estimated: dict[int, float] = {}
+        self.held: set[int] = set()
+        booked = self.quantity
+        for starts_at, ends_at, quantity, is_estimate in course.advances:
+            first = starts_at // HOUR
+            last = max(first, (ends_at - 1) // HOUR)  # a piece without length is of its hour
+            if quantity is None:
+                self.held.update(range(first, last + 1))
+            elif first == last and not is_estimate:
+                booked[first] = booked.get(first, 0.0) + quantity
+            else:
+                is_gap = is_estimate or ends_at - starts_at > gap
+                self._spread(starts_at, ends_at, quantity, is_estimate=is_gap)
 
-    def add(self, advance: Advance) -> None:
-        span = advance.ends_at - advance.starts_at
-        if not span:
-            return
-        starts = list(periods.buckets(Span(advance.starts_at, advance.ends_at), Step.HOUR))
-        if advance.quantity is None:
-            self._held.update(starts)
-            return
-        estimated = len(starts) > 1 and span > self._gap
-        left = advance.quantity
-        for start in starts[:-1]:
-            inside = start + HOUR - max(start, advance.starts_at)
-            piece = advance.quantity * (inside / span)
+    def _spread(self, starts_at: int, ends_at: int, quantity: float, *, is_estimate: bool) -> None:
+        first = starts_at // HOUR
+        left, last = quantity, max(first, (ends_at - 1) // HOUR)
+        for number in range(first, last):
+            inside = (number + 1) * HOUR - max(number * HOUR, starts_at)
+            piece = quantity * (inside / (ends_at - starts_at))
             left -= piece
-            self._book(start, piece, estimated=estimated)
-        self._book(starts[-1], left, estimated=estimated)
+            self._book(number, piece, is_estimate=is_estimate)
+        self._book(last, left, is_estimate=is_estimate)
 
-    def _book(self, start: datetime, quantity: float, *, estimated: bool) -> None:
-        self._quantity[start] = self._quantity.get(start, 0.0) + quantity
-        if estimated:
-            self._estimated[start] = self._estimated.get(start, 0.0) + quantity
-
-    def starts(self) -> set[datetime]:
-        return self._quantity.keys() | self._held
-
-    def hour(self, start: datetime, present: int) -> Hour:
-        return Hour(
-            start,
-            self._quantity.get(start),
-            self._estimated.get(start, 0.0),
-            present,
-            start in self._held,
-        )
+    def _book(self, number: int, quantity: float, *, is_estimate: bool) -> None:
+        self.quantity[number] = self.quantity.get(number, 0.0) + quantity
+        if is_estimate:
+            self.estimated[number] = self.estimated.get(number, 0.0) + quantity
 
 
 def _readings_present(
-    kind: Kind, readings: Iterable[Reading], interval_s: float
-) -> dict[datetime, int]:
+    kind: Kind, readings: Iterable[tuple[int, float]], interval_s: int
+) -> dict[int, int]:
     """Return how many slots have a reading, by hour.
 
     A register reading closes the slot before it; the others open the slot after them. A reading
     belongs to the nearest slot boundary, so that a clock some seconds off fills its own slot.
     """
-    slots = {round(reading.read_at.timestamp() / interval_s) for reading in readings}
-    counts: dict[datetime, int] = {}
+    interval = interval_s * instants.SECOND
+    nearest = _SINCE_1970_S * instants.SECOND + interval // 2
+    slots = {(read_at + nearest) // interval for read_at, _ in readings}
+    before = _SINCE_1970_S + (1 if kind is Kind.REGISTER else 0)
+    counts: dict[int, int] = {}
     for slot in slots:
-        second = slot * interval_s - (1 if kind is Kind.REGISTER else 0)
-        start = datetime.fromtimestamp(second // 3600 * 3600, UTC)
-        counts[start] = counts.get(start, 0) + 1
+        number = (slot * interval_s - before) // 3600
+        counts[number] = counts.get(number, 0) + 1
     return counts

@@ -6,14 +6,21 @@ whatever lies between. What cannot be explained is held for review, never guesse
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
+from math import inf
+from typing import NamedTuple
+
+from energy import instants
 
 WRAP_SHARE_MAX = 0.5
-"""A fall is credible as a wrap only if the implied use is below this share of the rollover."""
+"""Where no `rate_max` is known, a step is credible up to this share of the rollover."""
+
+DIP_READINGS_MAX = 3
+"""So many readings off the course in a row are a dip; more are held, unless all are 0."""
 
 
 class Kind(StrEnum):
@@ -33,11 +40,33 @@ class EpochReason(StrEnum):
     RESET = "reset"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A value as it arrived, in the meter's unit of measure, before the multiplier."""
+class Side(StrEnum):
+    """Of which side of its transformers a meter's value is: the multiplier is in it, or not."""
 
-    read_at: datetime
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+
+
+class DoubtReason(StrEnum):
+    """Why a step of a register is passed over or held."""
+
+    FELL = "fell"
+    """It fell, and neither a wrap nor an epoch explains it."""
+
+    TOO_FAST = "too_fast"
+    """It rose by more than the meter can count in that time."""
+
+    LASTED = "lasted"
+    """It came back to its course after more than a dip."""
+
+    VALUES_MISSING = "values_missing"
+    """An epoch began, and what the old or the new register showed then is not known."""
+
+
+class Reading(NamedTuple):
+    """A value as it arrived, in the meter's unit of measure. `read_at` in µs since 2000."""
+
+    read_at: int
     raw_value: float
 
 
@@ -45,8 +74,10 @@ class Reading:
 class Epoch:
     """A span in which a register counts on without a break (计量段), until the next one starts.
 
-    `multiplier` is CT × PT. `rollover` is the value at which the register wraps. `first_value` is
-    what it showed at `starts_at`, `previous_last_value` what the former register showed then.
+    `multiplier` is CT × PT; it is in the values already where their `side` is the primary one.
+    `rollover` is the value at which the register wraps. `first_value` is what it showed at
+    `starts_at`, `previous_last_value` what the former register showed then. `rate_max` is the most
+    it can count in an hour: rated power, in the meter's unit of measure, multiplier applied.
     """
 
     starts_at: datetime
@@ -55,119 +86,230 @@ class Epoch:
     rollover: float | None = None
     first_value: float | None = None
     previous_last_value: float | None = None
+    side: Side = Side.SECONDARY
+    rate_max: float | None = None
+
+    @property
+    def scale(self) -> float:
+        """Return what the register's differences are multiplied by."""
+        return 1.0 if self.side is Side.PRIMARY else self.multiplier
+
+    def most(self, elapsed: int) -> float:
+        """Return the greatest credible difference of the register in `elapsed` µs. [raw values]"""
+        if self.rate_max is not None:
+            return self.rate_max / self.scale * (elapsed / instants.HOUR)
+        return inf if self.rollover is None else self.rollover * WRAP_SHARE_MAX
+
+
+class Advance(NamedTuple):
+    """What was used in `[starts_at, ends_at)`, in the meter's unit, multiplier applied.
+
+    `quantity` is None where the step is held for review. `is_estimate`: how it divides at an
+    epoch is not known, only its sum.
+    """
+
+    starts_at: int
+    ends_at: int
+    quantity: float | None
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Advance:
-    """What was used in `[starts_at, ends_at)`, in the meter's unit, multiplier applied.
+class Doubt:
+    """Readings that are off the course of their register, from the first to the last of them.
 
-    `quantity` is None where the step is held for review.
+    `readings` 0: it is the step between the two instants that is in doubt. `is_held`: what was
+    used meanwhile is not known; otherwise the register came back, and nothing is lost.
     """
 
-    starts_at: datetime
-    ends_at: datetime
-    quantity: float | None
+    reason: DoubtReason
+    first_at: int
+    last_at: int
+    readings: int
+    is_held: bool
 
 
-def step(before: float, after: float, rollover: float | None) -> float | None:
+@dataclass(slots=True)
+class Course:
+    """What readings say, in order of time. `is_open`: the last of them is in doubt."""
+
+    advances: list[Advance] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+    is_open: bool = False
+
+
+def step(before: float, after: float, rollover: float | None, most: float = inf) -> float | None:
     """Return how far a register went from `before` to `after`, or None if that is not credible.
 
-    >>> step(999984.0625, 20.0, 1_000_000.0)
+    `most` is the greatest difference that is credible in the time between.
+
+    >>> step(999984.0625, 20.0, 1_000_000.0, most=500_000.0)
     35.9375
     >>> step(100.0, 90.0, None) is None
     True
+    >>> step(100.0, 90.0, 1000.0, most=500.0) is None
+    True
     """
     forward = after - before
-    if forward >= 0:
-        return forward
-    if rollover is None:
-        return None
-    wrapped = forward + rollover
-    return wrapped if 0 <= wrapped < rollover * WRAP_SHARE_MAX else None
+    if forward < 0 and rollover is not None:
+        forward += rollover
+    return forward if 0 <= forward <= most else None
 
 
-def register_advances(readings: Sequence[Reading], epochs: Sequence[Epoch]) -> Iterator[Advance]:
-    """Yield what a cumulative register used between its readings, in order of time.
-
-    A value below its predecessor that is neither a wrap nor the start of an epoch is passed over
-    until the register is back above where it was; if it never is, the span is held.
-    """
-    anchor: Reading | None = None
-    for reading in readings:
-        if anchor is None:
-            anchor = reading
-            continue
-        pieces = list(_between(anchor, reading, epochs))
-        if any(piece.quantity is None for piece in pieces) and not _crosses(
-            anchor, reading, epochs
-        ):
-            continue
-        yield from pieces
-        anchor = reading
-    if anchor is not None and readings[-1] is not anchor:
-        yield Advance(anchor.read_at, readings[-1].read_at, None)
-
-
-def interval_advances(
-    readings: Sequence[Reading], epochs: Sequence[Epoch], interval_s: float
-) -> Iterator[Advance]:
-    """Yield what an interval meter says: each value is the use of the interval it starts."""
-    for starts_at, ends_at, value, epoch in _held_values(readings, epochs, interval_s):
-        yield Advance(starts_at, ends_at, value * epoch.multiplier)
-
-
-def gauge_advances(
-    readings: Sequence[Reading], epochs: Sequence[Epoch], interval_s: float
-) -> Iterator[Advance]:
-    """Yield the integral of an hourly rate: a value holds until the next, at most an interval."""
-    for starts_at, ends_at, value, epoch in _held_values(readings, epochs, interval_s):
-        hours = (ends_at - starts_at).total_seconds() / 3600
-        yield Advance(starts_at, ends_at, value * epoch.multiplier * hours)
-
-
-def advances(
-    kind: Kind, readings: Sequence[Reading], epochs: Sequence[Epoch], interval_s: float
-) -> Iterator[Advance]:
-    """Yield what `readings`, in order of time, say was used; `epochs` likewise in order."""
+def course(
+    kind: Kind, readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
+) -> Course:
+    """Return what `readings`, in order of time, say was used; `epochs` likewise in order."""
     match kind:
         case Kind.REGISTER:
-            return register_advances(readings, epochs)
+            return register_course(readings, epochs)
         case Kind.INTERVAL:
-            return interval_advances(readings, epochs, interval_s)
+            return Course(list(_interval_advances(readings, epochs, interval_s)))
         case Kind.GAUGE:
-            return gauge_advances(readings, epochs, interval_s)
+            return Course(list(_gauge_advances(readings, epochs, interval_s)))
 
 
-def _between(before: Reading, after: Reading, epochs: Sequence[Epoch]) -> Iterator[Advance]:
-    """Yield the pieces from `before` to `after`, cut where an epoch begins."""
-    epoch = epoch_at(epochs, before.read_at)
-    starts_at = before.read_at
-    value: float | None = before.raw_value
+def register_course(readings: Iterable[tuple[int, float]], epochs: Sequence[Epoch]) -> Course:
+    """Return what a cumulative register used between its readings.
+
+    A reading that no step explains is passed over until the register is back on its course: at
+    most `DIP_READINGS_MAX` in a row, or any number of zeros, which a meter without voltage shows.
+    If it never comes back, or later than that, the span is held. The course after a reading that
+    was accepted depends on that reading alone, so a part of a history can be settled anew.
+    """
+    found, run = Course(), list[Reading]()
+    add, iterator = found.advances.append, iter(readings)
+    first = next(iterator, None)
+    if first is None:
+        return found
+    anchor_at, anchor = first
+    scale, rate, ceiling, ends_at = _stretch(epochs, anchor_at)
+    for at, value in iterator:
+        quantity = (value - anchor) * scale
+        if (
+            at < ends_at
+            and not run
+            and 0 <= quantity <= ceiling
+            and quantity <= rate * (at - anchor_at)
+        ):
+            add(Advance(anchor_at, at, quantity))
+        elif _accept(found, Reading(anchor_at, anchor), Reading(at, value), run, epochs):
+            scale, rate, ceiling, ends_at = _stretch(epochs, at)
+        else:
+            continue
+        anchor_at, anchor = at, value
+    if run:
+        found.is_open = True
+        add(Advance(anchor_at, run[-1].read_at, None))
+        reason = _why(Reading(anchor_at, anchor), run, epochs)
+        found.doubts.append(_doubt(reason, run, is_held=True))
+    return found
+
+
+def _stretch(epochs: Sequence[Epoch], at: int) -> tuple[float, float, float, float]:
+    """Return scale, greatest rate [per µs], greatest step, and until when they hold."""
+    epoch = epoch_at(epochs, instants.moment(at))
+    later = (instants.of(each.starts_at) for each in epochs)
+    ends_at = min((each for each in later if each > at), default=inf)
+    if epoch.rate_max is not None:
+        return epoch.scale, epoch.rate_max / instants.HOUR, inf, ends_at
+    return epoch.scale, inf, epoch.most(0) * epoch.scale, ends_at
+
+
+def _accept(
+    found: Course, before: Reading, after: Reading, run: list[Reading], epochs: Sequence[Epoch]
+) -> bool:
+    """Add the pieces from `before` to `after`, or add `after` to the `run` of doubtful readings."""
+    pieces, reason = _between(before, after, epochs)
+    is_from_zero = reason is DoubtReason.TOO_FAST and before.raw_value == 0 and len(pieces) == 1
+    if reason not in (None, DoubtReason.VALUES_MISSING) and not is_from_zero:
+        run.append(after)
+        return False
+    if run and not _is_dip(run):
+        found.advances.append(Advance(before.read_at, after.read_at, None))
+        found.doubts.append(_doubt(DoubtReason.LASTED, run, is_held=True))
+        run.clear()
+        return True
+    if run:
+        found.doubts.append(_doubt(_why(before, run, epochs), run, is_held=False))
+        run.clear()
+    if reason is not None:
+        found.doubts.append(Doubt(reason, before.read_at, after.read_at, 0, is_held=True))
+    found.advances += pieces
+    return True
+
+
+def _is_dip(run: Sequence[Reading]) -> bool:
+    return len(run) <= DIP_READINGS_MAX or all(reading.raw_value == 0 for reading in run)
+
+
+def _why(before: Reading, run: Sequence[Reading], epochs: Sequence[Epoch]) -> DoubtReason:
+    return _between(before, run[0], epochs)[1] or DoubtReason.FELL
+
+
+def _doubt(reason: DoubtReason, run: Sequence[Reading], *, is_held: bool) -> Doubt:
+    return Doubt(reason, run[0].read_at, run[-1].read_at, len(run), is_held)
+
+
+def _between(
+    before: Reading, after: Reading, epochs: Sequence[Epoch]
+) -> tuple[list[Advance], DoubtReason | None]:
+    """Return the pieces from `before` to `after`, cut where an epoch begins, and what is wrong."""
+    epoch = epoch_at(epochs, instants.moment(before.read_at))
+    pieces: list[Advance] = []
+    reason: DoubtReason | None = None
+    starts_at, value = before.read_at, before.raw_value
+    showed: float | None = value
     for following in _begun_between(before, after, epochs):
-        last, first = _values_at(following, before, after)
-        yield _advance(starts_at, following.starts_at, value, last, epoch)
-        starts_at, value, epoch = following.starts_at, first, following
-    yield _advance(starts_at, after.read_at, value, after.raw_value, epoch)
+        last, first, is_estimate = _values_at(following, before, after)
+        begins_at = instants.of(following.starts_at)
+        piece, fault = _piece(starts_at, begins_at, showed, last, epoch, is_estimate)
+        pieces.append(piece)
+        reason = _worse(reason, fault)
+        starts_at, showed, epoch = begins_at, first, following
+    is_estimate = bool(pieces) and pieces[-1].is_estimate
+    piece, fault = _piece(starts_at, after.read_at, showed, after.raw_value, epoch, is_estimate)
+    return [*pieces, piece], _worse(reason, fault)
 
 
-def _advance(
-    starts_at: datetime, ends_at: datetime, before: float | None, after: float | None, epoch: Epoch
-) -> Advance:
+def _worse(one: DoubtReason | None, other: DoubtReason | None) -> DoubtReason | None:
+    """Return what weighs more: a value that cannot be before one that is missing."""
+    return other if one in (None, DoubtReason.VALUES_MISSING) and other is not None else one
+
+
+def _piece(
+    starts_at: int,
+    ends_at: int,
+    before: float | None,
+    after: float | None,
+    epoch: Epoch,
+    is_estimate: bool,
+) -> tuple[Advance, DoubtReason | None]:
     if before is None or after is None:
-        return Advance(starts_at, ends_at, None)
-    forward = step(before, after, epoch.rollover)
-    return Advance(starts_at, ends_at, None if forward is None else forward * epoch.multiplier)
+        return Advance(starts_at, ends_at, None), DoubtReason.VALUES_MISSING
+    forward = step(before, after, epoch.rollover, epoch.most(ends_at - starts_at))
+    if forward is not None:
+        return Advance(starts_at, ends_at, forward * epoch.scale, is_estimate), None
+    reason = DoubtReason.FELL if after < before else DoubtReason.TOO_FAST
+    return Advance(starts_at, ends_at, None), reason
 
 
-def _values_at(epoch: Epoch, before: Reading, after: Reading) -> tuple[float | None, float | None]:
-    """Return what the old register showed last and the new one first when `epoch` began."""
+def _values_at(
+    epoch: Epoch, before: Reading, after: Reading
+) -> tuple[float | None, float | None, bool]:
+    """Return what the old register showed last and the new one first when `epoch` began.
+
+    A register that counts on under a new multiplier is taken to have counted evenly between the
+    readings around it where nobody read it: the third value says that this is an estimate.
+    """
     if epoch.reason is not EpochReason.MULTIPLIER:
-        return epoch.previous_last_value, epoch.first_value
+        return epoch.previous_last_value, epoch.first_value, False
     if epoch.first_value is not None:
-        return epoch.first_value, epoch.first_value
-    share = (epoch.starts_at - before.read_at) / (after.read_at - before.read_at)
+        return epoch.first_value, epoch.first_value, False
+    begins_at = instants.of(epoch.starts_at)
+    share = (begins_at - before.read_at) / (after.read_at - before.read_at)
     showed = before.raw_value + (after.raw_value - before.raw_value) * share
-    return showed, showed
+    return showed, showed, 0 < share < 1
 
 
 def epoch_at(epochs: Sequence[Epoch], instant: datetime) -> Epoch:
@@ -185,21 +327,33 @@ def _begun_between(before: Reading, after: Reading, epochs: Sequence[Epoch]) -> 
         epoch
         for epoch in epochs
         if epoch.reason is not EpochReason.INSTALLED
-        and before.read_at < epoch.starts_at <= after.read_at
+        and before.read_at < instants.of(epoch.starts_at) <= after.read_at
     ]
 
 
-def _crosses(before: Reading, after: Reading, epochs: Sequence[Epoch]) -> bool:
-    return bool(_begun_between(before, after, epochs))
+def _interval_advances(
+    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
+) -> Iterator[Advance]:
+    """Yield what an interval meter says: each value is the use of the interval it starts."""
+    for starts_at, ends_at, value, epoch in _held_values(readings, epochs, interval_s):
+        yield Advance(starts_at, ends_at, value * epoch.scale)
+
+
+def _gauge_advances(
+    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
+) -> Iterator[Advance]:
+    """Yield the integral of an hourly rate: a value holds until the next, at most an interval."""
+    for starts_at, ends_at, value, epoch in _held_values(readings, epochs, interval_s):
+        hours = (ends_at - starts_at) / instants.HOUR
+        yield Advance(starts_at, ends_at, value * epoch.scale * hours)
 
 
 def _held_values(
-    readings: Sequence[Reading], epochs: Sequence[Epoch], interval_s: float
-) -> Iterator[tuple[datetime, datetime, float, Epoch]]:
-    interval = timedelta(seconds=interval_s)
-    for reading, following in pairwise([*readings, None]):
-        assert reading is not None
-        ends_at = reading.read_at + interval
+    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
+) -> Iterator[tuple[int, int, float, Epoch]]:
+    interval = interval_s * instants.SECOND
+    for (read_at, value), following in pairwise([*readings, None]):  # type: ignore[misc]  # ours
+        ends_at = read_at + interval
         if following is not None:
-            ends_at = min(ends_at, following.read_at)
-        yield reading.read_at, ends_at, reading.raw_value, epoch_at(epochs, reading.read_at)
+            ends_at = min(ends_at, following[0])
+        yield read_at, ends_at, value, epoch_at(epochs, instants.moment(read_at))

@@ -11,10 +11,11 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from db import instants, reading_rows
+from db import reading_rows
 from db.intake import QuarantineRow, StaleRow, Totals
 from db.metering import UnitEntry
 from db.reading_rows import MIDDLE, VALUE_BYTES
+from energy import instants
 from ingest import payload, receipts, topics, validate
 from ingest.acks import Delivery
 from ingest.payload import Batch, Reason, Rejection

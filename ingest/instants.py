@@ -1,4 +1,4 @@
-"""Owns the text of a reading's time: RFC 3339 with an offset, to an instant (`db.instants`)."""
+"""Owns the text of a reading's time: RFC 3339 with an offset, to an instant (`energy.instants`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-import db.instants
+import energy.instants
 
 TEXTS_REMEMBERED_MAX = 20_000
 """Texts whose instant is remembered: the gateways of a province report the same few instants."""
@@ -55,6 +55,6 @@ def _parse(text: str) -> int:
     if moment.tzinfo is None:
         raise InstantError("has no offset; write +08:00 behind it", is_naive=True)
     try:
-        return db.instants.of(moment.astimezone(UTC))
+        return energy.instants.of(moment.astimezone(UTC))
     except OverflowError:
         raise InstantError("lies beyond the calendar") from None

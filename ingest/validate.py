@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from uuid import UUID
 
-from db import instants, reading_rows
+from db import reading_rows
 from db.metering import GatewayEntry, MeterEntry, UnitEntry
-from energy import registers
+from energy import instants, registers
 from energy.registers import Kind
 from ingest import payload
 from ingest.payload import Quality, Reason, Rejection
@@ -42,7 +42,7 @@ class Meter:
     """
 
     __slots__ = ("entry", "hour", "installed_at", "is_register", "marked_in", "newest_at",
-                 "newest_value", "row_head", "top", "unit_id")  # fmt: skip
+                 "newest_value", "rate", "row_head", "top", "unit_id")  # fmt: skip
 
     def __init__(self, entry: MeterEntry) -> None:
         self.entry = entry
@@ -53,6 +53,8 @@ class Meter:
         self.top = inf if len(entry.epochs) == 1 else -inf
         if len(entry.epochs) == 1 and entry.epochs[0].rollover is not None:
             self.top = entry.epochs[0].rollover
+        newest = entry.epochs[-1]
+        self.rate = inf if newest.rate_max is None else newest.most(1)
         self.newest_at, self.newest_value = _NEVER, 0.0
         if entry.latest_at is not None and entry.latest_value is not None:
             self.newest_at, self.newest_value = instants.of(entry.latest_at), entry.latest_value
@@ -72,8 +74,9 @@ class Meter:
                 return fault
         if quality is Quality.BAD or instant <= self.newest_at:
             return None  # a bad one is evidence, not energy: settlement leaves it out
-        if value < self.newest_value and self.newest_at != _NEVER:
-            fault = self._fall_fault(instant, value)
+        rise = value - self.newest_value
+        if not 0 <= rise <= self.rate * (instant - self.newest_at) and self.newest_at != _NEVER:
+            fault = self._step_fault(instant, value)
             if fault is not None:
                 return fault
         self.newest_at, self.newest_value = instant, value
@@ -100,12 +103,20 @@ class Meter:
             return Reason.VALUE_OUT_OF_RANGE, f"the register wraps at {rollover}"
         return None
 
-    def _fall_fault(self, instant: int, value: float) -> Fault | None:
+    def _step_fault(self, instant: int, value: float) -> Fault | None:
         epoch = registers.epoch_at(self.entry.epochs, instants.moment(instant))
         if epoch.starts_at > instants.moment(self.newest_at):
             return None
-        if registers.step(self.newest_value, value, epoch.rollover) is not None:
+        most = epoch.most(instant - self.newest_at)
+        if registers.step(self.newest_value, value, epoch.rollover, most) is not None:
             return None
+        if value >= self.newest_value:
+            if self.newest_value == 0 or epoch.rate_max is None:
+                return None  # settlement holds it: a zero may be what was wrong
+            return Reason.VALUE_OUT_OF_RANGE, (
+                f"the register rose from {self.newest_value} to {value}, more than its rate_max "
+                f"of {epoch.rate_max} an hour allows; mend the rate_max or the register"
+            )
         return Reason.VALUE_OUT_OF_RANGE, (
             f"the register fell from {self.newest_value} to {value}; "
             "register its rollover or the replacement of the meter, then send it again"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 
-from db import instants
+from energy import instants
 from ingest.payload import DETAIL_LENGTH_MAX, Batch, Reason, Rejection, WireReading, legible
 from ingest.sparkplug import datatypes
 from ingest.sparkplug.edge_node import Outcome, Sample

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from energy import consumption
+from energy import consumption, instants, registers
 from energy.consumption import Hour
 from energy.periods import Span
 from energy.registers import Epoch, EpochReason, Kind, Reading
@@ -16,10 +16,14 @@ EPOCHS = [Epoch(START, EpochReason.INSTALLED, multiplier=2.0)]
 DAY = Span(START, START + timedelta(days=1))
 
 
+def at(after: timedelta, value: float) -> Reading:
+    return Reading(instants.of(START + after), value)
+
+
 def hours(kind: Kind, *readings: tuple[int, float]) -> list[Hour]:
     """Return the hours of readings given as (minutes after the start, value)."""
-    made = [Reading(START + timedelta(minutes=minute), value) for minute, value in readings]
-    return consumption.hours(kind, made, EPOCHS, 900, DAY)
+    made = [at(timedelta(minutes=minute), value) for minute, value in readings]
+    return consumption.hours(kind, made, registers.course(kind, made, EPOCHS, 900), 900, DAY)
 
 
 def test_a_full_hour_has_four_readings_and_nothing_estimated() -> None:
@@ -35,8 +39,9 @@ def test_an_outage_is_spread_over_its_hours_and_flagged() -> None:
 
 
 def test_a_clock_some_seconds_off_fills_its_own_slot() -> None:
-    made = [Reading(START + timedelta(minutes=15 * n, seconds=3), 4.0 * n) for n in range(9)]
-    found = consumption.hours(Kind.REGISTER, made, EPOCHS, 900, DAY)
+    made = [at(timedelta(minutes=15 * n, seconds=3), 4.0 * n) for n in range(9)]
+    course = registers.register_course(made, EPOCHS)
+    found = consumption.hours(Kind.REGISTER, made, course, 900, DAY)
     assert [hour.readings_present for hour in found[:2]] == [4, 4]
     assert found[0].estimated_quantity == 0
 

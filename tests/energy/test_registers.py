@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy import consumption, registers
+from energy import consumption, instants, registers
 from energy.periods import HOUR, Span
 from energy.registers import Epoch, EpochReason, Kind, Reading
 
@@ -19,16 +19,18 @@ WRAPPING = [Epoch(START, EpochReason.INSTALLED, rollover=1_000_000.0)]
 
 
 def history(*values: float) -> list[Reading]:
-    return [Reading(START + number * QUARTER, value) for number, value in enumerate(values)]
+    return [Reading(instants.of(START + n * QUARTER), value) for n, value in enumerate(values)]
 
 
 def total(readings: list[Reading], epochs: list[Epoch]) -> float:
-    steps = registers.register_advances(readings, epochs)
-    return sum(step.quantity for step in steps if step.quantity is not None)
+    advances = registers.register_course(readings, epochs).advances
+    return sum(advance.quantity for advance in advances if advance.quantity is not None)
 
 
 def is_held(readings: list[Reading], epochs: list[Epoch]) -> bool:
-    return any(step.quantity is None for step in registers.register_advances(readings, epochs))
+    return any(
+        each.quantity is None for each in registers.register_course(readings, epochs).advances
+    )
 
 
 def test_a_register_counts_its_difference() -> None:
@@ -77,10 +79,11 @@ def test_a_new_multiplier_counts_from_its_instant() -> None:
     first=st.integers(0, 999_999),
 )
 def test_hours_sum_to_the_register(steps: list[int], gaps: list[int], first: int) -> None:
-    at, count, readings = START, first, [Reading(START, float(first))]
+    at, count, readings = START, first, [Reading(instants.of(START), float(first))]
     for used, gap in zip(steps, gaps, strict=False):
         at += timedelta(seconds=gap)
         count += used
-        readings.append(Reading(at, float(count % 1_000_000)))
-    hours = consumption.hours(Kind.REGISTER, readings, WRAPPING, 900, Span(START, at + HOUR))
+        readings.append(Reading(instants.of(at), float(count % 1_000_000)))
+    course = registers.register_course(readings, WRAPPING)
+    hours = consumption.hours(Kind.REGISTER, readings, course, 900, Span(START, at + HOUR))
     assert sum(hour.quantity or 0.0 for hour in hours) == pytest.approx(count - first, abs=1e-6)

@@ -26,7 +26,7 @@ async def factors(pool: Pool) -> None:
 
 async def settle_all(plant: Plant) -> None:
     async with plant.pool.acquire() as connection:
-        while await settle.settle_one(connection):
+        while await settle.settle_one(connection) or await settle.settle_region(connection):
             pass
 
 
@@ -49,6 +49,7 @@ async def test_readings_become_hours_days_months_and_coal(plant: Plant) -> None:
         ("day", 60.0),
         ("hour", 60.0),
         ("month", 60.0),
+        ("year", 60.0),
     ]
     assert rows[0]["calorific_tce"] == pytest.approx(60 * ELECTRICITY / 1000)
     assert rows[0]["readings_present"] == 4

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import db.instants
+import energy.instants
 from ingest import instants
 from ingest.payload import PAYLOAD_BYTES_MAX, Batch, Quality, Reason, WireReading
 from ingest.sparkplug import edge_node, readings, topics, wire
@@ -67,7 +67,7 @@ def pairs(batch: Batch) -> list[tuple[int, WireReading]]:
 
 
 def at(reading: WireReading) -> datetime:
-    return db.instants.moment(instants.parse(reading.time))
+    return energy.instants.moment(instants.parse(reading.time))
 
 
 def bd_seq(number: int) -> Metric:

@@ -1,7 +1,7 @@
 """Owns instants as PostgreSQL stores them: whole microseconds since 2000-01-01T00:00Z.
 
-On the hot path an instant is such an integer: comparing integers costs a tenth of comparing
-datetimes with offsets, and a COPY row needs them anyway.
+Where there is one for every reading an instant is such an integer: comparing integers costs a
+tenth of comparing datetimes with offsets, and a COPY row needs them anyway.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-HOUR = 3_600_000_000
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
 
 
 def of(moment: datetime) -> int:

@@ -1,0 +1,149 @@
+"""Owns the settlement of one unit: which hours of its meters change, and what is in them now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+
+import db.settlement
+from db.metering import MeterSpec, list_specs
+from db.pool import Connection
+from db.settlement import DoubtRow, History, HourRow, Stale
+from energy import consumption, instants, periods, registers, roles
+from energy.factors import FactorTable
+from energy.periods import Span, Step
+from energy.registers import Course, Kind
+from ingest import rollups
+from ingest.valuation import Valuation
+
+READINGS_MAX = 200_000
+"""Readings held in memory at a time, about; a single window may have more."""
+
+Specs = Mapping[int, MeterSpec]
+
+
+async def settle(connection: Connection, unit_id: int, stale: Sequence[Stale]) -> int:
+    """Settle `stale` ranges of a unit, and all sums above them; return how many hours changed."""
+    specs = {spec.meter_id: spec for spec in await list_specs(connection, unit_id)}
+    table = FactorTable(await db.settlement.list_factors(connection, unit_id))
+    worth = {spec.meter_id: Valuation(unit_id, spec, table) for spec in specs.values()}
+    windows = await _windows(connection, specs, stale)
+    hours, changed = 0, list[Stale]()
+    for some in _portions(windows, specs):
+        followed = [
+            await _followed(connection, specs[window.meter_id], window, history)
+            for window, history in zip(
+                some, await db.settlement.list_histories(connection, some), strict=True
+            )
+        ]
+        hours += await _replace(connection, specs, worth, followed)
+        changed += [window for window, _, _ in followed]
+    await rollups.add_up_meters(connection, changed)
+    touched: dict[str, list[Span]] = {}
+    for window in changed:
+        spec = specs[window.meter_id]
+        if spec.carrier is not None and spec.role in roles.COUNTING:
+            touched.setdefault(spec.carrier, []).append(window.span)
+    if touched:
+        await rollups.add_up_unit(connection, unit_id, touched)
+    return hours
+
+
+async def _windows(connection: Connection, specs: Specs, stale: Sequence[Stale]) -> list[Stale]:
+    """Return the whole hours that change when the readings of `stale` did, meter by meter."""
+    by_meter: dict[int, list[Span]] = {}
+    for each in stale:
+        by_meter.setdefault(each.meter_id, []).append(each.span)
+    merged = [
+        Stale(meter_id, span)
+        for meter_id, spans in sorted(by_meter.items())
+        for span in periods.merged(spans)
+    ]
+    counted = [each for each in merged if specs[each.meter_id].kind is Kind.REGISTER]
+    reaches = iter(await db.settlement.list_windows(connection, counted))
+    wide: dict[int, list[Span]] = {}
+    for each in merged:
+        spec = specs[each.meter_id]
+        if spec.kind is Kind.REGISTER:
+            reach = next(reaches)
+        else:
+            reach = Span(each.span.starts_at, each.span.ends_at + _interval(spec))
+        wide.setdefault(each.meter_id, []).append(rollups.whole(reach, Step.HOUR))
+    return [
+        Stale(meter_id, span) for meter_id, spans in wide.items() for span in periods.merged(spans)
+    ]
+
+
+def _portions(windows: Sequence[Stale], specs: Specs) -> Iterator[list[Stale]]:
+    """Yield `windows` a few at a time, so that their readings fit into memory."""
+    portion, readings = list[Stale](), 0.0
+    for window in windows:
+        span = window.span
+        readings += (span.ends_at - span.starts_at) / _interval(specs[window.meter_id])
+        if portion and readings > READINGS_MAX:
+            yield portion
+            portion, readings = [], 0.0
+        portion.append(window)
+    if portion:
+        yield portion
+
+
+async def _followed(
+    connection: Connection, spec: MeterSpec, window: Stale, history: History
+) -> tuple[Stale, History, Course]:
+    """Return a window with its readings and their course.
+
+    Where new readings put later ones in doubt that were on the course before, the window reaches
+    on to the newest reading of the meter.
+    """
+    course = registers.course(spec.kind, history, spec.epochs, spec.interval_s)
+    if not course.is_open:
+        return window, history, course
+    newest = await db.settlement.fetch_newest(connection, spec.meter_id)
+    if newest is None or instants.of(newest) <= history[-1][0]:
+        return window, history, course
+    reach = rollups.whole(Span(window.span.starts_at, newest), Step.HOUR)
+    window = Stale(spec.meter_id, reach)
+    (history,) = await db.settlement.list_histories(connection, [window])
+    return window, history, registers.course(spec.kind, history, spec.epochs, spec.interval_s)
+
+
+async def _replace(
+    connection: Connection,
+    specs: Specs,
+    worth: Mapping[int, Valuation],
+    followed: Sequence[tuple[Stale, History, Course]],
+) -> int:
+    """Replace hours and doubts of the windows; return how many hours there are."""
+    rows, doubts, reaches = list[HourRow](), list[DoubtRow](), list[Stale]()
+    for window, history, course in followed:
+        spec = specs[window.meter_id]
+        found = consumption.hours(spec.kind, history, course, spec.interval_s, window.span)
+        rows += worth[window.meter_id].rows(found)
+        doubts += _doubts(window.meter_id, course)
+        if len(history) > 1:
+            first, last = instants.moment(history[0][0]), instants.moment(history[-1][0])
+            reaches.append(Stale(window.meter_id, Span(first, last)))
+    await db.settlement.delete_hours(connection, [window for window, _, _ in followed])
+    await db.settlement.copy_hours(connection, rows)
+    await db.settlement.delete_doubts(connection, reaches)
+    await db.settlement.copy_doubts(connection, doubts)
+    return len(rows)
+
+
+def _doubts(meter_id: int, course: Course) -> list[DoubtRow]:
+    return [
+        (
+            meter_id,
+            instants.moment(doubt.first_at),
+            instants.moment(doubt.last_at),
+            doubt.reason,
+            doubt.readings,
+            doubt.is_held,
+        )
+        for doubt in course.doubts
+    ]
+
+
+def _interval(spec: MeterSpec) -> timedelta:
+    return timedelta(seconds=spec.interval_s)
