@@ -32,7 +32,8 @@ soak: $(VENV)/ready ## the nightly fault tests (SOAK_MINUTES=30: the mixed one f
 bench: $(VENV)/ready ## measure ratios against COPY, a bare client, a user's script (BENCH="ingest_1": some)
 	@$(BIN)/python -m bench $(BENCH)
 
-bench-peers: $(VENV)/ready ## install what `make bench` compares with (Node-RED; needs node and npm)
+bench-peers: $(VENV)/ready ## install what `make bench` compares with (Node-RED by npm, collectd by apt-get)
+	@$(BIN)/python -m bench.peers.collectd
 	@$(BIN)/python -m bench.peers.nodered
 
 check: $(VENV)/ready ## format, lint, types, architecture
