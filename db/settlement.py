@@ -81,22 +81,25 @@ async def take_stale(connection: Connection, unit_id: int, limit: int) -> list[S
 async def list_windows(connection: Connection, stale: Sequence[Stale]) -> list[Span]:
     """Return, for each of `stale`, from which reading to which its register has to be followed.
 
-    These are the nearest accountable readings around it that are on the register's course: a step
-    reaches from one to the next, so a new reading changes both steps that it ends and begins.
+    These are accountable readings that are on the register's course: a step reaches from one to the
+    next, so a new reading changes both steps that it ends and begins. Before it they are two: a
+    new one may put the last one in doubt. A reading on the hour closes a slot of the hour before.
     """
     rows = await connection.fetch(
         """
-        SELECT coalesce(before.read_at, from_at) AS starts_at,
-               greatest(coalesce(after.read_at, newest.read_at), to_at) AS ends_at
+        SELECT least(before.read_at, from_at - INTERVAL '1 microsecond') AS starts_at,
+               greatest(coalesce(after.read_at, newest.read_at + INTERVAL '1 microsecond'),
+                        to_at) AS ends_at
           FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
                AS stale (meter_id, from_at, to_at, place)
           LEFT JOIN LATERAL (
-                SELECT read_at
-                  FROM course_readings AS r
-                 WHERE r.meter_id = stale.meter_id
-                   AND r.read_at < from_at
-                 ORDER BY read_at DESC
-                 LIMIT 1
+                SELECT min(read_at) AS read_at
+                  FROM (SELECT read_at
+                          FROM course_readings AS r
+                         WHERE r.meter_id = stale.meter_id
+                           AND r.read_at < from_at
+                         ORDER BY read_at DESC
+                         LIMIT 2) AS nearest
                ) AS before ON true
           LEFT JOIN LATERAL (
                 SELECT read_at
@@ -120,7 +123,7 @@ async def list_windows(connection: Connection, stale: Sequence[Stale]) -> list[S
 
 async def list_histories(connection: Connection, windows: Sequence[Stale]) -> list[History]:
     """Return the accountable readings of each window, from the last one on the register's course
-    at or before it to the first such one at or after it.
+    at or before it to the first such one at or after it, and all between: the doubtful ones too.
 
     A history comes as one value: decoding a row for each reading would cost five times as much.
     """
@@ -128,25 +131,17 @@ async def list_histories(connection: Connection, windows: Sequence[Stale]) -> li
         """
         SELECT (SELECT string_agg(timestamptz_send(read_at) || float8send(raw_value), ''
                                   ORDER BY read_at)
-                  FROM ((SELECT read_at, raw_value
-                           FROM course_readings AS r
-                          WHERE r.meter_id = windows.meter_id
-                            AND r.read_at <= from_at
-                          ORDER BY read_at DESC
-                          LIMIT 1)
-                        UNION ALL
-                        (SELECT read_at, raw_value
-                           FROM accountable_readings AS r
-                          WHERE r.meter_id = windows.meter_id
-                            AND r.read_at > from_at
-                            AND r.read_at < to_at)
-                        UNION ALL
-                        (SELECT read_at, raw_value
-                           FROM course_readings AS r
-                          WHERE r.meter_id = windows.meter_id
-                            AND r.read_at >= to_at
-                          ORDER BY read_at
-                          LIMIT 1)) AS window_readings) AS history
+                  FROM accountable_readings AS r
+                 WHERE r.meter_id = windows.meter_id
+                   AND r.read_at >= coalesce((SELECT max(read_at)
+                                                FROM course_readings AS before
+                                               WHERE before.meter_id = windows.meter_id
+                                                 AND before.read_at <= from_at), from_at)
+                   AND r.read_at <= coalesce((SELECT min(read_at)
+                                                FROM course_readings AS after
+                                               WHERE after.meter_id = windows.meter_id
+                                                 AND after.read_at >= to_at), 'infinity')
+               ) AS history
           FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
                AS windows (meter_id, from_at, to_at, place)
          ORDER BY place

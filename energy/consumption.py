@@ -44,7 +44,7 @@ def hours(
     interval_s: int,
     within: Span,
 ) -> list[Hour]:
-    """Return the hours of `within` in which anything is known or held, in order.
+    """Return the hours of `within` in which a quantity is known or held, in order.
 
     `course` is that of `readings`, which must reach from the last one at or before `within` to
     the first at or after it.
@@ -52,7 +52,7 @@ def hours(
     allotment = _Allotment(course, interval_s * instants.SECOND * GAP_INTERVALS)
     present = _readings_present(kind, readings, interval_s)
     first, last = instants.of(within.starts_at) // HOUR, instants.of(within.ends_at) // HOUR
-    numbers = allotment.quantity.keys() | allotment.held | present.keys()
+    numbers = allotment.quantity.keys() | allotment.held
     return [
         Hour(
             instants.moment(number * HOUR),

@@ -174,10 +174,12 @@ def register_course(readings: Iterable[tuple[int, float]], epochs: Sequence[Epoc
 
     A reading that no step explains is passed over until the register is back on its course: at
     most `DIP_READINGS_MAX` in a row, or any number of zeros, which a meter without voltage shows.
-    If it never comes back, or later than that, the span is held. The course after a reading that
-    was accepted depends on that reading alone, so a part of a history can be settled anew.
+    If it never comes back, or later than that, the span is held; and the reading before it too, if
+    that one stands out above both its neighbours: then either may be wrong. The course after two
+    readings that are not in doubt depends on them alone, so that a part of a history can be
+    settled anew.
     """
-    found, run = Course(), list[Reading]()
+    found, run, before = Course(), list[Reading](), None
     add, iterator = found.advances.append, iter(readings)
     first = next(iterator, None)
     if first is None:
@@ -193,16 +195,16 @@ def register_course(readings: Iterable[tuple[int, float]], epochs: Sequence[Epoc
             and quantity <= rate * (at - anchor_at)
         ):
             add(Advance(anchor_at, at, quantity))
-        elif _accept(found, Reading(anchor_at, anchor), Reading(at, value), run, epochs):
+        elif _accept(found, before, Reading(anchor_at, anchor), Reading(at, value), run, epochs):
             scale, rate, ceiling, ends_at = _stretch(epochs, at)
         else:
             continue
-        anchor_at, anchor = at, value
+        before, anchor_at, anchor = (anchor_at, anchor), at, value
     if run:
         found.is_open = True
-        add(Advance(anchor_at, run[-1].read_at, None))
+        last_at = run[-1].read_at
         reason = _why(Reading(anchor_at, anchor), run, epochs)
-        found.doubts.append(_doubt(reason, run, is_held=True))
+        _hold(found, before, Reading(anchor_at, anchor), run, last_at, reason, epochs)
     return found
 
 
@@ -217,7 +219,12 @@ def _stretch(epochs: Sequence[Epoch], at: int) -> tuple[float, float, float, flo
 
 
 def _accept(
-    found: Course, before: Reading, after: Reading, run: list[Reading], epochs: Sequence[Epoch]
+    found: Course,
+    earlier: tuple[int, float] | None,
+    before: Reading,
+    after: Reading,
+    run: list[Reading],
+    epochs: Sequence[Epoch],
 ) -> bool:
     """Add the pieces from `before` to `after`, or add `after` to the `run` of doubtful readings."""
     pieces, reason = _between(before, after, epochs)
@@ -226,8 +233,7 @@ def _accept(
         run.append(after)
         return False
     if run and not _is_dip(run):
-        found.advances.append(Advance(before.read_at, after.read_at, None))
-        found.doubts.append(_doubt(DoubtReason.LASTED, run, is_held=True))
+        _hold(found, earlier, before, run, after.read_at, DoubtReason.LASTED, epochs)
         run.clear()
         return True
     if run:
@@ -237,6 +243,26 @@ def _accept(
         found.doubts.append(Doubt(reason, before.read_at, after.read_at, 0, is_held=True))
     found.advances += pieces
     return True
+
+
+def _hold(
+    found: Course,
+    earlier: tuple[int, float] | None,
+    anchor: Reading,
+    run: Sequence[Reading],
+    until: int,
+    reason: DoubtReason,
+    epochs: Sequence[Epoch],
+) -> None:
+    """Hold what was used from `anchor` `until` then; with it `anchor`, if it may be a spike."""
+    starts_at, doubtful = anchor.read_at, [*run]
+    if earlier is not None and anchor.raw_value > run[0].raw_value >= earlier[1]:
+        last = found.advances[-1]
+        if last.starts_at == earlier[0] and _between(Reading(*earlier), run[0], epochs)[1] is None:
+            found.advances.pop()
+            starts_at, doubtful = earlier[0], [anchor, *run]
+    found.advances.append(Advance(starts_at, until, None))
+    found.doubts.append(_doubt(reason, doubtful, is_held=True))
 
 
 def _is_dip(run: Sequence[Reading]) -> bool:

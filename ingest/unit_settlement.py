@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import db.settlement
 from db.metering import MeterSpec, list_specs
@@ -19,6 +19,11 @@ from ingest.valuation import Valuation
 READINGS_MAX = 200_000
 """Readings held in memory at a time, about; a single window may have more."""
 
+GAP = timedelta(days=1)
+"""Windows of a meter so near to each other are one: to settle a day is cheaper than to find it."""
+
+JUST_AFTER = timedelta(microseconds=1)
+
 Specs = Mapping[int, MeterSpec]
 
 
@@ -28,14 +33,18 @@ async def settle(connection: Connection, unit_id: int, stale: Sequence[Stale]) -
     table = FactorTable(await db.settlement.list_factors(connection, unit_id))
     worth = {spec.meter_id: Valuation(unit_id, spec, table) for spec in specs.values()}
     windows = await _windows(connection, specs, stale)
-    hours, changed = 0, list[Stale]()
+    last = {window.meter_id: window.span.ends_at for window in windows}
+    hours, changed, done = 0, list[Stale](), set[int]()
     for some in _portions(windows, specs):
-        followed = [
-            await _followed(connection, specs[window.meter_id], window, history)
-            for window, history in zip(
-                some, await db.settlement.list_histories(connection, some), strict=True
-            )
-        ]
+        followed = []
+        histories = await db.settlement.list_histories(connection, some)
+        for window, history in zip(some, histories, strict=True):
+            if window.meter_id not in done:
+                spec = specs[window.meter_id]
+                one = await _followed(connection, spec, window, history, last[window.meter_id])
+                followed.append(one)
+                if one[0] is not window:
+                    done.add(window.meter_id)
         hours += await _replace(connection, specs, worth, followed)
         changed += [window for window, _, _ in followed]
     await rollups.add_up_meters(connection, changed)
@@ -70,7 +79,9 @@ async def _windows(connection: Connection, specs: Specs, stale: Sequence[Stale])
             reach = Span(each.span.starts_at, each.span.ends_at + _interval(spec))
         wide.setdefault(each.meter_id, []).append(rollups.whole(reach, Step.HOUR))
     return [
-        Stale(meter_id, span) for meter_id, spans in wide.items() for span in periods.merged(spans)
+        Stale(meter_id, span)
+        for meter_id, spans in wide.items()
+        for span in periods.merged(spans, GAP)
     ]
 
 
@@ -89,12 +100,12 @@ def _portions(windows: Sequence[Stale], specs: Specs) -> Iterator[list[Stale]]:
 
 
 async def _followed(
-    connection: Connection, spec: MeterSpec, window: Stale, history: History
+    connection: Connection, spec: MeterSpec, window: Stale, history: History, last: datetime
 ) -> tuple[Stale, History, Course]:
     """Return a window with its readings and their course.
 
     Where new readings put later ones in doubt that were on the course before, the window reaches
-    on to the newest reading of the meter.
+    on to the newest reading of the meter, and to the end of its `last` window: then it is done.
     """
     course = registers.course(spec.kind, history, spec.epochs, spec.interval_s)
     if not course.is_open:
@@ -102,7 +113,8 @@ async def _followed(
     newest = await db.settlement.fetch_newest(connection, spec.meter_id)
     if newest is None or instants.of(newest) <= history[-1][0]:
         return window, history, course
-    reach = rollups.whole(Span(window.span.starts_at, newest), Step.HOUR)
+    ends_at = max(newest + JUST_AFTER, last)
+    reach = rollups.whole(Span(window.span.starts_at, ends_at), Step.HOUR)
     window = Stale(spec.meter_id, reach)
     (history,) = await db.settlement.list_histories(connection, [window])
     return window, history, registers.course(spec.kind, history, spec.epochs, spec.interval_s)
@@ -115,19 +127,20 @@ async def _replace(
     followed: Sequence[tuple[Stale, History, Course]],
 ) -> int:
     """Replace hours and doubts of the windows; return how many hours there are."""
-    rows, doubts, reaches = list[HourRow](), list[DoubtRow](), list[Stale]()
+    rows, reaches = list[HourRow](), list[Stale]()
+    doubts = dict[tuple[int, datetime, str], DoubtRow]()  # neighbouring windows may share one
     for window, history, course in followed:
         spec = specs[window.meter_id]
         found = consumption.hours(spec.kind, history, course, spec.interval_s, window.span)
         rows += worth[window.meter_id].rows(found)
-        doubts += _doubts(window.meter_id, course)
+        doubts |= {(row[0], row[1], row[3]): row for row in _doubts(window.meter_id, course)}
         if len(history) > 1:
             first, last = instants.moment(history[0][0]), instants.moment(history[-1][0])
             reaches.append(Stale(window.meter_id, Span(first, last)))
     await db.settlement.delete_hours(connection, [window for window, _, _ in followed])
     await db.settlement.copy_hours(connection, rows)
     await db.settlement.delete_doubts(connection, reaches)
-    await db.settlement.copy_doubts(connection, doubts)
+    await db.settlement.copy_doubts(connection, list(doubts.values()))
     return len(rows)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from math import nan
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from energy import consumption, instants, registers
 from energy.periods import HOUR, Span
-from energy.registers import Epoch, EpochReason, Kind, Reading
+from energy.registers import Advance, Course, Doubt, Epoch, EpochReason, Kind, Reading
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -73,17 +76,151 @@ def test_a_new_multiplier_counts_from_its_instant() -> None:
     assert total(history(0, 5, 8), [*PLAIN, changed]) == 5 + 30
 
 
-@given(
-    steps=st.lists(st.integers(0, 400_000), min_size=1, max_size=60),
-    gaps=st.lists(st.integers(1, 20_000), min_size=60, max_size=60),
-    first=st.integers(0, 999_999),
+@dataclass(frozen=True)
+class Life:
+    """What a register showed, what it really counted by then, and its epochs."""
+
+    readings: list[tuple[int, float]]
+    counted: list[float]
+    epochs: list[Epoch]
+
+    @property
+    def end(self) -> datetime:
+        return instants.moment(self.readings[-1][0])
+
+
+EVENTS = ["none"] * 8 + ["wrap", "replaced", "multiplier", "reset", "outage", "dip", "zeros"]
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> Life:
+    """Draw the life of a register to which all happens that can be explained."""
+    at, shown, scale, sum_ = START, draw(st.floats(0, 900_000)), 1.0, 0.0
+    epochs = [Epoch(START, EpochReason.INSTALLED, 1.0, 1_000_000.0)]
+    readings, counted = [(instants.of(at), shown)], [0.0]
+
+    def count(used: float) -> None:
+        nonlocal shown, sum_
+        shown = (shown + used) % 1_000_000
+        sum_ += used * scale
+
+    for event in draw(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=30)):
+        at += QUARTER * (draw(st.integers(2, 40)) if event == "outage" else 1)
+        count(draw(st.floats(0, 300)))
+        if event == "wrap":
+            count(draw(st.floats(0, 499_000)))
+        elif event in ("replaced", "multiplier", "reset"):
+            last = shown
+            if event != "multiplier":
+                shown = draw(st.floats(0, 900_000)) if event == "replaced" else 0.0
+            scale = draw(st.sampled_from([1.0, 20.0, 100_000.0])) if event != "reset" else scale
+            begins_at = at - QUARTER * draw(st.floats(0.01, 0.99))
+            reason = EpochReason(event)
+            epochs.append(Epoch(begins_at, reason, scale, 1_000_000.0, shown, last))
+            count(draw(st.floats(0, 300)))
+        elif event in ("dip", "zeros"):
+            count_of = draw(st.integers(1, 3 if event == "dip" else 12))
+            low = 0.0 if event == "zeros" else readings[-1][1] * 0.3
+            assume(readings[-1][1] < 400_000)  # or the fall might be a wrap
+            for _ in range(count_of):
+                readings.append((instants.of(at), low if low < readings[-1][1] else 0.0))
+                counted.append(nan)
+                at += QUARTER
+        readings.append((instants.of(at), shown))
+        counted.append(sum_)
+    return Life(readings, counted, epochs)
+
+
+@settings(max_examples=1000)
+@given(lives())
+def test_no_explained_event_creates_or_loses_energy(life: Life) -> None:
+    course = registers.register_course(life.readings, life.epochs)
+    assert not any(advance.quantity is None for advance in course.advances)
+    total_ = sum(advance.quantity or 0 for advance in course.advances)
+    assert total_ == pytest.approx(life.counted[-1], rel=1e-9, abs=1e-6)
+
+
+@settings(max_examples=1000)
+@given(lives(), st.data())
+def test_any_partition_of_time_sums_to_the_register(life: Life, data: st.DataObject) -> None:
+    course = registers.register_course(life.readings, life.epochs)
+    whole = Span(START, life.end + HOUR)
+    count = int((whole.ends_at - whole.starts_at) / HOUR)
+    cuts = sorted({0, count, *data.draw(st.lists(st.integers(0, count), max_size=5))})
+    parts = [
+        sum(
+            hour.quantity or 0.0
+            for hour in consumption.hours(
+                Kind.REGISTER,
+                life.readings,
+                course,
+                900,
+                Span(START + HOUR * first, START + HOUR * last),
+            )
+        )
+        for first, last in pairwise(cuts)
+    ]
+    assert sum(parts) == pytest.approx(life.counted[-1], rel=1e-9, abs=1e-6)
+
+
+VALUES = st.lists(
+    st.one_of(st.floats(0, 1000), st.just(0.0), st.floats(0, 1_000_000)), min_size=2, max_size=40
 )
-def test_hours_sum_to_the_register(steps: list[int], gaps: list[int], first: int) -> None:
-    at, count, readings = START, first, [Reading(instants.of(START), float(first))]
-    for used, gap in zip(steps, gaps, strict=False):
-        at += timedelta(seconds=gap)
-        count += used
-        readings.append(Reading(instants.of(at), float(count % 1_000_000)))
-    course = registers.register_course(readings, WRAPPING)
-    hours = consumption.hours(Kind.REGISTER, readings, course, 900, Span(START, at + HOUR))
-    assert sum(hour.quantity or 0.0 for hour in hours) == pytest.approx(count - first, abs=1e-6)
+LIMITS = st.sampled_from([None, 200.0, 5000.0])
+ROLLOVERS = st.sampled_from([None, 1_000_000.0])
+
+
+@settings(max_examples=1000)
+@given(VALUES, LIMITS, ROLLOVERS)
+def test_whatever_is_read_all_time_is_accounted_for_once(
+    values: list[float], limit: float | None, rollover: float | None
+) -> None:
+    epochs = [Epoch(START, EpochReason.INSTALLED, 1.0, rollover, rate_max=limit)]
+    readings = history(*values)
+    course = registers.register_course(readings, epochs)
+    edges = [(each.starts_at, each.ends_at) for each in course.advances]
+    assert [edges[0][0], edges[-1][1]] == [readings[0].read_at, readings[-1].read_at]
+    assert all(one[1] == other[0] for one, other in pairwise(edges))
+
+
+@settings(max_examples=1000)
+@given(VALUES, LIMITS, ROLLOVERS)
+def test_what_is_counted_is_what_the_register_moved(
+    values: list[float], limit: float | None, rollover: float | None
+) -> None:
+    """Nothing is guessed: each quantity is the difference of two readings, modulo the rollover."""
+    epochs = [Epoch(START, EpochReason.INSTALLED, 1.0, rollover, rate_max=limit)]
+    shown = {reading.read_at: reading.raw_value for reading in history(*values)}
+    for each in registers.register_course(history(*values), epochs).advances:
+        if each.quantity is not None:
+            moved = shown[each.ends_at] - shown[each.starts_at]
+            assert each.quantity == pytest.approx(moved if moved >= 0 else moved + (rollover or 0))
+            hours = (each.ends_at - each.starts_at) / instants.HOUR
+            assert limit is None or each.quantity <= limit * hours * (1 + 1e-12)
+
+
+@settings(max_examples=1000)
+@given(VALUES, LIMITS, ROLLOVERS, st.data())
+def test_a_history_can_be_settled_anew_from_any_two_readings_on_its_course(
+    values: list[float], limit: float | None, rollover: float | None, data: st.DataObject
+) -> None:
+    epochs = [Epoch(START, EpochReason.INSTALLED, 1.0, rollover, rate_max=limit)]
+    readings = history(*values)
+    whole = registers.register_course(readings, epochs)
+    runs = [(doubt.first_at, doubt.last_at) for doubt in whole.doubts if doubt.readings]
+    on_course = [
+        number
+        for number, reading in enumerate(readings)
+        if not any(first <= reading.read_at <= last for first, last in runs)
+    ]
+    place = data.draw(st.integers(0, len(on_course) - 1))
+    part = registers.register_course(readings[on_course[place] :], epochs)
+    since = readings[on_course[min(place + 1, len(on_course) - 1)]].read_at
+
+    def after(course: Course) -> tuple[list[Advance], list[Doubt]]:
+        return (
+            [each for each in course.advances if each.starts_at >= since],
+            [each for each in course.doubts if each.first_at >= since and each.readings],
+        )
+
+    assert after(part) == after(whole)
