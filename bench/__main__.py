@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import measures
+from bench import measures, settlement
 from bench.measures import Result
 from bench.peers import measures as peers
 from bench.stage import Stage
@@ -28,7 +28,7 @@ def main(*wanted: str) -> None:
         console.print(f"{result.name}: {result.ratio:.3g}", highlight=False)
 
     with Stage.set_up() as stage:
-        for measure in (*measures.ALL, *peers.ALL):
+        for measure in (*measures.ALL, *settlement.ALL, *peers.ALL):
             if not wanted or any(each in measure.__name__ for each in wanted):
                 result = measure(stage)
                 if result is None:

@@ -23,6 +23,9 @@ DoubtRow = tuple[int, datetime, datetime, str, int, bool]
 History = list[tuple[int, float]]
 """Readings as `energy.registers` takes them: µs since 2000, raw value."""
 
+Point = tuple[int, datetime]
+"""meter_id, instant"""
+
 _READING = struct.Struct(">qd")
 """What timestamptz_send and float8send write."""
 
@@ -78,52 +81,68 @@ async def take_stale(connection: Connection, unit_id: int, limit: int) -> list[S
     return [Stale(row["meter_id"], Span(row["starts_at"], row["ends_at"])) for row in rows]
 
 
-async def list_windows(connection: Connection, stale: Sequence[Stale]) -> list[Span]:
-    """Return, for each of `stale`, from which reading to which its register has to be followed.
+async def list_before(
+    connection: Connection, points: Sequence[Point], *, count: int, since: datetime
+) -> list[datetime | None]:
+    """Return, for each point, the `count`-th reading on the register's course before it.
 
-    These are accountable readings that are on the register's course: a step reaches from one to the
-    next, so a new reading changes both steps that it ends and begins. Before it they are two: a
-    new one may put the last one in doubt. A reading on the hour closes a slot of the hour before.
+    The earliest of them where there are fewer, None where there is none after `since`: chunks
+    before that are left out when the statement is planned.
     """
     rows = await connection.fetch(
         """
-        SELECT least(before.read_at, from_at - INTERVAL '1 microsecond') AS starts_at,
-               greatest(coalesce(after.read_at, newest.read_at + INTERVAL '1 microsecond'),
-                        to_at) AS ends_at
-          FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
-               AS stale (meter_id, from_at, to_at, place)
-          LEFT JOIN LATERAL (
-                SELECT min(read_at) AS read_at
+        SELECT (SELECT min(read_at)
                   FROM (SELECT read_at
                           FROM course_readings AS r
-                         WHERE r.meter_id = stale.meter_id
-                           AND r.read_at < from_at
+                         WHERE r.meter_id = points.meter_id
+                           AND r.read_at < points.at
+                           AND r.read_at < $4
+                           AND r.read_at >= $5
                          ORDER BY read_at DESC
-                         LIMIT 2) AS nearest
-               ) AS before ON true
-          LEFT JOIN LATERAL (
-                SELECT read_at
-                  FROM course_readings AS r
-                 WHERE r.meter_id = stale.meter_id
-                   AND r.read_at >= to_at
-                 ORDER BY read_at
-                 LIMIT 1
-               ) AS after ON true
-          LEFT JOIN LATERAL (
-                SELECT max(read_at) AS read_at
-                  FROM accountable_readings AS r
-                 WHERE r.meter_id = stale.meter_id
-               ) AS newest ON after.read_at IS NULL
+                         LIMIT $3) AS nearest) AS read_at
+          FROM unnest($1::integer[], $2::timestamptz[]) WITH ORDINALITY
+               AS points (meter_id, at, place)
          ORDER BY place
         """,
-        *_columns(stale),
+        [meter_id for meter_id, _ in points],
+        [at for _, at in points],
+        count,
+        max(at for _, at in points),
+        since,
     )
-    return [Span(row["starts_at"], row["ends_at"]) for row in rows]
+    return [row["read_at"] for row in rows]
+
+
+async def list_after(
+    connection: Connection, points: Sequence[Point], *, until: datetime
+) -> list[datetime | None]:
+    """Return, for each point, the first reading on the register's course at or after it, if there
+    is one before `until`: chunks after that are left out when the statement is planned.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT (SELECT read_at
+                  FROM course_readings AS r
+                 WHERE r.meter_id = points.meter_id
+                   AND r.read_at >= points.at
+                   AND r.read_at >= $3
+                   AND r.read_at < $4
+                 ORDER BY read_at
+                 LIMIT 1) AS read_at
+          FROM unnest($1::integer[], $2::timestamptz[]) WITH ORDINALITY
+               AS points (meter_id, at, place)
+         ORDER BY place
+        """,
+        [meter_id for meter_id, _ in points],
+        [at for _, at in points],
+        min(at for _, at in points),
+        until,
+    )
+    return [row["read_at"] for row in rows]
 
 
 async def list_histories(connection: Connection, windows: Sequence[Stale]) -> list[History]:
-    """Return the accountable readings of each window, from the last one on the register's course
-    at or before it to the first such one at or after it, and all between: the doubtful ones too.
+    """Return the accountable readings of each window, both its ends included.
 
     A history comes as one value: decoding a row for each reading would cost five times as much.
     """
@@ -133,30 +152,38 @@ async def list_histories(connection: Connection, windows: Sequence[Stale]) -> li
                                   ORDER BY read_at)
                   FROM accountable_readings AS r
                  WHERE r.meter_id = windows.meter_id
-                   AND r.read_at >= coalesce((SELECT max(read_at)
-                                                FROM course_readings AS before
-                                               WHERE before.meter_id = windows.meter_id
-                                                 AND before.read_at <= from_at), from_at)
-                   AND r.read_at <= coalesce((SELECT min(read_at)
-                                                FROM course_readings AS after
-                                               WHERE after.meter_id = windows.meter_id
-                                                 AND after.read_at >= to_at), 'infinity')
-               ) AS history
+                   AND r.read_at >= from_at
+                   AND r.read_at <= to_at
+                   AND r.read_at >= $4
+                   AND r.read_at <= $5) AS history
           FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
                AS windows (meter_id, from_at, to_at, place)
          ORDER BY place
         """,
         *_columns(windows),
+        *_reach(windows),
     )
     return [list(_READING.iter_unpack(row["history"] or b"")) for row in rows]
 
 
-async def fetch_newest(connection: Connection, meter_id: int) -> datetime | None:
-    """Return when the newest accountable reading of a meter was taken."""
-    newest: datetime | None = await connection.fetchval(
-        "SELECT max(read_at) FROM accountable_readings WHERE meter_id = $1", meter_id
+async def list_newest(connection: Connection, points: Sequence[Point]) -> list[datetime | None]:
+    """Return, for each point, the newest accountable reading of the meter at or after it."""
+    rows = await connection.fetch(
+        """
+        SELECT (SELECT max(read_at)
+                  FROM accountable_readings AS r
+                 WHERE r.meter_id = points.meter_id
+                   AND r.read_at >= points.at
+                   AND r.read_at >= $3) AS read_at
+          FROM unnest($1::integer[], $2::timestamptz[]) WITH ORDINALITY
+               AS points (meter_id, at, place)
+         ORDER BY place
+        """,
+        [meter_id for meter_id, _ in points],
+        [at for _, at in points],
+        min(at for _, at in points),
     )
-    return newest
+    return [row["read_at"] for row in rows]
 
 
 async def delete_doubts(connection: Connection, windows: Sequence[Stale]) -> None:
@@ -192,8 +219,7 @@ async def delete_hours(connection: Connection, windows: Sequence[Stale]) -> None
            AND starts_at < $5
         """,
         *_columns(windows),
-        min(window.span.starts_at for window in windows),
-        max(window.span.ends_at for window in windows),
+        *_reach(windows),
     )
 
 
@@ -221,6 +247,11 @@ def _columns(ranges: Sequence[Stale]) -> tuple[list[int], list[datetime], list[d
         [each.span.starts_at for each in ranges],
         [each.span.ends_at for each in ranges],
     )
+
+
+def _reach(ranges: Sequence[Stale]) -> tuple[datetime, datetime]:
+    """Return where all ranges lie: chunks beyond it are left out when the statement is planned."""
+    return min(each.span.starts_at for each in ranges), max(each.span.ends_at for each in ranges)
 
 
 async def list_factors(connection: Connection, unit_id: int) -> list[Factor]:

@@ -13,7 +13,7 @@ from energy import consumption, instants, periods, registers, roles
 from energy.factors import FactorTable
 from energy.periods import Span, Step
 from energy.registers import Course, Kind
-from ingest import rollups
+from ingest import histories, rollups
 from ingest.valuation import Valuation
 
 READINGS_MAX = 200_000
@@ -21,8 +21,6 @@ READINGS_MAX = 200_000
 
 GAP = timedelta(days=1)
 """Windows of a meter so near to each other are one: to settle a day is cheaper than to find it."""
-
-JUST_AFTER = timedelta(microseconds=1)
 
 Specs = Mapping[int, MeterSpec]
 
@@ -37,8 +35,8 @@ async def settle(connection: Connection, unit_id: int, stale: Sequence[Stale]) -
     hours, changed, done = 0, list[Stale](), set[int]()
     for some in _portions(windows, specs):
         followed = []
-        histories = await db.settlement.list_histories(connection, some)
-        for window, history in zip(some, histories, strict=True):
+        fetched = await histories.fetch(connection, some)
+        for window, history in zip(some, fetched, strict=True):
             if window.meter_id not in done:
                 spec = specs[window.meter_id]
                 one = await _followed(connection, spec, window, history, last[window.meter_id])
@@ -69,7 +67,7 @@ async def _windows(connection: Connection, specs: Specs, stale: Sequence[Stale])
         for span in periods.merged(spans)
     ]
     counted = [each for each in merged if specs[each.meter_id].kind is Kind.REGISTER]
-    reaches = iter(await db.settlement.list_windows(connection, counted))
+    reaches = iter(await histories.reaches(connection, counted))
     wide: dict[int, list[Span]] = {}
     for each in merged:
         spec = specs[each.meter_id]
@@ -110,13 +108,12 @@ async def _followed(
     course = registers.course(spec.kind, history, spec.epochs, spec.interval_s)
     if not course.is_open:
         return window, history, course
-    newest = await db.settlement.fetch_newest(connection, spec.meter_id)
-    if newest is None or instants.of(newest) <= history[-1][0]:
+    (newest,) = await histories.beyond(connection, [(spec.meter_id, window.span.ends_at)])
+    if instants.of(newest) <= history[-1][0] + 1:
         return window, history, course
-    ends_at = max(newest + JUST_AFTER, last)
-    reach = rollups.whole(Span(window.span.starts_at, ends_at), Step.HOUR)
+    reach = rollups.whole(Span(window.span.starts_at, max(newest, last)), Step.HOUR)
     window = Stale(spec.meter_id, reach)
-    (history,) = await db.settlement.list_histories(connection, [window])
+    (history,) = await histories.fetch(connection, [window])
     return window, history, registers.course(spec.kind, history, spec.epochs, spec.interval_s)
 
 
