@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     request_pause_s: float = Field(
         default=60, ge=1, le=86_400, description="pause between rounds of asking for gaps [s]"
     )
+    disk_paths: str | None = Field(
+        default=None,
+        description="folders whose disks `collect` watches, with : between, such as those of the "
+        "database and the broker on its machine; empty: the state folder",
+    )
     oldest_reading_days: int = Field(
         default=400, ge=1, le=36_500, description="older readings are rejected (time_too_old) [d]"
     )

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import asyncpg
@@ -111,6 +112,7 @@ def collect_command(
     addresses = _addresses(settings)
     broker = _parsed(broker_url.parse, addresses.broker(), "NENGHAO_MQTT_URL")
     _refuse_dangers(settings, addresses)
+    disks = _disks(settings)
 
     async def work(pool: Pool) -> None:
         await collect.run(
@@ -121,6 +123,7 @@ def collect_command(
             oldest=timedelta(days=settings.oldest_reading_days),
             clock=_now,
             request_pause_s=settings.request_pause_s,
+            disks=disks,
         )
 
     _run_program(settings, "collect", work)
@@ -308,6 +311,16 @@ def _refuse_dangers(settings: Settings, addresses: Addresses) -> None:
     found += dangers.of_database(db.durability.fetch_settings(url))
     if found:
         raise Refusal(f"this configuration is dangerous: {dangers.sentences(found)}")
+
+
+def _disks(settings: Settings) -> list[Path]:
+    """Return the folders whose disks are watched; one that is not there is a slip of the pen."""
+    if settings.disk_paths is None:
+        return [settings.state_dir] if settings.state_dir.is_dir() else []
+    folders = [Path(each) for each in settings.disk_paths.split(":") if each]
+    if missing := [str(each) for each in folders if not each.is_dir()]:
+        raise Refusal(f"NENGHAO_DISK_PATHS: there is no folder {', '.join(missing)}")
+    return folders
 
 
 def _run_program(

@@ -45,6 +45,7 @@ class Danger(StrEnum):
     NO_ACCESS_RULES = "no_access_rules"
     ID_NOT_BOUND = "id_not_bound"
     NO_REVOCATIONS = "no_revocations"
+    CONNECTIONS_UNLIMITED = "connections_unlimited"
     SESSIONS_EXPIRE = "sessions_expire"
     NOT_RETAINED = "not_retained"
     NO_LISTENER = "no_listener"
@@ -186,6 +187,9 @@ def _of_listener(listener: Mapping[str, str], has_passwords: bool) -> Iterator[F
     if asks and "crlfile" not in listener:
         sentence = f"listener {port}: set crlfile, or nobody can be shut out"
         yield Found(Danger.NO_REVOCATIONS, sentence)
+    if asks and listener.get("max_connections", "-1").startswith("-"):
+        sentence = f"listener {port}: set max_connections, or silent sockets shut out collectors"
+        yield Found(Danger.CONNECTIONS_UNLIMITED, sentence)
 
 
 def of_database(settings: Mapping[str, str]) -> list[Found]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -20,12 +21,13 @@ import db.metering
 import db.patience
 from db.metering import UnitEntry
 from db.pool import Connection, Pool
-from ingest import batches, faults, requests, topics, validate, writer
+from ingest import batches, disk, faults, requests, topics, validate, writer
 from ingest.acks import Delivery
 from ingest.batches import Flush, Told
 from ingest.broker_url import BrokerUrl
 from ingest.client import Link
 from ingest.faults import Point
+from ingest.noise import Noise
 from ingest.shards import Shard
 from ingest.sparkplug.nodes import Nodes
 from ingest.topics import Leaf
@@ -202,6 +204,7 @@ async def run(
     oldest: timedelta,
     clock: Callable[[], datetime],
     request_pause_s: float = REQUEST_PAUSE_S,
+    disks: Sequence[Path] = (),
 ) -> None:
     """Collect until cancelled; wait as a standby while another process collects this shard.
 
@@ -224,6 +227,7 @@ async def run(
         try:
             async with asyncio.TaskGroup() as working:
                 working.create_task(_watch(link))
+                working.create_task(disk.watch(disks))
                 working.create_task(_beat(pool, shard.name, link, clock))
                 working.create_task(_request(pool, shard, link, clock, request_pause_s))
                 working.create_task(_assemble(link, collector, flushes))
@@ -234,8 +238,10 @@ async def run(
 
 
 async def _assemble(link: Link, collector: Collector, flushes: asyncio.Queue[Flush]) -> None:
+    noise = Noise()
     while True:
         deliveries = await link.take(DELIVERIES_MAX, FLUSH_BYTES_MAX)
+        noise.take((each.topic for each in deliveries), deliveries[-1].received_at)
         await flushes.put(await collector.assemble(deliveries))
 
 

@@ -48,6 +48,8 @@ def test_our_own_profiles_are_not_dangerous(text: str) -> None:
         ("use_identity_as_username true\nuse_username_as_clientid true",
          "use_identity_as_username true", Danger.ID_NOT_BOUND),
         ("crlfile /c/crl.pem", "", Danger.NO_REVOCATIONS),
+        ("max_connections 10000", "", Danger.CONNECTIONS_UNLIMITED),
+        ("max_connections 10000", "max_connections -1", Danger.CONNECTIONS_UNLIMITED),
         ("autosave_interval 30", "persistent_client_expiration 7d", Danger.SESSIONS_EXPIRE),
         ("retain_available true", "retain_available false", Danger.NOT_RETAINED),
     ],

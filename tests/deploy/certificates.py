@@ -63,9 +63,14 @@ def pair_of(machine: Services, instance: str) -> Pair:
 
 
 @contextmanager
-def running(machine: Services, folder: Path, instance: str) -> Iterator[Certified]:
+def running(
+    machine: Services,
+    folder: Path,
+    instance: str,
+    kind: type[CertifiedBroker] = CertifiedBroker,
+) -> Iterator[Certified]:
     plain = pair_of(machine, instance).broker
-    broker = CertifiedBroker(plain.installation, f"{plain.folder}-certified")
+    broker = kind(plain.installation, f"{plain.folder}-certified")
     now = datetime.now(UTC)
     made = authority.ensure(folder / "authority", now)
     server = made.issue_server(["127.0.0.1", "localhost"], now)
@@ -77,9 +82,11 @@ def running(machine: Services, folder: Path, instance: str) -> Iterator[Certifie
     }
     broker.install(files, PASSWORD)
     port = broker.start(None, {}, print)
-    yield Certified(broker, made, folder, port)
-    broker.stop(print)
-    broker.installation.remove_folder(broker.folder)
+    try:
+        yield Certified(broker, made, folder, port)
+    finally:
+        broker.stop(print)
+        broker.installation.remove_folder(broker.folder)
 
 
 class CertifiedPeer:

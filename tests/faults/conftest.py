@@ -201,13 +201,13 @@ def works(machine: Services, tmp_path: Path, request: pytest.FixtureRequest) -> 
     codes = [factories.unit_code(number) for number in range(1, GATEWAYS + 1)]
     fleet = [("450200", code, "gw1") for code in codes]
     logins = credentials.grant(machine.mqtt_admin_url, fleet)
-    _register(url, codes)
+    register(url, codes)
     made = Works(pair, machine, url, logins, tmp_path, random.Random(seed))
     yield made
     made.stop()
 
 
-def _register(url: str, units: list[str]) -> None:
+def register(url: str, units: list[str]) -> None:
     with psycopg.connect(url) as connection:
         for unit in units:
             connection.execute(
