@@ -1,16 +1,11 @@
-"""Owns what a meter's readings say was used between them.
-
-Energy is conserved: the advances between two readings of one register sum to its difference,
-whatever lies between. What cannot be explained is held for review, never guessed.
-"""
+"""Owns what is known of a meter: its epochs, its readings, and how far a register can go."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from itertools import pairwise
 from math import inf
 from typing import NamedTuple
 
@@ -18,9 +13,6 @@ from energy import instants
 
 WRAP_SHARE_MAX = 0.5
 """Where no `rate_max` is known, a step is credible up to this share of the rollover."""
-
-DIP_READINGS_MAX = 3
-"""So many readings off the course in a row are a dip; more are held, unless all are 0."""
 
 
 class Kind(StrEnum):
@@ -156,188 +148,6 @@ def step(before: float, after: float, rollover: float | None, most: float = inf)
     return forward if 0 <= forward <= most else None
 
 
-def course(
-    kind: Kind, readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
-) -> Course:
-    """Return what `readings`, in order of time, say was used; `epochs` likewise in order."""
-    match kind:
-        case Kind.REGISTER:
-            return register_course(readings, epochs)
-        case Kind.INTERVAL:
-            return Course(list(_interval_advances(readings, epochs, interval_s)))
-        case Kind.GAUGE:
-            return Course(list(_gauge_advances(readings, epochs, interval_s)))
-
-
-def register_course(readings: Iterable[tuple[int, float]], epochs: Sequence[Epoch]) -> Course:
-    """Return what a cumulative register used between its readings.
-
-    A reading that no step explains is passed over until the register is back on its course: at
-    most `DIP_READINGS_MAX` in a row, or any number of zeros, which a meter without voltage shows.
-    If it never comes back, or later than that, the span is held; and the reading before it too, if
-    that one stands out above both its neighbours: then either may be wrong. The course after two
-    readings that are not in doubt depends on them alone, so that a part of a history can be
-    settled anew.
-    """
-    found, run, before = Course(), list[Reading](), None
-    add, iterator = found.advances.append, iter(readings)
-    first = next(iterator, None)
-    if first is None:
-        return found
-    anchor_at, anchor = first
-    scale, rate, ceiling, ends_at = _stretch(epochs, anchor_at)
-    for at, value in iterator:
-        quantity = (value - anchor) * scale
-        if (
-            at < ends_at
-            and not run
-            and 0 <= quantity <= ceiling
-            and quantity <= rate * (at - anchor_at)
-        ):
-            add(Advance(anchor_at, at, quantity))
-        elif _accept(found, before, Reading(anchor_at, anchor), Reading(at, value), run, epochs):
-            scale, rate, ceiling, ends_at = _stretch(epochs, at)
-        else:
-            continue
-        before, anchor_at, anchor = (anchor_at, anchor), at, value
-    if run:
-        found.is_open = True
-        last_at = run[-1].read_at
-        reason = _why(Reading(anchor_at, anchor), run, epochs)
-        _hold(found, before, Reading(anchor_at, anchor), run, last_at, reason, epochs)
-    return found
-
-
-def _stretch(epochs: Sequence[Epoch], at: int) -> tuple[float, float, float, float]:
-    """Return scale, greatest rate [per µs], greatest step, and until when they hold."""
-    epoch = epoch_at(epochs, instants.moment(at))
-    later = (instants.of(each.starts_at) for each in epochs)
-    ends_at = min((each for each in later if each > at), default=inf)
-    if epoch.rate_max is not None:
-        return epoch.scale, epoch.rate_max / instants.HOUR, inf, ends_at
-    return epoch.scale, inf, epoch.most(0) * epoch.scale, ends_at
-
-
-def _accept(
-    found: Course,
-    earlier: tuple[int, float] | None,
-    before: Reading,
-    after: Reading,
-    run: list[Reading],
-    epochs: Sequence[Epoch],
-) -> bool:
-    """Add the pieces from `before` to `after`, or add `after` to the `run` of doubtful readings."""
-    pieces, reason = _between(before, after, epochs)
-    is_from_zero = reason is DoubtReason.TOO_FAST and before.raw_value == 0 and len(pieces) == 1
-    if reason not in (None, DoubtReason.VALUES_MISSING) and not is_from_zero:
-        run.append(after)
-        return False
-    if run and not _is_dip(run):
-        _hold(found, earlier, before, run, after.read_at, DoubtReason.LASTED, epochs)
-        run.clear()
-        return True
-    if run:
-        found.doubts.append(_doubt(_why(before, run, epochs), run, is_held=False))
-        run.clear()
-    if reason is not None:
-        found.doubts.append(Doubt(reason, before.read_at, after.read_at, 0, is_held=True))
-    found.advances += pieces
-    return True
-
-
-def _hold(
-    found: Course,
-    earlier: tuple[int, float] | None,
-    anchor: Reading,
-    run: Sequence[Reading],
-    until: int,
-    reason: DoubtReason,
-    epochs: Sequence[Epoch],
-) -> None:
-    """Hold what was used from `anchor` `until` then; with it `anchor`, if it may be a spike."""
-    starts_at, doubtful = anchor.read_at, [*run]
-    if earlier is not None and anchor.raw_value > run[0].raw_value >= earlier[1]:
-        last = found.advances[-1]
-        if last.starts_at == earlier[0] and _between(Reading(*earlier), run[0], epochs)[1] is None:
-            found.advances.pop()
-            starts_at, doubtful = earlier[0], [anchor, *run]
-    found.advances.append(Advance(starts_at, until, None))
-    found.doubts.append(_doubt(reason, doubtful, is_held=True))
-
-
-def _is_dip(run: Sequence[Reading]) -> bool:
-    return len(run) <= DIP_READINGS_MAX or all(reading.raw_value == 0 for reading in run)
-
-
-def _why(before: Reading, run: Sequence[Reading], epochs: Sequence[Epoch]) -> DoubtReason:
-    return _between(before, run[0], epochs)[1] or DoubtReason.FELL
-
-
-def _doubt(reason: DoubtReason, run: Sequence[Reading], *, is_held: bool) -> Doubt:
-    return Doubt(reason, run[0].read_at, run[-1].read_at, len(run), is_held)
-
-
-def _between(
-    before: Reading, after: Reading, epochs: Sequence[Epoch]
-) -> tuple[list[Advance], DoubtReason | None]:
-    """Return the pieces from `before` to `after`, cut where an epoch begins, and what is wrong."""
-    epoch = epoch_at(epochs, instants.moment(before.read_at))
-    pieces: list[Advance] = []
-    reason: DoubtReason | None = None
-    starts_at, value = before.read_at, before.raw_value
-    showed: float | None = value
-    for following in _begun_between(before, after, epochs):
-        last, first, is_estimate = _values_at(following, before, after)
-        begins_at = instants.of(following.starts_at)
-        piece, fault = _piece(starts_at, begins_at, showed, last, epoch, is_estimate)
-        pieces.append(piece)
-        reason = _worse(reason, fault)
-        starts_at, showed, epoch = begins_at, first, following
-    is_estimate = bool(pieces) and pieces[-1].is_estimate
-    piece, fault = _piece(starts_at, after.read_at, showed, after.raw_value, epoch, is_estimate)
-    return [*pieces, piece], _worse(reason, fault)
-
-
-def _worse(one: DoubtReason | None, other: DoubtReason | None) -> DoubtReason | None:
-    """Return what weighs more: a value that cannot be before one that is missing."""
-    return other if one in (None, DoubtReason.VALUES_MISSING) and other is not None else one
-
-
-def _piece(
-    starts_at: int,
-    ends_at: int,
-    before: float | None,
-    after: float | None,
-    epoch: Epoch,
-    is_estimate: bool,
-) -> tuple[Advance, DoubtReason | None]:
-    if before is None or after is None:
-        return Advance(starts_at, ends_at, None), DoubtReason.VALUES_MISSING
-    forward = step(before, after, epoch.rollover, epoch.most(ends_at - starts_at))
-    if forward is not None:
-        return Advance(starts_at, ends_at, forward * epoch.scale, is_estimate), None
-    reason = DoubtReason.FELL if after < before else DoubtReason.TOO_FAST
-    return Advance(starts_at, ends_at, None), reason
-
-
-def _values_at(
-    epoch: Epoch, before: Reading, after: Reading
-) -> tuple[float | None, float | None, bool]:
-    """Return what the old register showed last and the new one first when `epoch` began.
-
-    A register that counts on under a new multiplier is taken to have counted evenly between the
-    readings around it where nobody read it: the third value says that this is an estimate.
-    """
-    if epoch.reason is not EpochReason.MULTIPLIER:
-        return epoch.previous_last_value, epoch.first_value, False
-    if epoch.first_value is not None:
-        return epoch.first_value, epoch.first_value, False
-    begins_at = instants.of(epoch.starts_at)
-    share = (begins_at - before.read_at) / (after.read_at - before.read_at)
-    showed = before.raw_value + (after.raw_value - before.raw_value) * share
-    return showed, showed, 0 < share < 1
-
-
 def epoch_at(epochs: Sequence[Epoch], instant: datetime) -> Epoch:
     """Return the epoch in force at `instant`; the first one reaches back to any time before it."""
     found = epochs[0]
@@ -346,40 +156,3 @@ def epoch_at(epochs: Sequence[Epoch], instant: datetime) -> Epoch:
             break
         found = epoch
     return found
-
-
-def _begun_between(before: Reading, after: Reading, epochs: Sequence[Epoch]) -> list[Epoch]:
-    return [
-        epoch
-        for epoch in epochs
-        if epoch.reason is not EpochReason.INSTALLED
-        and before.read_at < instants.of(epoch.starts_at) <= after.read_at
-    ]
-
-
-def _interval_advances(
-    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
-) -> Iterator[Advance]:
-    """Yield what an interval meter says: each value is the use of the interval it starts."""
-    for starts_at, ends_at, value, epoch in _held_values(readings, epochs, interval_s):
-        yield Advance(starts_at, ends_at, value * epoch.scale)
-
-
-def _gauge_advances(
-    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
-) -> Iterator[Advance]:
-    """Yield the integral of an hourly rate: a value holds until the next, at most an interval."""
-    for starts_at, ends_at, value, epoch in _held_values(readings, epochs, interval_s):
-        hours = (ends_at - starts_at) / instants.HOUR
-        yield Advance(starts_at, ends_at, value * epoch.scale * hours)
-
-
-def _held_values(
-    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
-) -> Iterator[tuple[int, int, float, Epoch]]:
-    interval = interval_s * instants.SECOND
-    for (read_at, value), following in pairwise([*readings, None]):  # type: ignore[misc]  # ours
-        ends_at = read_at + interval
-        if following is not None:
-            ends_at = min(ends_at, following[0])
-        yield read_at, ends_at, value, epoch_at(epochs, instants.moment(read_at))

@@ -22,6 +22,9 @@ import db.settlement
 from db.pool import Connection, Pool
 from ingest import rollups, unit_settlement
 
+CLAIMS = 2
+"""Units settled at a time by one process."""
+
 RANGES_MAX = 1_000
 """Stale ranges settled in one transaction at most."""
 
@@ -50,20 +53,24 @@ class UnitError(Exception):
 
 
 async def run(pool: Pool, instance: str, *, pause_s: float, clock: Callable[[], datetime]) -> None:
-    """Settle until cancelled. A unit that fails rests for a while; its ranges stay stale."""
-    beat_at: datetime | None = None
+    """Settle until cancelled, some claims at a time: one computes while the database has others."""
     aside: dict[int, datetime] = {}
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_beat(pool, instance, clock))
+        for _ in range(CLAIMS):
+            tasks.create_task(_settle(pool, aside, pause_s, clock))
+
+
+async def _settle(
+    pool: Pool, aside: dict[int, datetime], pause_s: float, clock: Callable[[], datetime]
+) -> None:
+    """Settle what there is. A unit that fails rests `aside` for a while; its ranges stay stale."""
     while True:
         now = clock()
-        aside = {unit_id: at for unit_id, at in aside.items() if now - at < ASIDE}
-        if beat_at is None or (now - beat_at).total_seconds() >= HEARTBEAT_S:
-            await db.patience.patiently(
-                pool, lambda connection: _beat(connection, instance, clock())
-            )
-            beat_at = now
+        resting = [unit_id for unit_id, since in aside.items() if now - since < ASIDE]
         try:
             settled = await db.patience.patiently(
-                pool, functools.partial(settle_one, without=aside)
+                pool, functools.partial(settle_one, without=resting)
             )
         except UnitError as error:
             log.error("unit_not_settled", unit_id=error.unit_id, error=repr(error.__cause__))
@@ -102,5 +109,10 @@ async def settle_region(connection: Connection) -> bool:
     return True
 
 
-async def _beat(connection: Connection, instance: str, now: datetime) -> None:
-    await db.heartbeats.beat(connection, "settle", instance, now, "settling")
+async def _beat(pool: Pool, instance: str, clock: Callable[[], datetime]) -> None:
+    async def beat(connection: Connection) -> None:
+        await db.heartbeats.beat(connection, "settle", instance, clock(), "settling")
+
+    while True:
+        await db.patience.patiently(pool, beat)
+        await asyncio.sleep(HEARTBEAT_S)

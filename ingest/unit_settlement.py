@@ -9,7 +9,7 @@ import db.settlement
 from db.metering import MeterSpec, list_specs
 from db.pool import Connection
 from db.settlement import DoubtRow, History, HourRow, Stale
-from energy import consumption, instants, periods, registers, roles
+from energy import consumption, courses, instants, periods, roles
 from energy.factors import FactorTable
 from energy.periods import Span, Step
 from energy.registers import Course, Kind
@@ -105,7 +105,7 @@ async def _followed(
     Where new readings put later ones in doubt that were on the course before, the window reaches
     on to the newest reading of the meter, and to the end of its `last` window: then it is done.
     """
-    course = registers.course(spec.kind, history, spec.epochs, spec.interval_s)
+    course = courses.course(spec.kind, history, spec.epochs, spec.interval_s)
     if not course.is_open:
         return window, history, course
     (newest,) = await histories.beyond(connection, [(spec.meter_id, window.span.ends_at)])
@@ -114,7 +114,7 @@ async def _followed(
     reach = rollups.whole(Span(window.span.starts_at, max(newest, last)), Step.HOUR)
     window = Stale(spec.meter_id, reach)
     (history,) = await histories.fetch(connection, [window])
-    return window, history, registers.course(spec.kind, history, spec.epochs, spec.interval_s)
+    return window, history, courses.course(spec.kind, history, spec.epochs, spec.interval_s)
 
 
 async def _replace(

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from energy import consumption, instants, registers
+from energy import consumption, courses, instants
 from energy.periods import Span
 from energy.registers import Epoch, EpochReason, Kind, Side
 
@@ -44,7 +44,7 @@ def test_a_history_comes_to_its_golden_figures(path: Path) -> None:
         (instants.of(START + timedelta(minutes=minute)), float(value))
         for minute, value in told["readings"]
     ]
-    course = registers.register_course(readings, epochs)
+    course = courses.register_course(readings, epochs)
     found = consumption.hours(Kind.REGISTER, readings, course, told["interval_s"], DAY)
     rows = [
         (hour.starts_at.hour, hour.quantity, hour.estimated_quantity, hour.readings_present,
