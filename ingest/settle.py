@@ -20,6 +20,7 @@ import db.patience
 import db.rollups
 import db.settlement
 from db.pool import Connection, Pool
+from energy.factors import Unverified
 from ingest import rollups, unit_settlement
 
 RANGES_MAX = 1_000
@@ -49,7 +50,14 @@ class UnitError(Exception):
         self.unit_id = unit_id
 
 
-async def run(pool: Pool, instance: str, *, pause_s: float, clock: Callable[[], datetime]) -> None:
+async def run(
+    pool: Pool,
+    instance: str,
+    *,
+    pause_s: float,
+    clock: Callable[[], datetime],
+    unverified: Unverified = Unverified.NOTE,
+) -> None:
     """Settle until cancelled. A unit that fails rests for a while; its ranges stay stale."""
     beat_at: datetime | None = None
     aside: dict[int, datetime] = {}
@@ -63,7 +71,7 @@ async def run(pool: Pool, instance: str, *, pause_s: float, clock: Callable[[], 
             beat_at = now
         try:
             settled = await db.patience.patiently(
-                pool, functools.partial(settle_one, without=aside)
+                pool, functools.partial(settle_one, without=aside, unverified=unverified)
             )
         except UnitError as error:
             log.error("unit_not_settled", unit_id=error.unit_id, error=repr(error.__cause__))
@@ -74,7 +82,12 @@ async def run(pool: Pool, instance: str, *, pause_s: float, clock: Callable[[], 
             await asyncio.sleep(pause_s)
 
 
-async def settle_one(connection: Connection, *, without: Collection[int] = ()) -> Settled | None:
+async def settle_one(
+    connection: Connection,
+    *,
+    without: Collection[int] = (),
+    unverified: Unverified = Unverified.NOTE,
+) -> Settled | None:
     """Settle what is stale of one unit; None: there was nothing, rest. Raises UnitError."""
     async with connection.transaction():
         unit_id = await db.settlement.claim_unit(connection, without)
@@ -82,7 +95,7 @@ async def settle_one(connection: Connection, *, without: Collection[int] = ()) -
             return None
         stale = await db.settlement.take_stale(connection, unit_id, RANGES_MAX)
         try:
-            hours = await unit_settlement.settle(connection, unit_id, stale)
+            hours = await unit_settlement.settle(connection, unit_id, stale, unverified)
         except Exception as error:
             if db.patience.is_retryable(error):
                 raise
