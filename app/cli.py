@@ -136,7 +136,13 @@ def settle_command() -> None:
     instance = _instance()
 
     async def work(pool: Pool) -> None:
-        await settle.run(pool, instance, pause_s=settings.settle_pause_s, clock=_now)
+        await settle.run(
+            pool,
+            instance,
+            pause_s=settings.settle_pause_s,
+            clock=_now,
+            unverified=settings.unverified_factors,
+        )
 
     _run_program(settings, "settle", work)
 

@@ -92,6 +92,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
                 metrics=metrics,
                 revision=db.migrate.newest_revision(),
                 uploads=uploads,
+                unverified=settings.unverified_factors,
             )
             storing.cancel()
 
