@@ -102,8 +102,8 @@ class Settings(BaseSettings):
     unverified_factors: Unverified = Field(
         default=Unverified.NOTE,
         description="factors that nobody verified against their source: `note`, used and named "
-        "with every figure; `refuse`, not used. The same for settle and serve; after a change: "
-        "nenghao factors revalue",
+        "with every figure; `refuse`, not used. The same for settle, alert and serve; after a "
+        "change: nenghao factors revalue",
     )
     alert_pause_s: float = Field(
         default=5, ge=0.05, le=600, description="pause between two evaluations of the rules [s]"

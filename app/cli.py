@@ -172,6 +172,7 @@ def alert_command() -> None:
             smtp_url=smtp_url,
             mail_from=settings.mail_from,
             clock=_now,
+            unverified=settings.unverified_factors,
         )
 
     _run_program(settings, "alert", work)

@@ -78,7 +78,7 @@ def list_command(
 def revalue_command(context: typer.Context) -> None:
     """Value anew what unverified factors concern, after NENGHAO_UNVERIFIED_FACTORS was changed.
 
-    Start `settle` and `serve` with the new setting first.
+    Start `settle`, `alert` and `serve` with the new setting first.
     """
 
     async def work(pool: Pool) -> int:

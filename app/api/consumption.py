@@ -150,7 +150,7 @@ class Note(Answer):
     energy: str | None = Field(examples=["electricity"])
     detail: str = Field(
         examples=[
-            "electricity, equivalent: the factor of yearly value, valid from 2021-01-01, was not "
+            "electricity, equivalent: the factor of 2026, valid from 2026-01-01, was not "
             "verified against its source."
         ]
     )

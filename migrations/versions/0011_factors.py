@@ -100,7 +100,8 @@ SELECT carrier, basis, kgce_per_uom, '2015-01-01', '2021-04-01', 'GB/T 2589-2008
 
 FIRST_YEAR = """
 UPDATE factors
-   SET valid_to = '2022-01-01'
+   SET valid_to = '2022-01-01',
+       edition = '2021'
  WHERE carrier = 'electricity'
    AND basis = 'equivalent'
    AND unit_id IS NULL
@@ -112,7 +113,7 @@ UPDATE factors
 YEARS = """
 INSERT INTO factors (carrier, basis, kgce_per_uom, valid_from, valid_to, edition, source, verified)
 VALUES ('electricity', 'equivalent', CAST(:kgce_per_kwh AS double precision),
-        make_date(CAST(:year AS integer), 1, 1), CAST(:valid_to AS date), 'yearly value', :source,
+        make_date(CAST(:year AS integer), 1, 1), CAST(:valid_to AS date), :year, :source,
         CAST(:verified AS boolean))
     ON CONFLICT (carrier, basis, unit_id, valid_from)
     DO UPDATE SET source = excluded.source

@@ -46,7 +46,7 @@ YEAR = {
     "carrier": "electricity",
     "basis": "equivalent",
     "kgce_per_uom": "0.3005",
-    "edition": "yearly value",
+    "edition": "2026",
     "unit": "",
 }
 

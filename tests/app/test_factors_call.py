@@ -135,3 +135,24 @@ async def test_a_platform_that_refuses_unverified_factors_says_so(refusing: Stag
         "unverified_refused",
         "unverified_factor_refused",
     ]
+
+
+async def test_the_intensity_says_why_its_energy_is_not_known(stage: Stage) -> None:
+    async with stage.pool.acquire() as connection:
+        unit_id = await connection.fetchval(
+            "SELECT unit_id FROM units WHERE unit = $1", cast.QIANS_UNIT
+        )
+        await factories.meter(
+            connection, unit_id, "P01", kind="interval", role="output", uom="t", product="steel"
+        )
+    await stage.pool.execute(
+        "INSERT INTO unit_consumption SELECT unit_id, 'natural_gas', 'day', "
+        "'2026-11-01 00:00+08', 10, 0, 96, false, NULL, NULL FROM units WHERE unit = $1",
+        cast.QIANS_UNIT,
+    )
+    query = {"unit": cast.QIANS_UNIT, "product": "steel", "bucket": "day"}
+    answer = (await stage.get("li", "/v1/intensity", **FIRST_DAY, **query)).json()
+    (row,) = answer["items"]
+    assert (row["intensity"], row["reason"]) == (None, "factor_missing")
+    assert row["left_out_reasons"] == {"natural_gas": ["range_only"]}
+    assert [note["code"] for note in answer["notes"]] == ["range_only"]

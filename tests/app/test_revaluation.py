@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import db.factors
+from app.factors import revalue_unverified
 from app.imports.kinds import Kind
 from db.pool import Connection, Pool
 from energy.factors import Unverified
@@ -237,3 +238,15 @@ async def test_marking_goes_through_meters_in_bounded_steps(connection: Connecti
         connection, "electricity", None, after=first[-1], limit=3
     )
     assert (len(first), len(rest)) == (3, 2)
+
+
+async def test_a_platform_that_is_set_anew_values_the_past_anew(works: Works) -> None:
+    await works.read(works.coal_id, "2026-01-01", days=1)
+    await works.read(works.gas_id, "2026-01-01", days=1)
+    await works.take(Kind.FACTORS, {**GAS, "verified": "false"})
+    await works.settle(Unverified.NOTE)
+    async with works.pool.acquire() as connection, connection.transaction():
+        assert await revalue_unverified(connection) == 1  # gas; the coal of 2026 is verified
+    await works.settle(Unverified.REFUSE)
+    assert await works.days("natural_gas") == [None]
+    assert await works.days("raw_coal") == pytest.approx([REFERENCE])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+import csv
+from datetime import date, timedelta
+from importlib import resources
 
 import pytest
 
@@ -188,3 +190,20 @@ async def test_no_two_factors_for_everyone_hold_on_one_day(connection: Connectio
     for factor in await everyones(connection):
         for day in (factor.valid_from, factor.valid_to or TODAY):
             assert len(found.holding(factor.carrier, factor.basis, None, day)) == 1
+
+
+async def test_the_editions_were_told_apart_without_changing_a_figure(
+    connection: Connection,
+) -> None:
+    """What was settled before stays right: each first row of the file has the value it had."""
+    found = await table(connection)
+    reference = resources.files("migrations") / "reference" / "factors.csv"
+    with reference.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            ends = date.fromisoformat(row["valid_to"]) if row["valid_to"] else date(2030, 1, 1)
+            day = date.fromisoformat(row["valid_from"])
+            while day < ends:
+                factor = found.find(row["carrier"], Basis(row["basis"]), None, day)
+                assert factor is not None
+                assert factor.kgce_per_uom == float(row["kgce_per_uom"]), (row["carrier"], day)
+                day += timedelta(days=30)
