@@ -288,24 +288,27 @@ async def list_meter_ids(
 async def mark_stale(
     connection: Connection, meter_ids: Sequence[int], starts_at: datetime, ends_at: datetime | None
 ) -> int:
-    """Mark what the readings of meters came to in a span; return how many have any there.
+    """Mark what the readings of meters came to in a span; return how many ranges that are.
 
-    From the first reading to the end of the interval of the last; `ends_at` None: no end.
+    From the first reading to the end of the interval of the last; `ends_at` None: no end. In
+    pieces of a month, so that one settlement takes no more than it can do in its time.
     """
     status = await connection.execute(
         """
         INSERT INTO stale_ranges (unit_id, meter_id, starts_at, ends_at)
-        SELECT unit_id, meter_id, greatest(first_at, $2), least(last_at, $3)
+        SELECT unit_id, meter_id, piece_at, least(piece_at + INTERVAL '31 days', last_at, $3)
           FROM meters
          CROSS JOIN LATERAL (
                SELECT min(read_at) AS first_at,
                       max(read_at) + make_interval(secs => interval_s) AS last_at
-                 FROM readings
-                WHERE readings.meter_id = meters.meter_id
-                  AND quality <> 'bad') AS hull
+                 FROM accountable_readings AS r
+                WHERE r.meter_id = meters.meter_id) AS hull
+         CROSS JOIN LATERAL generate_series(greatest(first_at, $2),
+                                            least(last_at, $3) - INTERVAL '1 microsecond',
+                                            INTERVAL '31 days') AS piece_at
          WHERE meter_id = ANY ($1)
            AND greatest(first_at, $2) < least(last_at, $3)
-         ORDER BY meter_id
+         ORDER BY meter_id, piece_at
         """,
         list(meter_ids),
         starts_at,

@@ -229,6 +229,18 @@ async def test_settlement_waits_for_a_change_and_values_with_what_it_left(works:
     assert await works.days("natural_gas") == pytest.approx([1.2143])
 
 
+async def test_a_long_past_is_marked_in_pieces_without_a_gap(works: Works) -> None:
+    await works.read(works.gas_id, "2026-01-01", days=100)
+    await works.settle()
+    await works.take(Kind.FACTORS, GAS)
+    rows = await works.pool.fetch("SELECT starts_at, ends_at FROM stale_ranges ORDER BY starts_at")
+    assert len(rows) == 4
+    assert [row["ends_at"] for row in rows[:-1]] == [row["starts_at"] for row in rows[1:]]
+    assert rows[-1]["ends_at"] - rows[0]["starts_at"] == timedelta(days=100)
+    await works.settle()
+    assert await works.days("natural_gas") == pytest.approx([1.2143] * 100)
+
+
 async def test_marking_goes_through_meters_in_bounded_steps(connection: Connection) -> None:
     unit_id = await factories.unit(connection)
     for number in range(5):
