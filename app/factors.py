@@ -49,7 +49,7 @@ def list_command(
             return (
                 await db.factors.list_carriers(connection),
                 FactorTable(
-                    await db.factors.list_for_unit(connection, unit_id or 0),
+                    await db.factors.list_for_unit(connection, unit_id),
                     await db.factors.list_ranges(connection),
                 ),
                 unit_id,

@@ -94,8 +94,8 @@ async def list_ranges(connection: Connection) -> list[FactorRange]:
     return [FactorRange(**row) for row in rows]
 
 
-async def list_for_unit(connection: Connection, unit_id: int) -> list[Factor]:
-    """Return the factors for everyone and the unit's own."""
+async def list_for_unit(connection: Connection, unit_id: int | None) -> list[Factor]:
+    """Return the factors for everyone and the unit's own; None: of no unit."""
     rows = await connection.fetch(
         """
         SELECT carrier, basis, unit_id, kgce_per_uom, valid_from, valid_to, verified, edition,

@@ -73,7 +73,7 @@ FROM_MEMORY = {
 
 
 async def everyones(connection: Connection) -> list[Factor]:
-    return await db.factors.list_for_unit(connection, unit_id=0)
+    return await db.factors.list_for_unit(connection, None)
 
 
 async def table(connection: Connection) -> FactorTable:
