@@ -13,6 +13,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from energy.factors import Unverified
+
 
 class Settings(BaseSettings):
     """What every program may need. A program that lacks something it needs says so by name."""
@@ -96,6 +98,12 @@ class Settings(BaseSettings):
     )
     settle_pause_s: float = Field(
         default=1, ge=0.05, le=60, description="pause of settlement when nothing is stale [s]"
+    )
+    unverified_factors: Unverified = Field(
+        default=Unverified.NOTE,
+        description="factors that nobody verified against their source: `note`, used and named "
+        "with every figure; `refuse`, not used. The same for settle, alert and serve; after a "
+        "change: nenghao factors revalue",
     )
     alert_pause_s: float = Field(
         default=5, ge=0.05, le=600, description="pause between two evaluations of the rules [s]"

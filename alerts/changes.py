@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 import db.alerts
-from alerts import outbox
+import db.factors
+from alerts import facts, outbox
 from alerts.evaluation import Judged, Surroundings
-from alerts.letter import Occasion
+from alerts.facts import ProductFacts
+from alerts.letter import Occasion, UnverifiedFactor
 from alerts.lifecycle import LETTERS, Transition
 from alerts.outbox import Posting
 from alerts.rules import ProductIntensity, Rule
 from alerts.verdicts import Verdict
 from db.alerts import AlertState, Finding, OpenAlert
 from db.pool import Connection
-from energy.factors import Basis
+from energy.factors import Basis, FactorTable
 
 log = structlog.get_logger("alert")
 
@@ -43,7 +47,14 @@ async def apply(
         letters = 0
         if transition.reason in LETTERS:
             posting = _posting(judged, alert, transition, alert_id, event_id)
-            occasion = _occasion(rule, judged, transition, posting, around)
+            occasion = _occasion(
+                rule,
+                judged,
+                transition,
+                posting,
+                around,
+                unverified=await _unverified(connection, judged, _basis(rule), around),
+            )
             letters = await outbox.write(connection, posting, occasion, transition.at)
     log.info(
         "alert_changed",
@@ -107,15 +118,50 @@ def _posting(
     )
 
 
-def _occasion(
-    rule: Rule, judged: Judged, transition: Transition, posting: Posting, around: Surroundings
-) -> Occasion:
+async def _unverified(
+    connection: Connection, judged: Judged, basis: Basis, around: Surroundings
+) -> list[UnverifiedFactor]:
+    """Return the factors behind the energy of a product that nobody verified."""
+    found = judged.facts
+    if not isinstance(found, ProductFacts):
+        return []
+    unit_id = found.subject.unit_id
+    rows = await db.factors.list_counting_carriers(connection, unit_id)
+    carriers = {row.carrier: row for row in rows}
+    own_and_everyones = await db.factors.list_for_unit(connection, unit_id)
+    table = FactorTable(own_and_everyones, unverified=around.unverified)
+    return [
+        UnverifiedFactor(
+            name_zh=carriers[factor.carrier].name_zh,
+            name_en=carriers[factor.carrier].name_en,
+            kgce_per_uom=factor.kgce_per_uom,
+            uom=carriers[factor.carrier].reference_uom,
+            edition=factor.edition,
+        )
+        for factor in facts.unverified(table, carriers, basis, unit_id, found.window)
+    ]
+
+
+def _basis(rule: Rule) -> Basis:
     parameters = rule.parameters
+    return parameters.basis if isinstance(parameters, ProductIntensity) else Basis.CALORIFIC
+
+
+def _occasion(
+    rule: Rule,
+    judged: Judged,
+    transition: Transition,
+    posting: Posting,
+    around: Surroundings,
+    *,
+    unverified: Sequence[UnverifiedFactor],
+) -> Occasion:
     return Occasion(
         reason=transition.reason,
         verdict=judged.verdict,
         facts=judged.facts,
         region_name=around.region_names.get(posting.region, posting.region),
         link=f"{around.public_url.rstrip('/')}/v1/alerts/{posting.alert_id}",
-        basis=parameters.basis if isinstance(parameters, ProductIntensity) else Basis.CALORIFIC,
+        basis=_basis(rule),
+        unverified=unverified,
     )

@@ -26,6 +26,7 @@ from alerts.rules import Rule
 from alerts.verdicts import State
 from db.pool import Connection, Pool
 from db.rules import RuleRow
+from energy.factors import Unverified
 
 PROGRAM = "alert"
 DATABASE_RETRY_S = 2.0
@@ -43,6 +44,7 @@ async def run(
     smtp_url: str | None,
     mail_from: str,
     clock: Callable[[], datetime],
+    unverified: Unverified = Unverified.NOTE,
 ) -> None:
     """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none."""
     if smtp_url is not None:
@@ -52,7 +54,12 @@ async def run(
     async def evaluate() -> bool:
         now = clock()
         changed = await evaluate_once(
-            pool, now=now, coverage_floor=coverage_floor, public_url=public_url, episodes=episodes
+            pool,
+            now=now,
+            coverage_floor=coverage_floor,
+            public_url=public_url,
+            episodes=episodes,
+            unverified=unverified,
         )
         async with pool.acquire() as connection:
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
@@ -80,6 +87,7 @@ async def evaluate_once(
     coverage_floor: float,
     public_url: str,
     episodes: Episodes | None = None,
+    unverified: Unverified = Unverified.NOTE,
 ) -> int:
     """Judge all rules; return how many alerts changed. Only one evaluator works at a time."""
     episodes = episodes or Episodes()
@@ -88,7 +96,7 @@ async def evaluate_once(
             return 0
         try:
             names = {row.region: row.name for row in await db.regions.list_regions(connection)}
-            around = Surroundings(now, coverage_floor, public_url, names)
+            around = Surroundings(now, coverage_floor, public_url, names, unverified)
             parsed = _parsed(await db.rules.list_enabled(connection), episodes)
             return sum([await _evaluate(connection, rule, around, episodes) for rule in parsed])
         finally:

@@ -14,6 +14,7 @@ from alerts.rules import ProductIntensity, RegionLevel, Rule
 from alerts.verdicts import Verdict
 from db.alerts import Watched
 from db.pool import Connection
+from energy.factors import Unverified
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Surroundings:
     coverage_floor: float
     public_url: str
     region_names: dict[str, str]
+    unverified: Unverified = Unverified.NOTE
 
 
 async def judge(

@@ -15,7 +15,7 @@ from db.facts import MeterUse
 from db.figures import FigureRow, TargetRow
 from db.limits import LimitRow
 from energy import carriers, coverage, periods
-from energy.factors import KGCE_PER_TCE
+from energy.factors import KGCE_PER_TCE, Basis, Factor, FactorTable
 from energy.periods import LOCAL, Span, Step
 
 LIMIT_PREFIX = "kgce/"
@@ -137,6 +137,23 @@ def _candidates(
         yardsticks = _in_force(limits, against, on)
         if yardsticks and any(use.product == product for use in meters):
             yield _product(meters, product, yardsticks, now)
+
+
+def unverified(
+    table: FactorTable, carriers: Iterable[str], basis: Basis, unit_id: int, window: Span
+) -> list[Factor]:
+    """Return the factors in use on days of `window` that nobody verified against their source."""
+    first = window.starts_at.astimezone(LOCAL).date()
+    last = (window.ends_at - timedelta(microseconds=1)).astimezone(LOCAL).date()
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    used = {
+        factor
+        for carrier in carriers
+        for day in days
+        if (factor := table.find(carrier, basis, unit_id, day)) is not None
+    }
+    unverified = [factor for factor in used if not factor.verified]
+    return sorted(unverified, key=lambda factor: (factor.carrier, factor.valid_from))
 
 
 def regions(

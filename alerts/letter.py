@@ -6,6 +6,7 @@ Pure. Names come from files and may hold anything: nothing in them can begin a n
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -29,6 +30,17 @@ class Language(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class UnverifiedFactor:
+    """A factor behind the energy of a letter that nobody verified; `uom` is of the carrier."""
+
+    name_zh: str
+    name_en: str
+    kgce_per_uom: float
+    uom: str
+    edition: str
+
+
+@dataclass(frozen=True, slots=True)
 class Occasion:
     """Why a letter is written. `region_name` is that of the unit, or the region itself.
 
@@ -41,6 +53,7 @@ class Occasion:
     region_name: str
     link: str
     basis: Basis = Basis.CALORIFIC
+    unverified: Sequence[UnverifiedFactor] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +156,7 @@ def _product_zh(
         "",
         "计算方法：时段内全厂边界表计的综合能耗减去外供能源，除以产量表计的产量；各能源品种按"
         "折标准煤系数折算（GB/T 2589）。",
+        *_unverified_zh(occasion),
         *_end_zh(occasion),
     ]
 
@@ -180,6 +194,7 @@ def _product_en(
         "How it is computed: the energy through the unit's boundary meters in the window, less the "
         "energy it exports, divided by what its output meters counted; each carrier by its coal "
         "equivalent factor (GB/T 2589).",
+        *_unverified_en(occasion),
         *_end_en(occasion),
     ]
 
@@ -253,6 +268,23 @@ def _others_en(yardstick: Yardstick, measured: float | None) -> list[str]:
     if grade := _grade(yardstick, measured):
         lines.append(f"Grade: {EN[grade]}")
     return lines
+
+
+def _unverified_zh(occasion: Occasion) -> list[str]:
+    told = [
+        f"{collapse(each.name_zh)} {each.kgce_per_uom:g} kgce/{each.uom}"
+        f"（{collapse(each.edition)}）"
+        for each in occasion.unverified
+    ]
+    return [f"所用系数未经核实：{'；'.join(told)}。"] if told else []
+
+
+def _unverified_en(occasion: Occasion) -> list[str]:
+    told = [
+        f"{collapse(each.name_en)} {each.kgce_per_uom:g} kgce/{each.uom} ({collapse(each.edition)})"
+        for each in occasion.unverified
+    ]
+    return [f"Factors used that nobody verified: {'; '.join(told)}."] if told else []
 
 
 def _end_zh(occasion: Occasion) -> list[str]:

@@ -136,7 +136,13 @@ def settle_command() -> None:
     instance = _instance()
 
     async def work(pool: Pool) -> None:
-        await settle.run(pool, instance, pause_s=settings.settle_pause_s, clock=_now)
+        await settle.run(
+            pool,
+            instance,
+            pause_s=settings.settle_pause_s,
+            clock=_now,
+            unverified=settings.unverified_factors,
+        )
 
     _run_program(settings, "settle", work)
 
@@ -166,6 +172,7 @@ def alert_command() -> None:
             smtp_url=smtp_url,
             mail_from=settings.mail_from,
             clock=_now,
+            unverified=settings.unverified_factors,
         )
 
     _run_program(settings, "alert", work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app import administration, gateways, local, quarantine
+from app import administration, factors, gateways, local, quarantine
 
 
 def add_to(app: typer.Typer) -> None:
@@ -12,4 +12,5 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(administration.keys_app, name="keys")
     app.add_typer(gateways.gateways_app, name="gateways")
     app.add_typer(quarantine.quarantine_app, name="quarantine")
+    app.add_typer(factors.factors_app, name="factors")
     app.command("import")(administration.import_command)

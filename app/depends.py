@@ -20,6 +20,7 @@ from app import state
 from app.errors import InvalidParameter, Unauthorized, Unavailable
 from db.pool import Connection, Pool
 from db.scope import Scope
+from energy.factors import Unverified
 
 CONNECTION_WITHIN_S = 5
 """How long a request waits for a connection before it is told that the platform is busy."""
@@ -34,11 +35,15 @@ bearer = HTTPBearer(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: what they may see, the transaction that answers, and when."""
+    """Who asks: what they may see, the transaction that answers, and when.
+
+    `unverified` is what becomes of factors that nobody verified.
+    """
 
     connection: Connection
     scope: Scope
     now: datetime
+    unverified: Unverified = Unverified.NOTE
 
 
 def plain_query(request: Request) -> None:
@@ -66,7 +71,7 @@ async def authenticated(
     now = held["clock"]()
     async with read_only(held["pool"]) as connection:
         scope = await app.auth.fetch_scope(connection, credentials.credentials, now)
-        yield Caller(connection, scope, now)
+        yield Caller(connection, scope, now, held["unverified"])
 
 
 @asynccontextmanager

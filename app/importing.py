@@ -13,7 +13,15 @@ from pathlib import Path
 import db.changes
 import db.registry
 from app import tables
-from app.imports import contacts, limits, meters, regional, units
+from app.imports import (
+    calorific_values,
+    contacts,
+    factors,
+    limits,
+    meters,
+    regional,
+    units,
+)
 from app.imports.kinds import Kind
 from app.imports.plans import Plan
 from app.imports.sheet import L, Progress, R, Sheet, draft
@@ -38,6 +46,11 @@ async def plan(connection: Connection, kind: Kind, path: Path, progress: Progres
             return await _draft(connection, await regional.figure_sheet(connection), path, progress)
         case Kind.TARGETS:
             return await _draft(connection, await regional.target_sheet(connection), path, progress)
+        case Kind.FACTORS:
+            return await _draft(connection, await factors.sheet(connection), path, progress)
+        case Kind.CALORIFIC_VALUES:
+            sheet = await calorific_values.sheet(connection)
+            return await _draft(connection, sheet, path, progress)
 
 
 async def _draft(

@@ -20,6 +20,7 @@ from app.api import (
     alerts,
     consumption,
     docs,
+    factors,
     health,
     intensity,
     meters,
@@ -44,12 +45,27 @@ unknown figure is null, and every sum says how much of what was due it rests on 
 """
 
 TAGS = [
-    {"name": "registry", "description": "Regions, units, meters"},
+    {"name": "registry", "description": "Regions, units, meters, factors"},
     {"name": "readings", "description": "What the gateways sent"},
     {"name": "consumption", "description": "What the readings come to"},
     {"name": "alerts", "description": "Early warnings and their history"},
     {"name": "health", "description": "For machines that watch the platform; no key"},
 ]
+
+
+NOUNS = (
+    regions,
+    units,
+    meters,
+    factors,
+    readings,
+    uploads,
+    consumption,
+    intensity,
+    alerts,
+    health,
+)
+"""Each has a router; this is the order in the documentation."""
 
 
 def utc_now() -> datetime:
@@ -92,6 +108,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
                 metrics=metrics,
                 revision=db.migrate.newest_revision(),
                 uploads=uploads,
+                unverified=settings.unverified_factors,
             )
             storing.cancel()
 
@@ -106,8 +123,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         redoc_url=None,
         redirect_slashes=False,
     )
-    nouns = (regions, units, meters, readings, uploads, consumption, intensity, alerts, health)
-    for noun in nouns:
+    for noun in NOUNS:
         app.include_router(noun.router)
     docs.install(app)
     errors.install(app)

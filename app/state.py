@@ -11,6 +11,7 @@ from fastapi import Request
 from app.metrics import Metrics
 from app.uploads import Uploads
 from db.pool import Pool
+from energy.factors import Unverified
 
 Clock = Callable[[], datetime]
 
@@ -23,6 +24,7 @@ class State(TypedDict):
     metrics: Metrics
     revision: str
     uploads: Uploads
+    unverified: Unverified
 
 
 def of(request: Request) -> State:

@@ -1,4 +1,4 @@
-"""Owns reading consumption back: sums by bucket and group, the meters that owe them, the factors.
+"""Owns reading consumption back: sums by bucket and group, and the meters that owe them.
 
 Sums of a unit come from unit_consumption (boundary less export), those of single meters from
 meter_consumption. A year is the sum of its months.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import LiteralString, NamedTuple
 
@@ -16,7 +16,7 @@ from asyncpg import Record
 
 from db.pool import Connection
 from db.scope import Scope
-from energy.factors import Basis
+from energy.factors import Basis, Unverified
 from energy.periods import Span, Step
 from energy.registers import Kind
 
@@ -41,7 +41,10 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which consumption is asked for. `span` is whole buckets."""
+    """Which consumption is asked for. `span` is whole buckets.
+
+    `now`: nothing is known after it, so a month that goes on lacks no factor of its days to come.
+    """
 
     span: Span
     bucket: Step
@@ -52,6 +55,8 @@ class Selection:
     unit: str | None = None
     industry: str = ""
     energy: str | None = None
+    now: datetime | None = None
+    unverified: Unverified = Unverified.NOTE
 
     @property
     def step(self) -> Step:
@@ -75,7 +80,8 @@ class Sum:
 
     `estimated_tce` and `estimated_quantity` are the estimated parts, `absolute_…` what they are
     parts of: both without signs, so that export does not cancel them. `left_out` are the carriers
-    of which (some of) the quantity is not in `energy_tce` for want of a factor.
+    of which (some of) the quantity is not in `energy_tce` for want of a factor; `unvalued` are the
+    same with the id of each unit that has factors of its own, and None for all the others.
     """
 
     starts_at: datetime
@@ -89,6 +95,7 @@ class Sum:
     readings_present: int
     held: bool
     left_out: list[str]
+    unvalued: Sequence[tuple[str, int | None]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +117,6 @@ class Meters:
     meters: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnverifiedFactor:
-    energy: str
-    edition: str
-    valid_from: date
-
-
 # $1, $2 the scope, $3 to $5 filters, $6 what is grouped by, $7 the tier of regions.
 SEEN: LiteralString = """
         WITH seen AS (
@@ -136,35 +136,55 @@ SEEN: LiteralString = """
         )
 """
 
-# $8 to $13 besides: step and span of what is stored, basis, bucket, carrier. A month in which the
-# first factor begins, or the last one ends, has only part of its coal: it is partial.
+# $8 to $15 besides: step and span of what is stored, basis, bucket, carrier, the last instant of
+# which anything is known, and what becomes of unverified factors. A month that has days without a
+# factor has only part of its coal: it is partial.
 FACTORS: LiteralString = """
-        , reach AS (
-            SELECT unit_id, carrier, min(valid_from) AS first_on,
-                   max(coalesce(valid_to, 'infinity')) AS last_on
-              FROM factors
+        , in_force AS (
+            SELECT unit_id, carrier, range_agg(validity) AS days
+              FROM dated_factors
              WHERE basis = $11
+               AND (verified OR $15::text = 'note')
                AND $8 = 'month'
+               AND validity && daterange(($9::timestamptz AT TIME ZONE 'Asia/Shanghai')::date,
+                                         ($10::timestamptz AT TIME ZONE 'Asia/Shanghai')::date)
              GROUP BY unit_id, carrier
-        ), used AS (
+        ), valued AS (
             SELECT raw.*,
                    CASE $11 WHEN 'calorific' THEN calorific_tce ELSE equivalent_tce END AS tce,
-                   (starts_at AT TIME ZONE 'Asia/Shanghai')::date
-                   < least(everyones.first_on, own.first_on)
-                   OR (starts_at AT TIME ZONE 'Asia/Shanghai' + INTERVAL '1 month')::date
-                   > greatest(everyones.last_on, own.last_on) AS is_partial
+                   $8 = 'month'
+                   AND NOT coalesce(everyones.days, '{}') + coalesce(own.days, '{}')
+                           @> daterange(
+                              (starts_at AT TIME ZONE 'Asia/Shanghai')::date,
+                              least((starts_at AT TIME ZONE 'Asia/Shanghai'
+                                     + INTERVAL '1 month')::date,
+                                    greatest(starts_at, coalesce($14::timestamptz, 'infinity'))
+                                    AT TIME ZONE 'Asia/Shanghai' + INTERVAL '1 day')::date)
+                   AS is_partial
               FROM raw
-              LEFT JOIN reach AS everyones
+              LEFT JOIN in_force AS everyones
                 ON everyones.carrier = raw.carrier AND everyones.unit_id IS NULL
-              LEFT JOIN reach AS own
+              LEFT JOIN in_force AS own
                 ON own.carrier = raw.carrier AND own.unit_id = raw.unit_id
+        ), used AS (
+            SELECT valued.*, quantity IS NOT NULL AND (tce IS NULL OR is_partial) AS is_left_out,
+                   CASE WHEN quantity IS NOT NULL
+                             AND (tce IS NULL OR is_partial)
+                             AND EXISTS (SELECT FROM dated_factors AS own
+                                          WHERE own.unit_id = valued.unit_id
+                                            AND own.carrier = valued.carrier
+                                            AND own.basis = $11)
+                        THEN unit_id
+                   END AS own_unit_id
+              FROM valued
         )
 """
 
-# By carrier first: the names that are left out are then a matter of few rows.
+# By carrier first: the names that are left out are then a matter of few rows. Of those the units
+# that have factors of their own are told apart: the others lack one for the same reason.
 SUMS: LiteralString = """
         , by_carrier AS (
-            SELECT starts_at, region, industry, unit, carrier, meter,
+            SELECT starts_at, region, industry, unit, carrier, meter, own_unit_id,
                    sum(tce) AS energy_tce,
                    sum(quantity) AS quantity,
                    sum(abs(tce * estimated_quantity / nullif(quantity, 0))) AS estimated_tce,
@@ -173,9 +193,9 @@ SUMS: LiteralString = """
                    sum(abs(quantity)) AS absolute_quantity,
                    sum(readings_present) AS readings_present,
                    bool_or(held) AS held,
-                   bool_or(quantity IS NOT NULL AND (tce IS NULL OR is_partial)) AS is_left_out
+                   bool_or(is_left_out) AS is_left_out
               FROM used
-             GROUP BY starts_at, region, industry, unit, carrier, meter
+             GROUP BY starts_at, region, industry, unit, carrier, meter, own_unit_id
         )
         SELECT CASE $12::text WHEN 'year' THEN date_trunc('year', starts_at, 'Asia/Shanghai')
                               ELSE starts_at
@@ -191,8 +211,8 @@ SUMS: LiteralString = """
                sum(absolute_quantity) AS absolute_quantity,
                sum(readings_present)::bigint AS readings_present,
                bool_or(held) AS held,
-               coalesce(array_agg(DISTINCT carrier ORDER BY carrier)
-                        FILTER (WHERE carrier IS NOT NULL AND is_left_out), '{}') AS left_out
+               coalesce(array_agg(DISTINCT carrier || '/' || coalesce(own_unit_id::text, ''))
+                        FILTER (WHERE carrier IS NOT NULL AND is_left_out), '{}') AS unvalued
           FROM by_carrier
          GROUP BY bucket_at, region, industry, unit, energy, meter
          ORDER BY bucket_at, region, industry, unit, energy, meter
@@ -249,30 +269,6 @@ ALIKE_METERS: LiteralString = """
          ORDER BY 1, 2, 3, 4, 5, kind, interval_s, installed_at
 """
 
-UNVERIFIED_FACTORS: LiteralString = """
-        SELECT DISTINCT factors.carrier AS energy, edition, valid_from
-          FROM seen
-          JOIN meters USING (unit_id)
-          JOIN factors USING (carrier)
-         WHERE role = ANY ($8)
-           AND installed_at < $10
-           AND ($12::text IS NULL OR factors.carrier = $12)
-           AND basis = $11
-           AND NOT verified
-           AND valid_from < ($10::timestamptz AT TIME ZONE 'Asia/Shanghai')::date
-           AND coalesce(valid_to, 'infinity') > ($9::timestamptz AT TIME ZONE 'Asia/Shanghai')::date
-           AND (factors.unit_id = seen.unit_id
-                OR (factors.unit_id IS NULL
-                    AND NOT EXISTS (SELECT FROM factors AS own
-                                     WHERE own.unit_id = seen.unit_id
-                                       AND own.carrier = factors.carrier
-                                       AND own.basis = factors.basis
-                                       AND own.valid_from <= greatest(factors.valid_from,
-                                           ($9::timestamptz AT TIME ZONE 'Asia/Shanghai')::date)
-                                       AND own.valid_to IS NULL)))
-         ORDER BY energy, valid_from
-"""
-
 
 async def list_sums(connection: Connection, scope: Scope, selection: Selection) -> list[Sum]:
     """Return what was used, by bucket and group; only what is stored, so not every bucket."""
@@ -294,6 +290,8 @@ async def list_sums(connection: Connection, scope: Scope, selection: Selection) 
         selection.basis,
         selection.bucket,
         selection.energy,
+        selection.now,
+        selection.unverified,
     )
     return [_sum(row) for row in rows]
 
@@ -332,36 +330,13 @@ async def list_meters(
     ]
 
 
-async def list_unverified_factors(
-    connection: Connection, scope: Scope, selection: Selection, *, roles: Sequence[str]
-) -> list[UnverifiedFactor]:
-    """Return the factors behind the sums whose figure nobody has checked against its source.
-
-    A factor for everyone counts unless each unit concerned has a value of its own instead.
-    """
-    rows = await connection.fetch(
-        SEEN + UNVERIFIED_FACTORS,
-        scope.region_prefix,
-        scope.unit,
-        selection.region_prefix,
-        selection.unit,
-        selection.industry,
-        list(selection.groups),
-        selection.tier,
-        list(roles),
-        selection.span.starts_at,
-        selection.span.ends_at,
-        selection.basis,
-        selection.energy,
-    )
-    return [UnverifiedFactor(**row) for row in rows]
-
-
 def _key(row: Record) -> Key:
     return Key(row["region"], row["industry"], row["unit"], row["energy"], row["meter"])
 
 
 def _sum(row: Record) -> Sum:
+    pairs = [text.rsplit("/", 1) for text in row["unvalued"]]
+    unvalued = [(carrier, int(unit_id) if unit_id else None) for carrier, unit_id in pairs]
     return Sum(
         row["bucket_at"],
         _key(row),
@@ -373,5 +348,6 @@ def _sum(row: Record) -> Sum:
         row["absolute_quantity"],
         row["readings_present"],
         row["held"],
-        row["left_out"],
+        sorted({carrier for carrier, _ in unvalued}),
+        unvalued,
     )

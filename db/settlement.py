@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.pool import Connection
-from energy.factors import Basis, Factor
 from energy.periods import Span
 
 LOCK_SPACE = 0x7365  # "se": first key of the advisory lock that a settler holds on a unit
@@ -252,32 +251,6 @@ def _columns(ranges: Sequence[Stale]) -> tuple[list[int], list[datetime], list[d
 def _reach(ranges: Sequence[Stale]) -> tuple[datetime, datetime]:
     """Return where all ranges lie: chunks beyond it are left out when the statement is planned."""
     return min(each.span.starts_at for each in ranges), max(each.span.ends_at for each in ranges)
-
-
-async def list_factors(connection: Connection, unit_id: int) -> list[Factor]:
-    """Return the factors for everyone and those the unit measured itself."""
-    rows = await connection.fetch(
-        """
-        SELECT carrier, basis, unit_id, kgce_per_uom, valid_from, valid_to, verified
-          FROM factors
-         WHERE unit_id IS NULL
-            OR unit_id = $1
-         ORDER BY carrier, basis, valid_from
-        """,
-        unit_id,
-    )
-    return [
-        Factor(
-            row["carrier"],
-            Basis(row["basis"]),
-            row["unit_id"],
-            row["kgce_per_uom"],
-            row["valid_from"],
-            row["valid_to"],
-            row["verified"],
-        )
-        for row in rows
-    ]
 
 
 async def count_stale(connection: Connection) -> int:

@@ -6,6 +6,8 @@ Only within energy, mass or volume: litres never become kilograms without a dens
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 _ENERGY_KJ = {
     "kJ": 1,
     "MJ": 1_000,
@@ -38,6 +40,19 @@ _RATES: dict[str, tuple[str, int]] = {
 }
 _KNOWN = _QUANTITIES | _RATES
 _BY_LOWER_CASE = {uom.lower(): uom for uom in _KNOWN}
+
+
+class Nature(StrEnum):
+    """What kind of carrier it is, by which its bases are told apart (GB/T 2589-2020)."""
+
+    FUEL = "fuel"
+    """Burnt; has a net calorific value, and both bases are the same."""
+
+    POWER = "power"
+    """Electricity and heat: the equivalent value counts what was burnt to make it."""
+
+    MEDIUM = "medium"
+    """An energy-carrying medium (耗能工质), such as water or oxygen: the energy of making it."""
 
 
 class UomError(ValueError):

@@ -6,8 +6,8 @@ Energy is conserved: the hours of any span sum to the advances in it, to roundin
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from energy import instants
 from energy.instants import HOUR
@@ -21,8 +21,7 @@ _SINCE_1970_S = 946_684_800
 """Slots are counted from 1970 (`energy.coverage`), instants from 2000; both on a full hour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hour:
+class Hour(NamedTuple):
     """What one meter used in the hour from `starts_at`.
 
     `quantity` and `estimated_quantity` in the meter's unit of measure, multiplier applied;

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 HOUR = timedelta(hours=1)
+_NEXT_DAY_HOUR = 16
+"""From this hour of UTC on it is the next day in Shanghai."""
 
 
 class Step(StrEnum):
@@ -53,6 +55,15 @@ def floor(instant: datetime, step: Step) -> datetime:
     if step is Step.YEAR:
         local = local.replace(month=1)
     return local.astimezone(UTC)
+
+
+def local_ordinal(instant: datetime) -> int:
+    """Return the day of Asia/Shanghai that a UTC instant lies in, as `date.toordinal` counts.
+
+    >>> local_ordinal(datetime(2026, 1, 31, 16, tzinfo=UTC)) == datetime(2026, 2, 1).toordinal()
+    True
+    """
+    return instant.toordinal() + (instant.hour >= _NEXT_DAY_HOUR)
 
 
 def following(starts_at: datetime, step: Step) -> datetime:

@@ -20,6 +20,7 @@ import db.patience
 import db.rollups
 import db.settlement
 from db.pool import Connection, Pool
+from energy.factors import Unverified
 from ingest import rollups, unit_settlement
 
 CLAIMS = 2
@@ -52,17 +53,28 @@ class UnitError(Exception):
         self.unit_id = unit_id
 
 
-async def run(pool: Pool, instance: str, *, pause_s: float, clock: Callable[[], datetime]) -> None:
+async def run(
+    pool: Pool,
+    instance: str,
+    *,
+    pause_s: float,
+    clock: Callable[[], datetime],
+    unverified: Unverified = Unverified.NOTE,
+) -> None:
     """Settle until cancelled, some claims at a time: one computes while the database has others."""
     aside: dict[int, datetime] = {}
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_beat(pool, instance, clock))
         for _ in range(CLAIMS):
-            tasks.create_task(_settle(pool, aside, pause_s, clock))
+            tasks.create_task(_settle(pool, aside, pause_s, clock, unverified))
 
 
 async def _settle(
-    pool: Pool, aside: dict[int, datetime], pause_s: float, clock: Callable[[], datetime]
+    pool: Pool,
+    aside: dict[int, datetime],
+    pause_s: float,
+    clock: Callable[[], datetime],
+    unverified: Unverified,
 ) -> None:
     """Settle what there is. A unit that fails rests `aside` for a while; its ranges stay stale."""
     while True:
@@ -70,7 +82,7 @@ async def _settle(
         resting = [unit_id for unit_id, since in aside.items() if now - since < ASIDE]
         try:
             settled = await db.patience.patiently(
-                pool, functools.partial(settle_one, without=resting)
+                pool, functools.partial(settle_one, without=resting, unverified=unverified)
             )
         except UnitError as error:
             log.error("unit_not_settled", unit_id=error.unit_id, error=repr(error.__cause__))
@@ -81,7 +93,12 @@ async def _settle(
             await asyncio.sleep(pause_s)
 
 
-async def settle_one(connection: Connection, *, without: Collection[int] = ()) -> Settled | None:
+async def settle_one(
+    connection: Connection,
+    *,
+    without: Collection[int] = (),
+    unverified: Unverified = Unverified.NOTE,
+) -> Settled | None:
     """Settle what is stale of one unit; None: there was nothing, rest. Raises UnitError."""
     async with connection.transaction():
         unit_id = await db.settlement.claim_unit(connection, without)
@@ -89,7 +106,7 @@ async def settle_one(connection: Connection, *, without: Collection[int] = ()) -
             return None
         stale = await db.settlement.take_stale(connection, unit_id, RANGES_MAX)
         try:
-            hours = await unit_settlement.settle(connection, unit_id, stale)
+            hours = await unit_settlement.settle(connection, unit_id, stale, unverified)
         except Exception as error:
             if db.patience.is_retryable(error):
                 raise

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import db.factors
 import db.settlement
 from db.metering import MeterSpec, list_specs
 from db.pool import Connection
 from db.settlement import DoubtRow, History, HourRow, Stale
 from energy import consumption, courses, instants, periods, roles
-from energy.factors import FactorTable
+from energy.factors import FactorTable, Unverified
 from energy.periods import Span, Step
 from energy.registers import Course, Kind
 from ingest import histories, rollups
@@ -25,10 +26,14 @@ GAP = timedelta(days=1)
 Specs = Mapping[int, MeterSpec]
 
 
-async def settle(connection: Connection, unit_id: int, stale: Sequence[Stale]) -> int:
+async def settle(
+    connection: Connection, unit_id: int, stale: Sequence[Stale], unverified: Unverified
+) -> int:
     """Settle `stale` ranges of a unit, and all sums above them; return how many hours changed."""
     specs = {spec.meter_id: spec for spec in await list_specs(connection, unit_id)}
-    table = FactorTable(await db.settlement.list_factors(connection, unit_id))
+    await db.factors.lock_for_valuing(connection)
+    rows = await db.factors.list_for_unit(connection, unit_id)
+    table = FactorTable(rows, unverified=unverified)
     worth = {spec.meter_id: Valuation(unit_id, spec, table) for spec in specs.values()}
     windows = await _windows(connection, specs, stale)
     last = {window.meter_id: window.span.ends_at for window in windows}

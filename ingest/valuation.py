@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 
 from db.metering import MeterSpec
 from db.settlement import HourRow
-from energy import carriers, factors
+from energy import carriers, factors, periods
 from energy.consumption import Hour
-from energy.factors import Basis, FactorTable
-from energy.periods import LOCAL, Step
+from energy.factors import Basis, Factor, FactorTable
+from energy.periods import Step
 
 
 class Valuation:
@@ -21,13 +21,14 @@ class Valuation:
         self._spec = spec
         self._table = table
         self._to_reference = _to_reference(spec)
-        self._found: dict[tuple[Basis, date], factors.Factor | None] = {}
+        self._by_day: dict[int, tuple[Factor | None, Factor | None]] = {}
 
     def rows(self, hours: Iterable[Hour]) -> list[HourRow]:
         return [self.row(hour) for hour in hours]
 
     def row(self, hour: Hour) -> HourRow:
         quantity = None if hour.quantity is None else hour.quantity * self._to_reference
+        calorific, equivalent = self._factors(periods.local_ordinal(hour.starts_at))
         return (
             self._spec.meter_id,
             Step.HOUR,
@@ -36,17 +37,21 @@ class Valuation:
             hour.estimated_quantity * self._to_reference,
             hour.readings_present,
             hour.held,
-            self._tce(quantity, Basis.CALORIFIC, hour.starts_at),
-            self._tce(quantity, Basis.EQUIVALENT, hour.starts_at),
+            None if quantity is None else factors.coal_equivalent(quantity, calorific),
+            None if quantity is None else factors.coal_equivalent(quantity, equivalent),
         )
 
-    def _tce(self, quantity: float | None, basis: Basis, starts_at: datetime) -> float | None:
-        if quantity is None or self._spec.carrier is None:
+    def _factors(self, day: int) -> tuple[Factor | None, Factor | None]:
+        found = self._by_day.get(day)
+        if found is None:
+            found = self._find(Basis.CALORIFIC, day), self._find(Basis.EQUIVALENT, day)
+            self._by_day[day] = found
+        return found
+
+    def _find(self, basis: Basis, day: int) -> Factor | None:
+        if self._spec.carrier is None:
             return None
-        key = (basis, starts_at.astimezone(LOCAL).date())
-        if key not in self._found:
-            self._found[key] = self._table.find(self._spec.carrier, basis, self._unit_id, key[1])
-        return factors.coal_equivalent(quantity, self._found[key])
+        return self._table.find(self._spec.carrier, basis, self._unit_id, date.fromordinal(day))
 
 
 def _to_reference(spec: MeterSpec) -> float:

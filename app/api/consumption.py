@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 import app.consumption
-import db.consumption
+import app.left_out
+import db.unverified
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import Between, CreditCode, IndustryCode, RegionCode
 from app.consumption import Line
 from app.depends import AuthenticatedCaller, Caller
+from app.left_out import LeftOut, Reasons
 from db.consumption import Group, Selection, Tier
-from energy.factors import Basis
+from energy.factors import Basis, MissingFactor, Unverified
 from energy.periods import Span, Step
 
 router = APIRouter(tags=["consumption"])
@@ -133,6 +136,11 @@ class ConsumptionRow(Answer):
         description="carriers with a quantity that is not (or not all) in energy_tce: no factor",
         examples=[["natural_gas"]],
     )
+    left_out_reasons: dict[str, list[MissingFactor]] = Field(
+        description="of each carrier in left_out, why there is no factor; several where units or "
+        "days differ",
+        examples=[{"natural_gas": ["range_only"]}],
+    )
 
 
 class Note(Answer):
@@ -142,7 +150,7 @@ class Note(Answer):
     energy: str | None = Field(examples=["electricity"])
     detail: str = Field(
         examples=[
-            "electricity, equivalent: the factor of yearly value, valid from 2021-01-01, was not "
+            "electricity, equivalent: the factor of 2026, valid from 2026-01-01, was not "
             "verified against its source."
         ]
     )
@@ -179,11 +187,16 @@ async def list_consumption(
             bucket=query.bucket, basis=query.basis, items=[], notes=[], next=None
         )
     lines = await app.consumption.lines(caller, selection, within)
+    why = await app.left_out.fetch(caller, selection, [line.used for line in lines])
+    items = [_row(line, selection, why) for line in lines]
     return ConsumptionAnswer(
         bucket=query.bucket,
         basis=query.basis,
-        items=[_row(line, selection) for line in lines],
-        notes=await notes(caller, selection),
+        items=items,
+        notes=[
+            *missing(why, (item.left_out_reasons for item in items)),
+            *await notes(caller, selection),
+        ],
         next=None,
     )
 
@@ -204,26 +217,41 @@ async def _selection(caller: Caller, query: ConsumptionQuery, within: list[Span]
         unit=query.unit,
         industry=query.industry or "",
         energy=await parameters.known_energy(caller, query.energy),
+        now=caller.now,
+        unverified=caller.unverified,
     )
+
+
+def missing(why: LeftOut, rows: Iterable[Reasons]) -> list[Note]:
+    """Return what is to be said of the factors that are missing, each thing once."""
+    pairs = {
+        (carrier, reason) for reasons in rows for carrier, of in reasons.items() for reason in of
+    }
+    return [
+        Note(code=reason, energy=carrier, detail=why.sentence(carrier, reason))
+        for carrier, reason in sorted(pairs)
+    ]
 
 
 async def notes(caller: Caller, selection: Selection) -> list[Note]:
-    """Return what is to be said of the factors that were used."""
-    found = await db.consumption.list_unverified_factors(
+    """Return what is to be said of the factors that are used, or would be if they were verified."""
+    found = await db.unverified.list_factors(
         caller.connection, caller.scope, selection, roles=app.consumption.counted(selection)
     )
+    refused = caller.unverified is Unverified.REFUSE
     return [
         Note(
-            code="unverified_factor",
+            code="unverified_factor_refused" if refused else "unverified_factor",
             energy=factor.energy,
             detail=f"{factor.energy}, {selection.basis}: the factor of {factor.edition}, valid "
-            f"from {factor.valid_from}, was not verified against its source.",
+            f"from {factor.valid_from}, was not verified against its source"
+            + (" and is not used." if refused else "."),
         )
         for factor in found
     ]
 
 
-def _row(line: Line, selection: Selection) -> ConsumptionRow:
+def _row(line: Line, selection: Selection, why: LeftOut) -> ConsumptionRow:
     used = line.used
     one_carrier = selection.energy is not None or selection.groups & {Group.ENERGY, Group.METER}
     return ConsumptionRow(
@@ -237,6 +265,7 @@ def _row(line: Line, selection: Selection) -> ConsumptionRow:
         estimated_share=app.consumption.estimated_share(used),
         held=used is not None and used.held,
         left_out=[] if used is None else used.left_out,
+        left_out_reasons=why.reasons(used, line.bucket),
     )
 
 

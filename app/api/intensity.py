@@ -11,19 +11,21 @@ from pydantic import ConfigDict, Field
 
 import app.consumption
 import app.intensity
+import app.left_out
 import db.limits
 import db.outputs
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.consumption import BucketParameter, Note, notes
+from app.api.consumption import BucketParameter, Note, missing, notes
 from app.api.parameters import Between, CreditCode
 from app.depends import AuthenticatedCaller, Caller
 from app.errors import NotFound
 from app.intensity import Reason, Row
-from db.consumption import Group, Selection
+from app.left_out import LeftOut
+from db.consumption import Group, Selection, Sum
 from db.limits import LimitRow
 from db.outputs import OutputMeter
-from energy.factors import Basis
+from energy.factors import Basis, MissingFactor
 from energy.periods import Span, Step
 
 router = APIRouter(tags=["consumption"])
@@ -100,6 +102,9 @@ class IntensityRow(Answer):
         description="carriers whose quantity has no factor: the energy is not known",
         examples=[[]],
     )
+    left_out_reasons: dict[str, list[MissingFactor]] = Field(
+        description="of each carrier in left_out, why there is no factor", examples=[{}]
+    )
     limits: list[Limit] = Field(description="that apply when the bucket starts")
 
 
@@ -139,25 +144,33 @@ async def list_intensity(
         if limit.product == query.product
     ]
     uom = app.intensity.output_uom(counting, limits)
-    selection = _selection(query, within)
+    selection = _selection(caller, query, within)
     rows = await _rows(caller, selection, within, counting, limits, uom) if within else []
+    why = await app.left_out.fetch(caller, selection, [_used(row) for row in rows])
+    items = [_item(row, uom, why) for row in rows]
     return IntensityAnswer(
         unit=query.unit,
         product=query.product,
         bucket=query.bucket,
         basis=selection.basis,
-        items=[_item(row, uom) for row in rows],
-        notes=[*_other_products(query.product, meters), *await notes(caller, selection)],
+        items=items,
+        notes=[
+            *_other_products(query.product, meters),
+            *missing(why, (item.left_out_reasons for item in items)),
+            *await notes(caller, selection),
+        ],
         next=None,
     )
 
 
-def _selection(query: IntensityQuery, within: list[Span]) -> Selection:
+def _selection(caller: Caller, query: IntensityQuery, within: list[Span]) -> Selection:
     return Selection(
         span=Span(within[0].starts_at, within[-1].ends_at) if within else query.span(),
         bucket=query.bucket,
         basis=Basis.CALORIFIC,
         unit=query.unit,
+        now=caller.now,
+        unverified=caller.unverified,
     )
 
 
@@ -195,8 +208,12 @@ def _other_products(product: str, meters: list[OutputMeter]) -> list[Note]:
     return [Note(code="several_products", energy=None, detail=detail)]
 
 
-def _item(row: Row, uom: str) -> IntensityRow:
-    line, used = row.line, None if row.line is None else row.line.used
+def _used(row: Row) -> Sum | None:
+    return None if row.line is None else row.line.used
+
+
+def _item(row: Row, uom: str, why: LeftOut) -> IntensityRow:
+    line, used = row.line, _used(row)
     return IntensityRow(
         starts_at=row.bucket.starts_at,
         ends_at=row.bucket.ends_at,
@@ -211,5 +228,6 @@ def _item(row: Row, uom: str) -> IntensityRow:
         estimated_share=app.consumption.estimated_share(used),
         held=row.made.held or (used is not None and used.held),
         left_out=[] if used is None else used.left_out,
+        left_out_reasons=why.reasons(used, row.bucket),
         limits=[Limit.model_validate(limit) for limit in row.limits],
     )

@@ -14,3 +14,5 @@ class Kind(StrEnum):
     LIMITS = "limits"
     FIGURES = "figures"
     TARGETS = "targets"
+    FACTORS = "factors"
+    CALORIFIC_VALUES = "calorific_values"

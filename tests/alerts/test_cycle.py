@@ -8,7 +8,9 @@ import asyncpg
 import pytest
 
 import db.alerts
+from alerts import cycle
 from db.pool import Pool
+from energy.factors import Unverified
 from tests import factories
 from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, PUBLIC_URL, Works, contact, limit
 
@@ -207,3 +209,27 @@ async def test_the_link_leads_to_the_alert(works: Works) -> None:
     body = await works.pool.fetchval("SELECT body FROM outbox")
     alert_id = await works.pool.fetchval("SELECT alert_id FROM alerts")
     assert f"详情：{PUBLIC_URL}/v1/alerts/{alert_id}\n" in body
+
+
+@pytest.mark.parametrize(
+    ("unverified", "named"), [(Unverified.NOTE, True), (Unverified.REFUSE, False)]
+)
+async def test_a_letter_names_the_factors_in_use_that_nobody_verified(
+    works: Works, unverified: Unverified, named: bool
+) -> None:
+    await works.pool.execute(
+        """UPDATE rules SET parameters = parameters || '{"basis": "equivalent"}'
+            WHERE kind = 'product_intensity'"""
+    )
+    await works.made(140.0)
+    await cycle.evaluate_once(
+        works.pool, now=NOW, coverage_floor=0.75, public_url=PUBLIC_URL, unverified=unverified
+    )
+    body = await works.pool.fetchval("SELECT body FROM outbox")
+    assert ("所用系数未经核实：电力 0.302 kgce/kWh（2026）。" in body) == named
+
+
+async def test_a_letter_on_verified_factors_names_none(works: Works) -> None:
+    await works.made(140.0)
+    await works.evaluate()
+    assert "未经核实" not in await works.pool.fetchval("SELECT body FROM outbox")

@@ -10,10 +10,11 @@ import pytest
 
 from alerts import letter, verdicts
 from alerts.facts import ProductFacts, RegionFacts, Subject, Yardstick
-from alerts.letter import Language, Occasion
+from alerts.letter import Language, Occasion, UnverifiedFactor
 from alerts.lifecycle import Reason
 from alerts.rules import Against, RegionLevel
 from db.limits import LimitRow
+from energy.factors import Basis
 from energy.periods import Span
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "letters"
@@ -30,6 +31,7 @@ OVER = ProductFacts(
     coverage=0.9583,
     estimated_share=0.042,
 )
+UNVERIFIED = [UnverifiedFactor("电力", "electricity", 0.302, "kWh", "2026")]
 FINE = replace(OVER, energy_kgce=21_590.4, energy_bounds=(21_590.4, 21_590.4), coverage=1.0)
 ROSE = RegionFacts("450200", "柳州市", 2026, 10, 0.07, 0.06, -0.02747)
 FELL = replace(ROSE, through_month=11, energy_growth=0.04)
@@ -51,6 +53,10 @@ def region(reason: Reason, facts: RegionFacts) -> Occasion:
     ("name", "occasion"),
     [
         ("product_first", product(Reason.FIRST, OVER)),
+        (
+            "product_unverified",
+            replace(product(Reason.FIRST, OVER), basis=Basis.EQUIVALENT, unverified=UNVERIFIED),
+        ),
         ("product_resolved", product(Reason.RESOLVED, FINE)),
         ("region_first", region(Reason.FIRST, ROSE)),
         ("region_resolved", region(Reason.RESOLVED, FELL)),

@@ -16,6 +16,7 @@ import db.admin
 from app.main import create_app
 from db.pool import Pool
 from deploy.services import Services
+from energy.factors import Unverified
 from settings import Settings
 from tests import cast
 from tests.cast import Cast
@@ -55,8 +56,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(url: str, timeout_s: float = 10) -> AsyncIterator[Stage]:
-    app = create_app(Settings(database_timeout_s=timeout_s), url, clock=lambda: NOW)
+async def staged(
+    url: str, timeout_s: float = 10, *, unverified: Unverified = Unverified.NOTE
+) -> AsyncIterator[Stage]:
+    settings = Settings(database_timeout_s=timeout_s, unverified_factors=unverified)
+    app = create_app(settings, url, clock=lambda: NOW)
     async with app.router.lifespan_context(app) as state:
         assert state is not None
 

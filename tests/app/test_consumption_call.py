@@ -224,3 +224,110 @@ async def test_only_what_it_is_grouped_by_is_in_a_row(stage: Stage) -> None:
 
 async def test_a_year_of_hours_fits() -> None:
     assert BUCKETS_MAX > 366 * 24
+
+
+async def own_factor(
+    stage: Stage, valid_from: str, valid_to: str | None = None, *, verified: bool = True
+) -> None:
+    """Let Qian's unit declare a factor of natural gas."""
+    await stage.pool.execute(
+        """
+        INSERT INTO factors (carrier, basis, unit_id, kgce_per_uom, valid_from, valid_to, edition,
+                             source, verified)
+        SELECT 'natural_gas', 'calorific', unit_id, 1.3, $2::text::date, $3::text::date, 'own',
+               'own', $4
+          FROM units WHERE unit = $1
+        """,
+        cast.QIANS_UNIT, valid_from, valid_to, verified,
+    )  # fmt: skip
+
+
+async def reasons(stage: Stage, name: str = "li") -> list[str]:
+    (row,) = await ask(stage, name, **FIRST_DAY, bucket="day")
+    found: list[str] = row["left_out_reasons"].get("natural_gas", [])
+    return found
+
+
+async def test_a_range_is_named_as_the_reason_and_who_can_mend_it(stage: Stage) -> None:
+    await use(stage, cast.QIANS_UNIT, "day", "2026-11-01 00:00+08", 5, carrier="natural_gas",
+              kgce=None)  # fmt: skip
+    answer = (await stage.get("li", "/v1/consumption", **FIRST_DAY, bucket="day")).json()
+    assert answer["items"][0]["left_out_reasons"] == {"natural_gas": ["range_only"]}
+    (note,) = answer["notes"]
+    assert (note["code"], note["energy"]) == ("range_only", "natural_gas")
+    assert "The unit has to declare its own value" in note["detail"]
+    assert "1.1 to 1.33 kgce" in note["detail"]
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "valid_to", "reason"),
+    [
+        ("2026-11-02", None, "not_yet_valid"),
+        ("2026-01-01", "2026-11-01", "expired"),
+        ("2026-01-01", None, "awaiting_settlement"),
+    ],
+)
+async def test_the_reason_is_that_of_the_day(
+    stage: Stage, valid_from: str, valid_to: str | None, reason: str
+) -> None:
+    await own_factor(stage, valid_from, valid_to)
+    await use(stage, cast.QIANS_UNIT, "day", "2026-11-01 00:00+08", 5, carrier="natural_gas",
+              kgce=None)  # fmt: skip
+    assert await reasons(stage) == [reason]
+
+
+async def test_units_that_lack_a_factor_for_different_reasons_are_both_told(stage: Stage) -> None:
+    await own_factor(stage, "2026-11-02")
+    for unit in (cast.QIANS_UNIT, cast.QIANS_OTHER_UNIT):
+        await use(stage, unit, "day", "2026-11-01 00:00+08", 5, carrier="natural_gas", kgce=None)
+    assert await reasons(stage, "qian") == ["range_only", "not_yet_valid"]
+    assert await reasons(stage, "li") == ["not_yet_valid"]
+
+
+async def test_a_month_with_days_between_two_factors_is_not_all_there(stage: Stage) -> None:
+    await own_factor(stage, "2026-01-01", "2026-10-10")
+    await own_factor(stage, "2026-10-12")
+    await use(stage, cast.QIANS_UNIT, "month", "2026-10-01 00:00+08", 5, carrier="natural_gas")
+    october = {"from_": "2026-10-01T00:00:00+08:00", "to": "2026-11-01T00:00:00+08:00"}
+    (row,) = await ask(stage, "li", **october, bucket="month")
+    assert row["left_out_reasons"] == {"natural_gas": ["expired"]}
+
+
+async def test_a_factor_that_ends_after_today_leaves_nothing_out_of_this_month(
+    stage: Stage,
+) -> None:
+    await own_factor(stage, "2026-01-01", "2026-11-24")  # the day after NOW
+    await use(stage, cast.QIANS_UNIT, "month", "2026-11-01 00:00+08", 5, carrier="natural_gas")
+    (row,) = await ask(stage, "li", **NOVEMBER, bucket="month")
+    assert (row["left_out"], row["left_out_reasons"]) == ([], {})
+
+
+@pytest.mark.parametrize("groups", ["", "region", "industry", "unit", "energy", "meter"])
+async def test_every_grouping_says_which_factor_is_not_verified(stage: Stage, groups: str) -> None:
+    query = {"group_by": groups} if groups else {}
+    answer = await stage.get(
+        "li", "/v1/consumption", **FIRST_DAY, bucket="day", basis="equivalent", **query
+    )
+    (note,) = answer.json()["notes"]
+    assert (note["code"], note["energy"]) == ("unverified_factor", "electricity")
+    assert "valid from 2026-01-01, was not verified" in note["detail"]
+
+
+async def test_an_unverified_factor_that_no_day_uses_is_not_noted(stage: Stage) -> None:
+    await stage.pool.execute(
+        """
+        INSERT INTO factors (carrier, basis, unit_id, kgce_per_uom, valid_from, valid_to, edition,
+                             source, verified)
+        SELECT 'electricity', 'equivalent', unit_id, 0.31, '2026-01-01', '2026-11-02', 'own',
+               'own', true
+          FROM units WHERE unit = $1
+        """,
+        cast.QIANS_UNIT,
+    )
+    counts = {}
+    for name in ("li", "qian"):
+        answer = await stage.get(
+            name, "/v1/consumption", **FIRST_DAY, bucket="day", basis="equivalent"
+        )
+        counts[name] = len(answer.json()["notes"])
+    assert counts == {"li": 0, "qian": 1}

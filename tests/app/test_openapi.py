@@ -24,6 +24,7 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/alerts",
         "/v1/alerts/{alert_id}",
         "/v1/consumption",
+        "/v1/factors",
         "/v1/intensity",
         "/v1/meters",
         "/v1/readings",
