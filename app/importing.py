@@ -16,6 +16,7 @@ from app import tables
 from app.imports import (
     calorific_values,
     contacts,
+    epochs,
     factors,
     limits,
     meters,
@@ -38,6 +39,8 @@ async def plan(connection: Connection, kind: Kind, path: Path, progress: Progres
             return await _draft(connection, await units.sheet(connection), path, progress)
         case Kind.METERS:
             return await _draft(connection, await meters.sheet(connection), path, progress)
+        case Kind.EPOCHS:
+            return await _draft(connection, await epochs.sheet(connection), path, progress)
         case Kind.CONTACTS:
             return await _draft(connection, await contacts.sheet(connection), path, progress)
         case Kind.LIMITS:

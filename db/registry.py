@@ -30,7 +30,7 @@ class UnitRow:
 
 @dataclass(frozen=True, slots=True)
 class MeterRow:
-    """A meter; `multiplier` and `rollover` are those of its newest epoch."""
+    """A meter; `multiplier`, `rollover`, `side`, `rate_max` are those of its newest epoch."""
 
     unit: str
     meter: str
@@ -45,6 +45,8 @@ class MeterRow:
     product: str | None
     data_code: str | None
     installed_at: datetime
+    side: str = "secondary"
+    rate_max: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +145,13 @@ async def list_meters_by_unit(connection: Connection, units: Sequence[str]) -> l
         SELECT unit, meter, meters.name, carrier, kind, uom,
                coalesce(newest.multiplier, 1) AS multiplier, newest.rollover,
                interval_s, role, product, data_code, installed_at,
+               coalesce(newest.side, 'secondary') AS side, newest.rate_max,
                coalesce(newest.epochs, 0) AS epochs
           FROM meters
           JOIN units USING (unit_id)
           LEFT JOIN (
                 SELECT DISTINCT ON (meter_id)
-                       meter_id, multiplier, rollover,
+                       meter_id, multiplier, rollover, side, rate_max,
                        count(*) OVER (PARTITION BY meter_id) AS epochs
                   FROM meter_epochs
                  ORDER BY meter_id, starts_at DESC
@@ -225,14 +228,15 @@ async def upsert_meters(connection: Connection, meters: Sequence[MeterRow]) -> N
 
 
 async def replace_first_epochs(connection: Connection, meters: Sequence[MeterRow]) -> None:
-    """Let each of `meters` begin at its installation with its multiplier and rollover."""
+    """Let each of `meters` begin at its installation with what its row says of its register."""
     await connection.execute(
         """
         MERGE INTO meter_epochs AS epoch
         USING (
-              SELECT meter_id, installed_at, multiplier, rollover
+              SELECT meter_id, installed_at, multiplier, rollover, side, rate_max
                 FROM unnest($1::text[], $2::text[], $3::double precision[],
-                            $4::double precision[]) AS given (unit, meter, multiplier, rollover)
+                            $4::double precision[], $5::text[], $6::double precision[])
+                     AS given (unit, meter, multiplier, rollover, side, rate_max)
                 JOIN units USING (unit)
                 JOIN meters USING (unit_id, meter)
               ) AS given
@@ -240,13 +244,18 @@ async def replace_first_epochs(connection: Connection, meters: Sequence[MeterRow
          WHEN MATCHED THEN
               UPDATE SET starts_at = installed_at,
                          multiplier = given.multiplier,
-                         rollover = given.rollover
+                         rollover = given.rollover,
+                         side = given.side,
+                         rate_max = given.rate_max
          WHEN NOT MATCHED THEN
-              INSERT (meter_id, starts_at, reason, multiplier, rollover)
-              VALUES (given.meter_id, installed_at, 'installed', given.multiplier, given.rollover)
+              INSERT (meter_id, starts_at, reason, multiplier, rollover, side, rate_max)
+              VALUES (given.meter_id, installed_at, 'installed', given.multiplier, given.rollover,
+                      given.side, given.rate_max)
         """,
         [row.unit for row in meters],
         [row.meter for row in meters],
         [row.multiplier for row in meters],
         [row.rollover for row in meters],
+        [row.side for row in meters],
+        [row.rate_max for row in meters],
     )

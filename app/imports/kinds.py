@@ -10,6 +10,7 @@ class Kind(StrEnum):
 
     UNITS = "units"
     METERS = "meters"
+    EPOCHS = "epochs"
     CONTACTS = "contacts"
     LIMITS = "limits"
     FIGURES = "figures"

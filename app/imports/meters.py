@@ -7,10 +7,13 @@ leaves their meaning alone may change.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import Field
 
+import db.epochs
+import db.factors
 import db.registry
 from app.imports.fields import (
     Code,
@@ -30,15 +33,17 @@ from db.pool import Connection
 from db.registry import MeterRow
 from energy import carriers
 from energy.registers import Kind as MeterKind
+from energy.registers import Side
 from energy.roles import Role
 
 INTERVAL_S = 900
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 OUTPUT = "output"
 
-EPOCH_COLUMNS = frozenset({"multiplier", "rollover", "installed_at"})
-"""What lives in the epochs of a meter."""
+EPOCH_COLUMNS = frozenset({"multiplier", "rollover", "side", "installed_at"})
+"""What lives in the epochs of a meter, and changes by a new one: `nenghao import epochs`."""
 
-HARMLESS_COLUMNS = frozenset({"name", "data_code"})
+HARMLESS_COLUMNS = frozenset({"name", "data_code", "rate_max"})
 """What may change although there are readings; of a register also `interval_s`."""
 
 
@@ -51,6 +56,8 @@ class MeterLine(Line):
     uom: Uom
     multiplier: Positive = 1.0
     rollover: Positive | None = None
+    side: Side = Side.SECONDARY
+    rate_max: Positive | None = None
     interval_s: Annotated[int, Field(ge=1, le=86_400)] = INTERVAL_S
     role: Role
     product: Code | None = None
@@ -85,6 +92,8 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
             uom=check(line, row, findings),
             multiplier=line.multiplier,
             rollover=line.rollover,
+            side=line.side.value,
+            rate_max=line.rate_max,
             interval_s=line.interval_s,
             role=line.role,
             product=line.product,
@@ -165,6 +174,9 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
         await db.registry.upsert_meters(connection, [*new, *(change.new for change in changes)])
         moved = [change.new for change in changes if change.columns & EPOCH_COLUMNS]
         await db.registry.replace_first_epochs(connection, [*new, *moved])
+        limited = [change.new for change in changes if "rate_max" in change.columns]
+        for meter_id in await db.epochs.limit_newest(connection, limited):
+            await db.factors.mark_stale(connection, [meter_id], EARLIEST, None)
 
 
 def _refusal(change: Change[MeterRow], column: str) -> str:
@@ -172,8 +184,8 @@ def _refusal(change: Change[MeterRow], column: str) -> str:
     was = f"the meter has a history with {'none' if old is None else old}"
     if column in EPOCH_COLUMNS:
         return (
-            f"{was}; a new {column} is an event with a date, to be recorded as a correction: "
-            f"an import would rewrite the past"
+            f"{was}: an import of meters would rewrite the past; a new {column} is an event with "
+            f"a date, for `nenghao import epochs`"
         )
     return f"{was}; register a new meter instead: an import would rewrite the past"
 

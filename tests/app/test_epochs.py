@@ -1,0 +1,143 @@
+"""A replacement, a reset, other transformers: recorded as events, and what was counted follows."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import db.changes
+from app import importing
+from app.imports.kinds import Kind
+from app.imports.plans import Plan
+from db.changes import Author
+from db.pool import Pool
+from tests import factories
+from tests.ingest.test_settlement import QUARTER, SINCE, settle_all, store, unit_with_register
+
+REPLACED = {
+    "unit": factories.unit_code(),
+    "meter": "E01",
+    "starts_at": (SINCE + QUARTER * 1.5).isoformat(),
+    "reason": "replaced",
+    "multiplier": "1",
+    "first_value": "40",
+    "previous_last_value": "99991.5",
+}
+
+
+async def take(pool: Pool, folder: Path, row: Mapping[str, str]) -> Plan:
+    path = folder / "epochs.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        writer.writeheader()
+        writer.writerow(row)
+    async with pool.acquire() as connection, connection.transaction():
+        plan = await importing.plan(connection, Kind.EPOCHS, path, lambda done, total: None)
+        if not plan.problems:
+            now = datetime(2026, 5, 2, tzinfo=UTC)
+            await importing.apply(connection, plan, Author("zhao", "test"), now)
+    return plan
+
+
+async def used(pool: Pool) -> float | None:
+    found: float | None = await pool.fetchval(
+        "SELECT sum(quantity) FROM area_consumption WHERE step = 'year'"
+    )
+    return found
+
+
+async def test_a_recorded_replacement_ends_the_doubt_and_counts_both_meters(
+    pool: Pool, tmp_path: Path
+) -> None:
+    unit_id, meter_id = await unit_with_register(pool)
+    shown = [99_950.0, 99_980.0, 52.0, 60.0, 70.0]
+    await store(pool, unit_id, [(meter_id, SINCE + QUARTER * n, v) for n, v in enumerate(shown)])
+    await settle_all(pool)
+    assert await pool.fetchval("SELECT count(*) FROM doubts") == 1
+    await take(pool, tmp_path, REPLACED)
+    await settle_all(pool)
+    assert await used(pool) == pytest.approx(41.5 + 30)
+    assert await pool.fetchval("SELECT count(*) FROM doubts") == 0
+
+
+async def test_an_epoch_is_a_fact_with_an_author_and_may_be_mended(
+    pool: Pool, tmp_path: Path
+) -> None:
+    unit_id, meter_id = await unit_with_register(pool)
+    await store(pool, unit_id, [(meter_id, SINCE, 99_950.0), (meter_id, SINCE + QUARTER * 2, 52.0)])
+    await take(pool, tmp_path, REPLACED)
+    await take(pool, tmp_path, {**REPLACED, "first_value": "42"})
+    await settle_all(pool)
+    assert await used(pool) == pytest.approx(41.5 + 10)
+    subject = f"{REPLACED['unit']}/E01/{SINCE + QUARTER * 1.5}"
+    async with pool.acquire() as connection:
+        first, second = await db.changes.list_history(connection, "epochs", subject)
+    assert first.fact.content is not None
+    assert second.fact.content is not None
+    assert (first.fact.content["first_value"], second.fact.content["first_value"]) == (40, 42)
+
+
+async def test_other_transformers_count_from_their_instant_on(pool: Pool, tmp_path: Path) -> None:
+    unit_id, meter_id = await unit_with_register(pool)
+    told = [(meter_id, SINCE + QUARTER * n, 10.0 + n) for n in range(9)]
+    await store(pool, unit_id, told)
+    await settle_all(pool)
+    exchanged = {
+        "unit": REPLACED["unit"], "meter": "E01", "reason": "multiplier", "multiplier": "100",
+        "starts_at": (SINCE + QUARTER * 4).isoformat(), "first_value": "14",
+    }  # fmt: skip
+    await take(pool, tmp_path, exchanged)
+    await settle_all(pool)
+    assert await used(pool) == pytest.approx(4 + 400)
+
+
+async def test_a_step_across_an_unknown_change_is_announced_as_held(
+    pool: Pool, tmp_path: Path
+) -> None:
+    await unit_with_register(pool)
+    plan = await take(pool, tmp_path, {**REPLACED, "first_value": ""})
+    assert "held" in plan.notes[0].text
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        ({"meter": "E99"}, "meter"),
+        ({"starts_at": "2019-12-31"}, "starts_at"),
+        ({"reason": "installed"}, "reason"),
+        ({"multiplier": "0"}, "multiplier"),
+        ({"rollover": "50", "first_value": "60"}, "first_value"),
+    ],
+)
+async def test_what_cannot_be_an_epoch_is_refused(
+    pool: Pool, tmp_path: Path, change: Mapping[str, str], column: str
+) -> None:
+    await unit_with_register(pool)
+    plan = await take(pool, tmp_path, {**REPLACED, **change})
+    assert column in {problem.column for problem in plan.problems}
+
+
+async def test_a_rated_power_given_later_puts_old_spikes_in_doubt(
+    pool: Pool, tmp_path: Path
+) -> None:
+    unit_id, meter_id = await unit_with_register(pool)
+    shown = [100.0, 150.0, 99_999.0, 250.0, 300.0]
+    await store(pool, unit_id, [(meter_id, SINCE + QUARTER * n, v) for n, v in enumerate(shown)])
+    await settle_all(pool)
+    assert await used(pool) == 50
+    path = tmp_path / "meters.csv"
+    path.write_text(
+        "unit,meter,name,carrier,kind,uom,role,installed_at,rate_max\n"
+        f"{REPLACED['unit']},E01,E01,electricity,register,kWh,boundary,2020-01-01T00:00:00Z,400\n"
+    )
+    async with pool.acquire() as connection, connection.transaction():
+        plan = await importing.plan(connection, Kind.METERS, path, lambda done, total: None)
+        assert plan.problems == []
+        now = SINCE + timedelta(days=1)
+        await importing.apply(connection, plan, Author("zhao", "test"), now)
+    await settle_all(pool)
+    assert await used(pool) == 200
