@@ -21,7 +21,7 @@ import db.rollups
 import db.settlement
 from db.pool import Connection, Pool
 from energy.factors import Unverified
-from ingest import rollups, unit_settlement
+from ingest import reconcile, rollups, unit_settlement
 
 CLAIMS = 2
 """Units settled at a time by one process."""
@@ -65,6 +65,7 @@ async def run(
     aside: dict[int, datetime] = {}
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_beat(pool, instance, clock))
+        tasks.create_task(reconcile.run(pool, clock, unverified))
         for _ in range(CLAIMS):
             tasks.create_task(_settle(pool, aside, pause_s, clock, unverified))
 

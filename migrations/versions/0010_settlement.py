@@ -89,6 +89,19 @@ CREATE TABLE stale_areas (
 );
 CREATE INDEX stale_areas_region ON stale_areas (region, range_id);  -- settlement claims by region
 
+CREATE TABLE reconciliations (
+    reconciled_at timestamptz PRIMARY KEY,
+    units         integer NOT NULL,
+    differences   integer NOT NULL
+);
+COMMENT ON TABLE reconciliations IS 'Readings against all sums above them, nightly';
+
+CREATE FUNCTION differs(one double precision, other double precision, tolerance double precision)
+RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT (one IS NULL) <> (other IS NULL)
+           OR abs(one - other) > tolerance * greatest(1, abs(one), abs(other))
+$$;
+
 INSERT INTO stale_ranges (unit_id, meter_id, starts_at, ends_at)
 SELECT unit_id, meter_id, min(starts_at), max(starts_at) + INTERVAL '1 hour'
   FROM meter_consumption

@@ -1,0 +1,218 @@
+"""Owns comparing what settlement stored with what it stores when it is done anew.
+
+All inside one transaction of the caller, who keeps what is new or rolls it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.pool import Connection
+from db.settlement import LOCK_SPACE, Stale
+from energy.periods import Span
+
+TOLERANCE = 1e-9
+"""Sums of the same numbers in another order differ by less than this share of them."""
+
+DIFFERENCES_MAX = 1_000
+"""Differences named of one unit or of all areas; more say nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A sum that is stored otherwise than it should be; None: there is no row, or no quantity.
+
+    `owner` is a meter (`unit/meter`), a unit and carrier, or an area.
+    """
+
+    owner: str
+    step: str
+    starts_at: datetime
+    stored: float | None
+    right: float | None
+
+
+async def lock_unit(connection: Connection, unit_id: int) -> None:
+    """Wait for the settler of a unit, and keep others waiting until the transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, unit_id)
+
+
+async def list_unit_ids(connection: Connection, after: int = 0, limit: int = 1_000) -> list[int]:
+    rows = await connection.fetch(
+        "SELECT unit_id FROM units WHERE unit_id > $1 ORDER BY unit_id LIMIT $2", after, limit
+    )
+    return [row["unit_id"] for row in rows]
+
+
+async def list_ranges(connection: Connection, unit_id: int, span: Span) -> list[Stale]:
+    """Return, for each meter of a unit, where in `span` it has accountable readings or hours."""
+    rows = await connection.fetch(
+        """
+        SELECT meter_id, least(first_at, first_hour) AS starts_at,
+               greatest(last_at, last_hour) AS ends_at
+          FROM meters
+         CROSS JOIN LATERAL (
+               SELECT date_trunc('hour', min(read_at)) AS first_at,
+                      date_trunc('hour', max(read_at)) + INTERVAL '1 hour' AS last_at
+                 FROM accountable_readings AS r
+                WHERE r.meter_id = meters.meter_id
+                  AND read_at >= $2
+                  AND read_at < $3) AS told
+         CROSS JOIN LATERAL (
+               SELECT min(starts_at) AS first_hour, max(starts_at) + INTERVAL '1 hour' AS last_hour
+                 FROM meter_consumption AS c
+                WHERE c.meter_id = meters.meter_id
+                  AND step = 'hour'
+                  AND starts_at >= $2
+                  AND starts_at < $3) AS settled
+         WHERE unit_id = $1
+           AND coalesce(first_at, first_hour) IS NOT NULL
+         ORDER BY meter_id
+        """,
+        unit_id,
+        span.starts_at,
+        span.ends_at,
+    )
+    return [Stale(row["meter_id"], Span(row["starts_at"], row["ends_at"])) for row in rows]
+
+
+async def keep_stored(connection: Connection, unit_id: int) -> None:
+    """Set aside what is stored of a unit, to be compared."""
+    await connection.execute(
+        """
+        CREATE TEMPORARY TABLE IF NOT EXISTS stored_before (
+            meter_id integer, carrier text, step text, starts_at timestamptz,
+            quantity double precision, calorific_tce double precision,
+            equivalent_tce double precision, held boolean, readings_present integer
+        ) ON COMMIT DROP
+        """
+    )
+    await connection.execute(
+        """
+        INSERT INTO stored_before
+        SELECT meter_id, NULL::text AS carrier, step, starts_at, quantity, calorific_tce,
+               equivalent_tce, held, readings_present
+          FROM meter_consumption
+         WHERE meter_id = ANY (SELECT meter_id FROM meters WHERE unit_id = $1)
+         UNION ALL
+        SELECT NULL, carrier, step, starts_at, quantity, calorific_tce, equivalent_tce, held,
+               readings_present
+          FROM unit_consumption
+         WHERE unit_id = $1
+        """,
+        unit_id,
+    )
+
+
+async def list_differences(connection: Connection, unit_id: int) -> list[Difference]:
+    """Return where what was kept differs from what is stored now."""
+    rows = await connection.fetch(
+        """
+        WITH stored_now AS (
+            SELECT meter_id, NULL::text AS carrier, step, starts_at, quantity, calorific_tce,
+                   equivalent_tce, held, readings_present
+              FROM meter_consumption
+             WHERE meter_id = ANY (SELECT meter_id FROM meters WHERE unit_id = $1)
+             UNION ALL
+            SELECT NULL, carrier, step, starts_at, quantity, calorific_tce, equivalent_tce, held,
+                   readings_present
+              FROM unit_consumption
+             WHERE unit_id = $1
+        )
+        SELECT unit || '/' || coalesce(meter, old.carrier, new.carrier) AS owner,
+               coalesce(old.step, new.step) AS step,
+               coalesce(old.starts_at, new.starts_at) AS starts_at,
+               old.quantity AS stored, new.quantity AS right
+          FROM stored_before AS old
+          FULL JOIN stored_now AS new
+            ON coalesce(old.meter_id, 0) = coalesce(new.meter_id, 0)
+           AND coalesce(old.carrier, '') = coalesce(new.carrier, '')
+           AND old.step = new.step
+           AND old.starts_at = new.starts_at
+          LEFT JOIN meters ON meters.meter_id = coalesce(old.meter_id, new.meter_id)
+          JOIN units ON units.unit_id = $1
+         WHERE old.step IS NULL
+            OR new.step IS NULL
+            OR (old.held, old.readings_present) <> (new.held, new.readings_present)
+            OR differs(old.quantity, new.quantity, $2)
+            OR differs(old.calorific_tce, new.calorific_tce, $2)
+            OR differs(old.equivalent_tce, new.equivalent_tce, $2)
+         ORDER BY owner, step, starts_at
+         LIMIT $3
+        """,
+        unit_id,
+        TOLERANCE,
+        DIFFERENCES_MAX,
+    )
+    return [Difference(**row) for row in rows]
+
+
+async def list_area_differences(connection: Connection) -> list[Difference]:
+    """Return where an area is not the sum of its units; what waits to be added up is left out."""
+    rows = await connection.fetch(
+        """
+        WITH sums AS (
+            SELECT region, division, carrier, step, starts_at, sum(quantity) AS quantity,
+                   sum(calorific_tce) AS calorific_tce, sum(equivalent_tce) AS equivalent_tce
+              FROM unit_consumption
+              JOIN units USING (unit_id)
+             GROUP BY region, division, carrier, step, starts_at
+        )
+        SELECT concat_ws('/', region, division, carrier) AS owner, step, starts_at,
+               stored.quantity AS stored, sums.quantity AS right
+          FROM area_consumption AS stored
+          FULL JOIN sums USING (region, division, carrier, step, starts_at)
+         WHERE (stored.readings_present IS NULL
+                OR differs(stored.quantity, sums.quantity, $1)
+                OR differs(stored.calorific_tce, sums.calorific_tce, $1)
+                OR differs(stored.equivalent_tce, sums.equivalent_tce, $1))
+           AND NOT EXISTS (SELECT
+                             FROM stale_areas AS stale
+                            WHERE stale.region = coalesce(stored.region, sums.region))
+         ORDER BY owner, step, starts_at
+         LIMIT $2
+        """,
+        TOLERANCE,
+        DIFFERENCES_MAX,
+    )
+    return [Difference(**row) for row in rows]
+
+
+async def mark_areas_stale(connection: Connection, differences: Sequence[Difference]) -> None:
+    """Have areas added up again where they differ."""
+    await connection.execute(
+        """
+        INSERT INTO stale_areas (region, division, carrier, starts_at, ends_at)
+        SELECT split_part(owner, '/', 1), split_part(owner, '/', 2), split_part(owner, '/', 3),
+               min(starts_at), max(starts_at) + INTERVAL '1 hour'
+          FROM unnest($1::text[], $2::timestamptz[]) AS differing (owner, starts_at)
+         GROUP BY owner
+        """,
+        [each.owner for each in differences],
+        [each.starts_at for each in differences],
+    )
+
+
+async def note(
+    connection: Connection, reconciled_at: datetime, *, units: int, differences: int
+) -> None:
+    """Keep what a reconciliation found."""
+    await connection.execute(
+        """
+        INSERT INTO reconciliations (reconciled_at, units, differences)
+        VALUES ($1, $2, $3)
+        """,
+        reconciled_at,
+        units,
+        differences,
+    )
+
+
+async def fetch_newest(connection: Connection) -> datetime | None:
+    """Return when the newest reconciliation was done."""
+    newest: datetime | None = await connection.fetchval(
+        "SELECT max(reconciled_at) FROM reconciliations"
+    )
+    return newest

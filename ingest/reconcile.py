@@ -1,0 +1,136 @@
+"""Owns the nightly reconciliation: readings against every sum above them, and repairing them.
+
+A unit is settled anew in one transaction and compared with what was stored. What differs is named;
+what is new is kept only where it is to be repaired.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+import db.patience
+import db.reconciliation
+import db.settlement
+from db.pool import Connection, Pool
+from db.reconciliation import Difference
+from energy import periods
+from energy.factors import Unverified
+from energy.periods import Span, Step
+from ingest import unit_settlement
+
+NIGHTLY_SPAN = timedelta(days=40)
+"""What is reconciled every night: the month that is reported, and the one under way."""
+
+NIGHT_HOUR = timedelta(hours=2)
+"""After midnight of Asia/Shanghai."""
+
+LOOK_S = 60.0
+RANGES_MAX = 1_000_000
+ALL_TIME = Span(datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+
+log = structlog.get_logger("settle")
+
+
+class _RollbackError(Exception):
+    """What was settled anew is not to be kept."""
+
+
+async def of_unit(
+    connection: Connection,
+    unit_id: int,
+    span: Span,
+    *,
+    repair: bool,
+    unverified: Unverified = Unverified.NOTE,
+) -> list[Difference]:
+    """Return where a unit's sums differ from its readings in `span`.
+
+    What waits to be settled is settled first: that is no difference.
+    """
+    found: list[Difference] = []
+    try:
+        async with connection.transaction():
+            await db.reconciliation.lock_unit(connection, unit_id)
+            waiting = await db.settlement.take_stale(connection, unit_id, RANGES_MAX)
+            if waiting:
+                await unit_settlement.settle(connection, unit_id, waiting, unverified)
+            await db.reconciliation.keep_stored(connection, unit_id)
+            ranges = await db.reconciliation.list_ranges(connection, unit_id, span)
+            if ranges:
+                await unit_settlement.settle(connection, unit_id, ranges, unverified)
+            found = await db.reconciliation.list_differences(connection, unit_id)
+            if not (repair and found):
+                raise _RollbackError
+    except _RollbackError:
+        pass
+    return found
+
+
+async def of_areas(connection: Connection, *, repair: bool) -> list[Difference]:
+    """Return where areas differ from the sums of their units."""
+    async with connection.transaction():
+        found = await db.reconciliation.list_area_differences(connection)
+        if repair and found:
+            await db.reconciliation.mark_areas_stale(connection, found)
+    return found
+
+
+async def of_all(
+    pool: Pool, span: Span, *, repair: bool, unverified: Unverified = Unverified.NOTE
+) -> AsyncIterator[tuple[int, list[Difference]]]:
+    """Yield each unit with its differences, and at last the areas as unit 0."""
+    last = 0
+    while unit_ids := await db.patience.patiently(
+        pool, functools.partial(db.reconciliation.list_unit_ids, after=last)
+    ):
+        for unit_id in unit_ids:
+            work = functools.partial(
+                of_unit, unit_id=unit_id, span=span, repair=repair, unverified=unverified
+            )
+            yield unit_id, await db.patience.patiently(pool, work, limit_s=None)
+        last = unit_ids[-1]
+    areas = functools.partial(of_areas, repair=repair)
+    yield 0, await db.patience.patiently(pool, areas, limit_s=None)
+
+
+def is_due(now: datetime, newest: datetime | None) -> bool:
+    """Return whether the night of `now` has not been reconciled yet.
+
+    >>> night = datetime(2026, 11, 25, 18, 30, tzinfo=UTC)  # 02:30 of the 26th in Shanghai
+    >>> is_due(night, None), is_due(night, night), is_due(night, night - timedelta(hours=1))
+    (True, False, True)
+    """
+    begins_at = periods.floor(now - NIGHT_HOUR, Step.DAY) + NIGHT_HOUR
+    return newest is None or newest < begins_at
+
+
+async def run(pool: Pool, clock: Callable[[], datetime], unverified: Unverified) -> None:
+    """Reconcile and repair every night, until cancelled."""
+    while True:
+        now = clock()
+        if is_due(now, await db.patience.patiently(pool, db.reconciliation.fetch_newest)):
+            await reconcile(pool, Span(now - NIGHTLY_SPAN, now), now, unverified)
+        await asyncio.sleep(LOOK_S)
+
+
+async def reconcile(pool: Pool, span: Span, now: datetime, unverified: Unverified) -> int:
+    """Reconcile and repair once; return how many sums differed."""
+    units = differences = 0
+    async for unit_id, found in of_all(pool, span, repair=True, unverified=unverified):
+        units += unit_id > 0
+        differences += len(found)
+        for each in found[:3]:
+            log.critical("sum_differed", owner=each.owner, step=each.step, stored=each.stored,
+                         starts_at=each.starts_at.isoformat(), right=each.right)  # fmt: skip
+
+    async def note(connection: Connection) -> None:
+        await db.reconciliation.note(connection, now, units=units, differences=differences)
+
+    await db.patience.patiently(pool, note)
+    log.info("reconciled", units=units, differences=differences)
+    return differences

@@ -1,0 +1,95 @@
+"""What is stored otherwise than the readings say is found, named and repaired."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from db.pool import Pool
+from energy.factors import Unverified
+from energy.periods import Span
+from ingest import reconcile
+from ingest.reconcile import ALL_TIME
+from tests.ingest.test_settlement import (
+    QUARTER,
+    SINCE,
+    settle_all,
+    store,
+    stored,
+    unit_with_register,
+)
+
+
+@pytest.fixture
+async def settled(pool: Pool) -> tuple[int, int]:
+    unit_id, meter_id = await unit_with_register(pool, rollover=1_000_000.0)
+    shown = [20.0 * n for n in range(400)] + [5.0, 6.0, 7.0, 8.0, 9.0]  # held at the end
+    await store(pool, unit_id, [(meter_id, SINCE + QUARTER * n, v) for n, v in enumerate(shown)])
+    await settle_all(pool)
+    return unit_id, meter_id
+
+
+async def differences(pool: Pool, *, repair: bool = False) -> list[tuple[str, str]]:
+    found = []
+    async for _, some in reconcile.of_all(pool, ALL_TIME, repair=repair):
+        found += [(each.owner, each.step) for each in some]
+    return found
+
+
+async def test_what_was_settled_does_not_differ(pool: Pool, settled: tuple[int, int]) -> None:
+    before = await stored(pool)
+    assert await differences(pool) == []
+    assert await stored(pool) == before
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE meter_consumption SET quantity = quantity + 1 WHERE step = 'hour' AND starts_at = "
+        "(SELECT max(starts_at) FROM meter_consumption WHERE step = 'hour' AND NOT held)",
+        "UPDATE meter_consumption SET calorific_tce = 0 WHERE step = 'day'",
+        "UPDATE meter_consumption SET held = false WHERE held",
+        "DELETE FROM meter_consumption WHERE step = 'month'",
+        "DELETE FROM meter_consumption WHERE step = 'hour' AND starts_at = "
+        "(SELECT min(starts_at) FROM meter_consumption WHERE step = 'hour')",
+        "INSERT INTO meter_consumption SELECT meter_id, step, starts_at - INTERVAL '40 days', 5, 0,"
+        " 4, false, 1, 1 FROM meter_consumption WHERE step = 'hour' LIMIT 1",
+        "UPDATE unit_consumption SET quantity = NULL WHERE step = 'year'",
+        "UPDATE area_consumption SET quantity = quantity * 1.0001 WHERE step = 'month'",
+        "DELETE FROM area_consumption WHERE step = 'day'",
+        "UPDATE readings SET raw_value = raw_value + 3 WHERE read_at = "
+        "(SELECT max(read_at) FROM readings WHERE raw_value > 100)",
+    ],
+)
+async def test_what_was_touched_is_named_and_repaired(
+    pool: Pool, settled: tuple[int, int], tampering: str
+) -> None:
+    right = await stored(pool)
+    await pool.execute(tampering)
+    assert await differences(pool)
+    assert await differences(pool, repair=True)
+    await settle_all(pool)
+    assert await differences(pool) == []
+    assert await stored(pool) == right or "UPDATE readings" in tampering
+
+
+async def test_what_waits_to_be_settled_is_no_difference(
+    pool: Pool, settled: tuple[int, int]
+) -> None:
+    unit_id, meter_id = settled
+    await store(pool, unit_id, [(meter_id, SINCE - QUARTER * n, 1.0) for n in range(1, 9)])
+    assert await differences(pool) == []
+
+
+async def test_a_night_is_reconciled_once_and_what_differed_is_counted(
+    pool: Pool, settled: tuple[int, int]
+) -> None:
+    await pool.execute("UPDATE meter_consumption SET quantity = 7 WHERE step = 'day'")
+    now = SINCE + timedelta(days=10)
+    span = Span(SINCE - timedelta(days=1), now)
+    assert await reconcile.reconcile(pool, span, now, Unverified.NOTE) > 0
+    noted = await pool.fetchrow("SELECT reconciled_at, units, differences > 0 FROM reconciliations")
+    assert noted is not None
+    assert tuple(noted) == (now, 1, True)
+    assert not reconcile.is_due(now + timedelta(minutes=1), now)
