@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from app import administration, factors, gateways, local, quarantine
+from app import administration, doubts, factors, gateways, local, quarantine
 
 
 def add_to(app: typer.Typer) -> None:
     app.add_typer(local.services_app, name="services")
     app.add_typer(administration.keys_app, name="keys")
     app.add_typer(gateways.gateways_app, name="gateways")
+    app.add_typer(doubts.doubts_app, name="doubts")
     app.add_typer(quarantine.quarantine_app, name="quarantine")
     app.add_typer(factors.factors_app, name="factors")
     app.command("import")(administration.import_command)

@@ -92,7 +92,10 @@ async def of_all(
             work = functools.partial(
                 of_unit, unit_id=unit_id, span=span, repair=repair, unverified=unverified
             )
-            yield unit_id, await db.patience.patiently(pool, work, limit_s=None)
+            try:
+                yield unit_id, await db.patience.patiently(pool, work, limit_s=None)
+            except Exception as error:  # it is registered wrongly: the others must not wait
+                log.error("unit_not_reconciled", unit_id=unit_id, error=repr(error))
         last = unit_ids[-1]
     areas = functools.partial(of_areas, repair=repair)
     yield 0, await db.patience.patiently(pool, areas, limit_s=None)

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 import db.changes
+import db.doubts
 from app import importing
+from app.doubts import ADVICE
 from app.imports.kinds import Kind
 from app.imports.plans import Plan
 from db.changes import Author
 from db.pool import Pool
+from energy.registers import DoubtReason
 from tests import factories
 from tests.ingest.test_settlement import QUARTER, SINCE, settle_all, store, unit_with_register
 
@@ -141,3 +144,21 @@ async def test_a_rated_power_given_later_puts_old_spikes_in_doubt(
         await importing.apply(connection, plan, Author("zhao", "test"), now)
     await settle_all(pool)
     assert await used(pool) == 200
+
+
+async def test_what_is_held_is_on_the_work_list(pool: Pool) -> None:
+    unit_id, meter_id = await unit_with_register(pool)
+    shown = [100.0, 7.0, 8.0]
+    await store(pool, unit_id, [(meter_id, SINCE + QUARTER * n, v) for n, v in enumerate(shown)])
+    await settle_all(pool)
+    async with pool.acquire() as connection:
+        (found,) = await db.doubts.list_doubts(connection, unit=None, limit=10)
+        other = factories.unit_code(2)
+        hidden = await db.doubts.list_doubts(connection, unit=other, limit=10)
+    assert (found.meter, found.reason, found.readings, found.held) == ("E01", "fell", 2, True)
+    assert hidden == []
+    assert found.reason in ADVICE
+
+
+def test_there_is_advice_for_every_reason() -> None:
+    assert set(ADVICE) == set(DoubtReason)

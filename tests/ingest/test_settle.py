@@ -129,6 +129,22 @@ async def test_exported_energy_is_taken_off_the_unit(plant: Plant) -> None:
     assert await quantities(plant, "day") == pytest.approx([3000])
 
 
+async def test_a_unit_that_gives_more_than_it_takes_has_a_negative_consumption(
+    plant: Plant,
+) -> None:
+    await plant.pool.execute(
+        "UPDATE meters SET carrier = 'electricity', uom = 'kWh', role = 'export' "
+        "WHERE meter = 'C01'"
+    )
+    await plant.send(reading(0, 100), reading(60, 600), reading(0, 3000, meter="C01"))
+    await settle_all(plant)
+    row = await plant.pool.fetchrow(
+        "SELECT quantity, calorific_tce FROM unit_consumption WHERE step = 'day'"
+    )
+    assert row is not None
+    assert tuple(row) == (-2500.0, pytest.approx(-2500 * ELECTRICITY / 1000))
+
+
 async def test_two_settlers_share_the_work_and_no_unit_is_settled_twice(plant: Plant) -> None:
     await plant.send(reading(0, 100), reading(60, 160))
     async with plant.pool.acquire() as first, plant.pool.acquire() as second:
