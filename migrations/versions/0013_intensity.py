@@ -14,7 +14,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0013"
-down_revision = "0008"
+down_revision = "0011"
 
 SCHEMA = """
 SET lock_timeout = '5s';
