@@ -53,7 +53,8 @@ async def _judge_products(
 ) -> list[Judged]:
     windows = facts.windows(around.now, parameters.window)
     uses = await db.facts.list_uses(connection, windows, parameters.basis)
-    limits = await db.limits.list_limits(connection)
+    # Nobody is written to because of a figure that was never checked against its edition.
+    limits = [limit for limit in await db.limits.list_limits(connection) if limit.verified]
     judged = []
     for candidates in facts.products(uses, limits, parameters.against, around.now):
         newest = verdicts.newest(candidates, around.coverage_floor)

@@ -17,7 +17,7 @@ from alerts.rules import Against
 from alerts.verdicts import Verdict
 from energy import intensity, levels
 from energy.factors import KGCE_PER_TCE, Basis
-from energy.intensity import Grade
+from energy.intensity import Grade, Levels
 from energy.periods import LOCAL, Span
 
 NAME_LENGTH_MAX = 120
@@ -299,7 +299,8 @@ def _grade(yardstick: Yardstick, measured: float | None) -> Grade | None:
     if measured is None:
         return None
     limit = yardstick.limit
-    return intensity.grade(measured, baseline=limit.baseline, benchmark=limit.benchmark)
+    levels = Levels(baseline=limit.baseline, benchmark=limit.benchmark)
+    return intensity.grade(measured, levels)
 
 
 def _state(words: dict[int, str], verdict: Verdict) -> str:

@@ -66,6 +66,9 @@ def keys_create(
     days: Annotated[
         int | None, typer.Option(min=1, max=36_500, help="expires after so many days")
     ] = None,
+    may_state: Annotated[
+        bool, typer.Option("--may-state", help="may state facts too, such as corrections")
+    ] = False,
 ) -> None:
     """Make an API key; it is shown this once."""
     from app import auth  # here: it needs the web framework
@@ -75,7 +78,12 @@ def keys_create(
     async def work(pool: Pool) -> str:
         async with pool.acquire() as connection, connection.transaction():
             return await auth.create_key(
-                connection, label=label, region=region, unit=unit, expires_at=expires_at
+                connection,
+                label=label,
+                region=region,
+                unit=unit,
+                expires_at=expires_at,
+                may_state=may_state,
             )
 
     print(session.with_pool(context, work))
@@ -87,12 +95,13 @@ def keys_list(context: typer.Context) -> None:
 
     async def work(pool: Pool) -> Table:
         table = Table(
-            "id", "label", "region", session.unit_column(), "created", "expires", "revoked"
+            "id", "label", "region", session.unit_column(), "created", "expires", "revoked", "may"
         )
         async with pool.acquire() as connection:
             for key in await db.keys.list_keys(connection):
                 row = (key.key_id, key.label, key.region, key.unit, key.created_at,
-                       key.expires_at, key.revoked_at)  # fmt: skip
+                       key.expires_at, key.revoked_at,
+                       "read, state" if key.may_state else "read")  # fmt: skip
                 table.add_row(*map(session.cell, row))
         return table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 
 import db.catalogue
@@ -19,6 +20,15 @@ PREFIX = "nh_"
 KEY_BYTES = 32
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who asks: the label of their key, what they may see, whether they may state facts."""
+
+    label: str
+    scope: Scope
+    may_state: bool
+
+
 async def create_key(
     connection: Connection,
     *,
@@ -26,8 +36,12 @@ async def create_key(
     region: str,
     unit: str | None,
     expires_at: datetime | None,
+    may_state: bool = False,
 ) -> str:
-    """Make a key for all of `region` or for one `unit` in it; return it, seen this once."""
+    """Make a key for all of `region` or for one `unit` in it; return it, seen this once.
+
+    With `may_state` its holder may state facts, under the label as the actor.
+    """
     known = await db.catalogue.fetch_region(connection, region)
     if known is None:
         raise Refusal(f"region {region} is not registered; use a GB/T 2260 code such as 450200")
@@ -43,12 +57,13 @@ async def create_key(
         region=known,
         unit=unit,
         expires_at=expires_at,
+        may_state=may_state,
     )
     return key
 
 
-async def fetch_scope(connection: Connection, key: str, now: datetime) -> Scope:
-    """Return what the holder of `key` may see. Raises Unauthorized with what to do."""
+async def fetch_holder(connection: Connection, key: str, now: datetime) -> Holder:
+    """Return who holds `key` and what they may. Raises Unauthorized with what to do."""
     found = await db.keys.fetch_key(connection, digest(key))
     if found is None:
         raise Unauthorized("invalid_key", "This API key is not known. Check that it is complete.")
@@ -56,7 +71,7 @@ async def fetch_scope(connection: Connection, key: str, now: datetime) -> Scope:
         raise Unauthorized("revoked_key", "This API key was revoked. Ask for a new one.")
     if found.expires_at is not None and found.expires_at <= now:
         raise Unauthorized("expired_key", "This API key has expired. Ask for a new one.")
-    return Scope.of_region(found.region, found.unit)
+    return Holder(found.label, Scope.of_region(found.region, found.unit), found.may_state)
 
 
 def digest(key: str) -> bytes:

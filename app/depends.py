@@ -1,7 +1,8 @@
-"""Owns what every call gets: an authenticated scope and one read-only transaction.
+"""Owns what every call gets: an authenticated scope and one transaction.
 
-The whole answer comes from one snapshot. The connection goes back before the answer is sent, so
-that a slow client holds none.
+It is read-only, so that the whole answer comes from one snapshot, unless the call states facts:
+then they are committed together before the answer. The connection goes back before the answer is
+sent, so that a slow client holds none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 import app.auth
 from app import state
-from app.errors import InvalidParameter, Unauthorized, Unavailable
+from app.auth import Holder
+from app.errors import Forbidden, InvalidParameter, Unauthorized, Unavailable
 from db.pool import Connection, Pool
 from db.scope import Scope
 from energy.factors import Unverified
@@ -35,7 +37,7 @@ bearer = HTTPBearer(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: what they may see, the transaction that answers, and when.
+    """Who asks: what they may see, the transaction that answers, when, and under which label.
 
     `unverified` is what becomes of factors that nobody verified.
     """
@@ -43,6 +45,7 @@ class Caller:
     connection: Connection
     scope: Scope
     now: datetime
+    actor: str
     unverified: Unverified = Unverified.NOTE
 
 
@@ -63,29 +66,60 @@ async def authenticated(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> AsyncIterator[Caller]:
+    held = state.of(request)
+    async with read_only(held["pool"]) as connection:
+        holder = await _holder(connection, credentials, held["clock"]())
+        yield Caller(connection, holder.scope, held["clock"](), holder.label, held["unverified"])
+
+
+async def stating(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> AsyncIterator[Caller]:
+    """Lend a transaction to a caller who may state facts; it is committed before the answer."""
+    held = state.of(request)
+    async with _lent(held["pool"]) as connection, connection.transaction():
+        holder = await _holder(connection, credentials, held["clock"]())
+        if not holder.may_state:
+            raise Forbidden(
+                "may_not_state",
+                "This key may read and not state facts. An operator makes one that may: "
+                "`nenghao keys create --may-state`.",
+            )
+        yield Caller(connection, holder.scope, held["clock"](), holder.label, held["unverified"])
+
+
+async def _holder(
+    connection: Connection, credentials: HTTPAuthorizationCredentials | None, now: datetime
+) -> Holder:
     if credentials is None:
         raise Unauthorized(
             "unauthenticated", "Send an API key: `Authorization: Bearer nh_…`. Operators make them."
         )
-    held = state.of(request)
-    now = held["clock"]()
-    async with read_only(held["pool"]) as connection:
-        scope = await app.auth.fetch_scope(connection, credentials.credentials, now)
-        yield Caller(connection, scope, now, held["unverified"])
+    return await app.auth.fetch_holder(connection, credentials.credentials, now)
 
 
 @asynccontextmanager
 async def read_only(pool: Pool) -> AsyncIterator[Connection]:
     """Lend a connection inside a read-only transaction with one snapshot."""
+    async with (
+        _lent(pool) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection
+
+
+@asynccontextmanager
+async def _lent(pool: Pool) -> AsyncIterator[Connection]:
     try:
         connection = await pool.acquire(timeout=CONNECTION_WITHIN_S)
     except TimeoutError as error:
         raise Unavailable("busy", "All connections are in use. Try again later.") from error
     try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            yield connection
+        yield connection
     finally:
         await pool.release(connection)
 
 
 AuthenticatedCaller = Annotated[Caller, Depends(authenticated, scope="function")]
+StatingCaller = Annotated[Caller, Depends(stating, scope="function")]

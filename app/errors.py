@@ -108,6 +108,13 @@ class NotFound(ApiError):
         super().__init__("not_found", f"There is no such {noun}, or none that this key may see.")
 
 
+class Forbidden(ApiError):
+    """What is asked for may be seen, and not done, with this key."""
+
+    status = 403
+    title = "Not allowed"
+
+
 class TooLarge(ApiError):
     """The body is larger than this call takes."""
 

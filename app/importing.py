@@ -15,11 +15,13 @@ import db.registry
 from app import tables
 from app.imports import (
     calorific_values,
+    capacities,
     contacts,
     epochs,
     factors,
     limits,
     meters,
+    production,
     regional,
     units,
 )
@@ -54,6 +56,10 @@ async def plan(connection: Connection, kind: Kind, path: Path, progress: Progres
         case Kind.CALORIFIC_VALUES:
             sheet = await calorific_values.sheet(connection)
             return await _draft(connection, sheet, path, progress)
+        case Kind.PRODUCTION:
+            return await _draft(connection, await production.sheet(connection), path, progress)
+        case Kind.CAPACITIES:
+            return await _draft(connection, await capacities.sheet(connection), path, progress)
 
 
 async def _draft(

@@ -1,26 +1,28 @@
 """Owns the rows of the intensity query: the energy of a unit per product, beside its limits.
 
-An intensity that is not known is None with the reason why: it never reads as a good one.
+Pure. An intensity that is not known is None with the reason why: it never reads as a good one.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from app.consumption import Line
+from db.consumption import Sum
 from db.limits import LimitRow
-from db.outputs import Output, OutputMeter
-from energy import carriers, intensity, roles
+from db.outputs import Output as Counted
+from db.outputs import OutputMeter
+from db.products import Equivalent
+from energy import finality, intensity, intensity_uoms
 from energy.coverage import Calendar, Due
-from energy.factors import KGCE_PER_TCE
-from energy.intensity import Missing
-from energy.periods import LOCAL, Span
-
-LIMIT_PREFIX = "kgce/"
+from energy.intensity import Judgement, Levels, Missing
+from energy.intensity_uoms import Energy, IntensityUom, IntensityUomError
+from energy.periods import Span
+from energy.production import Output, Source
 
 
 class Obstacle(StrEnum):
@@ -32,7 +34,11 @@ class Obstacle(StrEnum):
     METER_SILENT = "meter_silent"
     """A meter that counts has nothing in the bucket: the sum of the others would flatter."""
     OUTPUT_MIXED = "output_mixed"
-    """The units of measure of the output meters do not lead to one."""
+    """The units of measure of the output do not lead to the one that is asked for."""
+    EQUIVALENT_MISSING = "equivalent_missing"
+    """Nobody says what the unit of energy is worth in standard coal on that day."""
+    UOM_UNKNOWN = "uom_unknown"
+    """The limit is in a unit of measure that is not known here."""
 
 
 Reason = Obstacle | Missing
@@ -40,7 +46,7 @@ Reason = Obstacle | Missing
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The output of a bucket in one unit of measure; `mixed`: its meters' units do not add up."""
+    """What output meters counted in a bucket; `mixed`: their units of measure do not add up."""
 
     quantity: float | None
     coverage: float | None
@@ -48,68 +54,96 @@ class Made:
     mixed: bool
     silent: bool = False
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be held against what was stated."""
+        enough = self.coverage is not None and self.coverage >= finality.COVERAGE_MIN
+        return enough and not (self.held or self.mixed or self.silent)
+
+
+NOTHING_METERED = Made(None, None, held=False, mixed=False)
+
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One bucket; `intensity` in kgce per unit of output."""
+class Used:
+    """What a unit used in a bucket: all of it, and the electricity in it."""
 
-    bucket: Span
     line: Line | None
-    made: Made
-    intensity: float | None
+    electricity: Line | None = None
+    is_silent: bool = False
+    is_electricity_silent: bool = False
+
+    @property
+    def total(self) -> Sum | None:
+        return None if self.line is None else self.line.used
+
+    def of(self, energy: Energy) -> tuple[Line | None, bool]:
+        """Return what an intensity in `energy` counts, and whether a meter of it is silent."""
+        if energy is Energy.KWH:
+            return self.electricity, self.is_electricity_silent
+        return self.line, self.is_silent
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """An intensity; None: `reason` says why."""
+
+    value: float | None
     reason: Reason | None
-    limits: Sequence[LimitRow]
 
 
-def output_uom(meters: Sequence[OutputMeter], limits: Sequence[LimitRow]) -> str:
-    """Return the unit of measure of the output: that of the newest limit, if the meters allow it.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A limit with the intensity in its own unit of measure and what follows."""
 
-    A limit of 540 kgce/t is compared with tons, whatever the meter counts in.
+    limit: LimitRow
+    figure: Figure
+    judgement: Judgement
+
+
+def output_uom(
+    uoms: Sequence[str], limits: Sequence[LimitRow], named: str | None = None
+) -> IntensityUom:
+    """Return the unit of measure of the answer: that of the newest limit, if the output allows it.
+
+    A limit of 540 kgce/t is compared with tons, whatever the meter counts in. Without a limit it
+    is per `named`, in which the product is counted, else per what the output came in.
     """
     for limit in sorted(limits, key=lambda row: row.valid_from, reverse=True):
-        uom = limit.uom.removeprefix(LIMIT_PREFIX)
-        if all(_factor(meter.uom, uom) is not None for meter in meters):
+        uom = parsed(limit.uom)
+        if uom is not None and _fits(uoms, uom.per):
             return uom
-    return meters[0].uom
+    if named is not None and _fits(uoms, named):
+        return IntensityUom(Energy.KGCE, named)
+    return IntensityUom(Energy.KGCE, uoms[0] if uoms else "t")
 
 
-def rows(
-    within: Sequence[Span],
-    lines: Sequence[Line],
-    made: Mapping[datetime, Made],
-    limits: Sequence[LimitRow],
-    silent: Set[datetime],
-) -> list[Row]:
-    """Return a row for each bucket in which the unit has a meter of energy or of the product.
+def _fits(uoms: Sequence[str], per: str) -> bool:
+    return all(intensity_uoms.output_conversion(uom, per) is not None for uom in uoms)
 
-    `silent` are the buckets in which a meter of energy has nothing.
-    """
-    energy = {line.bucket.starts_at: line for line in lines}
-    result = []
-    for bucket in within:
-        line, output = energy.get(bucket.starts_at), made.get(bucket.starts_at)
-        if line is not None or output is not None:
-            output = output or Made(None, None, held=False, mixed=False)
-            value, reason = _intensity(line, output, bucket.starts_at in silent)
-            applicable = in_force(limits, bucket.starts_at.astimezone(LOCAL).date())
-            result.append(Row(bucket, line, output, value, reason, applicable))
-    return result
+
+def parsed(uom: str) -> IntensityUom | None:
+    """Return what `uom` is; None: a limit of earlier days with a unit that nobody knows."""
+    try:
+        return intensity_uoms.parse(uom)
+    except IntensityUomError:
+        return None
 
 
 def outputs(
     within: Sequence[Span],
     meters: Sequence[OutputMeter],
-    counted: Sequence[Output],
+    counted: Sequence[Counted],
     uom: str,
     now: datetime,
 ) -> dict[datetime, Made]:
-    """Return the output by start of bucket, in `uom`."""
+    """Return what was metered by start of bucket, in `uom`."""
     due = Due(Calendar(within, now))
     for meter in meters:
         due.add(meter.kind, meter.interval_s, meter.installed_at, 1)
     counts = due.counts()
     installed = sorted(meter.installed_at for meter in meters)
-    by_bucket: dict[datetime, list[Output]] = {}
+    by_bucket: dict[datetime, list[Counted]] = {}
     for output in counted:
         by_bucket.setdefault(output.starts_at, []).append(output)
     return {
@@ -125,16 +159,98 @@ def outputs(
 
 
 def in_force(limits: Sequence[LimitRow], on: date) -> list[LimitRow]:
-    """Return the limits that apply on a day: of each edition the newest values."""
+    """Return the limits that apply on a day: of each edition the newest values, newest first."""
     newest: dict[str, LimitRow] = {}
     for limit in sorted(limits, key=lambda row: row.valid_from):
         if limit.valid_from <= on:
             newest[limit.edition] = limit
-    return list(newest.values())
+    return sorted(newest.values(), key=lambda row: (row.valid_from, row.edition), reverse=True)
 
 
-def _made(counted: Sequence[Output], due: int, uom: str, *, meters: int) -> Made:
-    known = [(output.quantity, _factor(output.uom, uom)) for output in counted]
+def equivalent(equivalents: Sequence[Equivalent], energy: Energy, on: date) -> Equivalent | None:
+    """Return what a unit of energy is worth on a day; None: nobody says."""
+    held = [row for row in equivalents if row.energy_uom == energy and row.valid_from <= on]
+    return max(held, key=lambda row: row.valid_from, default=None)
+
+
+def figure(
+    uom: IntensityUom,
+    used: Used,
+    made: Made,
+    output: Output,
+    *,
+    per: str,
+    oil: Equivalent | None,
+) -> Figure:
+    """Return the intensity in `uom` of energy over output; `output` is in `per`."""
+    line, is_silent = used.of(uom.energy)
+    total = None if line is None else line.used
+    is_coal = uom.energy is not Energy.KWH
+    if is_coal and total is not None and total.left_out:
+        return Figure(None, Obstacle.FACTOR_MISSING)
+    factor = intensity_uoms.output_conversion(per, uom.per)
+    is_metered = output.source is not Source.STATED
+    if factor is None or (is_metered and made.mixed):
+        return Figure(None, Obstacle.OUTPUT_MIXED)
+    if uom.energy is Energy.KGOE and oil is None:
+        return Figure(None, Obstacle.EQUIVALENT_MISSING)
+    energy = _energy(uom, line, oil)
+    if energy is not None and output.quantity is not None:
+        if (total is not None and total.held) or (is_metered and made.held):
+            return Figure(None, Obstacle.HELD)
+        if is_silent or (is_metered and made.silent):
+            return Figure(None, Obstacle.METER_SILENT)
+    amount = None if output.quantity is None else output.quantity * factor
+    found = intensity.intensity(energy, amount)
+    return Figure(found.value, found.missing)
+
+
+def band(
+    uom: IntensityUom, used: Used, made: Made, output: Output, oil: Equivalent | None
+) -> tuple[float, float] | None:
+    """Return the bounds of the intensity if what is missing came at the pace of what is there.
+
+    None where nothing bounds it. A stated output is taken as it is; `output` is in `uom.per`.
+    """
+    line, _ = used.of(uom.energy)
+    energy = _energy(uom, line, oil)
+    coverage = None if line is None else line.coverage
+    if energy is None or not coverage or not output.quantity:
+        return None
+    amount = output.quantity
+    share = 1.0 if output.source is Source.STATED else made.coverage
+    if not share:
+        return None
+    return intensity.bounds((energy, energy / coverage), (amount, amount / share))
+
+
+def judged(limit: LimitRow, found: Figure) -> Judged:
+    levels = Levels(limit.limit, limit.baseline, limit.benchmark, limit.advanced, limit.exclusive)
+    return Judged(limit, found, intensity.judgement(found.value, levels))
+
+
+def decisive(rows: Sequence[Judged]) -> Judged | None:
+    """Return the edition that grades: the newest one with a benchmark or a baseline."""
+    for each in rows:
+        if each.limit.benchmark is not None or each.limit.baseline is not None:
+            return each
+    return None
+
+
+def _energy(uom: IntensityUom, line: Line | None, oil: Equivalent | None) -> float | None:
+    total = None if line is None else line.used
+    return intensity_uoms.counted(
+        uom.energy,
+        energy_tce=None if total is None else total.energy_tce,
+        electricity_kwh=None if total is None else total.quantity,
+        kgce_per_kgoe=None if oil is None else oil.kgce_per_uom,
+    )
+
+
+def _made(counted: Sequence[Counted], due: int, uom: str, *, meters: int) -> Made:
+    known = [
+        (output.quantity, intensity_uoms.output_conversion(output.uom, uom)) for output in counted
+    ]
     mixed = any(factor is None for _, factor in known)
     quantities = [
         quantity * factor
@@ -149,43 +265,3 @@ def _made(counted: Sequence[Output], due: int, uom: str, *, meters: int) -> Made
         mixed=mixed,
         silent=0 < len(quantities) < meters,
     )
-
-
-def silent(lines: Iterable[Line]) -> set[datetime]:
-    """Return the buckets in which a counting meter has nothing, of `lines` by meter."""
-    return {
-        line.bucket.starts_at
-        for line in lines
-        if line.meters is not None
-        and line.meters.role in roles.COUNTING
-        and line.coverage is not None
-        and (line.used is None or line.used.quantity is None)
-    }
-
-
-def _intensity(
-    line: Line | None, made: Made, is_silent: bool
-) -> tuple[float | None, Reason | None]:
-    used = None if line is None else line.used
-    if used is not None and used.left_out:
-        return None, Obstacle.FACTOR_MISSING
-    if made.mixed:
-        return None, Obstacle.OUTPUT_MIXED
-    tce = None if used is None else used.energy_tce
-    if tce is not None and made.quantity is not None:
-        if made.held or (used is not None and used.held):
-            return None, Obstacle.HELD
-        if is_silent or made.silent:
-            return None, Obstacle.METER_SILENT
-    found = intensity.intensity(None if tce is None else tce * KGCE_PER_TCE, made.quantity)
-    return found.value, found.missing
-
-
-def _factor(uom: str, other: str) -> float | None:
-    """Return how many `other` one `uom` is; None: they do not convert."""
-    if uom == other:
-        return 1.0
-    try:
-        return carriers.conversion(uom, other)
-    except carriers.UomError:
-        return None

@@ -18,16 +18,19 @@ import db.pool
 from app import depends, errors
 from app.api import (
     alerts,
+    benchmark_shares,
     consumption,
     docs,
     factors,
     health,
     intensity,
     meters,
+    production,
     readings,
     regions,
     units,
     uploads,
+    value_intensity,
 )
 from app.metrics import Metrics, RequestCounter
 from app.state import Clock, State
@@ -47,6 +50,7 @@ unknown figure is null, and every sum says how much of what was due it rests on 
 TAGS = [
     {"name": "registry", "description": "Regions, units, meters, factors"},
     {"name": "readings", "description": "What the gateways sent"},
+    {"name": "production", "description": "What units state of their output and its value"},
     {"name": "consumption", "description": "What the readings come to"},
     {"name": "alerts", "description": "Early warnings and their history"},
     {"name": "health", "description": "For machines that watch the platform; no key"},
@@ -60,8 +64,11 @@ NOUNS = (
     factors,
     readings,
     uploads,
+    production,
     consumption,
     intensity,
+    value_intensity,
+    benchmark_shares,
     alerts,
     health,
 )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from asyncpg import Record
+
 from db.pool import Connection
 from energy import ledger
 from energy.ledger import GENESIS, Link
@@ -108,7 +110,7 @@ async def list_history(connection: Connection, noun: str, subject: str) -> list[
     """Return what was stated of one subject, the first first."""
     rows = await connection.fetch(
         """
-        SELECT change_id, changed_at, actor, reason, evidence, content
+        SELECT change_id, changed_at, actor, reason, evidence, subject, content
           FROM changes
          WHERE noun = $1
            AND subject = $2
@@ -117,15 +119,63 @@ async def list_history(connection: Connection, noun: str, subject: str) -> list[
         noun,
         subject,
     )
-    return [
-        Change(
-            row["change_id"],
-            row["changed_at"],
-            Author(row["actor"], row["reason"], row["evidence"]),
-            Fact(noun, subject, _parsed(row["content"])),
-        )
-        for row in rows
-    ]
+    return [_change(noun, row) for row in rows]
+
+
+async def list_stated(connection: Connection, noun: str, subject_prefix: str) -> list[Change]:
+    """Return what was stated of the subjects that begin so, the first first."""
+    rows = await connection.fetch(
+        """
+        SELECT change_id, changed_at, actor, reason, evidence, subject, content
+          FROM changes
+         WHERE noun = $1
+           AND starts_with(subject, $2)
+         ORDER BY change_id
+        """,
+        noun,
+        subject_prefix,
+    )
+    return [_change(noun, row) for row in rows]
+
+
+async def list_changed(connection: Connection, noun: str) -> list[Change]:
+    """Return what was stated of subjects of which more than one thing was, the first first."""
+    rows = await connection.fetch(
+        """
+        SELECT change_id, changed_at, actor, reason, evidence, subject, content
+          FROM changes
+         WHERE noun = $1
+           AND subject IN (SELECT subject
+                             FROM changes
+                            WHERE noun = $1
+                            GROUP BY subject
+                           HAVING count(*) > 1)
+         ORDER BY change_id
+        """,
+        noun,
+    )
+    return [_change(noun, row) for row in rows]
+
+
+async def list_newest(
+    connection: Connection, noun: str, subjects: Sequence[str], at: datetime | None = None
+) -> list[Change]:
+    """Return what was stated last of each of `subjects`, or last until `at`; also withdrawals."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (subject)
+               subject, change_id, changed_at, actor, reason, evidence, content
+          FROM changes
+         WHERE noun = $1
+           AND subject = ANY ($2)
+           AND ($3::timestamptz IS NULL OR changed_at <= $3)
+         ORDER BY subject, change_id DESC
+        """,
+        noun,
+        subjects,
+        at,
+    )
+    return [_change(noun, row) for row in rows]
 
 
 async def list_known(
@@ -147,6 +197,15 @@ async def list_known(
     )
     known = {row["subject"]: _parsed(row["content"]) for row in rows}
     return {subject: content for subject, content in known.items() if content is not None}
+
+
+def _change(noun: str, row: Record) -> Change:
+    return Change(
+        row["change_id"],
+        row["changed_at"],
+        Author(row["actor"], row["reason"], row["evidence"]),
+        Fact(noun, row["subject"], _parsed(row["content"])),
+    )
 
 
 def _parsed(text: str | None) -> Content | None:

@@ -10,7 +10,7 @@ from db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """What is known of a key: whose it is, what it may see, until when."""
+    """What is known of a key: whose it is, what it may see and state, until when."""
 
     key_id: int
     label: str
@@ -19,6 +19,7 @@ class KeyRow:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    may_state: bool
 
 
 async def insert_key(
@@ -29,12 +30,13 @@ async def insert_key(
     region: str,
     unit: str | None,
     expires_at: datetime | None,
+    may_state: bool,
 ) -> int:
     """Insert a key; return its key_id."""
     key_id: int = await connection.fetchval(
         """
-        INSERT INTO api_keys (sha256, label, region, unit, expires_at)
-        VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO api_keys (sha256, label, region, unit, expires_at, may_state)
+        VALUES ($1, $2, $3, $4, $5, $6)
         RETURNING key_id
         """,
         sha256,
@@ -42,6 +44,7 @@ async def insert_key(
         region,
         unit,
         expires_at,
+        may_state,
     )
     return key_id
 
@@ -49,7 +52,7 @@ async def insert_key(
 async def fetch_key(connection: Connection, sha256: bytes) -> KeyRow | None:
     row = await connection.fetchrow(
         """
-        SELECT key_id, label, region, unit, created_at, expires_at, revoked_at
+        SELECT key_id, label, region, unit, created_at, expires_at, revoked_at, may_state
           FROM api_keys
          WHERE sha256 = $1
         """,
@@ -61,7 +64,7 @@ async def fetch_key(connection: Connection, sha256: bytes) -> KeyRow | None:
 async def list_keys(connection: Connection) -> list[KeyRow]:
     rows = await connection.fetch(
         """
-        SELECT key_id, label, region, unit, created_at, expires_at, revoked_at
+        SELECT key_id, label, region, unit, created_at, expires_at, revoked_at, may_state
           FROM api_keys
          ORDER BY key_id
         """

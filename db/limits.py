@@ -11,7 +11,11 @@ from db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class LimitRow:
-    """Values in `uom`, energy per unit of product; lower is better, negative ones are legal."""
+    """Values in `uom`, energy per unit of product; lower is better, negative ones are legal.
+
+    `verified`: they were checked against their source. `exclusive`: a value that only equals one
+    of them does not meet it.
+    """
 
     product: str
     uom: str
@@ -22,13 +26,15 @@ class LimitRow:
     advanced: float | None
     valid_from: date
     source: str
+    verified: bool = True
+    exclusive: bool = False
 
 
 async def list_limits(connection: Connection) -> list[LimitRow]:
     rows = await connection.fetch(
         """
         SELECT product, uom, edition, limit_value AS limit, baseline, benchmark, advanced,
-               valid_from, source
+               valid_from, source, verified, exclusive
           FROM limits
          ORDER BY product, edition, valid_from
         """
@@ -40,18 +46,20 @@ async def upsert_limits(connection: Connection, limits: Sequence[LimitRow]) -> N
     await connection.execute(
         """
         INSERT INTO limits (product, uom, edition, limit_value, baseline, benchmark, advanced,
-                            valid_from, source)
+                            valid_from, source, verified, exclusive)
         SELECT *
           FROM unnest($1::text[], $2::text[], $3::text[], $4::double precision[],
                       $5::double precision[], $6::double precision[], $7::double precision[],
-                      $8::date[], $9::text[])
+                      $8::date[], $9::text[], $10::boolean[], $11::boolean[])
             ON CONFLICT (product, edition, valid_from)
             DO UPDATE SET uom = excluded.uom,
                           limit_value = excluded.limit_value,
                           baseline = excluded.baseline,
                           benchmark = excluded.benchmark,
                           advanced = excluded.advanced,
-                          source = excluded.source
+                          source = excluded.source,
+                          verified = excluded.verified,
+                          exclusive = excluded.exclusive
         """,
         [row.product for row in limits],
         [row.uom for row in limits],
@@ -62,4 +70,6 @@ async def upsert_limits(connection: Connection, limits: Sequence[LimitRow]) -> N
         [row.advanced for row in limits],
         [row.valid_from for row in limits],
         [row.source for row in limits],
+        [row.verified for row in limits],
+        [row.exclusive for row in limits],
     )

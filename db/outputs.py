@@ -13,6 +13,7 @@ from energy.registers import Kind
 
 @dataclass(frozen=True, slots=True)
 class OutputMeter:
+    unit: str
     meter: str
     product: str
     uom: str
@@ -23,8 +24,13 @@ class OutputMeter:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What the meters of one product and unit of measure counted in a bucket; None: unknown."""
+    """What a unit's meters of one product and unit of measure counted in a bucket.
 
+    `quantity` None: unknown.
+    """
+
+    unit: str
+    product: str
     starts_at: datetime
     uom: str
     quantity: float | None
@@ -32,22 +38,28 @@ class Output:
     held: bool
 
 
-async def list_meters(connection: Connection, scope: Scope, unit: str) -> list[OutputMeter]:
+async def list_meters(
+    connection: Connection, scope: Scope, *, unit: str | None = None, region_prefix: str = ""
+) -> list[OutputMeter]:
+    """Return the output meters of a unit, or of all units of a region."""
     rows = await connection.fetch(
         """
-        SELECT meter, product, uom, kind, interval_s, installed_at
+        SELECT unit, meter, product, uom, kind, interval_s, installed_at
           FROM meters
           JOIN visible_units($1, $2) USING (unit_id)
-         WHERE unit = $3
+         WHERE ($3::text IS NULL OR unit = $3)
+           AND region LIKE $4 || '%'
            AND role = 'output'
-         ORDER BY product, meter
+         ORDER BY unit, product, meter
         """,
         scope.region_prefix,
         scope.unit,
         unit,
+        region_prefix,
     )
     return [
         OutputMeter(
+            row["unit"],
             row["meter"],
             row["product"],
             row["uom"],
@@ -60,12 +72,23 @@ async def list_meters(connection: Connection, scope: Scope, unit: str) -> list[O
 
 
 async def list_outputs(
-    connection: Connection, scope: Scope, *, unit: str, product: str, span: Span, bucket: Step
+    connection: Connection,
+    scope: Scope,
+    *,
+    unit: str | None = None,
+    product: str | None = None,
+    region_prefix: str = "",
+    span: Span,
+    bucket: Step,
 ) -> list[Output]:
-    """Return what was made, by bucket and unit of measure; a year is the sum of its months."""
+    """Return what was made, by unit, product, bucket and unit of measure.
+
+    A year is the sum of its months.
+    """
     rows = await connection.fetch(
         """
-        SELECT CASE $7::text WHEN 'year' THEN date_trunc('year', starts_at, 'Asia/Shanghai')
+        SELECT unit, product,
+               CASE $7::text WHEN 'year' THEN date_trunc('year', starts_at, 'Asia/Shanghai')
                              ELSE starts_at
                END AS bucket_at,
                uom, sum(quantity) AS quantity, sum(readings_present)::bigint AS readings_present,
@@ -73,14 +96,15 @@ async def list_outputs(
           FROM meter_consumption
           JOIN meters USING (meter_id)
           JOIN visible_units($1, $2) USING (unit_id)
-         WHERE unit = $3
+         WHERE ($3::text IS NULL OR unit = $3)
            AND role = 'output'
-           AND product = $4
+           AND ($4::text IS NULL OR product = $4)
+           AND region LIKE $8 || '%'
            AND step = CASE $7::text WHEN 'year' THEN 'month' ELSE $7::text END
            AND starts_at >= $5
            AND starts_at < $6
-         GROUP BY bucket_at, uom
-         ORDER BY bucket_at, uom
+         GROUP BY unit, product, bucket_at, uom
+         ORDER BY unit, product, bucket_at, uom
         """,
         scope.region_prefix,
         scope.unit,
@@ -89,9 +113,12 @@ async def list_outputs(
         span.starts_at,
         span.ends_at,
         bucket,
+        region_prefix,
     )
     return [
         Output(
+            row["unit"],
+            row["product"],
             row["bucket_at"],
             row["uom"],
             row["quantity"],

@@ -77,6 +77,11 @@ def known_uoms() -> list[str]:
     return [*_QUANTITIES, *(uom for uom in _RATES if not uom.endswith(("/min", "/s")))]
 
 
+def known_quantities() -> list[str]:
+    """Return the units of measure that are no rates."""
+    return [*_QUANTITIES]
+
+
 def is_rate(uom: str) -> bool:
     """Return whether `uom` is a quantity per time, as a gauge shows it.
 

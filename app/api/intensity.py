@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,22 +12,31 @@ from pydantic import ConfigDict, Field
 import app.consumption
 import app.intensity
 import app.left_out
+import db.changes
 import db.limits
 import db.outputs
+import db.production
+import db.products
+import db.silence
+from app import intensity_rows, stated
 from app.api import parameters
-from app.api.answers import Answer, ListOf, LocalTime, problems
+from app.api.answers import problems
 from app.api.consumption import BucketParameter, Note, missing, notes
+from app.api.intensity_answers import IntensityAnswer, item, limit_notes
 from app.api.parameters import Between, CreditCode
+from app.consumption import Line
 from app.depends import AuthenticatedCaller, Caller
 from app.errors import NotFound
-from app.intensity import Reason, Row
-from app.left_out import LeftOut
-from db.consumption import Group, Selection, Sum
-from db.limits import LimitRow
+from app.intensity_rows import Known, Question
+from db.consumption import Selection
 from db.outputs import OutputMeter
-from energy.factors import Basis, MissingFactor
+from db.production import ProductionRow
+from db.products import Product
+from energy import roles
+from energy.factors import Basis
 from energy.periods import Span, Step
 
+ELECTRICITY = "electricity"
 router = APIRouter(tags=["consumption"])
 
 
@@ -42,8 +51,8 @@ class IntensityQuery(Between):
     product: str = Field(
         min_length=1,
         max_length=100,
-        description="product of the unit's output meters",
-        examples=["crude_steel"],
+        description="product of the unit's output meters, or one it stated output of",
+        examples=["cement_clinker"],
     )
     bucket: BucketParameter = Field(
         default=Step.MONTH,
@@ -52,76 +61,10 @@ class IntensityQuery(Between):
     )
 
 
-class Limit(Answer):
-    """What the product may need; lower is better."""
-
-    edition: str = Field(examples=["GB 21256-2013"])
-    uom: str = Field(examples=["kgce/t"])
-    limit: float | None = Field(examples=[635.0])
-    baseline: float | None = Field(description="基准水平", examples=[361.0])
-    benchmark: float | None = Field(description="标杆水平", examples=[361.0])
-    advanced: float | None = Field(description="先进值", examples=[360.0])
-    valid_from: date = Field(examples=["2014-10-01"])
-    source: str = Field(examples=["GB 21256-2013"])
-
-
-class IntensityRow(Answer):
-    """The energy of the unit per unit of the product, in one bucket."""
-
-    starts_at: LocalTime = Field(examples=["2026-11-01T00:00:00+08:00"])
-    ends_at: LocalTime = Field(examples=["2026-12-01T00:00:00+08:00"])
-    intensity: float | None = Field(
-        description="in intensity_uom; null: not known, see reason", examples=[545.2]
-    )
-    intensity_uom: str = Field(examples=["kgce/t"])
-    reason: Reason | None = Field(
-        description="why there is no intensity", examples=["output_missing"]
-    )
-    energy_tce: float | None = Field(
-        description="standard coal of the whole unit [tce]", examples=[5452.0]
-    )
-    output_quantity: float | None = Field(examples=[10000.0])
-    output_uom: str = Field(examples=["t"])
-    coverage: float | None = Field(
-        description="share of the readings due that are there, of the energy meters; "
-        "null: none was due yet",
-        examples=[0.995],
-    )
-    output_coverage: float | None = Field(
-        description="the same of the output meters", examples=[1.0]
-    )
-    estimated_share: float | None = Field(
-        description="share of the energy that was spread over gaps between readings",
-        examples=[0.01],
-    )
-    held: bool = Field(
-        description="a step of a register could not be explained and waits for review",
-        examples=[False],
-    )
-    left_out: list[str] = Field(
-        description="carriers whose quantity has no factor: the energy is not known",
-        examples=[[]],
-    )
-    left_out_reasons: dict[str, list[MissingFactor]] = Field(
-        description="of each carrier in left_out, why there is no factor", examples=[{}]
-    )
-    limits: list[Limit] = Field(description="that apply when the bucket starts")
-
-
-class IntensityAnswer(ListOf[IntensityRow]):
-    """All rows at once, in order of time; next is always null."""
-
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
-    product: str = Field(examples=["crude_steel"])
-    bucket: Step = Field(examples=["month"])
-    basis: Basis = Field(description="of the energy", examples=["calorific"])
-    notes: list[Note]
-
-
 @router.get(
     "/v1/intensity",
     operation_id="list_intensity",
-    summary="Energy per unit of product, with the limits that apply",
+    summary="Energy per unit of product and per 10,000 yuan, with the limits that apply",
     responses=problems(401, 404, 422, 503),
 )
 async def list_intensity(
@@ -129,35 +72,40 @@ async def list_intensity(
 ) -> IntensityAnswer:
     """Return every bucket that touches `[from, to)`, in full, up to now.
 
-    The energy is that of the whole unit, calorific; the output is what its output meters of the
-    product counted, in the unit of measure of the limit where that converts.
+    The energy is that of the whole unit, calorific. The output is the one that was stated; until
+    then what the output meters of the product counted, and the figure is provisional. It is in the
+    unit of measure of the newest limit where that converts.
     """
     within = app.consumption.buckets(query.span(), query.bucket, caller.now)
     await parameters.visible_unit(caller, query.unit)
-    meters = await db.outputs.list_meters(caller.connection, caller.scope, query.unit)
-    counting = [meter for meter in meters if meter.product == query.product]
-    if not counting:
-        raise NotFound("product of this unit")
-    limits = [
-        limit
-        for limit in await db.limits.list_limits(caller.connection)
-        if limit.product == query.product
-    ]
-    uom = app.intensity.output_uom(counting, limits)
+    meters = await db.outputs.list_meters(caller.connection, caller.scope, unit=query.unit)
     selection = _selection(caller, query, within)
-    rows = await _rows(caller, selection, within, counting, limits, uom) if within else []
-    why = await app.left_out.fetch(caller, selection, [_used(row) for row in rows])
-    items = [_item(row, uom, why) for row in rows]
+    statements = await db.production.list_statements(
+        caller.connection,
+        caller.scope,
+        span=Span(selection.span.starts_at - stated.PRODUCT_REMEMBERED, selection.span.ends_at),
+        unit=query.unit,
+    )
+    named = (await db.products.list_products(caller.connection)).get(query.product)
+    question = await _question(caller, query.product, named, meters, statements)
+    known = await _known(caller, selection, within, question, meters, statements)
+    made = {meter.product for meter in meters} | stated.products(statements)
+    rows = intensity_rows.rows(within, question, known)
+    why = await app.left_out.fetch(caller, selection, [row.used.total for row in rows])
+    items = [item(row, question.uom, why) for row in rows]
     return IntensityAnswer(
         unit=query.unit,
         product=query.product,
+        product_name=None if named is None else named.name_zh,
+        product_name_en=None if named is None else named.name_en,
         bucket=query.bucket,
         basis=selection.basis,
         items=items,
         notes=[
-            *_other_products(query.product, meters),
-            *missing(why, (item.left_out_reasons for item in items)),
-            *await notes(caller, selection),
+            *_other_products(query.product, made),
+            *limit_notes(question.limits, question.equivalents),
+            *missing(why, (each.left_out_reasons for each in items)),
+            *(await notes(caller, selection) if within else []),
         ],
         next=None,
     )
@@ -174,31 +122,84 @@ def _selection(caller: Caller, query: IntensityQuery, within: list[Span]) -> Sel
     )
 
 
-async def _rows(
+async def _question(
+    caller: Caller,
+    product: str,
+    named: Product | None,
+    meters: list[OutputMeter],
+    statements: list[ProductionRow],
+) -> Question:
+    """Return what is asked of a product. Raises NotFound where the unit never made it."""
+    uoms = [meter.uom for meter in meters if meter.product == product]
+    said = [row for row in statements if row.product == product]
+    if not uoms and not said:
+        raise NotFound("product of this unit")
+    limits = [
+        limit
+        for limit in await db.limits.list_limits(caller.connection)
+        if limit.product == product
+    ]
+    return Question(
+        product=product,
+        uom=app.intensity.output_uom(
+            uoms or [row.uom for row in said if row.uom is not None],
+            limits,
+            None if named is None else named.output_uom,
+        ),
+        limits=limits,
+        equivalents=await db.products.list_equivalents(caller.connection),
+        metered=sorted({meter.product for meter in meters}),
+        now=caller.now,
+    )
+
+
+async def _known(
     caller: Caller,
     selection: Selection,
     within: list[Span],
+    question: Question,
     meters: list[OutputMeter],
-    limits: list[LimitRow],
-    uom: str,
-) -> list[Row]:
-    lines = await app.consumption.lines(caller, selection, within)
+    statements: list[ProductionRow],
+) -> Known:
+    of_electricity = replace(selection, energy=ELECTRICITY)
     counted = await db.outputs.list_outputs(
         caller.connection,
         caller.scope,
-        unit=selection.unit or "",
-        product=meters[0].product,
+        unit=selection.unit,
+        product=question.product,
         span=selection.span,
         bucket=selection.bucket,
     )
-    made = app.intensity.outputs(within, meters, counted, uom, caller.now)
-    by_meter = replace(selection, groups=frozenset({Group.METER}))
-    silent = app.intensity.silent(await app.consumption.lines(caller, by_meter, within))
-    return app.intensity.rows(within, lines, made, limits, silent)
+    own = [meter for meter in meters if meter.product == question.product]
+    return Known(
+        lines=await _lines(caller, selection, within),
+        electricity=await _lines(caller, of_electricity, within),
+        silent=await _silent(caller, selection, within),
+        electricity_silent=await _silent(caller, of_electricity, within),
+        made=app.intensity.outputs(within, own, counted, question.uom.per, caller.now),
+        statements=statements,
+        requests=stated.requests(
+            await db.changes.list_stated(
+                caller.connection, db.production.NOUN, f"{selection.unit}/"
+            )
+        ),
+    )
 
 
-def _other_products(product: str, meters: list[OutputMeter]) -> list[Note]:
-    others = sorted({meter.product for meter in meters} - {product})
+async def _lines(caller: Caller, selection: Selection, within: list[Span]) -> dict[datetime, Line]:
+    lines = await app.consumption.lines(caller, selection, within) if within else []
+    return {line.bucket.starts_at: line for line in lines}
+
+
+async def _silent(caller: Caller, selection: Selection, within: list[Span]) -> frozenset[datetime]:
+    silent = await db.silence.list_silent(
+        caller.connection, caller.scope, selection, within, roles=roles.COUNTING
+    )
+    return frozenset(starts_at for _, starts_at in silent)
+
+
+def _other_products(product: str, made: set[str]) -> list[Note]:
+    others = sorted(made - {product})
     if not others:
         return []
     detail = (
@@ -206,28 +207,3 @@ def _other_products(product: str, meters: list[OutputMeter]) -> list[Note]:
         f"also makes {', '.join(others)}."
     )
     return [Note(code="several_products", energy=None, detail=detail)]
-
-
-def _used(row: Row) -> Sum | None:
-    return None if row.line is None else row.line.used
-
-
-def _item(row: Row, uom: str, why: LeftOut) -> IntensityRow:
-    line, used = row.line, _used(row)
-    return IntensityRow(
-        starts_at=row.bucket.starts_at,
-        ends_at=row.bucket.ends_at,
-        intensity=row.intensity,
-        intensity_uom=app.intensity.LIMIT_PREFIX + uom,
-        reason=row.reason,
-        energy_tce=None if used is None else used.energy_tce,
-        output_quantity=row.made.quantity,
-        output_uom=uom,
-        coverage=None if line is None else line.coverage,
-        output_coverage=row.made.coverage,
-        estimated_share=app.consumption.estimated_share(used),
-        held=row.made.held or (used is not None and used.held),
-        left_out=[] if used is None else used.left_out,
-        left_out_reasons=why.reasons(used, row.bucket),
-        limits=[Limit.model_validate(limit) for limit in row.limits],
-    )

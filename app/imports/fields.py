@@ -81,6 +81,18 @@ def parse_instant(text: str) -> datetime:
     return instant.astimezone(UTC)
 
 
+def parse_flag(text: object) -> bool:
+    """Return the truth in `text`.
+
+    >>> parse_flag("TRUE"), parse_flag("0")
+    (True, False)
+    """
+    flag = {"true": True, "1": True, "false": False, "0": False}.get(str(text).lower())
+    if flag is None:
+        raise ValueError("is neither true nor false")
+    return flag
+
+
 def _share(text: object) -> object:
     if isinstance(text, str) and text.endswith(("%", "％")):
         raise ValueError("is a percentage; give a share, as in 0.06 for 6 %")
@@ -103,4 +115,5 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, BeforeValidator(_share), Field(gt=-1, le=1, allow_inf_nan=False)]
+Flag = Annotated[bool, BeforeValidator(parse_flag)]
 Year = Annotated[int, Field(ge=2000, le=2100)]

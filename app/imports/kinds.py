@@ -17,3 +17,5 @@ class Kind(StrEnum):
     TARGETS = "targets"
     FACTORS = "factors"
     CALORIFIC_VALUES = "calorific_values"
+    PRODUCTION = "production"
+    CAPACITIES = "capacities"

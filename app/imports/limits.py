@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import db.limits
-from app.imports.fields import Code, Day, Finite, Line, Source, Uom
+from app.imports.fields import Code, Day, Finite, Flag, Line, Source, Uom
 from app.imports.kinds import Kind
 from app.imports.sheet import Change, Findings, Sheet
 from app.tables import Row
 from db.limits import LimitRow
 from db.pool import Connection
+from energy import intensity_uoms
+from energy.intensity_uoms import IntensityUomError
 
 VALUES = ("limit", "baseline", "benchmark", "advanced")
 STRICTER = (("benchmark", "baseline"), ("advanced", "limit"))
@@ -27,6 +29,8 @@ class LimitLine(Line):
     advanced: Finite | None = None
     valid_from: Day
     source: Source
+    verified: Flag = True
+    exclusive: Flag = False
 
 
 class LimitSheet(Sheet[LimitLine, LimitRow]):
@@ -47,7 +51,7 @@ class LimitSheet(Sheet[LimitLine, LimitRow]):
                 findings.problem(row, strict, reason)
         return LimitRow(
             product=line.product,
-            uom=line.uom,
+            uom=_uom(line.uom, row, findings),
             edition=line.edition,
             limit=line.limit,
             baseline=line.baseline,
@@ -55,6 +59,8 @@ class LimitSheet(Sheet[LimitLine, LimitRow]):
             advanced=line.advanced,
             valid_from=line.valid_from,
             source=line.source,
+            verified=line.verified,
+            exclusive=line.exclusive,
         )
 
     async def stored(self, connection: Connection, records: Sequence[LimitRow]) -> list[LimitRow]:
@@ -64,3 +70,12 @@ class LimitSheet(Sheet[LimitLine, LimitRow]):
         self, connection: Connection, new: Sequence[LimitRow], changes: Sequence[Change[LimitRow]]
     ) -> None:
         await db.limits.upsert_limits(connection, [*new, *(change.new for change in changes)])
+
+
+def _uom(text: str, row: Row, findings: Findings) -> str:
+    """Return the unit of measure as `energy.intensity_uoms` writes it."""
+    try:
+        return str(intensity_uoms.parse(text))
+    except IntensityUomError as error:
+        findings.problem(row, "uom", str(error))
+        return text

@@ -63,7 +63,10 @@ class Findings:
 
 
 class Sheet(ABC, Generic[L, R]):
-    """One kind of file. The fields of its `line` and of its records are named as its columns."""
+    """One kind of file. The fields of its `line` and of its records are named as its columns.
+
+    A column that is no name in Python, `from`, is the alias of a field of the line.
+    """
 
     kind: ClassVar[Kind]
     key: ClassVar[Key]
@@ -96,7 +99,7 @@ class Sheet(ABC, Generic[L, R]):
 
     def columns(self) -> tuple[list[str], list[str]]:
         """Return the columns that a header must name, and those it may."""
-        fields = self.line.model_fields.items()
+        fields = [(each.alias or name, each) for name, each in self.line.model_fields.items()]
         return (
             [name for name, each in fields if each.is_required()],
             [name for name, each in fields if not each.is_required()],
@@ -202,11 +205,16 @@ def _change(row: Row, old: R, record: R, absent: set[str]) -> Change[R] | None:
 
 
 def _fact(sheet: Sheet[L, R], record: R) -> Fact:
+    return fact(sheet.kind, sheet.key_of(record), record)
+
+
+def fact(noun: str, key: Key, record: DataclassInstance) -> Fact:
+    """Return what the ledger of changes keeps of a record."""
     content: Content = {}
     for each in dataclasses.fields(record):
         told = getattr(record, each.name)
         content[each.name] = told.isoformat() if isinstance(told, date) else told
-    return Fact(sheet.kind, "/".join(sheet.key_of(record)), content)
+    return Fact(noun, "/".join(key), content)
 
 
 def _new_entry(sheet: Sheet[L, R], row: Row, record: R) -> Entry:

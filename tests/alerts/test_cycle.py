@@ -233,3 +233,10 @@ async def test_a_letter_on_verified_factors_names_none(works: Works) -> None:
     await works.made(140.0)
     await works.evaluate()
     assert "未经核实" not in await works.pool.fetchval("SELECT body FROM outbox")
+
+
+async def test_a_limit_that_nobody_checked_warns_nobody(works: Works) -> None:
+    await works.pool.execute("UPDATE limits SET verified = false")
+    await works.made(140.0)
+    assert await works.evaluate() == 0
+    assert (await works.states(), await works.letters()) == ([], [])

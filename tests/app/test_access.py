@@ -41,7 +41,7 @@ def request(path: str) -> tuple[str, dict[str, str]]:
 
 @pytest.fixture(scope="session")
 async def qians_stage(shown_stage: Stage) -> Stage:
-    """Qian's unit has output, readings, consumption and an alert."""
+    """Qian's unit has output, readings, production, a capacity and an alert."""
     async with shown_stage.pool.acquire() as connection:
         unit_id: int = await connection.fetchval(
             "SELECT unit_id FROM units WHERE unit = $1", cast.QIANS_UNIT
@@ -54,6 +54,20 @@ async def qians_stage(shown_stage: Stage) -> Stage:
             INSERT INTO readings (meter_id, read_at, raw_value, quality, received_at)
             SELECT meter_id, '2026-11-01 08:00+08', 1, 'good', now() FROM meters
             """
+        )
+        await connection.execute(
+            """
+            INSERT INTO production
+            VALUES ($1, 'steel', '2026-11-01 00:00+08', '2026-11-02 00:00+08', 1, 't', 1, 1)
+            """,
+            unit_id,
+        )
+        await connection.execute(
+            """
+            INSERT INTO capacities
+            VALUES ($1, 'cement_clinker', 1000, 't', '2020-01-01', 'test')
+            """,
+            unit_id,
         )
         await connection.execute(
             """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import db.limits
+import db.products
 import db.regions
 import db.registry
 from db.pool import Connection
@@ -41,3 +43,29 @@ async def test_every_division_of_every_section_is_there(connection: Connection) 
 async def test_every_carrier_is_accounted_in_a_known_quantity(connection: Connection) -> None:
     for uom in (await db.registry.list_reference_uoms(connection)).values():
         assert carriers.conversion(uom, uom) == 1.0
+
+
+async def test_benchmarks_are_loaded_and_what_nobody_checked_is_not_called_verified(
+    connection: Connection,
+) -> None:
+    limits = {(row.product, row.valid_from.year): row for row in
+              await db.limits.list_limits(connection)}  # fmt: skip
+    converter, clinker = limits["converter_steel", 2023], limits["cement_clinker", 2023]
+    assert (converter.benchmark, converter.baseline, converter.verified) == (-30, -10, False)
+    assert (clinker.benchmark, clinker.baseline, clinker.verified) == (100, 117, True)
+    assert limits["ferrosilicon", 2021].baseline == 1_900
+    assert limits["data_centre_large", 2021].exclusive
+
+
+async def test_every_benchmark_is_of_a_product_with_a_name_in_both_languages(
+    connection: Connection,
+) -> None:
+    products = await db.products.list_products(connection)
+    limits = await db.limits.list_limits(connection)
+    assert {row.product for row in limits} <= products.keys()
+    assert all(product.name_zh and product.name_en for product in products.values())
+
+
+async def test_standard_oil_is_not_called_verified(connection: Connection) -> None:
+    (oil,) = await db.products.list_equivalents(connection)
+    assert (oil.energy_uom, oil.kgce_per_uom, oil.verified) == ("kgoe", 1.4286, False)

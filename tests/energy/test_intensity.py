@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from energy import intensity
-from energy.intensity import Grade, Missing
+from energy.intensity import Grade, Levels, Missing
 
 
 def test_energy_is_divided_by_output() -> None:
@@ -50,7 +50,7 @@ def test_there_is_no_intensity_without_energy_and_output(
 def test_a_value_is_graded_by_benchmark_and_baseline(
     value: float, baseline: float | None, benchmark: float | None, grade: Grade | None
 ) -> None:
-    assert intensity.grade(value, baseline=baseline, benchmark=benchmark) is grade
+    assert intensity.grade(value, Levels(baseline=baseline, benchmark=benchmark)) is grade
 
 
 def test_bounds_hold_for_recovered_energy_too() -> None:
