@@ -133,7 +133,7 @@ def session() -> Properties:
     return properties
 
 
-def drained_per_s(url: str, total: int, count: str) -> float:
+def drained_per_s(url: str, total: int, count: str, poll_s: float = POLL_S) -> float:
     """Return readings per second from the first one in the database to the last.
 
     `count` is a statement that returns how many readings are there; what came with the first
@@ -150,7 +150,7 @@ def drained_per_s(url: str, total: int, count: str) -> float:
             if there >= total:
                 assert first is not None
                 return (total - first[1]) / (now - first[0])
-            time.sleep(POLL_S)
+            time.sleep(poll_s)
     raise TimeoutError(f"not all of {total} readings were there within {WITHIN_S:g} s; see {LOGS}")
 
 

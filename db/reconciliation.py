@@ -210,9 +210,7 @@ async def note(
     )
 
 
-async def fetch_newest(connection: Connection) -> datetime | None:
-    """Return when the newest reconciliation was done."""
-    newest: datetime | None = await connection.fetchval(
-        "SELECT max(reconciled_at) FROM reconciliations"
-    )
+async def fetch_newest(connection: Connection) -> datetime:
+    """Return when the newest reconciliation was done, or the database made."""
+    newest: datetime = await connection.fetchval("SELECT max(reconciled_at) FROM reconciliations")
     return newest

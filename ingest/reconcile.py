@@ -101,15 +101,15 @@ async def of_all(
     yield 0, await db.patience.patiently(pool, areas, limit_s=None)
 
 
-def is_due(now: datetime, newest: datetime | None) -> bool:
+def is_due(now: datetime, newest: datetime) -> bool:
     """Return whether the night of `now` has not been reconciled yet.
 
     >>> night = datetime(2026, 11, 25, 18, 30, tzinfo=UTC)  # 02:30 of the 26th in Shanghai
-    >>> is_due(night, None), is_due(night, night), is_due(night, night - timedelta(hours=1))
-    (True, False, True)
+    >>> is_due(night, night), is_due(night, night - timedelta(hours=1))
+    (False, True)
     """
     begins_at = periods.floor(now - NIGHT_HOUR, Step.DAY) + NIGHT_HOUR
-    return newest is None or newest < begins_at
+    return newest < begins_at
 
 
 async def run(pool: Pool, clock: Callable[[], datetime], unverified: Unverified) -> None:

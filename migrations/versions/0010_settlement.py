@@ -95,6 +95,7 @@ CREATE TABLE reconciliations (
     differences   integer NOT NULL
 );
 COMMENT ON TABLE reconciliations IS 'Readings against all sums above them, nightly';
+INSERT INTO reconciliations (reconciled_at, units, differences) VALUES (now(), 0, 0);
 
 CREATE FUNCTION differs(one double precision, other double precision, tolerance double precision)
 RETURNS boolean LANGUAGE sql IMMUTABLE AS $$

@@ -89,7 +89,9 @@ async def test_a_night_is_reconciled_once_and_what_differed_is_counted(
     now = SINCE + timedelta(days=10)
     span = Span(SINCE - timedelta(days=1), now)
     assert await reconcile.reconcile(pool, span, now, Unverified.NOTE) > 0
-    noted = await pool.fetchrow("SELECT reconciled_at, units, differences > 0 FROM reconciliations")
+    noted = await pool.fetchrow(
+        "SELECT reconciled_at, units, differences > 0 FROM reconciliations WHERE units = 1"
+    )
     assert noted is not None
     assert tuple(noted) == (now, 1, True)
     assert not reconcile.is_due(now + timedelta(minutes=1), now)
