@@ -29,7 +29,7 @@ from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
-from ingest import broker_url, collect, settle, shards
+from ingest import assess, broker_url, collect, settle, shards
 from ingest.authority import AuthorityError
 from ingest.client import ConnectionLostError
 from ingest.credentials import CredentialsError
@@ -40,7 +40,7 @@ from ingest.writer import FencedError
 from settings import Settings
 
 EXIT_REFUSED = 2
-PROGRAMS = ("collect", "settle", "alert", "serve")
+PROGRAMS = ("collect", "settle", "assess", "alert", "serve")
 VARIABLES_BESIDE = {"NENGHAO_SECRETS_DIR"}
 DEMO_SECONDS_MAX = 86_400
 
@@ -147,6 +147,24 @@ def settle_command() -> None:
     _run_program(settings, "settle", work)
 
 
+@app.command("assess")
+def assess_command() -> None:
+    """Score the quality of the data, look for suspicions, keep the repair clock."""
+    settings = _settings()
+    instance = _instance()
+
+    async def work(pool: Pool) -> None:
+        await assess.run(
+            pool,
+            instance,
+            pause_s=settings.assess_pause_s,
+            every=timedelta(seconds=settings.assess_every_s),
+            clock=_now,
+        )
+
+    _run_program(settings, "assess", work)
+
+
 @app.command("alert")
 def alert_command() -> None:
     """Judge the rules, open and resolve alerts, send letters."""
@@ -201,7 +219,7 @@ def serve_command() -> None:
 
 @app.command("all")
 def all_command() -> None:
-    """Run collect, settle, alert and serve as one supervised group."""
+    """Run collect, settle, assess, alert and serve as one supervised group."""
     settings = _settings()
     addresses = _addresses(settings)
     addresses.database()
