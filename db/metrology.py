@@ -30,21 +30,17 @@ class ValueLimitRow:
     source: str
 
 
-async def list_meter_codes(
-    connection: Connection, units: Sequence[str]
-) -> dict[tuple[str, str], int]:
-    """Return the meters of `units`: (unit, meter) → meter_id."""
+async def list_meter_codes(connection: Connection) -> set[tuple[str, str]]:
+    """Return all meters as (unit, meter)."""
     rows = await connection.fetch(
         """
-        SELECT unit, meter, meter_id
+        SELECT unit, meter
           FROM meters
           JOIN units USING (unit_id)
-         WHERE unit = ANY ($1)
          ORDER BY meter_id
-        """,
-        units,
+        """
     )
-    return {(row["unit"], row["meter"]): row["meter_id"] for row in rows}
+    return {(row["unit"], row["meter"]) for row in rows}
 
 
 async def list_verifications(connection: Connection, units: Sequence[str]) -> list[VerificationRow]:
