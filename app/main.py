@@ -26,6 +26,7 @@ from app.api import (
     intensity,
     meters,
     production,
+    quality,
     readings,
     regions,
     units,
@@ -36,6 +37,8 @@ from app.metrics import Metrics, RequestCounter
 from app.state import Clock, State
 from app.uploads import Uploads
 from settings import Settings
+
+NOUNS = (regions, units, meters, readings, uploads, consumption, intensity, quality, alerts, health)
 
 DESCRIPTION = """\
 Energy use of key energy-consuming units (重点用能单位).
@@ -52,6 +55,7 @@ TAGS = [
     {"name": "readings", "description": "What the gateways sent"},
     {"name": "production", "description": "What units state of their output and its value"},
     {"name": "consumption", "description": "What the readings come to"},
+    {"name": "quality", "description": "How good the data is, and what calls for a look"},
     {"name": "alerts", "description": "Early warnings and their history"},
     {"name": "health", "description": "For machines that watch the platform; no key"},
 ]

@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 
 from db.pool import Connection
 from energy.periods import Span
-from energy.registers import Kind, Reading
+from energy.registers import Kind
+from energy.suspicion import Sample
 from energy.verification import Certificate
 
 LOCK_SPACE = 0x7175  # "qu": first key of the advisory lock on a unit that is assessed
@@ -25,7 +26,8 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class MeterFacts:
-    """A meter as the assessment sees it; `multiplier` of its newest epoch."""
+    """A meter as the assessment sees it; `multiplier` of its newest epoch, if it is not in the
+    values already."""
 
     meter_id: int
     meter: str
@@ -94,7 +96,7 @@ async def list_meters(connection: Connection, unit_id: int) -> list[MeterFacts]:
         """
         SELECT meter_id, meter, kind, uom, reference_uom, carrier, role, interval_s, installed_at,
                data_code,
-               coalesce((SELECT multiplier
+               coalesce((SELECT CASE side WHEN 'primary' THEN 1 ELSE multiplier END
                            FROM meter_epochs
                           WHERE meter_epochs.meter_id = meters.meter_id
                           ORDER BY starts_at DESC
@@ -192,7 +194,7 @@ async def list_certificates(connection: Connection, unit_id: int) -> dict[int, l
     return found
 
 
-async def list_readings(connection: Connection, meter_id: int, span: Span) -> list[Reading]:
+async def list_samples(connection: Connection, meter_id: int, span: Span) -> list[Sample]:
     """Return the readings of a meter in `span`, both ends included, without bad ones."""
     rows = await connection.fetch(
         """
@@ -208,4 +210,4 @@ async def list_readings(connection: Connection, meter_id: int, span: Span) -> li
         span.starts_at,
         span.ends_at,
     )
-    return [Reading(row["read_at"], row["raw_value"]) for row in rows]
+    return [Sample(row["read_at"], row["raw_value"]) for row in rows]

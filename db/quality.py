@@ -72,6 +72,12 @@ async def count_days(
               JOIN limited USING (meter_id)
              WHERE read_at >= $2::timestamptz - $4::interval
                AND read_at < $3::timestamptz + $4::interval
+        ), doubted AS (
+            SELECT DISTINCT placed.meter_id, read_at
+              FROM doubts
+              JOIN placed ON placed.meter_id = doubts.meter_id
+                         AND read_at BETWEEN first_at AND last_at
+             WHERE doubts.readings > 0
         ), days AS (
             SELECT placed.meter_id,
                    to_timestamp(floor((second + 28800) / 86400) * 86400 - 28800) AS starts_at,
@@ -87,11 +93,13 @@ async def count_days(
                    count(*) FILTER (
                        WHERE quality <> 'bad'
                          AND held.hour IS NULL
+                         AND doubted.read_at IS NULL
                          AND (value_min IS NULL OR raw_value >= value_min)
                          AND (value_max IS NULL OR raw_value <= value_max)
                    ) AS valid
               FROM placed
               LEFT JOIN contested USING (meter_id, read_at)
+              LEFT JOIN doubted USING (meter_id, read_at)
               LEFT JOIN held ON held.meter_id = placed.meter_id
                             AND hour = date_trunc('hour', to_timestamp(second))
              GROUP BY placed.meter_id, 2

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
 from energy.periods import Span
-from energy.registers import Kind, Reading
+from energy.registers import Kind
 
 FLAT_INTERVALS = 8
 """A meter of the whole unit is flat after so many equal values: 2 h at 15 min."""
@@ -59,6 +59,14 @@ class Sureness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """A reading that is looked at, in the meter's unit of measure, before the multiplier."""
+
+    read_at: datetime
+    raw_value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Flat:
     """A span of `intervals` intervals in which nothing moved.
 
@@ -82,7 +90,7 @@ class Curve:
 
 def flat_lines(
     kind: Kind,
-    readings: Sequence[Reading],
+    readings: Sequence[Sample],
     interval_s: int,
     *,
     usual_per_interval: float | None,
@@ -113,7 +121,7 @@ def flat_lines(
     return found
 
 
-def curve(kind: Kind, readings: Sequence[Reading], interval_s: int, day: Span) -> Curve | None:
+def curve(kind: Kind, readings: Sequence[Sample], interval_s: int, day: Span) -> Curve | None:
     """Return the course of a day: a register's advances, or the values of the others.
 
     None: too few of the points are there, or too few different ones, for a likeness to mean
@@ -170,7 +178,7 @@ def subs_above_boundary(
     return Excess(used, supply, tolerance) if used > supply + tolerance else None
 
 
-def _resolution(kind: Kind, readings: Sequence[Reading]) -> float:
+def _resolution(kind: Kind, readings: Sequence[Sample]) -> float:
     """Return the smallest step that is seen; of a register that never moves, its last digit."""
     if kind is not Kind.REGISTER:
         return 0.0
@@ -182,9 +190,9 @@ def _resolution(kind: Kind, readings: Sequence[Reading]) -> float:
     return max(min(steps, default=0.0), REGISTER_RESOLUTION)
 
 
-def _runs(readings: Sequence[Reading]) -> list[list[Reading]]:
+def _runs(readings: Sequence[Sample]) -> list[list[Sample]]:
     """Return the runs of equal values."""
-    runs: list[list[Reading]] = []
+    runs: list[list[Sample]] = []
     for reading in readings:
         if runs and runs[-1][-1].raw_value == reading.raw_value:
             runs[-1].append(reading)
@@ -195,8 +203,8 @@ def _runs(readings: Sequence[Reading]) -> list[list[Reading]]:
 
 def _steps_expected(
     kind: Kind,
-    readings: Sequence[Reading],
-    run: Sequence[Reading],
+    readings: Sequence[Sample],
+    run: Sequence[Sample],
     interval_s: int,
     resolution: float,
     usual: float | None,
@@ -222,5 +230,5 @@ def _covered(span: Span, producing: Sequence[Span]) -> bool:
     return covered >= (span.ends_at - span.starts_at) / 2
 
 
-def _slot(reading: Reading, interval_s: int, day: Span) -> int:
+def _slot(reading: Sample, interval_s: int, day: Span) -> int:
     return round((reading.read_at - day.starts_at).total_seconds() / interval_s)

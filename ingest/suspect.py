@@ -15,9 +15,9 @@ from db.pool import Connection
 from db.suspicions import Stated, SuspicionRow, Used
 from energy import agreement, carriers, ledger, periods, suspicion
 from energy.periods import HOUR, LOCAL, Span, Step
-from energy.registers import Kind, Reading
+from energy.registers import Kind
 from energy.roles import Role
-from energy.suspicion import Sureness, Suspicion
+from energy.suspicion import Sample, Sureness, Suspicion
 
 DAY = timedelta(days=1)
 USUAL_DAYS = timedelta(days=30)
@@ -44,7 +44,7 @@ async def days(
     used = await _used(connection, meters, span)
     found: list[SuspicionRow] = []
     for meter in meters:
-        readings = await db.assessment.list_readings(connection, meter.meter_id, span)
+        readings = await db.assessment.list_samples(connection, meter.meter_id, span)
         found += await _flat(connection, claimed, meter, readings, meters, used, span)
         found += await _copied(connection, claimed, meter, readings, starts)
     for start in starts:
@@ -88,7 +88,7 @@ async def _flat(
     connection: Connection,
     claimed: Claimed,
     meter: MeterFacts,
-    readings: Sequence[Reading],
+    readings: Sequence[Sample],
     meters: Sequence[MeterFacts],
     used: dict[int, list[Span]],
     span: Span,
@@ -157,7 +157,7 @@ async def _copied(
     connection: Connection,
     claimed: Claimed,
     meter: MeterFacts,
-    readings: Sequence[Reading],
+    readings: Sequence[Sample],
     starts: Sequence[datetime],
 ) -> list[SuspicionRow]:
     """Draw the curve of each day, keep its print, and hold it against the day before."""
