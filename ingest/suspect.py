@@ -21,7 +21,7 @@ from energy.suspicion import Sample, Sureness, Suspicion
 
 DAY = timedelta(days=1)
 USUAL_DAYS = timedelta(days=30)
-"""The usual rate of a meter is that of so many days before."""
+"""The usual rate of a meter is that of the days that are checked and so many before."""
 
 EDITS_BACK = timedelta(days=40)
 STATED_NOUNS = ("production", "monthly_filings", "corrections")
@@ -97,7 +97,7 @@ async def _flat(
         meter.kind,
         readings,
         meter.interval_s,
-        usual_per_interval=await _usual(connection, meter, span.starts_at),
+        usual_per_interval=await _usual(connection, meter, span),
         is_part=meter.role not in WHOLE_UNIT,
         producing=_producing(meter, meters, used),
     )
@@ -130,11 +130,14 @@ def _producing(
     return periods.merged(span for one in outputs or others for span in used[one.meter_id])
 
 
-async def _usual(connection: Connection, meter: MeterFacts, before: datetime) -> float | None:
-    """Return what a register usually advances in an interval; None: unknown. [uom, raw]"""
+async def _usual(connection: Connection, meter: MeterFacts, span: Span) -> float | None:
+    """Return what a register usually advances in an interval; None: unknown. [uom, raw]
+
+    Days on which it did not move at all are left out: they are what is looked for.
+    """
     if meter.kind is not Kind.REGISTER:
         return None
-    past = Span(before - USUAL_DAYS, before + DAY)
+    past = Span(span.starts_at - USUAL_DAYS, span.ends_at)
     known = [
         one.quantity
         for one in await db.suspicions.list_used(connection, [meter.meter_id], past, step=Step.DAY)
