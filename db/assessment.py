@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -52,17 +53,25 @@ class StaleDay:
 
 
 async def claim_unit(
-    connection: Connection, now: datetime, pause: timedelta, today: date
+    connection: Connection,
+    now: datetime,
+    pause: timedelta,
+    today: date,
+    without: Collection[int] = (),
 ) -> Claimed | None:
-    """Lock the unit that waits longest to be assessed until the transaction ends; None: rest."""
+    """Lock the unit that waits longest to be assessed until the transaction ends; None: rest.
+
+    Units that another assessor holds, and those of `without`, are passed over.
+    """
     row = await connection.fetchrow(
         """
         SELECT unit_id, unit, is_full
           FROM (SELECT unit_id, unit, full_on IS DISTINCT FROM $5 AS is_full
                   FROM units
                   LEFT JOIN quality_checks USING (unit_id)
-                 WHERE checked_at IS NULL
-                    OR checked_at <= $3::timestamptz - $4::interval
+                 WHERE (checked_at IS NULL
+                        OR checked_at <= $3::timestamptz - $4::interval)
+                   AND unit_id <> ALL ($6::integer[])
                  ORDER BY checked_at NULLS FIRST, unit_id
                  LIMIT $2) AS waiting
          WHERE pg_try_advisory_xact_lock($1, unit_id)
@@ -73,6 +82,7 @@ async def claim_unit(
         now,
         pause,
         today,
+        list(without),
     )
     return None if row is None else Claimed(row["unit_id"], row["unit"], row["is_full"])
 

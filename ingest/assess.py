@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -57,6 +57,14 @@ class Assessed:
     repaired: int
 
 
+class UnitError(Exception):
+    """A unit cannot be assessed as it is registered; the others must not wait for it."""
+
+    def __init__(self, unit_id: int) -> None:
+        super().__init__(f"unit {unit_id} cannot be assessed")
+        self.unit_id = unit_id
+
+
 async def run(
     pool: Pool,
     instance: str,
@@ -65,36 +73,61 @@ async def run(
     every: timedelta,
     clock: Callable[[], datetime],
 ) -> None:
-    """Assess each unit once in `every` until cancelled."""
+    """Assess each unit once in `every` until cancelled. A unit that fails rests as long."""
     beat_at: datetime | None = None
+    aside: dict[int, datetime] = {}
     while True:
         now = clock()
+        aside = {unit_id: at for unit_id, at in aside.items() if now - at < every}
         if beat_at is None or (now - beat_at).total_seconds() >= HEARTBEAT_S:
             await db.patience.patiently(pool, functools.partial(_beat, instance=instance, now=now))
             beat_at = now
-        assessed = await db.patience.patiently(
-            pool, functools.partial(assess_one, now=now, every=every)
-        )
-        if assessed is None:
-            await asyncio.sleep(pause_s)
+        try:
+            assessed = await db.patience.patiently(
+                pool, functools.partial(assess_one, now=now, every=every, without=aside)
+            )
+        except UnitError as error:
+            log.error("unit_not_assessed", unit_id=error.unit_id, error=repr(error.__cause__))
+            aside[error.unit_id] = now
+        else:
+            if assessed is None:
+                await asyncio.sleep(pause_s)
 
 
-async def assess_one(connection: Connection, now: datetime, every: timedelta) -> Assessed | None:
-    """Assess the unit that waits longest; None: none is due, rest."""
+async def assess_one(
+    connection: Connection, now: datetime, every: timedelta, *, without: Collection[int] = ()
+) -> Assessed | None:
+    """Assess the unit that waits longest; None: none is due, rest. Raises UnitError."""
     today = now.astimezone(LOCAL).date()
     async with connection.transaction():
-        claimed = await db.assessment.claim_unit(connection, now, every, today)
+        claimed = await db.assessment.claim_unit(connection, now, every, today, without)
         if claimed is None:
             return None
-        meters = await db.assessment.list_meters(connection, claimed.unit_id)
-        days = await _measure(connection, claimed, meters, now)
-        seen = await _suspect(connection, claimed, meters, days, now)
-        steps = await repair_clock.advance(connection, claimed, meters, now)
-        if len(days) < DAYS_MAX:
+        try:
+            assessed = await _assess_unit(connection, claimed, now)
+        except Exception as error:
+            if db.patience.is_retryable(error):
+                raise
+            raise UnitError(claimed.unit_id) from error
+        if assessed.days < DAYS_MAX:
             await db.assessment.note_checked(connection, claimed.unit_id, now, today)
-    assessed = Assessed(claimed.unit_id, len(days), seen, len(steps.opened), len(steps.repaired))
-    log.info("assessed", unit_id=claimed.unit_id, days=len(days), suspicions=seen)
+    log.info(
+        "assessed",
+        unit_id=assessed.unit_id,
+        days=assessed.days,
+        suspicions=assessed.suspicions,
+        opened=assessed.opened,
+        repaired=assessed.repaired,
+    )
     return assessed
+
+
+async def _assess_unit(connection: Connection, claimed: Claimed, now: datetime) -> Assessed:
+    meters = await db.assessment.list_meters(connection, claimed.unit_id)
+    days = await _measure(connection, claimed, meters, now)
+    seen = await _suspect(connection, claimed, meters, days, now)
+    steps = await repair_clock.advance(connection, claimed, meters, now)
+    return Assessed(claimed.unit_id, len(days), seen, len(steps.opened), len(steps.repaired))
 
 
 async def _measure(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 import pytest
 
-from db.pool import Connection
+import db.assessment
+from db.pool import Connection, Pool
 from ingest import assess
 from tests import factories
 from tests.history import DAY, EVERY, NOW, SLOT, assess_all, put, slots
@@ -187,3 +189,47 @@ async def test_a_long_history_is_measured_piece_by_piece(
     assert first.days == assess.DAYS_MAX
     await assess_all(connection)
     assert await connection.fetchval("SELECT count(*) FROM quality_unit_days") == 401
+
+
+async def test_a_unit_that_cannot_be_assessed_does_not_hold_up_the_others(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        broken = await factories.unit(connection)
+        await factories.meter(connection, broken, uom="barrel", installed_at=DAY)
+        await connection.execute(
+            "INSERT INTO meter_consumption SELECT meter_id, 'day', $1, 5, 0, 9, false FROM meters",
+            DAY,
+        )
+        other = await factories.unit(connection, factories.unit_code(2))
+        await factories.meter(connection, other, installed_at=DAY)
+    running = asyncio.create_task(
+        assess.run(pool, "test", pause_s=0.05, every=EVERY, clock=lambda: NOW)
+    )
+    while await pool.fetchval("SELECT count(*) FROM quality_checks") == 0:
+        assert not running.done(), running.result()
+        await asyncio.sleep(0.05)
+    running.cancel()
+    assert await pool.fetchval("SELECT unit_id FROM quality_checks") == other
+
+
+async def test_a_unit_is_one_assessors_at_a_time(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await factories.meter(connection, await factories.unit(connection), installed_at=DAY)
+    async with pool.acquire() as one, pool.acquire() as other, one.transaction():
+        assert await db.assessment.claim_unit(one, NOW, EVERY, NOW.date()) is not None
+        assert await assess.assess_one(other, NOW, EVERY) is None
+    async with pool.acquire() as other:
+        assert await assess.assess_one(other, NOW, EVERY) is not None
+
+
+async def test_what_is_undone_is_done_again(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        unit_id = await factories.unit(connection)
+        await factories.meter(connection, unit_id, installed_at=DAY)
+        transaction = connection.transaction()
+        await transaction.start()
+        await assess.assess_one(connection, NOW, EVERY)
+        await transaction.rollback()
+        assert await connection.fetchval("SELECT count(*) FROM quality_days") == 0
+        first = await assess.assess_one(connection, NOW, EVERY)
+    assert first is not None
+    assert (first.days, first.opened) == (2, 1)
