@@ -94,6 +94,21 @@ async def test_what_was_put_in_or_is_contested_is_not_traceable(
     assert (await day_of(connection, meter_id))["traceable"] == 1
 
 
+async def test_a_reading_off_the_course_of_its_register_is_not_valid(
+    connection: Connection, meter_id: int
+) -> None:
+    await put(connection, meter_id, slots(count=5))
+    await connection.execute(
+        "INSERT INTO doubts VALUES ($1, $2, $3, 'fell', 2, false)",
+        meter_id,
+        DAY + SLOT * 2,
+        DAY + SLOT * 3,
+    )
+    await assess_all(connection)
+    day = await day_of(connection, meter_id)
+    assert (day["arrived"], day["valid"]) == (5, 3)
+
+
 async def test_a_held_hour_is_not_valid(connection: Connection, meter_id: int) -> None:
     await put(connection, meter_id, slots(count=5))
     await connection.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timedelta
 
 import asyncpg
@@ -14,8 +15,12 @@ from app.resolve import Refusal
 from db.changes import Author
 from db.pool import Connection
 from energy.periods import LOCAL
+from ingest import assess
+from ingest.acks import Delivery
 from tests import factories
 from tests.history import DAY, EVERY, NOW, SLOT, assess_all, put
+from tests.ingest.conftest import NOW as COLLECTED_AT
+from tests.ingest.conftest import Plant
 
 INSTALLED_AT = DAY - timedelta(days=1)
 AUTHOR = Author("zhao", "converter burnt", "report 2026-17")
@@ -167,6 +172,26 @@ async def test_a_clock_eight_hours_ahead_is_named_after_three_rejected_messages(
     assert row is not None
     assert (row["kind"], row["subject"]) == ("clock_zone", "gw1")
     assert '"error":"zone_plus_8h"' in row["evidence"]
+
+
+@pytest.mark.parametrize(("messages", "count"), [(2, 0), (3, 1)])
+async def test_three_messages_from_the_future_as_they_are_collected_name_the_zone_error(
+    plant: Plant, messages: int, count: int
+) -> None:
+    ahead = timedelta(hours=8, seconds=-2)
+    for number in range(messages):
+        received_at = COLLECTED_AT + SLOT * number
+        late = {"meter": "E01", "time": (received_at + ahead).isoformat(), "value": 1.0}
+        payload = json.dumps({"batch": f"b{number}", "readings": [late]}).encode()
+        topic = f"nenghao/v1/450200/{factories.unit_code()}/gw1/readings"
+        await plant.collector.store([Delivery(1, number, topic, payload, received_at)])
+    async with plant.pool.acquire() as connection:
+        await assess.assess_one(connection, COLLECTED_AT + timedelta(hours=1), EVERY)
+        found = await connection.fetch("SELECT * FROM suspicions")
+        assert len(found) == count
+        for one in found:
+            assert (one["kind"], one["subject"]) == ("clock_zone", "gw1")
+            assert json.loads(one["evidence"])["offset_s"] == ahead.total_seconds()
 
 
 async def test_a_clock_in_order_is_not_suspected(
