@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -16,7 +13,6 @@ from typing import Annotated, TypeVar
 import asyncpg
 import psycopg
 import typer
-import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
@@ -24,7 +20,7 @@ from rich.table import Table
 import db.durability
 import db.migrate
 import db.pool
-from app import commands, dangers, logs, supervisor
+from app import commands, dangers, logs, running, supervisor
 from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
@@ -226,7 +222,7 @@ def all_command() -> None:
     addresses.broker()
     logs.configure()
     programs = [Program(name, [name], dict(os.environ)) for name in PROGRAMS]
-    _run(supervisor.supervise(programs))
+    running.run(supervisor.supervise(programs))
 
 
 @app.command("demo")
@@ -244,7 +240,7 @@ def demo_command() -> None:
     server = demo.Server(addresses.database(), addresses.broker(), addresses.broker_admin())
     logs.configure()
     try:
-        _run(demo.run(server, settings.state_dir, console, seconds))
+        running.run(demo.run(server, settings.state_dir, console, seconds))
     finally:
         if not was_running and not all(given):
             local_services.down(settings.state_dir, report=_say)
@@ -361,29 +357,7 @@ def _run_program(
         ) as pool:
             await work(pool)
 
-    _run(run())
-
-
-def _run(work: Coroutine[None, None, None]) -> None:
-    """Run `work` until it ends; SIGINT and SIGTERM cancel it, and that is no error."""
-
-    async def run() -> None:
-        task = asyncio.ensure_future(work)
-        for stop in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(stop, task.cancel)
-        with suppress(asyncio.CancelledError):
-            await task
-
-    try:
-        uvloop.run(run())
-    except BaseExceptionGroup as group:
-        raise _first(group) from group
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first thing that went wrong: it is what the user reads."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    running.run(run())
 
 
 def _demo_seconds() -> float | None:
