@@ -27,8 +27,10 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class MeterFacts:
-    """A meter as the assessment sees it; `multiplier` of its newest epoch, if it is not in the
-    values already."""
+    """A meter as the assessment sees it; `registered_at`: when its unit was.
+
+    `multiplier` of its newest epoch, if it is not in the values already.
+    """
 
     meter_id: int
     meter: str
@@ -39,6 +41,7 @@ class MeterFacts:
     role: str
     interval_s: int
     installed_at: datetime
+    registered_at: datetime
     data_code: str | None
     multiplier: float
 
@@ -105,13 +108,14 @@ async def list_meters(connection: Connection, unit_id: int) -> list[MeterFacts]:
     rows = await connection.fetch(
         """
         SELECT meter_id, meter, kind, uom, reference_uom, carrier, role, interval_s, installed_at,
-               data_code,
+               created_at AS registered_at, data_code,
                coalesce((SELECT CASE side WHEN 'primary' THEN 1 ELSE multiplier END
                            FROM meter_epochs
                           WHERE meter_epochs.meter_id = meters.meter_id
                           ORDER BY starts_at DESC
                           LIMIT 1), 1) AS multiplier
           FROM meters
+          JOIN units USING (unit_id)
           LEFT JOIN carriers USING (carrier)
          WHERE unit_id = $1
          ORDER BY meter_id

@@ -99,10 +99,11 @@ def gap_since(
 ) -> datetime | None:
     """Return since when the newest of `days`, in order, lack readings; None: the newest passes.
 
-    The days of a silence have a clock already and are passed over.
+    The days of a silence have a clock already and are passed over. So are the days before the
+    meter was heard first, and the one on which it was: it was not connected yet.
     """
     since: datetime | None = None
-    for day in reversed(days):
+    for day in reversed(_connected(days)):
         if any(_touch(day, silence) for silence in silences) or day.due == 0:
             continue
         if day.present / day.due >= completeness_pass:
@@ -124,6 +125,11 @@ def reconcile(
         [each for each in found if each.subject not in standing],
         [each for each in standing if each not in present and each not in unknown],
     )
+
+
+def _connected(days: Sequence[Day]) -> Sequence[Day]:
+    first = next((number for number, day in enumerate(days) if day.present), len(days))
+    return days[first + 1 :] if first else days
 
 
 def _touch(day: Day, silence: Span) -> bool:

@@ -87,7 +87,9 @@ def _silences(
 ) -> list[Found]:
     found = []
     for meter in meters:
-        heard_at = latest[meter.meter_id].read_at or meter.installed_at
+        heard_at = latest[meter.meter_id].read_at
+        if heard_at is None:  # never yet: it owes readings since the platform knows of it
+            heard_at = max(meter.installed_at, meter.registered_at)
         since = repairs.silent_since(heard_at, meter.interval_s, now)
         if since is not None:
             found.append(Found(Subject(meter.meter, Fault.SILENCE), since))

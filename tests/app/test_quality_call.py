@@ -28,6 +28,7 @@ async def fill(pool: Pool, unit: str, share: float) -> None:
         """,
         unit, FIRST,
     )  # fmt: skip
+    await pool.execute("UPDATE units SET created_at = $1", FIRST)
     count = round(96 * share)
     times = [
         day + SLOT * number

@@ -69,6 +69,12 @@ def test_a_gap_begins_with_the_first_of_the_newest_days_that_fail() -> None:
     assert repairs.gap_since(days[:2], 0.9) is None
 
 
+def test_a_meter_that_was_connected_lately_has_no_gap_from_before() -> None:
+    assert repairs.gap_since([day(1, 0), day(2, 0), day(3, 30)], 0.9) is None
+    since = repairs.gap_since([day(1, 0), day(2, 0), day(3, 30), day(4, 80)], 0.9)
+    assert since == day(4, 0).starts_at
+
+
 def test_the_days_of_a_silence_start_no_second_clock() -> None:
     silence = Span(day(3, 0).starts_at + timedelta(hours=9), day(4, 0).starts_at)
     assert repairs.gap_since([day(2, 100), day(3, 40)], 0.9, [silence]) is None

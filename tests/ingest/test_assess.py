@@ -240,6 +240,7 @@ async def test_what_is_undone_is_done_again(pool: Pool) -> None:
     async with pool.acquire() as connection:
         unit_id = await factories.unit(connection)
         await factories.meter(connection, unit_id, installed_at=DAY)
+        await connection.execute("UPDATE units SET created_at = $1", DAY)
         transaction = connection.transaction()
         await transaction.start()
         await assess.assess_one(connection, NOW, EVERY)

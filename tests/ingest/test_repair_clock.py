@@ -43,6 +43,7 @@ async def unit_id(connection: Connection) -> int:
 
 @pytest.fixture
 async def meter_id(connection: Connection, unit_id: int) -> int:
+    await connection.execute("UPDATE units SET created_at = $1", INSTALLED_AT)
     return await factories.meter(connection, unit_id, installed_at=INSTALLED_AT)
 
 
@@ -61,6 +62,17 @@ async def test_silence_opens_a_clock_where_the_first_reading_is_missing(
     fault = (await standing(connection))["E01", "silence"]
     assert fault["opened_at"] == last + SLOT
     assert fault["due_at"] == datetime(2026, 11, 27, tzinfo=LOCAL)  # Monday: Tue, Wed, Thu
+
+
+async def test_a_meter_that_was_never_heard_owes_since_it_is_registered(
+    connection: Connection, unit_id: int, meter_id: int
+) -> None:
+    registered_at = NOW - timedelta(hours=5)
+    await connection.execute("UPDATE units SET created_at = $1", registered_at)
+    await assess_all(connection)
+    faults = await standing(connection)
+    assert list(faults) == [("E01", "silence")]
+    assert faults["E01", "silence"]["opened_at"] == registered_at + SLOT
 
 
 async def test_a_clock_runs_on_while_the_silence_lasts_and_ends_with_it(
