@@ -38,8 +38,6 @@ from app.state import Clock, State
 from app.uploads import Uploads
 from settings import Settings
 
-NOUNS = (regions, units, meters, readings, uploads, consumption, intensity, quality, alerts, health)
-
 DESCRIPTION = """\
 Energy use of key energy-consuming units (重点用能单位).
 
@@ -73,6 +71,7 @@ NOUNS = (
     intensity,
     value_intensity,
     benchmark_shares,
+    quality,
     alerts,
     health,
 )
