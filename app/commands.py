@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app import administration, doubts, factors, gateways, local, quarantine
-from app import administration, factors, gateways, local, quality_commands, quarantine
+from app import administration, doubts, factors, gateways, local, quality_commands, quarantine
 
 
 def add_to(app: typer.Typer) -> None:

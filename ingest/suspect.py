@@ -258,22 +258,28 @@ async def _twins(
 
 
 def _month(stated: Stated) -> date | None:
-    """Return the month a fact is about; None: it is not about one, or was withdrawn."""
+    """Return the last month a fact is about; None: it is not about one, or was withdrawn."""
     content = json.loads(stated.content) if stated.content else {}
-    for name in ("month", "starts_at", "from", "read_at", "time"):
-        text = content.get(name)
-        if isinstance(text, str) and text:
-            return _parsed_month(text)
+    for name in ("to", "ends_at"):
+        ended = _instant(content.get(name))
+        if ended is not None:
+            return (ended - timedelta(microseconds=1)).date().replace(day=1)
+    for name in ("month", "from", "starts_at", "read_at", "time"):
+        begun = _instant(content.get(name))
+        if begun is not None:
+            return begun.date().replace(day=1)
     return None
 
 
-def _parsed_month(text: str) -> date | None:
+def _instant(told: object) -> datetime | None:
+    """Return the local time in a field of a fact: an instant, a day, or a month; None: none."""
+    if not isinstance(told, str):
+        return None
     try:
-        instant = datetime.fromisoformat(f"{text}-01" if len(text) == len("2026-01") else text)
+        instant = datetime.fromisoformat(f"{told}-01" if len(told) == len("2026-01") else told)
     except ValueError:
         return None
-    local = instant if instant.tzinfo is None else instant.astimezone(LOCAL)
-    return local.date().replace(day=1)
+    return instant.astimezone(LOCAL) if instant.tzinfo else instant.replace(tzinfo=LOCAL)
 
 
 def _late(claimed: Claimed, stated: Stated, month: date, deadline_day: int) -> SuspicionRow:

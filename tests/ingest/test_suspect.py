@@ -184,3 +184,19 @@ async def test_what_others_stated_is_not_held_against_a_unit(
     await db.changes.record(connection, Author("zhao", "test"), [fact], NOW)
     await assess_all(connection)
     assert await found(connection, "late_edit") == []
+
+
+@pytest.mark.parametrize(("day", "count"), [(10, 0), (11, 1)])
+async def test_what_is_stated_of_several_months_is_due_after_the_last(
+    connection: Connection, meter_id: int, day: int, count: int
+) -> None:
+    content: dict[str, object] = {
+        "from": "2026-06-30T16:00:00+00:00",
+        "to": "2026-10-31T16:00:00+00:00",
+    }
+    fact = Fact("production", f"{factories.unit_code()}/steel/2026-07", content)
+    stated_at = datetime(2026, 11, day, 12, tzinfo=LOCAL)
+    await db.changes.record(connection, Author("zhao", "test"), [fact], stated_at)
+    await assess_all(connection)
+    rows = await found(connection, "late_edit")
+    assert [row["sureness"] for row in rows] == ["possible"] * count
