@@ -105,6 +105,12 @@ class Settings(BaseSettings):
         "with every figure; `refuse`, not used. The same for settle, alert and serve; after a "
         "change: nenghao factors revalue",
     )
+    assess_pause_s: float = Field(
+        default=5, ge=0.05, le=600, description="pause of assessment when no unit is due [s]"
+    )
+    assess_every_s: int = Field(
+        default=3600, ge=60, le=86_400, description="how often each unit is assessed [s]"
+    )
     alert_pause_s: float = Field(
         default=5, ge=0.05, le=600, description="pause between two evaluations of the rules [s]"
     )

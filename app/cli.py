@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -16,7 +13,6 @@ from typing import Annotated, TypeVar
 import asyncpg
 import psycopg
 import typer
-import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
@@ -24,12 +20,12 @@ from rich.table import Table
 import db.durability
 import db.migrate
 import db.pool
-from app import commands, dangers, logs, supervisor
+from app import commands, dangers, logs, running, supervisor
 from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
-from ingest import broker_url, collect, settle, shards
+from ingest import assess, broker_url, collect, settle, shards
 from ingest.authority import AuthorityError
 from ingest.client import ConnectionLostError
 from ingest.credentials import CredentialsError
@@ -40,7 +36,7 @@ from ingest.writer import FencedError
 from settings import Settings
 
 EXIT_REFUSED = 2
-PROGRAMS = ("collect", "settle", "alert", "serve")
+PROGRAMS = ("collect", "settle", "assess", "alert", "serve")
 VARIABLES_BESIDE = {"NENGHAO_SECRETS_DIR"}
 DEMO_SECONDS_MAX = 86_400
 
@@ -147,6 +143,24 @@ def settle_command() -> None:
     _run_program(settings, "settle", work)
 
 
+@app.command("assess")
+def assess_command() -> None:
+    """Score the quality of the data, look for suspicions, keep the repair clock."""
+    settings = _settings()
+    instance = _instance()
+
+    async def work(pool: Pool) -> None:
+        await assess.run(
+            pool,
+            instance,
+            pause_s=settings.assess_pause_s,
+            every=timedelta(seconds=settings.assess_every_s),
+            clock=_now,
+        )
+
+    _run_program(settings, "assess", work)
+
+
 @app.command("alert")
 def alert_command() -> None:
     """Judge the rules, open and resolve alerts, send letters."""
@@ -201,14 +215,14 @@ def serve_command() -> None:
 
 @app.command("all")
 def all_command() -> None:
-    """Run collect, settle, alert and serve as one supervised group."""
+    """Run collect, settle, assess, alert and serve as one supervised group."""
     settings = _settings()
     addresses = _addresses(settings)
     addresses.database()
     addresses.broker()
     logs.configure()
     programs = [Program(name, [name], dict(os.environ)) for name in PROGRAMS]
-    _run(supervisor.supervise(programs))
+    running.run(supervisor.supervise(programs))
 
 
 @app.command("demo")
@@ -226,7 +240,7 @@ def demo_command() -> None:
     server = demo.Server(addresses.database(), addresses.broker(), addresses.broker_admin())
     logs.configure()
     try:
-        _run(demo.run(server, settings.state_dir, console, seconds))
+        running.run(demo.run(server, settings.state_dir, console, seconds))
     finally:
         if not was_running and not all(given):
             local_services.down(settings.state_dir, report=_say)
@@ -343,29 +357,7 @@ def _run_program(
         ) as pool:
             await work(pool)
 
-    _run(run())
-
-
-def _run(work: Coroutine[None, None, None]) -> None:
-    """Run `work` until it ends; SIGINT and SIGTERM cancel it, and that is no error."""
-
-    async def run() -> None:
-        task = asyncio.ensure_future(work)
-        for stop in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(stop, task.cancel)
-        with suppress(asyncio.CancelledError):
-            await task
-
-    try:
-        uvloop.run(run())
-    except BaseExceptionGroup as group:
-        raise _first(group) from group
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first thing that went wrong: it is what the user reads."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    running.run(run())
 
 
 def _demo_seconds() -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app import administration, doubts, factors, gateways, local, quarantine
+from app import administration, doubts, factors, gateways, local, quality_commands, quarantine
 
 
 def add_to(app: typer.Typer) -> None:
@@ -14,4 +14,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(doubts.doubts_app, name="doubts")
     app.add_typer(quarantine.quarantine_app, name="quarantine")
     app.add_typer(factors.factors_app, name="factors")
+    app.add_typer(quality_commands.quality_app, name="quality")
+    app.add_typer(quality_commands.repairs_app, name="repairs")
     app.command("import")(administration.import_command)

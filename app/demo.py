@@ -1,6 +1,6 @@
 """Owns `nenghao demo`: the main job end to end, on real input, from nothing to a delivered letter.
 
-Everything in it is the product's own: services, migration, import, enrolment, the four programs and
+Everything in it is the product's own: services, migration, import, enrolment, the programs and
 the HTTP interface. Its database and its folder are its own and are made anew each time.
 """
 
@@ -144,7 +144,7 @@ async def _set_up(stack: AsyncExitStack, server: Server, folder: Path, console: 
 
 
 def _programs(stage: Stage) -> list[Program]:
-    """Return the four programs; each writes its log into the demo's folder."""
+    """Return the programs; each writes its log into the demo's folder."""
     environment = {
         **os.environ,
         "NENGHAO_DATABASE_URL": stage.database_url,
@@ -158,7 +158,7 @@ def _programs(stage: Stage) -> list[Program]:
     }
     return [
         Program(name, [name], environment, stage.folder / "log" / f"{name}.log")
-        for name in ("collect", "settle", "alert", "serve")
+        for name in ("collect", "settle", "assess", "alert", "serve")
     ]
 
 

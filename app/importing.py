@@ -19,10 +19,13 @@ from app.imports import (
     contacts,
     epochs,
     factors,
+    filings,
     limits,
     meters,
+    metrology,
     production,
     regional,
+    schemes,
     units,
 )
 from app.imports.kinds import Kind
@@ -60,6 +63,16 @@ async def plan(connection: Connection, kind: Kind, path: Path, progress: Progres
             return await _draft(connection, await production.sheet(connection), path, progress)
         case Kind.CAPACITIES:
             return await _draft(connection, await capacities.sheet(connection), path, progress)
+        case Kind.VERIFICATIONS:
+            verified = await metrology.verification_sheet(connection)
+            return await _draft(connection, verified, path, progress)
+        case Kind.VALUE_LIMITS:
+            limited = await metrology.value_limit_sheet(connection)
+            return await _draft(connection, limited, path, progress)
+        case Kind.MONTHLY_FILINGS:
+            return await _draft(connection, await filings.sheet(connection), path, progress)
+        case Kind.QUALITY_SCHEMES:
+            return await _draft(connection, schemes.SchemeSheet(), path, progress)
 
 
 async def _draft(

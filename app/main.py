@@ -26,6 +26,7 @@ from app.api import (
     intensity,
     meters,
     production,
+    quality,
     readings,
     regions,
     units,
@@ -52,6 +53,7 @@ TAGS = [
     {"name": "readings", "description": "What the gateways sent"},
     {"name": "production", "description": "What units state of their output and its value"},
     {"name": "consumption", "description": "What the readings come to"},
+    {"name": "quality", "description": "How good the data is, and what calls for a look"},
     {"name": "alerts", "description": "Early warnings and their history"},
     {"name": "health", "description": "For machines that watch the platform; no key"},
 ]
@@ -69,6 +71,7 @@ NOUNS = (
     intensity,
     value_intensity,
     benchmark_shares,
+    quality,
     alerts,
     health,
 )

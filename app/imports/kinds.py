@@ -19,3 +19,7 @@ class Kind(StrEnum):
     CALORIFIC_VALUES = "calorific_values"
     PRODUCTION = "production"
     CAPACITIES = "capacities"
+    VERIFICATIONS = "verifications"
+    VALUE_LIMITS = "value_limits"
+    MONTHLY_FILINGS = "monthly_filings"
+    QUALITY_SCHEMES = "quality_schemes"

@@ -10,7 +10,7 @@ from deploy.services import Services
 from tests.end_to_end.conftest import Programs, eventually
 
 NOWHERE = "postgresql://a:secret@127.0.0.1:1/x"
-COMMANDS = [("collect",), ("settle",), ("alert",), ("serve",), ("all",), ("migrate",),
+COMMANDS = [("collect",), ("settle",), ("assess",), ("alert",), ("serve",), ("all",), ("migrate",),
             ("keys", "list"), ("gateways", "list")]  # fmt: skip
 
 

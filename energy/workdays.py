@@ -1,0 +1,72 @@
+"""Owns working days of China: the 3 working days in which a fault must be repaired.
+
+The days off and the working weekends are those the State Council publishes each autumn for the year
+to come, as the library `chinesecalendar` keeps them. A year it does not hold is unknown, not
+guessed from the weekdays: docs/decisions/0015.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+import chinese_calendar
+
+from energy import periods
+from energy.periods import LOCAL, Step
+
+REPAIR_WORKDAYS = 3
+"""Working days in which a fault of the access-side system is repaired (provincial rules)."""
+
+
+class NoDeadline(StrEnum):
+    """Why there is no deadline."""
+
+    CALENDAR_UNKNOWN = "calendar_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """`due_at` is the first instant that is too late; None: not known, for `reason`."""
+
+    due_at: datetime | None
+    reason: NoDeadline | None = None
+
+
+def is_workday(day: date) -> bool | None:
+    """Return whether `day` is a working day in China; None: that year is not known yet.
+
+    14 February 2026 is a Saturday that is worked for the Spring Festival (国务院办公厅 2025).
+
+    >>> is_workday(date(2026, 2, 14)), is_workday(date(2026, 2, 16)), is_workday(date(2050, 1, 3))
+    (True, False, None)
+    """
+    try:
+        worked: bool = chinese_calendar.is_workday(day)
+    except NotImplementedError:
+        return None
+    return worked
+
+
+def deadline(opened_at: datetime, workdays: int = REPAIR_WORKDAYS) -> Deadline:
+    """Return when `workdays` working days after a fault are over. [UTC]
+
+    The day of the fault does not count, the last one counts to its end (24:00 Asia/Shanghai; how
+    periods by days are reckoned in the Civil Code, articles 201 and 203). A span that reaches into
+    a year whose days off are not published has no deadline yet.
+
+    >>> from datetime import UTC
+    >>> deadline(datetime(2026, 2, 12, 2, tzinfo=UTC)).due_at.astimezone(LOCAL).isoformat()
+    '2026-02-25T00:00:00+08:00'
+    """
+    day = opened_at.astimezone(LOCAL).date()
+    left = workdays
+    while left:
+        day += timedelta(days=1)
+        worked = is_workday(day)
+        if worked is None:
+            return Deadline(None, NoDeadline.CALENDAR_UNKNOWN)
+        left -= worked
+    start = datetime(day.year, day.month, day.day, tzinfo=LOCAL)
+    return Deadline(periods.following(start, Step.DAY))
