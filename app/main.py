@@ -19,6 +19,8 @@ from app import depends, errors
 from app.api import (
     alerts,
     benchmark_shares,
+    budgets,
+    carbon,
     consumption,
     docs,
     factors,
@@ -31,6 +33,7 @@ from app.api import (
     units,
     uploads,
     value_intensity,
+    warnings,
 )
 from app.metrics import Metrics, RequestCounter
 from app.state import Clock, State
@@ -52,6 +55,7 @@ TAGS = [
     {"name": "readings", "description": "What the gateways sent"},
     {"name": "production", "description": "What units state of their output and its value"},
     {"name": "consumption", "description": "What the readings come to"},
+    {"name": "targets", "description": "Targets, warning levels, energy budgets, carbon"},
     {"name": "alerts", "description": "Early warnings and their history"},
     {"name": "health", "description": "For machines that watch the platform; no key"},
 ]
@@ -69,6 +73,9 @@ NOUNS = (
     intensity,
     value_intensity,
     benchmark_shares,
+    carbon,
+    warnings,
+    budgets,
     alerts,
     health,
 )
@@ -116,6 +123,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
                 revision=db.migrate.newest_revision(),
                 uploads=uploads,
                 unverified=settings.unverified_factors,
+                coverage_floor=settings.coverage_floor,
             )
             storing.cancel()
 

@@ -15,7 +15,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0014"
-down_revision = "0008"
+down_revision = "0010"
 
 REFERENCE = resources.files("migrations") / "reference"
 
