@@ -10,6 +10,7 @@ from db.pool import Connection
 from db.scope import Scope
 from energy.budgets import OwnerKind
 from energy.factors import Basis
+from energy.periods import LOCAL
 from energy.registers import Kind
 
 
@@ -113,13 +114,14 @@ async def list_budgets(
     *,
     region_prefix: str,
     unit: str | None,
-    on: date,
+    at: datetime,
     after: int,
     limit: int,
 ) -> list[BudgetEntry]:
-    """Return the budgets whose period holds a day, of owners within a region.
+    """Return the budgets whose period holds an instant, of owners within a region.
 
     With `unit` those that are charged with it. Of a park, the region is that of any of its units.
+    A unit is silent of which no day before the instant is known.
     """
     rows = await connection.fetch(
         """
@@ -132,17 +134,18 @@ async def list_budgets(
                                  WHERE used.unit_id = units.unit_id
                                    AND step = 'day'
                                    AND quantity IS NOT NULL
-                                   AND (starts_at AT TIME ZONE 'Asia/Shanghai')::date
-                                       >= starts_on
-                                   AND (starts_at AT TIME ZONE 'Asia/Shanghai')::date < ends_on
+                                   AND starts_at >= starts_on::timestamp
+                                                    AT TIME ZONE 'Asia/Shanghai'
+                                   AND starts_at < least($8, ends_on::timestamp
+                                                             AT TIME ZONE 'Asia/Shanghai')
                         )), '{}') AS silent_units
           FROM visible_budgets($1, $2)
           LEFT JOIN budget_units USING (budget_id)
           LEFT JOIN units USING (unit_id)
           LEFT JOIN regions ON owner_kind = 'city' AND regions.region = owner
           LEFT JOIN parks ON owner_kind = 'park' AND parks.park = owner
-         WHERE starts_on <= $5
-           AND ends_on > $5
+         WHERE starts_on <= $5::date
+           AND ends_on > $5::date
            AND budget_id > $6
          GROUP BY budget_id, owner_kind, owner, starts_on, ends_on, amount_tce, basis, source
         HAVING ($3 = '' OR bool_or(units.region LIKE $3 || '%')
@@ -155,9 +158,10 @@ async def list_budgets(
         scope.unit,
         region_prefix,
         unit,
-        on,
+        at.astimezone(LOCAL).date(),
         after,
         limit,
+        at,
     )
     return [
         BudgetEntry(

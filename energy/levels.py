@@ -6,7 +6,6 @@ the worst (发改办环资〔2021〕629号), in municipal schemes it is a colour
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -229,8 +228,3 @@ def assess(
         return Assessment(None, rate, Reason.TARGET_MISSING)
     band = NATIONAL.level_of_rate(rate, required_rate)
     return Assessment(int(band.level), rate, movement(rate, required_rate))
-
-
-def ordered(bands: Sequence[Band]) -> tuple[Band, ...]:
-    """Return `bands` with the most severe first, as a scheme holds them."""
-    return tuple(sorted(bands, key=lambda band: band.severity))

@@ -121,7 +121,7 @@ def path(plan: Target, filed: Mapping[int, float]) -> dict[int, float]:
     ...     Indicator.ENERGY_PER_GDP, TargetKind.BASE, 2026, 2030, -0.13, None, None, "filed"
     ... )
     >>> [round(rate, 5) for rate in path(plan, {2026: -0.05}).values()]
-    [-0.05, -0.02176, -0.02176, -0.02176, -0.02176]
+    [-0.05, -0.02175, -0.02175, -0.02175, -0.02175]
     """
     if plan.required_rate is None:
         return {}

@@ -20,7 +20,6 @@ from app.errors import InvalidParameter
 from energy.budgets import Obstacle, OwnerKind
 from energy.factors import Basis
 from energy.forecast import Outlook
-from energy.periods import LOCAL
 
 router = APIRouter(tags=["targets"])
 
@@ -147,7 +146,7 @@ async def list_budgets(
         caller.scope,
         region_prefix=await parameters.region_prefix(caller, query.region),
         unit=query.unit,
-        on=at.astimezone(LOCAL).date(),
+        at=at,
         after=_number(after),
         limit=query.limit + 1,
     )

@@ -81,6 +81,7 @@ async def test_at_shows_how_it_stood_then(stage: Stage) -> None:
     await use(stage)
     row = await ask(stage, at="2026-02-01T12:00:00+08:00")
     assert (row["through_on"], row["used_tce"]) == ("2026-01-31", pytest.approx(22 * 7 + 9 * 3))
+    assert row["silent_units"] == []
     later = await stage.code("li", "/v1/budgets", at="2026-12-01T00:00:00+08:00")
     assert later == (422, "invalid_parameter")
 
@@ -195,3 +196,12 @@ async def test_the_month_stands_beside_its_year(stage: Stage) -> None:
     rows = await stage.items("li", "/v1/budgets")
     assert [row["starts_on"] for row in rows] == ["2026-01-01", "2026-11-01"]
     assert rows[1]["used_tce"] == pytest.approx(15 * 7 + 7 * 3)
+
+
+async def test_a_unit_is_silent_of_which_nothing_was_known_by_then(stage: Stage) -> None:
+    await budget(stage)
+    await use(stage)
+    await stage.pool.execute("DELETE FROM unit_consumption WHERE starts_at < '2026-06-01 00:00+08'")
+    assert (await ask(stage))["silent_units"] == []
+    early = await ask(stage, at="2026-05-01T00:00:00+08:00")
+    assert (early["silent_units"], early["reason"]) == ([cast.QIANS_UNIT], "no_data")

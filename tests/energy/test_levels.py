@@ -87,7 +87,8 @@ def test_there_is_no_level_when_an_input_is_missing(
 
 
 def test_what_just_meets_the_requirement_is_on_track_whatever_floats_make_of_it() -> None:
-    assert levels.assess(0.0282, 0.06, -0.03).level == 3
+    met = levels.assess(0.0282, 0.06, -0.03)
+    assert (met.level, met.reason) == (3, Reason.ON_TRACK)
     assert levels.assess(0.0283, 0.06, -0.03).level == 2
 
 
