@@ -92,6 +92,17 @@ def test_what_just_meets_the_requirement_is_on_track_whatever_floats_make_of_it(
     assert levels.assess(0.0283, 0.06, -0.03).level == 2
 
 
+@settings(max_examples=1000)
+@given(required=st.floats(-0.5, 0), near=st.sampled_from([-1e-12, 0.0, 1e-12]), rate=shares)
+def test_the_reason_agrees_with_the_national_level_also_at_its_bounds(
+    required: float, near: float, rate: float
+) -> None:
+    reasons = {"1": Reason.ROSE, "2": Reason.FELL_SHORT, "3": Reason.ON_TRACK}
+    for one in (rate, near, required + near):
+        level = levels.NATIONAL.level_of_rate(one, required).level
+        assert levels.movement(one, required) is reasons[level]
+
+
 def test_the_national_scheme_of_a_new_database_is_the_one_that_alerts_use() -> None:
     assert SCHEMES["national"].bands == levels.NATIONAL.bands
 
