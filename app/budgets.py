@@ -130,11 +130,11 @@ def sentence_zh(amount_tce: float, standing: Standing) -> str:
     found = standing.projection
     if found is None:
         assert standing.obstacle is not None
-        return f"{amount_tce:,.6g} tce 预算暂不能预测：{NO_FORECAST_ZH[standing.obstacle]}"
-    subject = f"按目前用能水平，{amount_tce:,.6g} tce 预算"
+        return f"{tce(amount_tce)} tce 预算暂不能预测：{NO_FORECAST_ZH[standing.obstacle]}"
+    subject = f"按目前用能水平，{tce(amount_tce)} tce 预算"
     match found.outlook:
         case Outlook.EXHAUSTED:
-            return f"{amount_tce:,.6g} tce 预算已于{_day_zh(found.runs_out_on)}用完"
+            return f"{tce(amount_tce)} tce 预算已于{_day_zh(found.runs_out_on)}用完"
         case Outlook.RUNS_OUT:
             band = f"{_day_zh(found.earliest_on)}—{_day_zh(found.latest_on)}"
             return f"{subject}将于{_day_zh(found.runs_out_on)}用完（{band}）"
@@ -150,13 +150,13 @@ def sentence_en(amount_tce: float, standing: Standing) -> str:
     if found is None:
         assert standing.obstacle is not None
         return (
-            f"there is no forecast for the {amount_tce:,.6g} tce budget: "
+            f"there is no forecast for the {tce(amount_tce)} tce budget: "
             f"{NO_FORECAST_EN[standing.obstacle]}"
         )
-    subject = f"at today's rate the {amount_tce:,.6g} tce budget"
+    subject = f"at today's rate the {tce(amount_tce)} tce budget"
     match found.outlook:
         case Outlook.EXHAUSTED:
-            return f"the {amount_tce:,.6g} tce budget was used up on {_day_en(found.runs_out_on)}"
+            return f"the {tce(amount_tce)} tce budget was used up on {_day_en(found.runs_out_on)}"
         case Outlook.RUNS_OUT:
             band = f"{_day_en(found.earliest_on)} – {_day_en(found.latest_on)}"
             return f"{subject} ends on {_day_en(found.runs_out_on)} ({band})"
@@ -166,8 +166,19 @@ def sentence_en(amount_tce: float, standing: Standing) -> str:
             return f"{subject} lasts: {_band(found)} expected at the end of its period"
 
 
+def tce(value: float) -> str:
+    """Return an amount of standard coal as people read it. [tce]
+
+    >>> tce(21_500_000.0), tce(2400.0), tce(12.345)
+    ('21,500,000', '2,400', '12.35')
+    """
+    text = f"{value:,.2f}"
+    return text.rstrip("0").rstrip(".")
+
+
 def _band(found: Projection) -> str:
-    return f"{found.expected_tce:,.6g} tce ({found.low_tce:,.6g} – {found.high_tce:,.6g})"
+    expected, low, high = map(tce, (found.expected_tce, found.low_tce, found.high_tce))
+    return f"{expected} tce ({low} – {high})"
 
 
 def _day_zh(on: date | None) -> str:

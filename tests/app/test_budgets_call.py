@@ -76,6 +76,15 @@ async def test_a_budget_names_the_day_it_runs_out_with_its_band(stage: Stage) ->
     )
 
 
+async def test_a_budget_that_lasts_says_what_it_comes_to_in_plain_digits(stage: Stage) -> None:
+    await budget(stage, amount_tce=21_500_000)
+    await use(stage)
+    row = await ask(stage)
+    assert row["sentence_zh"] == (
+        "按目前用能水平，21,500,000 tce 预算够用：期末预计 2,139 tce (2,139 – 2,139)"
+    )
+
+
 async def test_at_shows_how_it_stood_then(stage: Stage) -> None:
     await budget(stage, amount_tce=2000)
     await use(stage)
