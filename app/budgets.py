@@ -12,6 +12,7 @@ from db.budgets import AlikeMeters, BudgetEntry, DaySum
 from energy import budgets, forecast, periods, roles
 from energy.budgets import DayUse, Obstacle, Standing
 from energy.coverage import Calendar, Due
+from energy.factors import Unverified
 from energy.forecast import IsWorkday, Outlook, Projection
 from energy.periods import LOCAL, Span, Step
 
@@ -37,10 +38,11 @@ NO_FORECAST_EN = {
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """A budget with how it stands."""
+    """A budget with how it stands; `unverified` are carriers by factors that nobody verified."""
 
     entry: BudgetEntry
     standing: Standing
+    unverified: list[str]
 
 
 async def charged(
@@ -66,6 +68,7 @@ async def charged(
     meters = await db.budgets.list_meters(
         caller.connection, caller.scope, ids, roles=roles.COUNTING
     )
+    doubtful = await _unverified(caller, ids, ends_at)
     result = []
     for entry in entries:
         number = entry.budget_id
@@ -85,8 +88,20 @@ async def charged(
             coverage_floor=coverage_floor,
             is_workday=is_workday,
         )
-        result.append(Charged(entry, standing))
+        unverified = [carrier for budget, carrier in doubtful if budget == number]
+        result.append(Charged(entry, standing, unverified))
     return result
+
+
+async def _unverified(
+    caller: Caller, budgets: Sequence[int], at: datetime
+) -> list[tuple[int, str]]:
+    """Return (budget, carrier) of unverified factors that are used; refused, none is."""
+    if caller.unverified is Unverified.REFUSE:
+        return []
+    return await db.budgets.list_unverified(
+        caller.connection, caller.scope, budgets, at, roles=roles.COUNTING
+    )
 
 
 def _days(

@@ -78,6 +78,7 @@ async def rows(caller: Caller, selection: Selection, within: Sequence[Span]) -> 
     table = CarbonTable(
         await db.carbon.list_factors(caller.connection),
         await db.carbon.list_choices(caller.connection),
+        caller.unverified,
     )
     parts = _parts(details, selection, table)
     return [Row(line, parts.get((line.bucket.starts_at, line.key), [])) for line in lines]

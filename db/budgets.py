@@ -247,3 +247,54 @@ async def list_meters(
         list(roles),
     )
     return [AlikeMeters(**{**row, "kind": Kind(row["kind"])}) for row in rows]
+
+
+async def list_unverified(
+    connection: Connection,
+    scope: Scope,
+    budgets: Sequence[int],
+    at: datetime,
+    *,
+    roles: Sequence[str],
+) -> list[tuple[int, str]]:
+    """Return (budget, carrier) where use until `at` rests on a factor that nobody has verified.
+
+    A factor counts unless the unit has one of higher precedence on all of its days.
+    """
+    rows = await connection.fetch(
+        """
+        WITH metered AS (
+            SELECT DISTINCT budget_id, basis, unit_id, carrier,
+                   daterange(starts_on, least(ends_on, ($5 AT TIME ZONE 'Asia/Shanghai')::date + 1))
+                   AS days
+              FROM visible_budgets($1, $2)
+              JOIN budget_units USING (budget_id)
+              JOIN meters USING (unit_id)
+             WHERE budget_id = ANY ($3::integer[])
+               AND role = ANY ($4::text[])
+               AND starts_on <= ($5::timestamptz AT TIME ZONE 'Asia/Shanghai')::date
+        )
+        SELECT DISTINCT budget_id, factors.carrier
+          FROM metered
+          JOIN dated_factors AS factors
+            ON factors.carrier = metered.carrier
+           AND factors.basis = metered.basis
+           AND (factors.unit_id IS NULL OR factors.unit_id = metered.unit_id)
+         WHERE NOT verified
+           AND validity && days
+           AND NOT coalesce((SELECT range_agg(better.validity)
+                               FROM dated_factors AS better
+                              WHERE better.unit_id = metered.unit_id
+                                AND better.carrier = factors.carrier
+                                AND better.basis = factors.basis
+                                AND better.place < factors.place), '{}')
+                   @> validity * days
+         ORDER BY budget_id, carrier
+        """,
+        scope.region_prefix,
+        scope.unit,
+        list(budgets),
+        list(roles),
+        at,
+    )
+    return [(row["budget_id"], row["carrier"]) for row in rows]

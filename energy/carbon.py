@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from energy.factors import Unverified
+
 KG_PER_T = 1000.0
 ELECTRICITY = "electricity"
 
@@ -20,6 +22,9 @@ class Obstacle(StrEnum):
 
     QUANTITY_MISSING = "quantity_missing"
     CARBON_FACTOR_MISSING = "carbon_factor_missing"
+    CARBON_FACTOR_UNVERIFIED = "carbon_factor_unverified"
+    """There is one, which nobody verified, and the platform refuses those."""
+
     GRID_NOT_CHOSEN = "grid_not_chosen"
 
 
@@ -71,7 +76,13 @@ class Emission:
 class CarbonTable:
     """Factors and choices of grid that can be asked for by carrier, region and day."""
 
-    def __init__(self, factors: Iterable[CarbonFactor], choices: Iterable[GridChoice]) -> None:
+    def __init__(
+        self,
+        factors: Iterable[CarbonFactor],
+        choices: Iterable[GridChoice],
+        unverified: Unverified = Unverified.NOTE,
+    ) -> None:
+        self._unverified = unverified
         self._factors: dict[tuple[str, str | None], list[CarbonFactor]] = {}
         for factor in sorted(factors, key=lambda row: row.valid_from, reverse=True):
             self._factors.setdefault((factor.carrier, factor.grid), []).append(factor)
@@ -104,7 +115,9 @@ class CarbonTable:
             grid = self.grid_of(region, on)
             if grid is None:
                 return Emission(None, None, Obstacle.GRID_NOT_CHOSEN)
-        for factor in self._factors.get((carrier, grid), ()):
-            if factor.holds_on(on):
+        holding = [one for one in self._factors.get((carrier, grid), ()) if one.holds_on(on)]
+        for factor in holding:
+            if factor.verified or self._unverified is Unverified.NOTE:
                 return Emission(quantity * factor.kgco2_per_uom / KG_PER_T, factor)
-        return Emission(None, None, Obstacle.CARBON_FACTOR_MISSING)
+        lacking = Obstacle.CARBON_FACTOR_UNVERIFIED if holding else Obstacle.CARBON_FACTOR_MISSING
+        return Emission(None, None, lacking)

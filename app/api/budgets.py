@@ -101,6 +101,10 @@ class Budget(Answer):
         description="a step of a register waits for review and is in no figure", examples=[False]
     )
     left_out: list[str] = Field(description="carriers without a factor", examples=[[]])
+    unverified_factors: list[str] = Field(
+        description="carriers whose coal equivalent factor nobody verified against its source",
+        examples=[[]],
+    )
     pace_tce: float | None = Field(
         description="today's rate: mean of the last seven days, a day", examples=[7.1]
     )
@@ -194,6 +198,7 @@ def _item(each: Charged) -> Budget:
         estimated_share=standing.estimated_share,
         held=standing.held,
         left_out=list(standing.left_out),
+        unverified_factors=each.unverified,
         pace_tce=standing.pace_tce,
         forecast=None if found is None else Forecast.model_validate(found),
         reason=standing.obstacle,

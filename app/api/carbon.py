@@ -206,6 +206,8 @@ async def _selection(
         unit=query.unit,
         industry=query.industry or "",
         energy=await parameters.known_energy(caller, query.energy),
+        now=caller.now,
+        unverified=caller.unverified,
     )
 
 

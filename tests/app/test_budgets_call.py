@@ -214,3 +214,11 @@ async def test_a_unit_is_silent_of_which_nothing_was_known_by_then(stage: Stage)
     assert (await ask(stage))["silent_units"] == []
     early = await ask(stage, at="2026-05-01T00:00:00+08:00")
     assert (early["silent_units"], early["reason"]) == ([cast.QIANS_UNIT], "no_data")
+
+
+async def test_use_by_factors_nobody_verified_is_said_to_be(stage: Stage) -> None:
+    await budget(stage)
+    await use(stage)
+    assert (await ask(stage))["unverified_factors"] == []
+    await stage.pool.execute("UPDATE energy_budgets SET basis = 'equivalent'")
+    assert (await ask(stage))["unverified_factors"] == ["electricity"]

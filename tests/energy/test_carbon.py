@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy.carbon import CarbonFactor, CarbonTable, GridChoice, Obstacle
+from energy.factors import Unverified
 
 CITY = "450200"
 
@@ -66,6 +68,17 @@ def test_the_newest_factor_of_a_day_holds_and_says_which_year_it_describes() -> 
     assert newer.is_carried_on(date(2026, 1, 1))
     assert not newer.is_carried_on(date(2024, 12, 31))
     assert not DIESEL.is_carried_on(date(2026, 1, 1))
+
+
+def test_a_platform_that_refuses_unverified_factors_does_without_them_and_says_so() -> None:
+    doubtful = replace(DIESEL, verified=False, valid_from=date(2020, 1, 1))
+    on = date(2026, 1, 1)
+    refusing = CarbonTable([doubtful], [], Unverified.REFUSE).emission("diesel", 1.0, CITY, on)
+    assert (refusing.carbon_t, refusing.obstacle) == (None, Obstacle.CARBON_FACTOR_UNVERIFIED)
+    noting = CarbonTable([doubtful, DIESEL], [], Unverified.NOTE)
+    assert noting.emission("diesel", 1.0, CITY, on).factor is doubtful
+    older = CarbonTable([doubtful, DIESEL], [], Unverified.REFUSE)
+    assert older.emission("diesel", 1.0, CITY, on).factor is DIESEL
 
 
 def test_energy_that_is_given_away_is_emitted_for_others() -> None:
