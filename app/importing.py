@@ -24,8 +24,8 @@ from app.imports import (
     levels,
     limits,
     meters,
-    production,
     parks,
+    production,
     regional,
     units,
 )

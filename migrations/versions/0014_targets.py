@@ -15,7 +15,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0014"
-down_revision = "0011"
+down_revision = "0013"
 
 REFERENCE = resources.files("migrations") / "reference"
 
