@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
+import energy.targets
 from alerts.rules import Against
 from db.facts import MeterUse
 from db.figures import FigureRow, TargetRow
 from db.limits import LimitRow
 from energy import carriers, coverage, periods
 from energy.factors import KGCE_PER_TCE, Basis, Factor, FactorTable
+from energy.indicators import Indicator
 from energy.periods import LOCAL, Span, Step
+from energy.targets import Path, Target, TargetKind
 
 LIMIT_PREFIX = "kgce/"
 WINDOWS_BACK = 3
@@ -78,7 +81,10 @@ class ProductFacts:
 
 @dataclass(frozen=True, slots=True)
 class RegionFacts:
-    """Cumulative growth of a region through a month of a year, and what the year requires."""
+    """Cumulative growth of a region through a month of a year, and what the year requires.
+
+    `path`: what is required was filed, or is the default from a plan of several years.
+    """
 
     region: str
     region_name: str
@@ -87,6 +93,7 @@ class RegionFacts:
     energy_growth: float | None
     gdp_growth: float | None
     required_rate: float | None
+    path: Path = Path.FILED
 
     @property
     def subject(self) -> str:
@@ -163,29 +170,39 @@ def regions(
     open_subjects: set[str],
 ) -> list[RegionFacts]:
     """Return the newest month of each region's newest year, and of years with an open alert."""
-    required = {(target.region, target.year): target.required_rate for target in targets}
+    by_region: dict[str, list[Target]] = {}
+    for row in targets:
+        by_region.setdefault(row.region, []).append(row.target())
     newest: dict[tuple[str, int], FigureRow] = {}
     newest_year: dict[str, int] = {}
     for figure in sorted(figures, key=lambda row: (row.region, row.year, row.through_month)):
         newest[figure.region, figure.year] = figure
         newest_year[figure.region] = figure.year
     judged = [
-        RegionFacts(
-            region=region,
-            region_name=names.get(region, region),
-            year=year,
-            through_month=figure.through_month,
-            energy_growth=figure.energy_growth,
-            gdp_growth=figure.gdp_growth,
-            required_rate=required.get((region, year)),
-        )
-        for (region, year), figure in newest.items()
+        _region(figure, names.get(region, region), by_region.get(region, []))
+        for (region, _), figure in newest.items()
     ]
     return [
         facts
         for facts in judged
         if facts.year == newest_year[facts.region] or facts.subject in open_subjects
     ]
+
+
+def _region(figure: FigureRow, name: str, targets: Sequence[Target]) -> RegionFacts:
+    required = energy.targets.requirement(
+        targets, Indicator.ENERGY_PER_GDP, TargetKind.BASE, figure.year
+    )
+    return RegionFacts(
+        region=figure.region,
+        region_name=name,
+        year=figure.year,
+        through_month=figure.through_month,
+        energy_growth=figure.energy_growth,
+        gdp_growth=figure.gdp_growth,
+        required_rate=None if required is None else required.rate,
+        path=Path.FILED if required is None else required.path,
+    )
 
 
 def _in_force(limits: Sequence[LimitRow], against: Against, on: date) -> list[Yardstick]:

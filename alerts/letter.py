@@ -19,6 +19,7 @@ from energy import intensity, levels
 from energy.factors import KGCE_PER_TCE, Basis
 from energy.intensity import Grade, Levels
 from energy.periods import LOCAL, Span
+from energy.targets import Path
 
 NAME_LENGTH_MAX = 120
 SUBJECT_LENGTH_MAX = 200
@@ -85,6 +86,14 @@ EN = {
     Grade.BELOW_BASELINE: "worse than the baseline",
     Basis.CALORIFIC: "calorific value",
     Basis.EQUIVALENT: "equivalent value",
+}
+PATH_ZH = {
+    Path.FILED: "",
+    Path.GEOMETRIC_DEFAULT: "（由规划期目标按几何路径推算的默认值，非备案值）",
+}
+PATH_EN = {
+    Path.FILED: "",
+    Path.GEOMETRIC_DEFAULT: " (default: the geometric path of the plan, not as filed)",
 }
 LEVEL_ZH = {levels.ROSE: "一级", levels.FELL_SHORT: "二级", levels.ON_TRACK: "三级"}
 STATE_ZH = {
@@ -211,7 +220,7 @@ def _region_zh(occasion: Occasion, facts: RegionFacts) -> tuple[str, list[str]]:
         + (f"预警等级为{_level_zh(verdict)}。" if is_over else "高等级预警解除。"),
         "",
         f"能耗强度变化：{_percent(verdict.measured)}",
-        f"年度要求：{_percent(facts.required_rate)}",
+        f"年度要求：{_percent(facts.required_rate)}{PATH_ZH[facts.path]}",
         f"预警等级：{_level_zh(verdict)}（一级最严峻）",
         f"统计时段：{months}累计，同比",
         f"能源消费总量增速：{_percent(facts.energy_growth)}",
@@ -237,7 +246,7 @@ def _region_en(occasion: Occasion, facts: RegionFacts) -> tuple[str, list[str]]:
         + (f"The level is {verdict.level}." if is_over else "The high warning level is over."),
         "",
         f"Change of energy per GDP: {_percent(verdict.measured)}",
-        f"Required in the year: {_percent(facts.required_rate)}",
+        f"Required in the year: {_percent(facts.required_rate)}{PATH_EN[facts.path]}",
         f"Warning level: {verdict.level} (1 is the worst)",
         f"Period: {months}, cumulative, against the same months a year before",
         f"Growth of energy consumption: {_percent(facts.energy_growth)}",

@@ -13,6 +13,7 @@ from alerts.facts import ProductFacts, RegionFacts
 from alerts.rules import Against, RegionLevel
 from energy import intensity, levels
 from energy.periods import Span
+from energy.targets import Path
 
 HIGH_LEVEL = 1
 REGION_UOM = "share"
@@ -91,13 +92,14 @@ def region_level(facts: RegionFacts, rule: RegionLevel) -> Verdict:
     found = levels.assess(facts.energy_growth, facts.gdp_growth, facts.required_rate)
     if found.level is None or found.rate is None or facts.required_rate is None:
         return Verdict(State.UNKNOWN, facts.period, found.reason, uom=REGION_UOM)
-    is_high = found.level <= rule.letters_from_level
+    is_high = levels.NATIONAL.is_as_severe(str(found.level), str(rule.letters_from_level))
     from_rise = rule.letters_from_level == levels.ROSE
     return Verdict(
         state=State.FIRING if is_high else State.OK,
         period=facts.period,
         reason=f"energy per GDP {found.rate:+.3%}, {found.reason} (level {found.level}); "
-        f"the year requires {facts.required_rate:+.3%}",
+        f"the year requires {facts.required_rate:+.3%}"
+        + (" (default of the plan, not filed)" if facts.path is Path.GEOMETRIC_DEFAULT else ""),
         measured=found.rate,
         threshold=0.0 if from_rise else facts.required_rate,
         uom=REGION_UOM,

@@ -14,15 +14,19 @@ import db.changes
 import db.registry
 from app import tables
 from app.imports import (
+    budgets,
     calorific_values,
     capacities,
+    carbon,
     contacts,
     epochs,
     factors,
     filings,
+    levels,
     limits,
     meters,
     metrology,
+    parks,
     production,
     regional,
     schemes,
@@ -73,6 +77,18 @@ async def plan(connection: Connection, kind: Kind, path: Path, progress: Progres
             return await _draft(connection, await filings.sheet(connection), path, progress)
         case Kind.QUALITY_SCHEMES:
             return await _draft(connection, schemes.SchemeSheet(), path, progress)
+        case Kind.PARKS:
+            return await _draft(connection, await parks.sheet(connection), path, progress)
+        case Kind.BUDGETS:
+            return await _draft(connection, await budgets.sheet(connection), path, progress)
+        case Kind.LEVELS:
+            return await _draft(connection, levels.BandSheet(), path, progress)
+        case Kind.SCHEMES:
+            return await _draft(connection, await levels.choice_sheet(connection), path, progress)
+        case Kind.CARBON_FACTORS:
+            return await _draft(connection, await carbon.factor_sheet(connection), path, progress)
+        case Kind.GRIDS:
+            return await _draft(connection, await carbon.choice_sheet(connection), path, progress)
 
 
 async def _draft(

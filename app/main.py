@@ -19,6 +19,8 @@ from app import depends, errors
 from app.api import (
     alerts,
     benchmark_shares,
+    budgets,
+    carbon,
     consumption,
     docs,
     factors,
@@ -32,6 +34,7 @@ from app.api import (
     units,
     uploads,
     value_intensity,
+    warnings,
 )
 from app.metrics import Metrics, RequestCounter
 from app.state import Clock, State
@@ -54,6 +57,7 @@ TAGS = [
     {"name": "production", "description": "What units state of their output and its value"},
     {"name": "consumption", "description": "What the readings come to"},
     {"name": "quality", "description": "How good the data is, and what calls for a look"},
+    {"name": "targets", "description": "Targets, warning levels, energy budgets, carbon"},
     {"name": "alerts", "description": "Early warnings and their history"},
     {"name": "health", "description": "For machines that watch the platform; no key"},
 ]
@@ -72,6 +76,9 @@ NOUNS = (
     value_intensity,
     benchmark_shares,
     quality,
+    carbon,
+    warnings,
+    budgets,
     alerts,
     health,
 )
@@ -119,6 +126,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
                 revision=db.migrate.newest_revision(),
                 uploads=uploads,
                 unverified=settings.unverified_factors,
+                coverage_floor=settings.coverage_floor,
             )
             storing.cancel()
 

@@ -17,7 +17,7 @@ Clock = Callable[[], datetime]
 
 
 class State(TypedDict):
-    """`revision` is the schema this code needs."""
+    """`revision` is the schema this code needs; below `coverage_floor` nothing is forecast."""
 
     pool: Pool
     clock: Clock
@@ -25,6 +25,7 @@ class State(TypedDict):
     revision: str
     uploads: Uploads
     unverified: Unverified
+    coverage_floor: float
 
 
 def of(request: Request) -> State:

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-def upgrade(url: str) -> None:
-    """Migrate the database at `url` to the newest revision. Forward only; safe to repeat."""
+def upgrade(url: str, revision: str = "head") -> None:
+    """Migrate the database at `url` to a revision, the newest. Forward only; safe to repeat."""
     from alembic import command  # here: Alembic takes most of a second to import
 
-    command.upgrade(_config(url), "head")
+    command.upgrade(_config(url), revision)
 
 
 def newest_revision() -> str:

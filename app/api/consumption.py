@@ -257,7 +257,7 @@ def _row(line: Line, selection: Selection, why: LeftOut) -> ConsumptionRow:
     return ConsumptionRow(
         starts_at=line.bucket.starts_at,
         ends_at=line.bucket.ends_at,
-        **_group(line, selection.groups),
+        **group_names(line, selection.groups),
         energy_tce=None if used is None else used.energy_tce,
         quantity=used.quantity if used is not None and one_carrier else None,
         uom=line.meters.uom if line.meters is not None and one_carrier else None,
@@ -269,7 +269,7 @@ def _row(line: Line, selection: Selection, why: LeftOut) -> ConsumptionRow:
     )
 
 
-def _group(line: Line, groups: frozenset[Group]) -> dict[str, str | None]:
+def group_names(line: Line, groups: frozenset[Group]) -> dict[str, str | None]:
     """Return the names a row is grouped by, for people and for programs."""
     key, meters = line.key, line.meters
     named: dict[str, str | None] = {}

@@ -97,3 +97,35 @@ async def test_contacts_who_want_only_the_worst_are_spared_the_milder(region: Wo
     await figure(region, 9, 0.05)
     assert await region.evaluate() == 1
     assert await region.letters() == []
+
+
+async def test_a_default_from_the_plan_is_marked_in_the_letter_and_a_filed_target_is_not(
+    region: Works,
+) -> None:
+    await region.pool.execute(
+        """
+        INSERT INTO region_targets (region, year, years, required_rate, source)
+        VALUES ('450300', 2026, 5, -0.13, 'test')
+        """
+    )
+    await figure(region, 9, 0.07)
+    await figure(region, 9, 0.07, "450300")
+    assert await region.evaluate() == 2
+    bodies = await region.pool.fetch("SELECT recipient_email AS email, body FROM outbox")
+    marked = {row["email"][:6] for row in bodies if "默认值，非备案值" in row["body"]}
+    assert "450300" in marked
+    assert "450200" not in marked
+
+
+async def test_an_incentive_target_is_not_taken_for_what_the_year_requires(region: Works) -> None:
+    await region.pool.execute(
+        """
+        INSERT INTO region_targets (region, year, kind, required_rate, source)
+        VALUES ('450200', 2026, 'incentive', -0.2, 'test')
+        """
+    )
+    await region.pool.execute(
+        """UPDATE rules SET parameters = '{"letters_from_level": 2}' WHERE kind = 'region_level'"""
+    )
+    await figure(region, 9, 0.03)
+    assert await region.evaluate() == 0

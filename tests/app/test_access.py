@@ -41,7 +41,7 @@ def request(path: str) -> tuple[str, dict[str, str]]:
 
 @pytest.fixture(scope="session")
 async def qians_stage(shown_stage: Stage) -> Stage:
-    """Qian's unit has output, readings, production, a capacity and an alert."""
+    """Qian's unit has output, readings, production, a capacity, an alert and a budget."""
     async with shown_stage.pool.acquire() as connection:
         unit_id: int = await connection.fetchval(
             "SELECT unit_id FROM units WHERE unit = $1", cast.QIANS_UNIT
@@ -73,6 +73,14 @@ async def qians_stage(shown_stage: Stage) -> Stage:
             """
             INSERT INTO rules (kind, name, parameters) VALUES ('product_intensity', 'r', '{}')
             """
+        )
+        await connection.execute(
+            """
+            INSERT INTO energy_budgets (owner_kind, owner, starts_on, ends_on, amount_tce, basis,
+                                        source)
+            VALUES ('unit', $1, '2026-01-01', '2027-01-01', 2400, 'calorific', 'test')
+            """,
+            cast.QIANS_UNIT,
         )
         await connection.execute(
             """

@@ -344,7 +344,7 @@ async def test_a_contact_is_written_to_at_the_worst_level_only_unless_it_says_mo
             Kind.FIGURES,
             {**FIGURE, "energy_growth": "", "gdp_growth": ""},
             "energy_growth",
-            "or both",
+            "at least one of energy_growth, gdp_growth",
         ),
         (Kind.TARGETS, {**TARGET, "required_rate": "0.02747"}, "required_rate", "is negative"),
         (Kind.TARGETS, {**TARGET, "region": "440100"}, "region", "not the code of a known region"),

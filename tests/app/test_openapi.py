@@ -24,6 +24,8 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/alerts",
         "/v1/alerts/{alert_id}",
         "/v1/benchmark_shares",
+        "/v1/budgets",
+        "/v1/carbon",
         "/v1/consumption",
         "/v1/factors",
         "/v1/intensity",
@@ -37,6 +39,7 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/units",
         "/v1/units/{unit}",
         "/v1/value_intensity",
+        "/v1/warnings",
     ]
     posts = {path for path, calls in OPENAPI["paths"].items() if "post" in calls}
     assert posts == {SIGNED, "/v1/production"}
