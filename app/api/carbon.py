@@ -14,10 +14,10 @@ import app.consumption
 from app.api import consumption, parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.consumption import Note
-from app.api.parameters import Between, CreditCode, IndustryCode, RegionCode
+from app.api.parameters import Selecting
 from app.carbon import Part, Row
 from app.depends import AuthenticatedCaller, Caller
-from db.consumption import Group, Selection, Tier
+from db.consumption import Group, Selection
 from energy.carbon import CarbonFactor, Obstacle
 from energy.factors import Basis
 from energy.periods import Span, Step
@@ -34,7 +34,7 @@ def parse_groups(text: str) -> str:
     return text
 
 
-class CarbonQuery(Between):
+class CarbonQuery(Selecting):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -49,26 +49,6 @@ class CarbonQuery(Between):
         max_length=100,
         description="comma list of region, industry, unit, energy; without: one total",
         examples=["region"],
-    )
-    region_level: Tier = Field(
-        default=Tier.CITY,
-        description="the level that group_by=region groups to",
-        examples=["city"],
-    )
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code of a province, city or county: what is within",
-        examples=["450200"],
-    )
-    unit: CreditCode | None = Field(
-        default=None,
-        description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ0B"],
-    )
-    industry: IndustryCode | None = Field(
-        default=None,
-        description="GB/T 4754 code, or the beginning of one: `C`, `C31`, `C3120`",
-        examples=["C31"],
     )
     energy: str | None = Field(
         default=None,

@@ -13,11 +13,11 @@ import app.left_out
 import db.unverified
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import Between, CreditCode, IndustryCode, RegionCode
+from app.api.parameters import Selecting
 from app.consumption import Line
 from app.depends import AuthenticatedCaller, Caller
 from app.left_out import LeftOut, Reasons
-from db.consumption import Group, Selection, Tier
+from db.consumption import Group, Selection
 from energy.factors import Basis, MissingFactor, Unverified
 from energy.periods import Span, Step
 
@@ -43,7 +43,7 @@ def parse_groups(text: str) -> str:
 BucketParameter = Annotated[Step, BeforeValidator(parse_step)]
 
 
-class ConsumptionQuery(Between):
+class ConsumptionQuery(Selecting):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -57,26 +57,6 @@ class ConsumptionQuery(Between):
         max_length=100,
         description="comma list of region, industry, unit, energy, meter; without: one total",
         examples=["region,energy"],
-    )
-    region_level: Tier = Field(
-        default=Tier.CITY,
-        description="the level that group_by=region groups to",
-        examples=["city"],
-    )
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code of a province, city or county: what is within",
-        examples=["450200"],
-    )
-    unit: CreditCode | None = Field(
-        default=None,
-        description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ0B"],
-    )
-    industry: IndustryCode | None = Field(
-        default=None,
-        description="GB/T 4754 code, or the beginning of one: `C`, `C31`, `C3120`",
-        examples=["C31"],
     )
     energy: str | None = Field(
         default=None,

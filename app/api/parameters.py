@@ -12,6 +12,7 @@ import db.catalogue
 from app.depends import Caller
 from app.errors import InvalidParameter, NotFound
 from db.catalogue import Filters, UnitEntry
+from db.consumption import Tier
 from db.scope import Scope
 from energy import codes
 from energy.periods import Span
@@ -141,6 +142,31 @@ class Between(BaseModel):
         if self.to <= self.from_:
             raise InvalidParameter("to", "must be after from")
         return Span(self.from_, self.to)
+
+
+class Selecting(Between):
+    """Which units are asked for, and to what level regions are grouped."""
+
+    region_level: Tier = Field(
+        default=Tier.CITY,
+        description="the level that group_by=region groups to",
+        examples=["city"],
+    )
+    region: RegionCode | None = Field(
+        default=None,
+        description="GB/T 2260 code of a province, city or county: what is within",
+        examples=["450200"],
+    )
+    unit: CreditCode | None = Field(
+        default=None,
+        description="unified social credit code of a unit",
+        examples=["91450200MA5KF5XJ0B"],
+    )
+    industry: IndustryCode | None = Field(
+        default=None,
+        description="GB/T 4754 code, or the beginning of one: `C`, `C31`, `C3120`",
+        examples=["C31"],
+    )
 
 
 async def known_region(caller: Caller, region: str | None) -> str | None:

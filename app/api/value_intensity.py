@@ -17,11 +17,11 @@ from app import stated
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.consumption import BucketParameter, Note, notes
-from app.api.parameters import Between, CreditCode, IndustryCode, RegionCode
+from app.api.parameters import Selecting
 from app.depends import AuthenticatedCaller, Caller
 from app.intensity import Reason
 from app.value_intensity import Known, Row, Together
-from db.consumption import Group, Selection, Tier
+from db.consumption import Group, Selection
 from energy import roles
 from energy.factors import Basis
 from energy.finality import Cause, State
@@ -39,7 +39,7 @@ def parse_groups(text: str) -> str:
     return text
 
 
-class ValueIntensityQuery(Between):
+class ValueIntensityQuery(Selecting):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -54,26 +54,6 @@ class ValueIntensityQuery(Between):
         max_length=100,
         description="comma list of region, industry, unit; without: one total",
         examples=["region"],
-    )
-    region_level: Tier = Field(
-        default=Tier.CITY,
-        description="the level that group_by=region groups to",
-        examples=["city"],
-    )
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code of a province, city or county: what is within",
-        examples=["450200"],
-    )
-    unit: CreditCode | None = Field(
-        default=None,
-        description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ0B"],
-    )
-    industry: IndustryCode | None = Field(
-        default=None,
-        description="GB/T 4754 code, or the beginning of one: `C`, `C31`, `C3120`",
-        examples=["C31"],
     )
 
 
