@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +23,7 @@ console = Console()
 
 def main(*wanted: str) -> None:
     """Run the measures whose names hold one of `wanted`, or all."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     results: list[Result] = []
 
     def take(result: Result) -> None:

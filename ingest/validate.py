@@ -54,7 +54,7 @@ class Meter:
         if len(entry.epochs) == 1 and entry.epochs[0].rollover is not None:
             self.top = entry.epochs[0].rollover
         newest = entry.epochs[-1]
-        self.rate = inf if newest.rate_max is None else newest.most(1)
+        self.rate = None if newest.rate_max is None else newest.most(1)
         self.newest_at, self.newest_value = _NEVER, 0.0
         if entry.latest_at is not None and entry.latest_value is not None:
             self.newest_at, self.newest_value = instants.of(entry.latest_at), entry.latest_value
@@ -74,8 +74,13 @@ class Meter:
                 return fault
         if quality is Quality.BAD or instant <= self.newest_at:
             return None  # a bad one is evidence, not energy: settlement leaves it out
-        rise = value - self.newest_value
-        if not 0 <= rise <= self.rate * (instant - self.newest_at) and self.newest_at != _NEVER:
+        if self.newest_at != _NEVER and (
+            value < self.newest_value
+            or (
+                self.rate is not None
+                and value - self.newest_value > self.rate * (instant - self.newest_at)
+            )
+        ):
             fault = self._step_fault(instant, value)
             if fault is not None:
                 return fault
