@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app import administration, doubts, factors, gateways, local, quarantine
+from app import administration, corrections, doubts, factors, gateways, local, quarantine, verify
 
 
 def add_to(app: typer.Typer) -> None:
@@ -14,4 +14,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(doubts.doubts_app, name="doubts")
     app.add_typer(quarantine.quarantine_app, name="quarantine")
     app.add_typer(factors.factors_app, name="factors")
+    app.add_typer(corrections.corrections_app, name="corrections")
+    app.add_typer(verify.verify_app, name="verify")
     app.command("import")(administration.import_command)

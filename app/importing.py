@@ -17,6 +17,7 @@ from app.imports import (
     calorific_values,
     capacities,
     contacts,
+    corrections,
     epochs,
     factors,
     limits,
@@ -60,6 +61,8 @@ async def plan(connection: Connection, kind: Kind, path: Path, progress: Progres
             return await _draft(connection, await production.sheet(connection), path, progress)
         case Kind.CAPACITIES:
             return await _draft(connection, await capacities.sheet(connection), path, progress)
+        case Kind.CORRECTIONS:
+            return await _draft(connection, corrections.CorrectionSheet(), path, progress)
 
 
 async def _draft(

@@ -19,3 +19,4 @@ class Kind(StrEnum):
     CALORIFIC_VALUES = "calorific_values"
     PRODUCTION = "production"
     CAPACITIES = "capacities"
+    CORRECTIONS = "corrections"
