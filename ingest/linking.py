@@ -1,7 +1,6 @@
 """Owns the links of a flush: its rows week by week, in order, each week vouched for by a link.
 
-Verification then goes through readings as they lie in their chunks, one week at a time, and goes
-on working when old ones are taken out to an archive.
+Verification then goes through readings as they lie in their chunks, one week at a time.
 """
 
 from __future__ import annotations
