@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
@@ -25,7 +26,7 @@ from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
-from ingest import assess, broker_url, collect, settle, shards
+from ingest import assess, broker_url, collect, heads, settle, shards
 from ingest.authority import AuthorityError
 from ingest.client import ConnectionLostError
 from ingest.credentials import CredentialsError
@@ -127,18 +128,20 @@ def collect_command(
 
 @app.command("settle")
 def settle_command() -> None:
-    """Turn readings into consumption."""
+    """Turn readings into consumption; keep the heads of the ledger once a day."""
     settings = _settings()
     instance = _instance()
 
     async def work(pool: Pool) -> None:
-        await settle.run(
-            pool,
-            instance,
-            pause_s=settings.settle_pause_s,
-            clock=_now,
-            unverified=settings.unverified_factors,
-        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(heads.run(pool, clock=_now))
+            await settle.run(
+                pool,
+                instance,
+                pause_s=settings.settle_pause_s,
+                clock=_now,
+                unverified=settings.unverified_factors,
+            )
 
     _run_program(settings, "settle", work)
 

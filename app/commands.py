@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from app import administration, doubts, factors, gateways, local, quality_commands, quarantine
+from app import (
+    administration,
+    corrections,
+    doubts,
+    factors,
+    gateways,
+    local,
+    quality_commands,
+    quarantine,
+    verify,
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -16,4 +26,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(factors.factors_app, name="factors")
     app.add_typer(quality_commands.quality_app, name="quality")
     app.add_typer(quality_commands.repairs_app, name="repairs")
+    app.add_typer(corrections.corrections_app, name="corrections")
+    app.add_typer(verify.verify_app, name="verify")
     app.command("import")(administration.import_command)

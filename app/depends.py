@@ -67,9 +67,10 @@ async def authenticated(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> AsyncIterator[Caller]:
     held = state.of(request)
+    now = held["clock"]()
     async with read_only(held["pool"]) as connection:
-        holder = await _holder(connection, credentials, held["clock"]())
-        yield Caller(connection, holder.scope, held["clock"](), holder.label, held["unverified"])
+        holder = await _holder(connection, credentials, now)
+        yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
 
 
 async def stating(
@@ -78,15 +79,16 @@ async def stating(
 ) -> AsyncIterator[Caller]:
     """Lend a transaction to a caller who may state facts; it is committed before the answer."""
     held = state.of(request)
+    now = held["clock"]()
     async with _lent(held["pool"]) as connection, connection.transaction():
-        holder = await _holder(connection, credentials, held["clock"]())
+        holder = await _holder(connection, credentials, now)
         if not holder.may_state:
             raise Forbidden(
                 "may_not_state",
                 "This key may read and not state facts. An operator makes one that may: "
                 "`nenghao keys create --may-state`.",
             )
-        yield Caller(connection, holder.scope, held["clock"](), holder.label, held["unverified"])
+        yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
 
 
 async def _holder(

@@ -19,6 +19,7 @@ from app.imports import (
     capacities,
     carbon,
     contacts,
+    corrections,
     epochs,
     factors,
     filings,
@@ -89,6 +90,8 @@ async def plan(connection: Connection, kind: Kind, path: Path, progress: Progres
             return await _draft(connection, await carbon.factor_sheet(connection), path, progress)
         case Kind.GRIDS:
             return await _draft(connection, await carbon.choice_sheet(connection), path, progress)
+        case Kind.CORRECTIONS:
+            return await _draft(connection, corrections.CorrectionSheet(), path, progress)
 
 
 async def _draft(

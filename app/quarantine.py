@@ -115,10 +115,8 @@ def replay_command(
         raise Refusal("say what to replay: ids, --unit, --reason, or --all")
 
     async def work(pool: Pool) -> list[Replayed]:
-        holder = await writer.begin(pool, f"replay-{socket.gethostname()}")
-        replayer = Replayer(
-            pool, holder, oldest=timedelta(days=oldest_days), clock=lambda: datetime.now(UTC)
-        )
+        holder = await writer.begin(pool, f"replay-{socket.gethostname()}", _now)
+        replayer = Replayer(pool, holder, oldest=timedelta(days=oldest_days), clock=_now)
         messages = await _messages(pool, ids or [], unit, reason)
         return [
             await replayer.replay(message)
@@ -131,6 +129,10 @@ def replay_command(
         f"{len(done)} messages replayed: {closed} rejections closed, "
         f"{rejected} readings are still rejected"
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def _messages(

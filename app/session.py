@@ -27,12 +27,17 @@ def addresses(context: typer.Context) -> Addresses:
     return found
 
 
-def with_pool(context: typer.Context, work: Callable[[Pool], Awaitable[T]]) -> T:
+def with_pool(
+    context: typer.Context,
+    work: Callable[[Pool], Awaitable[T]],
+    *,
+    statement_s: float = STATEMENT_S,
+) -> T:
     """Return what `work` does with a pool on the database of the settings."""
     url = addresses(context).database()
 
     async def run() -> T:
-        async with await db.pool.create_pool(url, timeout_s=STATEMENT_S) as pool:
+        async with await db.pool.create_pool(url, timeout_s=statement_s) as pool:
             return await work(pool)
 
     return asyncio.run(run())

@@ -74,10 +74,11 @@ class Uploads:
     async def _store(self, taken: list[tuple[Delivery, asyncio.Future[bytes]]]) -> None:
         try:
             if self._holder is None:
-                self._holder = await writer.begin(self._pool, self._name)
+                self._holder = await writer.begin(self._pool, self._name, self._clock)
             flush = await self._assembler.assemble([delivery for delivery, _ in taken])
             await writer.store(self._pool, self._holder, flush)
         except Exception as error:
+            self._holder = None  # begin anew: where the chain stands is read again
             for _, receipt in taken:
                 if not receipt.done():
                     receipt.set_exception(error)

@@ -20,6 +20,9 @@ from energy.ledger import GENESIS, Link
 
 Content: TypeAlias = dict[str, object]
 
+EVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""What is known at this instant is what is known now."""
+
 LOCK = 0x6C656467
 """Key of the advisory lock ("ledg") that gives the links their order."""
 

@@ -6,10 +6,26 @@ very transaction that would store, that its epoch is no longer the latest (a fen
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from db.intake import Totals
+from db.links import ReadingLink
 from db.pool import Connection
+from energy.ledger import Head
+
+LINK_IDS = 2**32
+"""Links that one who stores may make: the lower half of a link_id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What who begins to store is given: an epoch, where the chain stands, a span of link ids."""
+
+    epoch: int
+    head: Head
+    first_link_id: int
 
 
 async def try_lock(connection: Connection, collector: str) -> bool:
@@ -43,37 +59,63 @@ async def break_lock(connection: Connection, collector: str, silent_s: float) ->
     return broken
 
 
-async def begin_epoch(connection: Connection, collector: str) -> int:
-    """Begin to collect under this name; return the epoch. What earlier holders send is refused."""
-    epoch: int = await connection.fetchval(
+async def begin_epoch(connection: Connection, collector: str) -> Term:
+    """Begin to collect under this name. What earlier holders send is refused from now on."""
+    row = await connection.fetchrow(
         """
         INSERT INTO ingest_totals AS t (collector, epoch)
         VALUES ($1, 1)
             ON CONFLICT (collector)
             DO UPDATE SET epoch = t.epoch + 1
-        RETURNING epoch
+        RETURNING epoch, links, head, nextval('link_terms') AS term
         """,
         collector,
     )
-    return epoch
+    assert row is not None
+    return Term(row["epoch"], Head(row["links"], row["head"]), row["term"] * LINK_IDS)
 
 
 async def add_totals(
-    connection: Connection, collector: str, epoch: int, more: Totals, flush: UUID
+    connection: Connection,
+    collector: str,
+    epoch: int,
+    more: Totals,
+    flush: UUID,
+    head: Head,
+    links: Sequence[ReadingLink],
 ) -> bool:
-    """Count a flush and leave its name; False: a later holder has begun, nothing may be stored."""
-    answer = await connection.execute(
+    """Count a flush, leave its name, and append its `links` to the chain that ends with `head`.
+
+    False: a later holder has begun, nothing may be stored.
+    """
+    held: int = await connection.fetchval(
         """
-        UPDATE ingest_totals
-           SET received    = received + $3,
-               stored      = stored + $4,
-               duplicate   = duplicate + $5,
-               conflicting = conflicting + $6,
-               rejected    = rejected + $7,
-               repeated    = repeated + $8,
-               last_flush  = $9
-         WHERE collector = $1
-           AND epoch = $2
+        WITH held AS (
+            UPDATE ingest_totals
+               SET received    = received + $3,
+                   stored      = stored + $4,
+                   duplicate   = duplicate + $5,
+                   conflicting = conflicting + $6,
+                   rejected    = rejected + $7,
+                   repeated    = repeated + $8,
+                   last_flush  = $9,
+                   links       = links + cardinality($11::bigint[]),
+                   head        = coalesce(($17::bytea[])[cardinality($17::bytea[])], head)
+             WHERE collector = $1
+               AND epoch = $2
+               AND links = $10
+            RETURNING collector
+        ), linked AS (
+            INSERT INTO links (chain, number, link_id, stored_at, week_at, readings, content,
+                               sha256)
+            SELECT collector, added.*
+              FROM held
+             CROSS JOIN unnest($11::bigint[], $12::bigint[], $13::timestamptz[],
+                               $14::timestamptz[], $15::integer[], $16::bytea[], $17::bytea[])
+                        AS added
+        )
+        SELECT count(*)
+          FROM held
         """,
         collector,
         epoch,
@@ -84,8 +126,16 @@ async def add_totals(
         more.rejected,
         more.repeated,
         flush,
+        head.number,
+        [link.number for link in links],
+        [link.link_id for link in links],
+        [link.stored_at for link in links],
+        [link.week_at for link in links],
+        [link.readings for link in links],
+        [link.content for link in links],
+        [link.sha256 for link in links],
     )
-    return answer == "UPDATE 1"
+    return held == 1
 
 
 async def fetch_last_flush(connection: Connection, collector: str) -> UUID | None:

@@ -32,19 +32,23 @@ class Totals:
     """Batches of which every reading was here before."""
 
 
-async def copy_readings(connection: Connection, rows: Sequence[bytes]) -> None:
-    """Store `rows` straight into the hypertable; UniqueViolationError if one is there already."""
+async def copy_readings(connection: Connection, bodies: Iterable[bytes]) -> None:
+    """Store the rows in `bodies` (`db.reading_rows.Part`) straight into the hypertable.
+
+    UniqueViolationError if one is there already.
+    """
     await connection.copy_to_table(
         "readings",
-        source=_at_once(reading_rows.file(rows)),
+        source=_in_turn(reading_rows.pieces(bodies)),
         format="binary",
-        columns=["meter_id", "read_at", "raw_value", "quality", "received_at"],
+        columns=["meter_id", "read_at", "raw_value", "quality", "received_at", "link_id"],
     )
 
 
-async def _at_once(file: bytes) -> AsyncIterator[bytes]:
-    """Yield `file` as a whole; a file object would be read piece by piece in another thread."""
-    yield file
+async def _in_turn(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield `pieces` as they are; a file object would be read in other ones, in another thread."""
+    for piece in pieces:
+        yield piece
 
 
 async def create_staging(connection: Connection) -> None:
@@ -56,16 +60,17 @@ async def create_staging(connection: Connection) -> None:
             read_at     timestamptz NOT NULL,
             raw_value   double precision NOT NULL,
             quality     text NOT NULL,
-            received_at timestamptz NOT NULL
+            received_at timestamptz NOT NULL,
+            link_id     bigint NOT NULL
         ) ON COMMIT DELETE ROWS
         """
     )
 
 
-async def copy_to_staging(connection: Connection, rows: Iterable[tuple[int, bytes]]) -> None:
-    """Stage `rows` with their ordinals."""
-    source = _at_once(reading_rows.numbered_file(rows))
-    await connection.copy_to_table("staging", source=source, format="binary")
+async def copy_to_staging(connection: Connection, rows: Iterable[tuple[int, bytes, int]]) -> None:
+    """Stage rows: (ordinal, row, link_id)."""
+    pieces = reading_rows.pieces([reading_rows.numbered(rows)])
+    await connection.copy_to_table("staging", source=_in_turn(pieces), format="binary")
 
 
 async def store_staged(connection: Connection) -> set[int]:
@@ -74,12 +79,12 @@ async def store_staged(connection: Connection) -> set[int]:
         """
         WITH first AS (
             SELECT DISTINCT ON (meter_id, read_at)
-                   ordinal, meter_id, read_at, raw_value, quality, received_at
+                   ordinal, meter_id, read_at, raw_value, quality, received_at, link_id
               FROM staging
              ORDER BY meter_id, read_at, ordinal
         ), stored AS (
-            INSERT INTO readings (meter_id, read_at, raw_value, quality, received_at)
-            SELECT meter_id, read_at, raw_value, quality, received_at
+            INSERT INTO readings (meter_id, read_at, raw_value, quality, received_at, link_id)
+            SELECT meter_id, read_at, raw_value, quality, received_at, link_id
               FROM first
              ORDER BY meter_id, read_at
                 ON CONFLICT (meter_id, read_at) DO NOTHING

@@ -1,14 +1,16 @@
 """Owns a reading as the bytes of a binary COPY row: made once, stored on whichever path.
 
-A row is (meter_id, read_at, raw_value, quality, received_at) in the binary format of PostgreSQL's
-COPY. Packing it here costs a fifth of what the driver needs to encode a tuple, and nothing is done
-so often. Instants are those of `db.instants`.
+A row is (meter_id, read_at, raw_value, quality, received_at, link_id) in the binary format of
+PostgreSQL's COPY, without its last field, which all rows of a `Part` share. Packing it here costs a
+fifth of what the driver needs to encode a tuple, and nothing is done so often. Rows sort by meter
+and instant. Instants are those of `energy.instants`.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from energy import instants
@@ -16,7 +18,7 @@ from energy import instants
 ReadingRow = tuple[int, datetime, float, str, datetime]
 """meter_id, read_at, raw_value, quality, received_at"""
 
-FIELDS = 5
+FIELDS = 6
 VALUE_BYTES = 8
 MIDDLE = struct.Struct(">14sqid")
 """head(meter_id), instant, VALUE_BYTES, raw_value: then comes the tail."""
@@ -27,6 +29,8 @@ _HEAD = struct.Struct(">hiii")
 _LENGTH = struct.Struct(">i")
 _RECEIVED = struct.Struct(">iq")
 _ORDINAL = struct.Struct(">hii")
+_LINK = struct.Struct(">iq")
+_INSTANT = struct.Struct(">14xq")
 _ID_BYTES, _INSTANT_BYTES = 4, 8
 
 
@@ -51,12 +55,39 @@ def unpack(row: bytes) -> ReadingRow:
     return meter_id, instants.moment(instant), raw_value, quality, instants.moment(received_at)
 
 
-def file(rows: Sequence[bytes]) -> bytes:
-    """Return what COPY reads for `rows`."""
-    return b"".join((_FILE_BEGINS, *rows, _FILE_ENDS))
+def week(row: bytes) -> int:
+    """Return the week (`energy.instants`) of the reading."""
+    (instant,) = _INSTANT.unpack_from(row)
+    return instants.week(instant)
 
 
-def numbered_file(rows: Iterable[tuple[int, bytes]]) -> bytes:
-    """Return what COPY reads for rows with their ordinals as an additional first column."""
-    numbered = (_ORDINAL.pack(FIELDS + 1, 4, ordinal) + row[2:] for ordinal, row in rows)
-    return b"".join((_FILE_BEGINS, *numbered, _FILE_ENDS))
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of a flush in one week, sorted: what one link vouches for."""
+
+    link_id: int
+    week: int
+    rows: Sequence[bytes]
+
+    def body(self) -> bytes:
+        """Return the very bytes that COPY stores: what the link's hash is made of."""
+        return _link_field(self.link_id).join((*self.rows, b""))
+
+
+def pieces(bodies: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what COPY reads for the rows in `bodies`."""
+    yield _FILE_BEGINS
+    yield from bodies
+    yield _FILE_ENDS
+
+
+def numbered(rows: Iterable[tuple[int, bytes, int]]) -> bytes:
+    """Return rows, given as (ordinal, row, link_id), with the ordinal as first column."""
+    return b"".join(
+        _ORDINAL.pack(FIELDS + 1, 4, ordinal) + row[2:] + _link_field(link_id)
+        for ordinal, row, link_id in rows
+    )
+
+
+def _link_field(link_id: int) -> bytes:
+    return _LINK.pack(8, link_id)

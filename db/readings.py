@@ -45,6 +45,46 @@ async def list_readings(
     return [ReadingEntry(**row) for row in rows]
 
 
+async def list_known(
+    connection: Connection,
+    scope: Scope,
+    meter_id: int,
+    *,
+    span: Span,
+    at: datetime,
+    limit: int,
+) -> list[ReadingEntry]:
+    """Return the first readings of a meter in `span` that had been stored `at` an instant.
+
+    One that was rejected first and replayed later was not known until then: its link tells.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT read_at, raw_value, quality, received_at
+          FROM readings
+          LEFT JOIN links USING (link_id)
+         WHERE meter_id = (SELECT meter_id
+                             FROM meters
+                             JOIN visible_units($1, $2) USING (unit_id)
+                            WHERE meter_id = $3)
+           AND read_at >= $4
+           AND read_at < $5
+           AND received_at <= $6
+           AND (stored_at IS NULL OR stored_at <= $6)
+         ORDER BY read_at
+         LIMIT $7
+        """,
+        scope.region_prefix,
+        scope.unit,
+        meter_id,
+        span.starts_at,
+        span.ends_at,
+        at,
+        limit,
+    )
+    return [ReadingEntry(**row) for row in rows]
+
+
 async def list_conflicts(
     connection: Connection, scope: Scope, meter_id: int, *, first: datetime, last: datetime
 ) -> list[ReadingEntry]:

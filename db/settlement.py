@@ -169,11 +169,13 @@ async def list_newest(connection: Connection, points: Sequence[Point]) -> list[d
     """Return, for each point, the newest accountable reading of the meter at or after it."""
     rows = await connection.fetch(
         """
-        SELECT (SELECT max(read_at)
+        SELECT (SELECT read_at
                   FROM accountable_readings AS r
                  WHERE r.meter_id = points.meter_id
                    AND r.read_at >= points.at
-                   AND r.read_at >= $3) AS read_at
+                   AND r.read_at >= $3
+                 ORDER BY read_at DESC
+                 LIMIT 1) AS read_at
           FROM unnest($1::integer[], $2::timestamptz[]) WITH ORDINALITY
                AS points (meter_id, at, place)
          ORDER BY place

@@ -28,6 +28,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """The newest link of a chain: its `number` and hash. [32 bytes] Number 0: none yet."""
+
+    number: int = 0
+    digest: bytes = GENESIS
+
+
+@dataclass(frozen=True, slots=True)
 class Break:
     """The first place where a chain does not hold; `number` is that of the link."""
 

@@ -13,11 +13,13 @@ import msgspec
 
 from db import reading_rows
 from db.intake import QuarantineRow, StaleRow, Totals
+from db.links import ReadingLink
 from db.metering import UnitEntry
 from db.reading_rows import MIDDLE, VALUE_BYTES
 from energy import instants
-from ingest import payload, receipts, topics, validate
+from ingest import linking, payload, receipts, topics, validate
 from ingest.acks import Delivery
+from ingest.linking import Week
 from ingest.payload import Batch, Reason, Rejection
 from ingest.receipts import Tally
 from ingest.sparkplug import nodes, readings
@@ -87,20 +89,23 @@ class Life:
 class Flush:
     """Deliveries that are stored, receipted and acknowledged together.
 
-    `rows` are readings as `db.reading_rows` makes them. `doubtful` are units whose entry in memory
-    does not explain what was said: read them again, then assemble again. `unborn` are Sparkplug
-    edge nodes (unit, gateway) that have to be born again, and why.
+    `rows` are readings as `db.reading_rows` makes them, `weeks` the same in order. `doubtful` are
+    units whose entry in memory does not explain what was said: read them again, then assemble
+    again. `unborn` are Sparkplug edge nodes (unit, gateway) that have to be born again, and why.
+    `links` vouch for what is stored of it, as of the last try to store it.
     """
 
     deliveries: Sequence[Delivery]
     name: UUID = field(default_factory=uuid4)
     rows: list[bytes] = field(default_factory=list)
+    weeks: list[Week] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     statuses: list[tuple[int, Status]] = field(default_factory=list)
     gateway_ids: set[int] = field(default_factory=set)
     stale_hours: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
     lives: list[Life] = field(default_factory=list)
+    links: list[ReadingLink] = field(default_factory=list)
     unborn: dict[tuple[str, str], Rebirth] = field(default_factory=dict)
 
     def totals(self) -> Totals:
@@ -316,6 +321,12 @@ def _rebuild(flush: Flush, stays: Callable[[Piece, int], bool]) -> None:
         piece.first, piece.last = first, len(rows)
         _count(piece)
     flush.rows = rows
+    put_in_order(flush)
+
+
+def put_in_order(flush: Flush) -> None:
+    """Sort the rows of a flush by week, for the table and for the links."""
+    flush.weeks = linking.weeks(flush.rows, flush.stale_hours)
 
 
 def recount(flush: Flush, stored: set[int], conflicting: set[int]) -> None:

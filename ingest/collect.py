@@ -88,6 +88,7 @@ class Assembler:
             await self._load(flush.doubtful, now)
             flush = await self._judge(deliveries, told)
         self._leave_out_seen(flush, now)
+        batches.put_in_order(flush)
         faults.reach(Point.AFTER_PARSE)
         return flush
 
@@ -212,7 +213,7 @@ async def run(
     """
     async with asyncio.TaskGroup() as tasks:
         holding = await shard.hold(pool, tasks)
-        holder = await writer.begin(pool, shard.name)
+        holder = await writer.begin(pool, shard.name, clock)
         link = Link(
             broker,
             shard.name,

@@ -1,4 +1,5 @@
-"""Owns storing a flush: one transaction holds readings, rejections, stale ranges and totals.
+"""Owns storing a flush: one transaction holds readings, their links, rejections, stale ranges and
+totals.
 
 Nothing is receipted or acknowledged before it has committed. What passes is waited for; a row that
 the database will never take is found by bisection and set aside in quarantine; a transaction whose
@@ -8,6 +9,7 @@ outcome is unknown is looked up by the name of its flush, and run again only if 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -24,9 +26,11 @@ import db.sequences
 from db import reading_rows
 from db.intake import ConflictRow
 from db.pool import Connection, Pool
+from energy.ledger import Head
 from ingest import batches, faults, payload
 from ingest.batches import Flush, Life, Piece
 from ingest.faults import Point
+from ingest.linking import Linker
 from ingest.payload import DETAIL_LENGTH_MAX, Reason
 from ingest.sparkplug.edge_node import Event
 
@@ -40,20 +44,29 @@ class FencedError(Exception):
     """Another process collects under this name now; end this one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Holder:
-    """Who stores: a name with its row of totals, and the epoch that began with this process."""
+    """Who stores: a name with its row of totals, and the epoch that began with this process.
+
+    `head` is where the chain of that name stands; nobody else appends to it in this epoch.
+    """
 
     name: str
     epoch: int
+    head: Head
+    link_ids: Iterator[int]
+    clock: Callable[[], datetime]
+
+    def linker(self) -> Linker:
+        return Linker(self.name, self.head, self.link_ids, self.clock())
 
 
-async def begin(pool: Pool, name: str) -> Holder:
+async def begin(pool: Pool, name: str, clock: Callable[[], datetime]) -> Holder:
     """Begin to store under `name`: whoever did so before is fenced off."""
-    epoch = await db.patience.patiently(
+    term = await db.patience.patiently(
         pool, lambda connection: db.collectors.begin_epoch(connection, name)
     )
-    return Holder(name, epoch)
+    return Holder(name, term.epoch, term.head, itertools.count(term.first_link_id), clock)
 
 
 async def store(pool: Pool, holder: Holder, flush: Flush) -> None:
@@ -79,6 +92,8 @@ async def store(pool: Pool, holder: Holder, flush: Flush) -> None:
     for found in itertools.count(1):
         refused = await db.patience.patiently(pool, attempt)
         if refused is None:
+            if flush.links:
+                holder.head = flush.links[-1].head
             return
         await _set_aside(pool, flush, refused, is_whole=found > POISON_ROWS_MAX)
 
@@ -89,27 +104,34 @@ async def _is_made(connection: Connection, holder: Holder, flush: Flush) -> bool
 
 async def _store_once(connection: Connection, holder: Holder, flush: Flush) -> None:
     """Store `flush` on the fast path, or on the slow one when it holds what is there already."""
+    linker = holder.linker()
+    flush.links = linker.links
     try:
         async with connection.transaction():
             await _turn_away_replays(connection, flush)
             faults.reach(Point.BEFORE_COPY)
             if flush.rows:
-                await db.intake.copy_readings(connection, flush.rows)
+                await db.intake.copy_readings(connection, linker.bodies(flush.weeks))
             faults.reach(Point.AFTER_COPY)
             batches.recount_all_stored(flush)
             await _store_rest(connection, holder, flush)
             faults.reach(Point.BEFORE_COMMIT)
     except asyncpg.UniqueViolationError:
         await db.intake.create_staging(connection)
+        linker = holder.linker()
+        flush.links = linker.links
         async with connection.transaction():
-            await _store_staged(connection, flush)
+            await _store_staged(connection, flush, linker)
             await _store_rest(connection, holder, flush)
 
 
-async def _store_staged(connection: Connection, flush: Flush) -> None:
+async def _store_staged(connection: Connection, flush: Flush, linker: Linker) -> None:
     """Store what is new, tell apart what is not, keep conflicting values as evidence."""
-    await db.intake.copy_to_staging(connection, enumerate(flush.rows))
+    ids = linker.ids(flush.weeks)
+    rows = ((n, row, ids[reading_rows.week(row)]) for n, row in enumerate(flush.rows))
+    await db.intake.copy_to_staging(connection, rows)
     stored = await db.intake.store_staged(connection)
+    linker.link(ids, flush.rows, stored)
     instants = [reading_rows.unpack(row)[1] for row in flush.rows]
     conflicting = await db.intake.list_conflicting(connection, min(instants), max(instants))
     batches.recount(flush, stored, conflicting)
@@ -154,7 +176,13 @@ async def _store_rest(connection: Connection, holder: Holder, flush: Flush) -> N
         await db.sequences.add(connection, numbers, received_at)
     # The totals last: their row is what all writers of one name wait for.
     if not await db.collectors.add_totals(
-        connection, holder.name, holder.epoch, flush.totals(), flush.name
+        connection,
+        holder.name,
+        holder.epoch,
+        flush.totals(),
+        flush.name,
+        holder.head,
+        flush.links,
     ):
         raise FencedError(f"another process collects as {holder.name} now")
 
@@ -283,7 +311,8 @@ async def _error_of(pool: Pool, rows: list[bytes]) -> asyncpg.PostgresError | No
         transaction = connection.transaction()
         await transaction.start()
         try:
-            await db.intake.copy_to_staging(connection, enumerate(rows))
+            numbered = ((ordinal, row, 0) for ordinal, row in enumerate(rows))
+            await db.intake.copy_to_staging(connection, numbered)
             await db.intake.store_staged(connection)
         except asyncpg.PostgresError as error:
             if db.patience.is_of_the_data(error):

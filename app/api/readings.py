@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -10,13 +10,15 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 import db.catalogue
+import db.corrections
 import db.readings
 from app import cursor
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import Between, CreditCode, Page
-from app.depends import AuthenticatedCaller
+from app.api.parameters import Between, CreditCode, Instant, Page
+from app.depends import AuthenticatedCaller, Caller
 from app.errors import InvalidParameter, NotFound
+from db.changes import Change
 from db.readings import ReadingEntry
 from energy.periods import Span
 
@@ -27,6 +29,12 @@ router = APIRouter(tags=["readings"])
 
 class ReadingsQuery(Between, Page):
     """Readings of one meter."""
+
+    as_known_on: Instant | None = Field(
+        default=None,
+        description="answer what was stored and stated until this instant; RFC 3339 with an offset",
+        examples=["2026-12-01T00:00:00+08:00"],
+    )
 
     unit: CreditCode = Field(
         description="unified social credit code of the unit", examples=["91450200MA5KF5XJ0B"]
@@ -47,6 +55,19 @@ class Conflict(Answer):
     received_at: LocalTime = Field(examples=["2026-11-23T09:00:02+08:00"])
 
 
+class Correction(Answer):
+    """What holds in place of a reading, who stated it and why."""
+
+    value: float | None = Field(
+        description="in the meter's unit of measure; null: the reading is set aside",
+        examples=[120345.67],
+    )
+    actor: str = Field(examples=["desk of Liuzhou"])
+    reason: str = Field(examples=["the gateway swapped two digits"])
+    evidence: str = Field(examples=["桂能审〔2026〕17号"])
+    stated_at: LocalTime = Field(examples=["2026-11-24T09:12:44+08:00"])
+
+
 class Reading(Answer):
     """A reading as it arrived."""
 
@@ -59,6 +80,9 @@ class Reading(Answer):
     )
     received_at: LocalTime = Field(examples=["2026-11-23T08:00:06+08:00"])
     conflicts: list[Conflict]
+    correction: Correction | None = Field(
+        description="what holds in its place; null: the reading itself", examples=[None]
+    )
 
 
 class Readings(ListOf[Reading]):
@@ -79,15 +103,17 @@ class Readings(ListOf[Reading]):
 async def list_readings(
     query: Annotated[ReadingsQuery, Query()], caller: AuthenticatedCaller
 ) -> Readings:
-    """Return the readings in `[from, to)`, with values that contradict them beside them."""
+    """Return the readings in `[from, to)`; what contradicts or corrects them stands beside them."""
     span = _span(query)
     entry = await db.catalogue.fetch_meter(caller.connection, caller.scope, query.unit, query.meter)
     if entry is None:
         raise NotFound("meter")
-    rows = await db.readings.list_readings(
-        caller.connection, caller.scope, entry.meter_id, span=span, limit=query.limit + 1
-    )
+    at = query.as_known_on
+    rows = await _rows(caller, entry.meter_id, span, at, query.limit + 1)
     page = rows[: query.limit]
+    corrections = await db.corrections.list_stated(
+        caller.connection, entry.unit, entry.meter, [row.read_at for row in page], at=at
+    )
     conflicts: list[ReadingEntry] = []
     if page:
         conflicts = await db.readings.list_conflicts(
@@ -102,10 +128,24 @@ async def list_readings(
         meter=entry.meter,
         kind=entry.kind,
         uom=entry.uom,
-        items=_items(page, conflicts),
+        items=_items(
+            page, [each for each in conflicts if at is None or each.received_at <= at], corrections
+        ),
         next=cursor.encode(rows[query.limit].read_at.isoformat())
         if len(rows) > len(page)
         else None,
+    )
+
+
+async def _rows(
+    caller: Caller, meter_id: int, span: Span, at: datetime | None, limit: int
+) -> list[ReadingEntry]:
+    if at is None:
+        return await db.readings.list_readings(
+            caller.connection, caller.scope, meter_id, span=span, limit=limit
+        )
+    return await db.readings.list_known(
+        caller.connection, caller.scope, meter_id, span=span, at=at, limit=limit
     )
 
 
@@ -126,7 +166,11 @@ def _span(query: ReadingsQuery) -> Span:
     return Span(starts_at, span.ends_at)
 
 
-def _items(page: Iterable[ReadingEntry], conflicts: Iterable[ReadingEntry]) -> list[Reading]:
+def _items(
+    page: Iterable[ReadingEntry],
+    conflicts: Iterable[ReadingEntry],
+    corrections: Mapping[datetime, Change],
+) -> list[Reading]:
     beside: dict[datetime, list[Conflict]] = {}
     for other in conflicts:
         beside.setdefault(other.read_at, []).append(
@@ -139,6 +183,21 @@ def _items(page: Iterable[ReadingEntry], conflicts: Iterable[ReadingEntry]) -> l
             quality=row.quality,
             received_at=row.received_at,
             conflicts=beside.get(row.read_at, []),
+            correction=_correction(corrections.get(row.read_at)),
         )
         for row in page
     ]
+
+
+def _correction(change: Change | None) -> Correction | None:
+    if change is None or change.fact.content is None:
+        return None
+    return Correction.model_validate(
+        {
+            "value": change.fact.content["value"],
+            "actor": change.author.actor,
+            "reason": change.author.reason,
+            "evidence": change.author.evidence,
+            "stated_at": change.changed_at,
+        }
+    )

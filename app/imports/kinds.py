@@ -29,3 +29,4 @@ class Kind(StrEnum):
     SCHEMES = "schemes"
     CARBON_FACTORS = "carbon_factors"
     GRIDS = "grids"
+    CORRECTIONS = "corrections"

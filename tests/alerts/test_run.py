@@ -56,7 +56,7 @@ async def tell(pool: Pool, coal_kg_per_t: float) -> None:
     ]
     payload = json.dumps({"batch": "b1", "readings": readings}).encode()
     topic = f"nenghao/v1/450200/{factories.unit_code()}/gw1/readings"
-    holder = await writer.begin(pool, "test")
+    holder = await writer.begin(pool, "test", lambda: NOW)
     collector = Collector(pool, holder, oldest=timedelta(days=400), clock=lambda: NOW)
     await collector.store([Delivery(1, 1, topic, payload, NOW)])
     async with pool.acquire() as connection:

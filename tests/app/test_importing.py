@@ -15,6 +15,7 @@ from rich.console import Console
 
 import db.changes
 import db.contacts
+import db.corrections
 import db.registry
 from app import import_report, importing
 from app.imports.kinds import Kind
@@ -66,6 +67,13 @@ FIGURE = {
 TARGET = {"region": "450200", "year": "2026", "required_rate": "-0.02747", "source": "test"}
 AUTHOR = Author("zhao", "test")
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+READ_AT = datetime(2026, 1, 1, tzinfo=UTC)
+CORRECTION = {
+    "unit": METER["unit"],
+    "meter": METER["meter"],
+    "time": "2026-01-01T08:00:00+08:00",
+    "value": "5.5",
+}
 
 
 class Desk:
@@ -111,19 +119,22 @@ async def stored_meter(desk: Desk) -> db.registry.MeterRow:
     return meter.row
 
 
-async def insert_reading(desk: Desk) -> None:
+async def insert_reading(desk: Desk, read_at: datetime = READ_AT) -> None:
     await desk.connection.execute(
         """
         INSERT INTO readings (meter_id, read_at, raw_value, quality, received_at)
         SELECT meter_id, $1, 1, 'good', $1 FROM meters
         """,
-        datetime(2026, 1, 1, tzinfo=UTC),
+        read_at,
     )
 
 
 async def test_the_examples_are_imported_and_then_nothing_is_left_to_do(desk: Desk) -> None:
     for kind in Kind:
         path = EXAMPLES / f"{kind}.csv"
+        if kind is Kind.CORRECTIONS:  # of readings that must be there
+            for minutes in (0, 15):
+                await insert_reading(desk, datetime(2026, 11, 1, 0, minutes, tzinfo=UTC))
         first = await importing.plan(desk.connection, kind, path, lambda done, total: None)
         await importing.apply(desk.connection, first, AUTHOR, NOW)
         second = await importing.plan(desk.connection, kind, path, lambda done, total: None)
@@ -409,3 +420,38 @@ def test_the_evidence_of_an_import_is_its_file(tmp_path: Path) -> None:
     path.write_text("unit")
     evidence = importing.author("zhao", None, path).evidence
     assert evidence == f"units.csv sha256:{hashlib.sha256(b'unit').hexdigest()}"
+
+
+# -- corrections -----------------------------------------------------------------------------------
+
+
+async def test_an_imported_correction_holds_and_its_file_is_the_evidence(meter_desk: Desk) -> None:
+    await meter_desk.take(Kind.METERS, METER)
+    await insert_reading(meter_desk)
+    await meter_desk.take(Kind.CORRECTIONS, CORRECTION)
+    await meter_desk.take(Kind.CORRECTIONS, {**CORRECTION, "value": "aside"})
+    assert await db.corrections.list_applied(meter_desk.connection) == {
+        f"{METER['unit']}/E01/2026-01-01T00:00:00+00:00": None
+    }
+    stated = await db.corrections.list_known(meter_desk.connection)
+    assert stated == await db.corrections.list_applied(meter_desk.connection)
+    assert await meter_desk.connection.fetchval("SELECT count(*) FROM stale_ranges") == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("time", "2026-01-01T08:15:00+08:00", "has no reading at this time"),
+        ("meter", "E02", "has no reading at this time"),
+        ("value", "", "is required"),
+        ("value", "nan", "finite number"),
+        ("value", "none", "valid number"),
+    ],
+)
+async def test_a_bad_correction_is_explained(
+    meter_desk: Desk, column: str, value: str, reason: str
+) -> None:
+    await meter_desk.take(Kind.METERS, METER)
+    await insert_reading(meter_desk)
+    _, found = await meter_desk.problem(Kind.CORRECTIONS, {**CORRECTION, column: value})
+    assert reason in found

@@ -37,6 +37,7 @@ async def test_a_span_holds_its_start_and_not_its_end(stage: Stage) -> None:
         "quality": "good",
         "received_at": "2026-11-01T08:15:00+08:00",
         "conflicts": [],
+        "correction": None,
     }
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
+
+import db.pool
+from app import verification
+from app.verification import Finding
 
 Key = tuple[str, str, datetime]
 """unit, meter, instant"""
@@ -41,6 +46,21 @@ class Ledger:
         assert not foreign, f"{len(foreign)} readings that nobody sent, such as {min(foreign)}"
         wrong = [key for key, value in stored.items() if self.sent[key] != value]
         assert not wrong, f"{len(wrong)} readings with another value, such as {wrong[0]}"
+        assert asyncio.run(findings(url)) == [], (
+            "every reading is vouched for by a chain that holds"
+        )
+
+
+async def findings(url: str) -> list[Finding]:
+    """Return what `nenghao verify` finds."""
+    async with (
+        await db.pool.create_pool(url) as pool,
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        report = await verification.verify(connection, [], lambda check, done, total: None)
+    assert report.notes == []
+    return report.findings
 
 
 def conserved(connection: psycopg.Connection[Any], *, stored: int) -> None:

@@ -70,7 +70,7 @@ async def plant(pool: Pool) -> Plant:
         interval_id = await factories.meter(
             connection, unit_id, "C01", carrier="raw_coal", kind="interval", uom="kg"
         )
-    holder = await writer.begin(pool, "test")
+    holder = await writer.begin(pool, "test", lambda: NOW)
     made = Plant(pool, unit_id, register_id, interval_id, holder, None)  # type: ignore[arg-type]  # next line
     made.collector = made.new_collector()
     return made

@@ -19,7 +19,7 @@ async def entries(plant: Plant, *, is_open: bool | None = True) -> list[Quaranti
 
 
 async def replay(plant: Plant, quarantine_id: int) -> Replayed:
-    holder = await writer.begin(plant.pool, "replay")
+    holder = await writer.begin(plant.pool, "replay", lambda: NOW)
     replayer = Replayer(plant.pool, holder, oldest=timedelta(days=400), clock=lambda: NOW)
     async with plant.pool.acquire() as connection:
         message = await db.quarantine.fetch_message(connection, quarantine_id)

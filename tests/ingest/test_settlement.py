@@ -27,6 +27,7 @@ async def store(pool: Pool, unit_id: int, told: Sequence[Told]) -> None:
         await connection.copy_records_to_table(
             "readings",
             records=[(meter_id, at, value, "good", SINCE) for meter_id, at, value in told],
+            columns=["meter_id", "read_at", "raw_value", "quality", "received_at"],
         )
         hours = {(meter_id, at.replace(minute=0)) for meter_id, at, _ in told}
         await connection.copy_records_to_table(

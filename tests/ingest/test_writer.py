@@ -101,7 +101,7 @@ async def test_what_no_row_causes_is_raised(plant: Plant) -> None:
 async def test_who_was_overtaken_stores_nothing_more(plant: Plant) -> None:
     frozen: Collector = plant.new_collector()
     await plant.send(reading(0, 1))
-    await writer.begin(plant.pool, "test")
+    await writer.begin(plant.pool, "test", lambda: NOW)
     late = Delivery(1, 1, TOPIC, numbered(1, reading(15, 2)), NOW)
     with pytest.raises(FencedError):
         await frozen.store([late])

@@ -1,0 +1,145 @@
+"""Owns `nenghao corrections`: stating what holds in place of a reading, withdrawing it, listing."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import db.changes
+import db.corrections
+from app import correcting, session
+from app.imports import fields
+from app.resolve import Refusal
+from db.changes import Author, Change
+from db.corrections import CorrectionRow, Target
+from db.pool import Connection, Pool
+from energy import codes
+
+console = Console()
+corrections_app = typer.Typer(
+    no_args_is_help=True, help="Corrections of readings: facts beside them, never instead."
+)
+
+UnitOption = Annotated[str, typer.Option(help="credit code of the unit")]
+MeterOption = Annotated[str, typer.Option(help="the unit's own code of the meter")]
+TimeOption = Annotated[str, typer.Option(help="of the reading, 2026-11-23T08:00:00+08:00")]
+ReasonOption = Annotated[str, typer.Option(help="why")]
+EvidenceOption = Annotated[str, typer.Option(help="what proves it: a document number, a file")]
+ActorOption = Annotated[str | None, typer.Option(help="who states this; the login's name")]
+
+
+@corrections_app.command("add")
+def add_command(
+    context: typer.Context,
+    unit: UnitOption,
+    meter: MeterOption,
+    time: TimeOption,
+    reason: ReasonOption,
+    value: Annotated[
+        float | None, typer.Option(help="what holds, in the meter's unit, before its multiplier")
+    ] = None,
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="the reading does not count, nothing is known")
+    ] = False,
+    evidence: EvidenceOption = "",
+    actor: ActorOption = None,
+) -> None:
+    """State what holds in place of a reading. The reading itself is never changed."""
+    if (value is None) != set_aside:
+        raise Refusal("say what holds: --value, or --set-aside")
+    row, author = _row(unit, meter, time, value), _author(actor, reason, evidence)
+
+    async def work(pool: Pool) -> int:
+        async with pool.acquire() as connection, connection.transaction():
+            target = await _target(connection, row)
+            now = datetime.now(UTC)
+            return await correcting.state(connection, author, [(row, target)], now)
+
+    console.print("stated" if session.with_pool(context, work) else "was stated already")
+
+
+@corrections_app.command("withdraw")
+def withdraw_command(
+    context: typer.Context,
+    unit: UnitOption,
+    meter: MeterOption,
+    time: TimeOption,
+    reason: ReasonOption,
+    evidence: EvidenceOption = "",
+    actor: ActorOption = None,
+) -> None:
+    """Let the reading itself hold again; what was stated stays in the ledger."""
+    row, author = _row(unit, meter, time, None), _author(actor, reason, evidence)
+
+    async def work(pool: Pool) -> bool:
+        async with pool.acquire() as connection, connection.transaction():
+            target = await _target(connection, row)
+            return await correcting.withdraw(connection, author, row, target, datetime.now(UTC))
+
+    if not session.with_pool(context, work):
+        raise Refusal("no correction of this reading holds; see `nenghao corrections list`")
+    console.print("withdrawn")
+
+
+@corrections_app.command("list")
+def list_command(
+    context: typer.Context,
+    unit: UnitOption,
+    meter: Annotated[str | None, typer.Option(help="only of this meter")] = None,
+) -> None:
+    """List what was stated of the readings of a unit, the oldest first."""
+    code = _unit(unit)
+    prefix = f"{code}/" if meter is None else f"{code}/{meter}/"
+
+    async def work(pool: Pool) -> list[Change]:
+        async with pool.acquire() as connection:
+            return await db.changes.list_stated(connection, db.corrections.NOUN, prefix)
+
+    table = Table("stated", "meter", "time", "value", "actor", "reason", "evidence")
+    for each in session.with_pool(context, work):
+        content = each.fact.content
+        _, _, rest = each.fact.subject.partition("/")
+        named, _, time = rest.rpartition("/")
+        holds = "withdrawn" if content is None else content["value"]
+        author = each.author
+        cells = (each.changed_at, named, time, "set aside" if holds is None else holds,
+                 author.actor, author.reason, author.evidence)  # fmt: skip
+        table.add_row(*map(session.cell, cells))
+    console.print(table)
+
+
+def _row(unit: str, meter: str, time: str, value: float | None) -> CorrectionRow:
+    try:
+        read_at = fields.parse_instant(time)
+    except ValueError as error:
+        raise Refusal(f"--time {error}") from None
+    if value is not None and not abs(value) < float("inf"):
+        raise Refusal("--value is not a finite number")
+    return CorrectionRow(_unit(unit), meter, read_at, value)
+
+
+def _unit(text: str) -> str:
+    try:
+        return codes.parse_credit_code(text)
+    except ValueError as error:
+        raise Refusal(f"--unit {error}") from None
+
+
+def _author(actor: str | None, reason: str, evidence: str) -> Author:
+    if not reason.strip():
+        raise Refusal("--reason is empty: say why")
+    return Author(actor or getpass.getuser(), reason.strip(), evidence.strip())
+
+
+async def _target(connection: Connection, row: CorrectionRow) -> Target:
+    targets = await db.corrections.list_targets(connection, [row])
+    if row.subject not in targets:
+        raise Refusal(
+            f"meter {row.meter} of unit {row.unit} has no reading at {row.time.isoformat()}"
+        )
+    return targets[row.subject]

@@ -1,0 +1,233 @@
+"""Owns what `nenghao verify` checks: one function for each check, which returns what it found.
+
+A check reads and judges nothing but stored rows, in the caller's one snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import db.changes
+import db.corrections
+import db.heads
+import db.links
+from db.changes import Content, Fact
+from db.heads import CHANGES, READINGS, KeptHead
+from db.links import Unlinked
+from db.pool import Connection
+from energy import ledger
+from energy.ledger import Head, Link
+from energy.periods import Span
+
+LINKS_A_TIME = 10_000
+MISMATCHES_MAX = 1_000
+"""Broken links of a week that are told; the first is among them."""
+
+SEAL = "seals"
+"""Noun of the facts that vouch for readings from before the ledger."""
+
+Progress = Callable[[str, int, int], None]
+"""Told of which check how many steps of how many are done."""
+
+Page = Callable[[int], Awaitable[list[Link]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not hold. `number` is that of the link, None where there is none."""
+
+    chain: str
+    number: int | None
+    fault: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What was checked: links by chain, notes on what cannot be, findings."""
+
+    links: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def first(self, chain: str) -> Finding | None:
+        """Return the first broken link of a chain, or None."""
+        found = [each for each in self.findings if each.chain == chain]
+        return min(found, key=lambda each: each.number or 0, default=None)
+
+
+async def verify(
+    connection: Connection, witnessed: Sequence[KeptHead], progress: Progress
+) -> Report:
+    """Run every check. `witnessed` are heads that were kept outside of this database."""
+    report = Report()
+    for check in (check_changes, check_links, check_readings, check_corrections):
+        await check(connection, report, progress)
+    await check_heads(connection, report, await db.heads.list_kept(connection), "here")
+    await check_heads(connection, report, witnessed, "elsewhere")
+    return report
+
+
+async def check_changes(connection: Connection, report: Report, progress: Progress) -> None:
+    """Follow the chain over what people state."""
+    head = Head(*await db.changes.fetch_head(connection))
+
+    async def page(after: int) -> list[Link]:
+        return await db.changes.list_links(connection, after=after, limit=LINKS_A_TIME)
+
+    await _follow(CHANGES, page, head, report, progress)
+
+
+async def check_links(connection: Connection, report: Report, progress: Progress) -> None:
+    """Follow the chain of each collector to the head that it left."""
+    for name, head in await db.links.list_chains(connection):
+
+        async def page(after: int, name: str = name) -> list[Link]:
+            return await db.links.list_links(connection, name, after=after, limit=LINKS_A_TIME)
+
+        last = await _follow(READINGS + name, page, head, report, progress)
+        if last.number < head.number:
+            fault = f"the chain ends at link {last.number}; {head.number} links were made"
+            report.findings.append(Finding(READINGS + name, last.number + 1, fault))
+        elif last != head:
+            fault = f"the chain does not end with the link {head.number} that was made last"
+            report.findings.append(Finding(READINGS + name, head.number, fault))
+
+
+async def check_readings(connection: Connection, report: Report, progress: Progress) -> None:
+    """Hold the readings of every week against the links that vouch for them."""
+    weeks = await db.links.list_weeks(connection)
+    unlinked: dict[str, Unlinked] = {}
+    for done, week in enumerate(weeks, start=1):
+        for each in await db.links.list_mismatches(connection, week, MISMATCHES_MAX):
+            if each.chain is None:
+                chain, fault = "readings", f"{each.found} readings name a link that is not there"
+            else:
+                chain, fault = READINGS + each.chain, _mismatch(each.kept, each.found)
+            report.findings.append(Finding(chain, each.number, f"{fault} (week of {_name(week)})"))
+        found = await db.links.fetch_unlinked(connection, week)
+        if found is not None:
+            unlinked[_name(week)] = found
+        progress("readings by week", done, len(weeks))
+    sealed = await db.changes.list_known(connection, SEAL, db.changes.EVER)
+    _judge_unlinked(report, unlinked, sealed)
+
+
+def _judge_unlinked(
+    report: Report, unlinked: Mapping[str, Unlinked], sealed: Mapping[str, Content]
+) -> None:
+    """Readings without a link are from before the ledger; once sealed they stay as they are."""
+    since_begun = sum(each.since_begun for each in unlinked.values())
+    if since_begun:
+        fault = f"{since_begun:,} readings came after the ledger had begun and have no link"
+        report.findings.append(Finding("readings", None, fault))
+    before = sum(each.readings for each in unlinked.values()) - since_begun
+    if before:
+        seal = "they are sealed" if sealed else "nothing vouches for them: `nenghao verify seal`"
+        report.notes.append(f"{before:,} readings were stored before the ledger began: {seal}")
+    for week in sorted(sealed.keys() | unlinked.keys()) if sealed else ():
+        is_known = week in sealed and week in unlinked
+        if not is_known or sealed[week] != seal_of(unlinked[week]):
+            fault = f"the readings without a link of the week of {week} are not those sealed"
+            report.findings.append(Finding("readings", None, fault))
+
+
+async def list_seals(connection: Connection, progress: Progress) -> list[Fact]:
+    """Return facts that seal the readings from before the ledger, a week each."""
+    weeks = await db.links.list_weeks(connection)
+    facts = []
+    for done, week in enumerate(weeks, start=1):
+        found = await db.links.fetch_unlinked(connection, week)
+        if found is not None:
+            facts.append(Fact(SEAL, _name(week), seal_of(found)))
+        progress("readings by week", done, len(weeks))
+    return facts
+
+
+def seal_of(found: Unlinked) -> Content:
+    return {"readings": found.readings, "sha256": found.content.hex()}
+
+
+def _name(week: Span) -> str:
+    return f"{week.starts_at:%Y-%m-%d}Z"
+
+
+async def check_corrections(connection: Connection, report: Report, progress: Progress) -> None:
+    """Hold the corrections that are applied against those that the ledger of changes knows."""
+    applied = await db.corrections.list_applied(connection)
+    known = await db.corrections.list_known(connection)
+    for subject in sorted(applied.keys() | known.keys()):
+        if subject not in known:
+            fault = "is applied, and the ledger of changes does not know it"
+        elif subject not in applied:
+            fault = "is in the ledger of changes, and is not applied"
+        elif applied[subject] != known[subject]:
+            fault = f"is applied as {applied[subject]}; the ledger says {known[subject]}"
+        else:
+            continue
+        report.findings.append(Finding("corrections", None, f"{subject} {fault}"))
+    progress("corrections", 1, 1)
+
+
+async def check_heads(
+    connection: Connection, report: Report, kept: Iterable[KeptHead], where: str
+) -> None:
+    """Hold the chains against heads that were kept, `where` says by whom."""
+    by_chain: dict[str, list[KeptHead]] = {}
+    for each in kept:
+        by_chain.setdefault(each.chain, []).append(each)
+    for chain, heads in sorted(by_chain.items()):
+        heads.sort(key=lambda each: each.head.number)
+        digests = await db.heads.fetch_digests(
+            connection, chain, [each.head.number for each in heads]
+        )
+        held = 0
+        for each in heads:
+            if digests.get(each.head.number) != each.head.digest:
+                _miss(report, each, held, where)
+                break
+            held = each.head.number
+
+
+def _miss(report: Report, kept: KeptHead, held: int, where: str) -> None:
+    """Report that a head is not in its chain any more; up to link `held` an older one is.
+
+    A link that is known to be broken before it explains that already.
+    """
+    chain, number, end = kept.chain, kept.head.number, report.links.get(kept.chain, 0)
+    told = f"the head kept {where} on {kept.day} was link {number}"
+    known = [each.number for each in report.findings if each.chain == chain and each.number]
+    if any(held < each <= min(number, end) for each in known):
+        return
+    if number > end:
+        fault = f"{told}, the chain has {end}: its tail was cut off"
+        report.findings.append(Finding(chain, end + 1, fault))
+    else:
+        fault = f"{told} with another hash: the chain was made anew after link {held}"
+        report.findings.append(Finding(chain, held + 1, fault))
+
+
+def _mismatch(kept: int, found: int) -> str:
+    if found == kept:
+        return f"of its {kept} readings some were changed"
+    if found == 0:
+        return f"all its {kept} readings are gone"
+    return f"{found} readings instead of {kept}"
+
+
+async def _follow(chain: str, page: Page, head: Head, report: Report, progress: Progress) -> Head:
+    """Follow a chain page by page; return its last link, whether or not it holds."""
+    last = Head()
+    held: Head | None = last
+    links = 0
+    while some := await page(last.number):
+        if held is not None:
+            broken = ledger.first_break(some, held.digest, held.number)
+            if broken is not None:
+                report.findings.append(Finding(chain, broken.number, broken.fault))
+            held = None if broken else Head(some[-1].number, some[-1].digest)
+        last = Head(some[-1].number, some[-1].digest)
+        links += len(some)
+        progress(chain, links, max(head.number, links))
+    report.links[chain] = links
+    return last

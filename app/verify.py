@@ -1,0 +1,188 @@
+"""Owns `nenghao verify`: do the chains hold, and are the readings those that were stored?"""
+
+from __future__ import annotations
+
+import getpass
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+import db.changes
+import db.heads
+import db.links
+from app import session, verification
+from app.resolve import Refusal
+from app.verification import Report
+from db.changes import Author
+from db.heads import CHANGES, READINGS, KeptHead
+from db.pool import Connection, Pool
+from energy.ledger import Head
+from energy.periods import LOCAL
+
+STATEMENT_S = 3_600
+"""A week of a whole province is one statement."""
+
+console = Console()
+verify_app = typer.Typer(
+    invoke_without_command=True, help="Prove that nothing stored was changed, and by what heads."
+)
+
+
+class HeadLine(BaseModel):
+    """A head as a witness keeps it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    day: date
+    chain: str
+    links: Annotated[int, Field(ge=1)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    noted_at: datetime
+
+
+LINES = TypeAdapter(list[HeadLine])
+
+
+@verify_app.callback()
+def verify_command(
+    context: typer.Context,
+    heads: Annotated[
+        Path | None,
+        typer.Option(help="heads kept elsewhere, as `verify heads` printed them", dir_okay=False),
+    ] = None,
+) -> None:
+    """Follow every chain, and hold every reading against the link that vouches for it."""
+    if context.invoked_subcommand is not None:
+        return
+    witnessed = [] if heads is None else read(heads)
+
+    async def work(pool: Pool) -> Report:
+        with Progress(console=console, transient=True) as bars:
+            async with (
+                pool.acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                return await verification.verify(connection, witnessed, _shown(bars))
+
+    report = session.with_pool(context, work, statement_s=STATEMENT_S)
+    render(report, console)
+    if report.findings:
+        raise typer.Exit(1)
+
+
+@verify_app.command("heads")
+def heads_command(
+    context: typer.Context,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="kept from this day on")
+    ] = None,
+) -> None:
+    """Print the daily heads and the present ones, for a witness elsewhere to keep."""
+
+    async def work(pool: Pool) -> list[KeptHead]:
+        async with pool.acquire() as connection:
+            kept = await db.heads.list_kept(connection, None if since is None else since.date())
+            return [*kept, *await present(connection, datetime.now(UTC))]
+
+    print(written(session.with_pool(context, work)))
+
+
+@verify_app.command("seal")
+def seal_command(
+    context: typer.Context,
+    reason: Annotated[str, typer.Option(help="why, for the ledger of changes")],
+    actor: Annotated[str | None, typer.Option(help="who states this; the login's name")] = None,
+) -> None:
+    """Vouch from now on for readings from before the ledger, as they are now."""
+
+    async def work(pool: Pool) -> int:
+        with Progress(console=console, transient=True) as bars:
+            async with pool.acquire() as connection, connection.transaction():
+                known = await db.changes.list_known(connection, verification.SEAL, db.changes.EVER)
+                if known:
+                    raise Refusal("they are sealed already: a seal is made once")
+                facts = await verification.list_seals(connection, _shown(bars))
+                author = Author(actor or getpass.getuser(), reason)
+                await db.changes.record(connection, author, facts, datetime.now(UTC))
+                return len(facts)
+
+    console.print(f"{session.with_pool(context, work, statement_s=STATEMENT_S)} weeks sealed")
+
+
+def _shown(bars: Progress) -> verification.Progress:
+    """Return what shows each check as a bar."""
+    tasks: dict[str, TaskID] = {}
+
+    def show(check: str, done: int, total: int) -> None:
+        if check not in tasks:
+            tasks[check] = bars.add_task(check)
+        bars.update(tasks[check], completed=done, total=total)
+
+    return show
+
+
+async def present(connection: Connection, now: datetime) -> list[KeptHead]:
+    """Return where every chain stands now."""
+    chains = [(CHANGES, Head(*await db.changes.fetch_head(connection)))]
+    chains += [(READINGS + name, head) for name, head in await db.links.list_chains(connection)]
+    day = now.astimezone(LOCAL).date()
+    return [KeptHead(day, chain, head, now) for chain, head in chains if head.number]
+
+
+def written(heads: list[KeptHead]) -> str:
+    """Return heads as JSON, a line each."""
+    lines = [
+        json.dumps(
+            {
+                "day": each.day.isoformat(),
+                "chain": each.chain,
+                "links": each.head.number,
+                "sha256": each.head.digest.hex(),
+                "noted_at": each.noted_at.astimezone(LOCAL).isoformat(),
+            },
+            ensure_ascii=False,
+        )
+        for each in heads
+    ]
+    return "[" + ",\n ".join(lines) + "]"
+
+
+def read(path: Path) -> list[KeptHead]:
+    """Return the heads in a file. Raises Refusal with what is wrong with it."""
+    try:
+        lines = LINES.validate_json(path.read_bytes())
+    except OSError as error:
+        raise Refusal(f"{path}: {error.strerror}") from None
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = "/".join(map(str, fault["loc"]))
+        raise Refusal(
+            f"{path} holds no heads as `nenghao verify heads` prints them: {where} {fault['msg']}"
+        ) from None
+    return [
+        KeptHead(line.day, line.chain, Head(line.links, bytes.fromhex(line.sha256)), line.noted_at)
+        for line in lines
+    ]
+
+
+def render(report: Report, console: Console) -> None:
+    """Print for each chain that it holds, or the first link that does not and why."""
+    for chain, links in report.links.items():
+        if report.first(chain) is None:
+            console.print(f"{chain}: {links:,} links hold", highlight=False, soft_wrap=True)
+    for chain in dict.fromkeys(each.chain for each in report.findings):
+        first = report.first(chain)
+        assert first is not None
+        count = sum(each.chain == chain for each in report.findings)
+        more = f" (and {count - 1:,} more)" if count > 1 else ""
+        where = "" if first.number is None else f"broken at link {first.number}: "
+        line = f"{chain}: {where}{first.fault}{more}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    for note in report.notes:
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)

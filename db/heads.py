@@ -1,0 +1,93 @@
+"""Owns the daily heads of all chains: by them a tail that was cut off is found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from db.pool import Connection
+from energy.ledger import Head
+
+CHANGES = "changes"
+READINGS = "readings/"
+"""What the name of a collector follows in the name of its chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHead:
+    """Where a chain stood when `day` (of Asia/Shanghai) had ended."""
+
+    day: date
+    chain: str
+    head: Head
+    noted_at: datetime
+
+
+async def note(connection: Connection, day: date, now: datetime) -> int:
+    """Keep the head of every chain that has grown, once a day; return how many were kept."""
+    answer = await connection.execute(
+        """
+        WITH newest AS (
+            SELECT 'changes' AS chain, change_id AS links, sha256
+              FROM changes
+             WHERE change_id = (SELECT max(change_id) FROM changes)
+             UNION ALL
+            SELECT 'readings/' || collector, links, head
+              FROM ingest_totals
+             WHERE links > 0
+        )
+        INSERT INTO heads (day, chain, links, sha256, noted_at)
+        SELECT $1, chain, links, sha256, $2
+          FROM newest
+         WHERE links > (SELECT coalesce(max(kept.links), 0)
+                          FROM heads AS kept
+                         WHERE kept.chain = newest.chain)
+            ON CONFLICT (day, chain) DO NOTHING
+        """,
+        day,
+        now,
+    )
+    return int(answer.rpartition(" ")[2])
+
+
+async def list_kept(connection: Connection, since: date | None = None) -> list[KeptHead]:
+    """Return the heads that were kept, oldest first; with `since`, those from that day on."""
+    rows = await connection.fetch(
+        """
+        SELECT day, chain, links, sha256, noted_at
+          FROM heads
+         WHERE $1::date IS NULL
+            OR day >= $1
+         ORDER BY day, chain
+        """,
+        since,
+    )
+    return [
+        KeptHead(row["day"], row["chain"], Head(row["links"], row["sha256"]), row["noted_at"])
+        for row in rows
+    ]
+
+
+async def fetch_digests(
+    connection: Connection, chain: str, numbers: Collection[int]
+) -> dict[int, bytes]:
+    """Return the hashes of links of a chain, by number; those that are not there are left out."""
+    rows = await connection.fetch(
+        """
+        SELECT change_id AS number, sha256
+          FROM changes
+         WHERE $1 = 'changes'
+           AND change_id = ANY ($2)
+         UNION ALL
+        SELECT number, sha256
+          FROM links
+         WHERE starts_with($1, 'readings/')
+           AND chain = substr($1, 10)
+           AND number = ANY ($2)
+         ORDER BY number
+        """,
+        chain,
+        list(numbers),
+    )
+    return {row["number"]: row["sha256"] for row in rows}
