@@ -29,3 +29,8 @@ class Kind(StrEnum):
     SCHEMES = "schemes"
     CARBON_FACTORS = "carbon_factors"
     GRIDS = "grids"
+    STOCKS = "stocks"
+    TRADES = "trades"
+    PROJECTS = "projects"
+    CERTIFICATES = "certificates"
+    NON_FOSSIL = "non_fossil"
