@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -11,10 +12,11 @@ import db.certificates
 import db.changes
 import db.rulesets
 from app.imports.kinds import Kind
+from db.pool import Connection
 from energy.certificates import EnergyType
 from energy.rulesets import Extent, Measure
 from tests import factories
-from tests.app.test_importing import Desk, desk  # noqa: F401  # the fixture
+from tests.app.test_importing import Desk
 
 UNIT = factories.unit_code()
 STOCK = {
@@ -71,8 +73,9 @@ NON_FOSSIL = {
 
 
 @pytest.fixture
-async def unit_desk(desk: Desk) -> Desk:  # noqa: F811
+async def unit_desk(connection: Connection, tmp_path: Path) -> Desk:
     """A desk where the unit is registered, with meters E01 (boundary), E02, E03 and P01."""
+    desk = Desk(connection, tmp_path)
     unit_id = await factories.unit(desk.connection)
     for code in ("E01", "E02", "E03"):
         role = "boundary" if code == "E01" else "sub"
