@@ -18,6 +18,7 @@ import db.pool
 from app import depends, errors
 from app.api import (
     alerts,
+    balance,
     benchmark_shares,
     budgets,
     carbon,
@@ -58,6 +59,7 @@ TAGS = [
     {"name": "consumption", "description": "What the readings come to"},
     {"name": "quality", "description": "How good the data is, and what calls for a look"},
     {"name": "targets", "description": "Targets, warning levels, energy budgets, carbon"},
+    {"name": "balance", "description": "Where energy comes from and goes to; what is deducted"},
     {"name": "alerts", "description": "Early warnings and their history"},
     {"name": "health", "description": "For machines that watch the platform; no key"},
 ]
@@ -79,6 +81,7 @@ NOUNS = (
     carbon,
     warnings,
     budgets,
+    balance,
     alerts,
     health,
 )
