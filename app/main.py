@@ -17,6 +17,7 @@ import db.migrate
 import db.pool
 from app import depends, errors
 from app.api import (
+    accounts,
     alerts,
     balance,
     benchmark_shares,
@@ -82,6 +83,7 @@ NOUNS = (
     warnings,
     budgets,
     balance,
+    accounts,
     alerts,
     health,
 )

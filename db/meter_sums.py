@@ -37,12 +37,13 @@ class MeterSum:
 class ProjectSum:
     """What a project used in the part of a span in which it is counted apart. None: unknown.
 
-    `feedstock_tce` is the part that its own feedstock meters count; `is_incomplete`: a meter of the
-    project has nothing, is held, or has no factor.
+    `electricity_tce` is the part that is electricity, `feedstock_tce` what its own feedstock meters
+    count; `is_incomplete`: a meter of the project has nothing, is held, or has no factor.
     """
 
     project: str
     tce: float | None
+    electricity_tce: float
     feedstock_tce: float
     is_incomplete: bool
 
@@ -119,7 +120,7 @@ async def list_project_sums(
               JOIN visible_units($1, $2) AS seen USING (unit_id)
              WHERE seen.region LIKE $3 || '%'
         ), used AS (
-            SELECT project, NULL::text AS role, quantity,
+            SELECT project, NULL::text AS role, carrier, quantity,
                    share * CASE $6 WHEN 'calorific' THEN calorific_tce ELSE equivalent_tce END
                    AS tce, held, false AS is_silent
               FROM apart
@@ -129,7 +130,7 @@ async def list_project_sums(
                AND starts_at >= first_at
                AND starts_at < last_at
             UNION ALL
-            SELECT project, role, counted.quantity,
+            SELECT project, role, carrier, counted.quantity,
                    coalesce(share, CASE role WHEN 'export' THEN -1 ELSE 1 END) * counted.tce,
                    counted.held, counted.quantity IS NULL
               FROM apart
@@ -154,6 +155,7 @@ async def list_project_sums(
              WHERE first_at < last_at
         )
         SELECT project, sum(tce) AS tce,
+               coalesce(sum(tce) FILTER (WHERE carrier = 'electricity'), 0) AS electricity_tce,
                coalesce(sum(tce) FILTER (WHERE role = 'feedstock'), 0) AS feedstock_tce,
                bool_or(held OR is_silent OR (quantity IS NOT NULL AND tce IS NULL))
                AS is_incomplete

@@ -21,6 +21,7 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/healthz",
         "/metrics",
         "/readyz",
+        "/v1/accounts",
         "/v1/alerts",
         "/v1/alerts/{alert_id}",
         "/v1/balance",
