@@ -151,13 +151,16 @@ def electricity(
     kgce_per_kwh: float | None,
     evidence: tuple[str, ...],
 ) -> Deduction:
-    known = kgce_per_kwh is not None
+    if mwh == 0:
+        tce: float | None = 0.0  # nothing needs no value
+    else:
+        tce = None if kgce_per_kwh is None else rulesets.electricity_tce(mwh, kgce_per_kwh)
     return Deduction(
         kind=Kind.NON_FOSSIL,
         year=year,
-        tce=rulesets.electricity_tce(mwh, kgce_per_kwh) if kgce_per_kwh is not None else None,
+        tce=tce,
         origin=Origin.STATED,
-        reason=None if known else Doubt.FACTOR_MISSING,
+        reason=Doubt.FACTOR_MISSING if tce is None else None,
         carrier=ELECTRICITY,
         project=project,
         source=source,
