@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import app.consumption
 import db.certificates
@@ -112,24 +112,21 @@ async def fetch(caller: Caller, question: Question, spans: Mapping[int, Span]) -
     )
 
 
+def selection(caller: Caller, question: Question, span: Span) -> Selection:
+    """Return the consumption of the region in one of the years."""
+    return Selection(
+        span=span,
+        bucket=Step.YEAR,
+        basis=question.basis,
+        region_prefix=question.region_prefix,
+        now=caller.now,
+        unverified=caller.unverified,
+    )
+
+
 async def _year(caller: Caller, question: Question, year: int, span: Span) -> YearFacts:
-    asked = Selection(
-        span=span,
-        bucket=Step.YEAR,
-        basis=question.basis,
-        region_prefix=question.region_prefix,
-        now=caller.now,
-        unverified=caller.unverified,
-    )
-    by_carrier = Selection(
-        span=span,
-        bucket=Step.YEAR,
-        basis=question.basis,
-        groups=frozenset({Group.UNIT, Group.ENERGY}),
-        region_prefix=question.region_prefix,
-        now=caller.now,
-        unverified=caller.unverified,
-    )
+    asked = selection(caller, question, span)
+    by_carrier = replace(asked, groups=frozenset({Group.UNIT, Group.ENERGY}))
     total = await app.consumption.lines(caller, asked, [span])
     return YearFacts(
         year=year,

@@ -12,11 +12,13 @@ from app.account_facts import Facts, YearFacts
 from app.deductions import ELECTRICITY, Deduction, Doubt, Kind
 from db.certificates import CertificateRow
 from db.meter_sums import MeterSum
-from energy import certificates, rulesets
+from energy import certificates, rulesets, targets
 from energy.balance import Origin
 from energy.certificates import EnergyType, Source
+from energy.indicators import Indicator
 from energy.roles import Role
 from energy.rulesets import Account, Measure
+from energy.targets import TargetKind
 
 LAST_MONTH = 12
 
@@ -192,11 +194,22 @@ class Accounts:
         )
 
     def _reduction(self) -> float | None:
-        """Return the share by which energy per GDP is to fall over the period of the rules."""
-        rates = {row.year: row.required_rate for row in self._facts.targets}
+        """Return the share by which energy per GDP is to fall over the period of the rules.
+
+        The base target of the whole period where there is one, else those of its years.
+        """
         first = self._rules.period_first_year
-        years = range(first, first + self._rules.period_years)
-        ratio = rulesets.compounded(rates.get(year) for year in years)
+        last = first + self._rules.period_years - 1
+        filed = [row.target() for row in self._facts.targets]
+        for each in filed:
+            is_base = (each.indicator, each.kind) == (Indicator.ENERGY_PER_GDP, TargetKind.BASE)
+            if is_base and (each.year, each.through_year) == (first, last):
+                return None if each.required_rate is None else -each.required_rate
+        required = [
+            targets.requirement(filed, Indicator.ENERGY_PER_GDP, TargetKind.BASE, year)
+            for year in range(first, last + 1)
+        ]
+        ratio = rulesets.compounded(None if each is None else each.rate for each in required)
         return None if ratio is None else 1 - ratio
 
     def _non_fossil(self, year: int) -> list[Deduction]:

@@ -43,7 +43,6 @@ from app.resolve import Refusal
 from db.changes import Author
 from db.pool import Connection
 
-
 Drafter = Callable[[Connection, Path, Progress], Awaitable[Plan]]
 """Reads a file of one kind and says what importing it would do."""
 

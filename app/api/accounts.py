@@ -13,9 +13,10 @@ import app.accounts
 import db.rulesets
 from app.account_facts import Facts, Question
 from app.accounts import Accounts, Projects
-from app.api import account_rows, parameters
+from app.api import account_rows, consumption, parameters
 from app.api.account_rows import AccountRow, DeductionRow, RuleSetRow
-from app.api.answers import Answer, ListOf, problems
+from app.api.answers import ListOf, problems
+from app.api.consumption import Note
 from app.api.parameters import RegionCode
 from app.depends import AuthenticatedCaller, Caller
 from app.errors import InvalidParameter, NotFound
@@ -65,13 +66,6 @@ class AccountQuery(BaseModel):
     )
 
 
-class AccountNote(Answer):
-    """What a reader of the account must know."""
-
-    code: str = Field(examples=["rule_set_of_other_years"])
-    detail: str = Field(examples=["Rule set 2022 is for the assessment years 2021 to 2023."])
-
-
 class AccountAnswer(ListOf[AccountRow]):
     """Two rows: projects counted apart included, and excluded; next is always null."""
 
@@ -82,7 +76,7 @@ class AccountAnswer(ListOf[AccountRow]):
     basis: Basis = Field(examples=["calorific"])
     rule_set: RuleSetRow
     deductions: list[DeductionRow]
-    notes: list[AccountNote]
+    notes: list[Note]
 
 
 @router.get(
@@ -111,7 +105,7 @@ async def list_accounts(
         rule_set=account_rows.rule_set(question.rules),
         items=[account_rows.account(accounts, facts, projects) for projects in Projects],
         deductions=[account_rows.deduction(each) for each in accounts.deductions()],
-        notes=_notes(facts),
+        notes=[*_notes(facts), *await _factor_notes(caller, facts)],
         next=None,
     )
 
@@ -161,7 +155,7 @@ def _months(year: int, through_month: int) -> Span:
     return Span(starts_at, periods.following(last_at, Step.MONTH))
 
 
-def _notes(facts: Facts) -> list[AccountNote]:
+def _notes(facts: Facts) -> list[Note]:
     question, notes = facts.question, []
     rules = question.rules
     if not rules.applies_to(question.year):
@@ -169,10 +163,10 @@ def _notes(facts: Facts) -> list[AccountNote]:
         detail = (
             f"Rule set {rules.rule_set} is for the assessment years {rules.first_year} {until}."
         )
-        notes.append(AccountNote(code="rule_set_of_other_years", detail=detail))
+        notes.append(Note(code="rule_set_of_other_years", energy=None, detail=detail))
     if not facts.is_whole:
         detail = "This key sees one unit: figures of the region (GDP, targets) are not applied."
-        notes.append(AccountNote(code="part_of_region", detail=detail))
+        notes.append(Note(code="part_of_region", energy=None, detail=detail))
     for year in sorted({question.base_year, question.year}):
         names = [f"{meter.unit} {meter.meter}" for meter in app.accounts.silent(facts.years[year])]
         if names:
@@ -180,5 +174,15 @@ def _notes(facts: Facts) -> list[AccountNote]:
                 f"Own generation of {year} is not (all) known of {len(names)} meters, "
                 f"the first: {names[0]}."
             )
-            notes.append(AccountNote(code="own_generation_incomplete", detail=detail))
+            notes.append(Note(code="own_generation_incomplete", energy=None, detail=detail))
     return notes
+
+
+async def _factor_notes(caller: Caller, facts: Facts) -> list[Note]:
+    """Return what is to be said of factors nobody verified, each thing once."""
+    question, found = facts.question, dict[str, Note]()
+    for year in sorted({question.base_year, question.year}):
+        asked = app.account_facts.selection(caller, question, facts.years[year].span)
+        for note in await consumption.notes(caller, asked):
+            found.setdefault(note.detail, note)
+    return list(found.values())

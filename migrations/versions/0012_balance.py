@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0012"
-down_revision = "0011"
+down_revision = "0015"
 
 REFERENCE = resources.files("migrations") / "reference"
 

@@ -236,6 +236,7 @@ async def test_a_deduction_has_the_value_its_electricity_was_counted_with(stage:
     await use(stage, "electricity", 2024, 122.9, 1_000_000)
     await retire(stage, "GEC-1", 2024, 300)
     answer = await ask(stage, basis="equivalent")
+    assert "unverified_factor" in {note["code"] for note in answer["notes"]}
     (line,) = [each for each in answer["deductions"] if each["kind"] == "non_fossil"]
     assert (line["quantity"], line["uom"], line["evidence"]) == (300, "MWh", ["GEC-1"])
     assert line["tce"] == pytest.approx(300 * 0.2458)
@@ -276,7 +277,11 @@ async def test_certificates_of_other_provinces_cover_half_of_the_saving_needed(
     await grow(stage, y2021=0.05, y2022=0.05, y2023=0.05, y2024=0.05)
     for year in range(2021, 2026):
         await stage.pool.execute(
-            "INSERT INTO region_targets VALUES ('450200', $1, -0.02747, 'test')", year
+            """
+            INSERT INTO region_targets (region, year, required_rate, source)
+            VALUES ('450200', $1, -0.02747, 'test')
+            """,
+            year,
         )
     found = row(await ask(stage))
     saving = 122.9 * 1.05**4 * (1 - (1 - 0.02747) ** 5)
@@ -284,6 +289,14 @@ async def test_certificates_of_other_provinces_cover_half_of_the_saving_needed(
     total = measure(found, "total")
     assert total["non_fossil_tce"] == pytest.approx(10 * 0.1229 + saving / 2)
     assert total["not_counted_tce"] == pytest.approx(300 * 0.1229 - saving / 2)
+    await stage.pool.execute(
+        """
+        INSERT INTO region_targets (region, year, years, required_rate, source)
+        VALUES ('450200', 2021, 5, -0.13, 'plan')
+        """
+    )
+    found = row(await ask(stage))
+    assert found["target"]["saving_needed_tce"] == pytest.approx(122.9 * 1.05**4 * 0.13)
 
 
 async def test_own_generation_is_energy_before_it_is_deducted(stage: Stage) -> None:
