@@ -342,8 +342,9 @@ async def test_a_project_counted_apart_is_out_with_its_feedstock_and_certificate
 
 async def test_a_project_whose_meter_is_silent_makes_no_figure_without_it(stage: Stage) -> None:
     await worked_example(stage)
-    await meter(stage, "S01", "sub", 2023, None, None)
-    await put_apart(stage, share=None, meters=["S01"])
+    await meter(stage, "S01", "sub", 2024, 7.0, 9_800)
+    await meter(stage, "S02", "sub", 2024, None, None)
+    await put_apart(stage, share=None, meters=["S01", "S02"])
     answer = await ask(stage)
     assert row(answer)["target"]["gross_tce"] == 110
     assert row(answer, "excluded")["target"]["gross_tce"] is None
