@@ -14,6 +14,7 @@ import db.registry
 import db.statements
 from app.consumption import Line
 from app.depends import Caller
+from app.errors import ApiError
 from db.certificates import CertificateRow, NonFossilRow
 from db.consumption import Group, Selection
 from db.figures import FigureRow, TargetRow
@@ -25,6 +26,9 @@ from energy.factors import Basis
 from energy.periods import Span, Step
 from energy.roles import Role
 from energy.rulesets import RuleSet
+
+CERTIFICATES_MAX = 200_000
+"""Rows of certificates that one answer adds up; a row may stand for many MWh."""
 
 METERED_ROLES = (Role.FEEDSTOCK, Role.RENEWABLE)
 
@@ -82,7 +86,14 @@ async def fetch(caller: Caller, question: Question, spans: Mapping[int, Span]) -
         caller.scope,
         region_prefix=prefix,
         years=sorted(year for year in evidence_years if year is not None),
+        limit=CERTIFICATES_MAX + 1,
     )
+    if len(certificates) > CERTIFICATES_MAX:
+        raise ApiError(
+            "too_many_rows",
+            f"more than {CERTIFICATES_MAX:,} certificates prove the consumption of these years; "
+            f"ask for a city or a county.",
+        )
     projects = await db.projects.list_visible(caller.connection, caller.scope, region_prefix=prefix)
     return Facts(
         question=question,

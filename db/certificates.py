@@ -69,9 +69,9 @@ async def list_by_number(connection: Connection, numbers: Sequence[str]) -> list
 
 
 async def list_retired(
-    connection: Connection, scope: Scope, *, region_prefix: str, years: Sequence[int]
+    connection: Connection, scope: Scope, *, region_prefix: str, years: Sequence[int], limit: int
 ) -> list[CertificateRow]:
-    """Return what proves consumption of `years` within the region, by number.
+    """Return what proves consumption of `years` within the region, by number, `limit` at most.
 
     A certificate is seen by who sees its holder: a unit, or a region with all that is in it.
     """
@@ -87,11 +87,13 @@ async def list_retired(
            AND (seen.unit IS NOT NULL
                 OR ($2::text IS NULL AND certificates.region LIKE $1 || '%'))
          ORDER BY certificate
+         LIMIT $5
         """,
         scope.region_prefix,
         scope.unit,
         region_prefix,
         years,
+        limit,
     )
     return [CertificateRow(**row) for row in rows]
 

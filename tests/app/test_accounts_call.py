@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app import account_facts
 from tests import cast, factories
 from tests.app.conftest import Stage
 
@@ -384,6 +385,20 @@ async def test_certificates_of_a_holder_one_may_not_see_are_not_shown(stage: Sta
     )
     assert (await ask(stage, "li"))["deductions"] == []
     assert len((await ask(stage, "qian"))["deductions"]) == 1
+
+
+async def test_more_certificates_than_one_answer_adds_up_are_refused(stage: Stage) -> None:
+    await stage.pool.execute(
+        """
+        INSERT INTO certificates (certificate, energy_type, mwh, generated_in, province, unit_id,
+                                  acquired_on, retired_for_year, retired_for_region, source)
+        SELECT number, 'wind', 1, '2024-05-01', '450000', $1, '2024-06-01', 2024, '450200', 'test'
+          FROM generate_series(0, $2) AS number
+        """,
+        await unit_id(stage), account_facts.CERTIFICATES_MAX,
+    )  # fmt: skip
+    refused = await stage.code("qian", "/v1/accounts", region="450200", year=2024)
+    assert refused == (422, "too_many_rows")
 
 
 @pytest.mark.parametrize(
