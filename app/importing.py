@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from app.imports import (
     calorific_values,
     capacities,
     carbon,
+    certificates,
     contacts,
     corrections,
     epochs,
@@ -29,8 +31,10 @@ from app.imports import (
     metrology,
     parks,
     production,
+    projects,
     regional,
     schemes,
+    statements,
     units,
 )
 from app.imports.kinds import Kind
@@ -40,58 +44,32 @@ from app.resolve import Refusal
 from db.changes import Author
 from db.pool import Connection
 
+Drafter = Callable[[Connection, Path, Progress], Awaitable[Plan]]
+"""Reads a file of one kind and says what importing it would do."""
+
 
 async def plan(connection: Connection, kind: Kind, path: Path, progress: Progress) -> Plan:
     """Return what importing the file at `path` would do. Raises TableError if it is no table."""
     await db.registry.lock_imports(connection)
-    match kind:
-        case Kind.UNITS:
-            return await _draft(connection, await units.sheet(connection), path, progress)
-        case Kind.METERS:
-            return await _draft(connection, await meters.sheet(connection), path, progress)
-        case Kind.EPOCHS:
-            return await _draft(connection, await epochs.sheet(connection), path, progress)
-        case Kind.CONTACTS:
-            return await _draft(connection, await contacts.sheet(connection), path, progress)
-        case Kind.LIMITS:
-            return await _draft(connection, limits.LimitSheet(), path, progress)
-        case Kind.FIGURES:
-            return await _draft(connection, await regional.figure_sheet(connection), path, progress)
-        case Kind.TARGETS:
-            return await _draft(connection, await regional.target_sheet(connection), path, progress)
-        case Kind.FACTORS:
-            return await _draft(connection, await factors.sheet(connection), path, progress)
-        case Kind.CALORIFIC_VALUES:
-            sheet = await calorific_values.sheet(connection)
-            return await _draft(connection, sheet, path, progress)
-        case Kind.PRODUCTION:
-            return await _draft(connection, await production.sheet(connection), path, progress)
-        case Kind.CAPACITIES:
-            return await _draft(connection, await capacities.sheet(connection), path, progress)
-        case Kind.VERIFICATIONS:
-            verified = await metrology.verification_sheet(connection)
-            return await _draft(connection, verified, path, progress)
-        case Kind.VALUE_LIMITS:
-            limited = await metrology.value_limit_sheet(connection)
-            return await _draft(connection, limited, path, progress)
-        case Kind.MONTHLY_FILINGS:
-            return await _draft(connection, await filings.sheet(connection), path, progress)
-        case Kind.QUALITY_SCHEMES:
-            return await _draft(connection, schemes.SchemeSheet(), path, progress)
-        case Kind.PARKS:
-            return await _draft(connection, await parks.sheet(connection), path, progress)
-        case Kind.BUDGETS:
-            return await _draft(connection, await budgets.sheet(connection), path, progress)
-        case Kind.LEVELS:
-            return await _draft(connection, levels.BandSheet(), path, progress)
-        case Kind.SCHEMES:
-            return await _draft(connection, await levels.choice_sheet(connection), path, progress)
-        case Kind.CARBON_FACTORS:
-            return await _draft(connection, await carbon.factor_sheet(connection), path, progress)
-        case Kind.GRIDS:
-            return await _draft(connection, await carbon.choice_sheet(connection), path, progress)
-        case Kind.CORRECTIONS:
-            return await _draft(connection, corrections.CorrectionSheet(), path, progress)
+    return await DRAFTERS[kind](connection, path, progress)
+
+
+def _knowing(sheet: Callable[[Connection], Awaitable[Sheet[L, R]]]) -> Drafter:
+    """Return the drafter of a sheet that has to know what is stored."""
+
+    async def drafted(connection: Connection, path: Path, progress: Progress) -> Plan:
+        return await _draft(connection, await sheet(connection), path, progress)
+
+    return drafted
+
+
+def _plain(sheet: Callable[[], Sheet[L, R]]) -> Drafter:
+    """Return the drafter of a sheet that knows all by itself."""
+
+    async def drafted(connection: Connection, path: Path, progress: Progress) -> Plan:
+        return await _draft(connection, sheet(), path, progress)
+
+    return drafted
 
 
 async def _draft(
@@ -118,3 +96,34 @@ def author(actor: str, reason: str | None, path: Path) -> Author:
     """Return who states the rows of a file; the file itself is the evidence."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Author(actor, reason or f"import of {path.name}", f"{path.name} sha256:{digest}")
+
+
+DRAFTERS: Mapping[Kind, Drafter] = {
+    Kind.UNITS: _knowing(units.sheet),
+    Kind.METERS: _knowing(meters.sheet),
+    Kind.EPOCHS: _knowing(epochs.sheet),
+    Kind.CONTACTS: _knowing(contacts.sheet),
+    Kind.LIMITS: _plain(limits.LimitSheet),
+    Kind.FIGURES: _knowing(regional.figure_sheet),
+    Kind.TARGETS: _knowing(regional.target_sheet),
+    Kind.FACTORS: _knowing(factors.sheet),
+    Kind.CALORIFIC_VALUES: _knowing(calorific_values.sheet),
+    Kind.PRODUCTION: _knowing(production.sheet),
+    Kind.CORRECTIONS: _plain(corrections.CorrectionSheet),
+    Kind.CAPACITIES: _knowing(capacities.sheet),
+    Kind.VERIFICATIONS: _knowing(metrology.verification_sheet),
+    Kind.VALUE_LIMITS: _knowing(metrology.value_limit_sheet),
+    Kind.MONTHLY_FILINGS: _knowing(filings.sheet),
+    Kind.QUALITY_SCHEMES: _plain(schemes.SchemeSheet),
+    Kind.PARKS: _knowing(parks.sheet),
+    Kind.BUDGETS: _knowing(budgets.sheet),
+    Kind.LEVELS: _plain(levels.BandSheet),
+    Kind.SCHEMES: _knowing(levels.choice_sheet),
+    Kind.CARBON_FACTORS: _knowing(carbon.factor_sheet),
+    Kind.GRIDS: _knowing(carbon.choice_sheet),
+    Kind.STOCKS: _knowing(statements.stock_sheet),
+    Kind.TRADES: _knowing(statements.trade_sheet),
+    Kind.PROJECTS: _knowing(projects.sheet),
+    Kind.CERTIFICATES: _knowing(certificates.sheet),
+    Kind.NON_FOSSIL: _knowing(certificates.non_fossil_sheet),
+}

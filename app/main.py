@@ -17,7 +17,9 @@ import db.migrate
 import db.pool
 from app import depends, errors
 from app.api import (
+    accounts,
     alerts,
+    balance,
     benchmark_shares,
     budgets,
     carbon,
@@ -59,6 +61,7 @@ TAGS = [
     {"name": "consumption", "description": "What the readings come to"},
     {"name": "quality", "description": "How good the data is, and what calls for a look"},
     {"name": "targets", "description": "Targets, warning levels, energy budgets, carbon"},
+    {"name": "balance", "description": "Where energy comes from and goes to; what is deducted"},
     {"name": "alerts", "description": "Early warnings and their history"},
     {"name": "health", "description": "For machines that watch the platform; no key"},
 ]
@@ -81,6 +84,8 @@ NOUNS = (
     carbon,
     warnings,
     budgets,
+    balance,
+    accounts,
     alerts,
     health,
 )

@@ -24,6 +24,7 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+{_LABEL})")
 _DAY = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})", re.ASCII)
+_MONTH = re.compile(r"(\d{4})[-/](\d{1,2})", re.ASCII)
 
 
 class Line(BaseModel):
@@ -59,6 +60,18 @@ def parse_day(text: str) -> date:
         return date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError as error:
         raise ValueError("is not a day of the calendar") from error
+
+
+def parse_month(text: str) -> date:
+    """Return the first day of the month in `text`.
+
+    >>> parse_month("2024-05"), parse_month("2024/5")
+    (datetime.date(2024, 5, 1), datetime.date(2024, 5, 1))
+    """
+    match = _MONTH.fullmatch(text)
+    if match is None:
+        raise ValueError("is not a month, as in 2020-01")
+    return parse_day(f"{match[1]}-{match[2]}-01")
 
 
 def parse_instant(text: str) -> datetime:
@@ -110,6 +123,7 @@ MeterCode = Annotated[str, Field(max_length=METER_LENGTH_MAX)]
 Uom = Annotated[str, Field(max_length=UOM_LENGTH_MAX)]
 Source = Annotated[str, Field(max_length=SOURCE_LENGTH_MAX)]
 Day = Annotated[date, BeforeValidator(parse_day)]
+Month = Annotated[date, BeforeValidator(parse_month)]
 Instant = Annotated[datetime, BeforeValidator(parse_instant)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

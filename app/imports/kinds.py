@@ -30,3 +30,8 @@ class Kind(StrEnum):
     CARBON_FACTORS = "carbon_factors"
     GRIDS = "grids"
     CORRECTIONS = "corrections"
+    STOCKS = "stocks"
+    TRADES = "trades"
+    PROJECTS = "projects"
+    CERTIFICATES = "certificates"
+    NON_FOSSIL = "non_fossil"

@@ -24,6 +24,7 @@ QIANS = {
     "to": "2026-11-02T00:00:00+08:00",
     "bucket": "day",
     "region": "450200",
+    "year": "2024",
     "alert_id": "1",
 }
 """A value for each parameter that names something of Qian's."""

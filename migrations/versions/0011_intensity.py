@@ -13,8 +13,8 @@ from importlib import resources
 from alembic import op
 from sqlalchemy import text
 
-revision = "0013"
-down_revision = "0011"
+revision = "0011"
+down_revision = "0010"
 
 SCHEMA = """
 SET lock_timeout = '5s';
@@ -94,7 +94,7 @@ VALUES (:energy_uom, CAST(:kgce_per_uom AS double precision), CAST(:valid_from A
 """
 
 MAY_STATE = """
-ALTER TABLE api_keys ADD COLUMN IF NOT EXISTS may_state boolean NOT NULL DEFAULT false;
+ALTER TABLE api_keys ADD COLUMN may_state boolean NOT NULL DEFAULT false;
 """
 
 

@@ -14,8 +14,8 @@ from importlib import resources
 from alembic import op
 from sqlalchemy import text
 
-revision = "0011"
-down_revision = "0010"
+revision = "0010"
+down_revision = "0009"
 
 REFERENCE = resources.files("migrations") / "reference"
 

@@ -14,8 +14,8 @@ from importlib import resources
 from alembic import op
 from sqlalchemy import text
 
-revision = "0014"
-down_revision = "0013"
+revision = "0012"
+down_revision = "0011"
 
 REFERENCE = resources.files("migrations") / "reference"
 

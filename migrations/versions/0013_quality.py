@@ -7,8 +7,8 @@ Safe before the new code starts. Locks `meters` and `units` for an instant (fore
 
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0013"
+down_revision = "0012"
 
 SCHEMA = """
 SET lock_timeout = '5s';

@@ -5,7 +5,7 @@ Safe before the new code starts. Locks the consumption tables for an instant.
 
 from alembic import op
 
-revision = "0010"
+revision = "0009"
 down_revision = "0008"
 
 SCHEMA = """

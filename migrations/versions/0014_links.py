@@ -6,8 +6,8 @@ the column locks `readings` for a moment and rewrites nothing.
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0015"
+revision = "0014"
+down_revision = "0013"
 
 SCHEMA = """
 SET lock_timeout = '5s';
@@ -86,7 +86,6 @@ COMMENT ON VIEW accountable_readings IS
     'What settlement accounts for, as corrected; what was set aside, or its gateway calls bad, '
     'stays as evidence';
 
-ALTER TABLE api_keys ADD COLUMN IF NOT EXISTS may_state boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN api_keys.may_state IS 'its holder may state facts, such as corrections';
 """
 
