@@ -318,6 +318,7 @@ def _addresses(settings: Settings) -> Addresses:
         settings.authority_dir,
         settings.gateway_broker_url,
         settings.broker_reload,
+        settings.unverified_factors,
     )
 
 

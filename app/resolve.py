@@ -9,6 +9,7 @@ import psycopg
 from pydantic import SecretStr
 
 from deploy import services
+from energy.factors import Unverified
 
 ANSWER_WITHIN_S = 10
 MALFORMED = (
@@ -23,7 +24,10 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """What the settings say; `state_dir` is where the local services are looked for."""
+    """What the settings say; `state_dir` is where the local services are looked for.
+
+    `unverified`: how settlement takes factors, for commands that check its work.
+    """
 
     state_dir: Path
     database_url: SecretStr | None
@@ -32,6 +36,7 @@ class Addresses:
     authority_dir: Path | None = None
     gateway_broker_url: str | None = None
     broker_reload: str | None = None
+    unverified: Unverified = Unverified.NOTE
 
     def database(self) -> str:
         """Return the URL of a database that answers."""

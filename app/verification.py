@@ -12,13 +12,17 @@ import db.changes
 import db.corrections
 import db.heads
 import db.links
+import db.reconciliation
 from db.changes import Content, Fact
 from db.heads import CHANGES, READINGS, KeptHead
 from db.links import Unlinked
-from db.pool import Connection
+from db.pool import Connection, Pool
+from db.reconciliation import Difference
 from energy import ledger
+from energy.factors import Unverified
 from energy.ledger import Head, Link
 from energy.periods import Span
+from ingest import reconcile
 
 LINKS_A_TIME = 10_000
 MISMATCHES_MAX = 1_000
@@ -231,3 +235,25 @@ async def _follow(chain: str, page: Page, head: Head, report: Report, progress: 
         progress(chain, links, max(head.number, links))
     report.links[chain] = links
     return last
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """How many units were settled anew, and which stored sums differed."""
+
+    units: int
+    differences: list[Difference]
+
+
+async def sums(pool: Pool, progress: Progress, *, repair: bool, unverified: Unverified) -> Sums:
+    """Compare every sum with the readings below it, unit by unit."""
+    async with pool.acquire() as connection:
+        total = await db.reconciliation.count_units(connection)
+    units, differences = 0, list[Difference]()
+    async for unit_id, found in reconcile.of_all(
+        pool, reconcile.ALL_TIME, repair=repair, unverified=unverified
+    ):
+        units += unit_id > 0
+        differences += found
+        progress("sums", units, total)
+    return Sums(units, differences)

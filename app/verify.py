@@ -18,7 +18,7 @@ import db.heads
 import db.links
 from app import session, verification
 from app.resolve import Refusal
-from app.verification import Report
+from app.verification import Report, Sums
 from db.changes import Author
 from db.heads import CHANGES, READINGS, KeptHead
 from db.pool import Connection, Pool
@@ -27,6 +27,8 @@ from energy.periods import LOCAL
 
 STATEMENT_S = 3_600
 """A week of a whole province is one statement."""
+
+DIFFERENCES_SHOWN = 20
 
 console = Console()
 verify_app = typer.Typer(
@@ -56,23 +58,32 @@ def verify_command(
         Path | None,
         typer.Option(help="heads kept elsewhere, as `verify heads` printed them", dir_okay=False),
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="settle anew what differs from its readings")
+    ] = False,
 ) -> None:
-    """Follow every chain, and hold every reading against the link that vouches for it."""
+    """Follow every chain, hold readings against the links that vouch for them, and sums against
+    the readings.
+    """
     if context.invoked_subcommand is not None:
         return
     witnessed = [] if heads is None else read(heads)
+    unverified = session.addresses(context).unverified
 
-    async def work(pool: Pool) -> Report:
+    async def work(pool: Pool) -> tuple[Report, Sums]:
         with Progress(console=console, transient=True) as bars:
             async with (
                 pool.acquire() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                return await verification.verify(connection, witnessed, _shown(bars))
+                report = await verification.verify(connection, witnessed, _shown(bars))
+            sums = await verification.sums(pool, _shown(bars), repair=repair, unverified=unverified)
+        return report, sums
 
-    report = session.with_pool(context, work, statement_s=STATEMENT_S)
+    report, sums = session.with_pool(context, work, statement_s=STATEMENT_S)
     render(report, console)
-    if report.findings:
+    render_sums(sums, console, repair=repair)
+    if report.findings or sums.differences:
         raise typer.Exit(1)
 
 
@@ -186,3 +197,17 @@ def render(report: Report, console: Console) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     for note in report.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def render_sums(sums: Sums, console: Console, *, repair: bool) -> None:
+    """Print how many units agree with their readings, or the sums that do not."""
+    if not sums.differences:
+        console.print(f"sums: {sums.units:,} units and all areas agree with the readings")
+        return
+    for each in sums.differences[:DIFFERENCES_SHOWN]:
+        at = each.starts_at.astimezone(LOCAL).isoformat(timespec="minutes")
+        line = f"sums: {each.owner} {each.step} {at}: {each.stored} stored, {each.right} is right"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    more = len(sums.differences) - DIFFERENCES_SHOWN
+    tail = "were repaired" if repair else "repair them with --repair"
+    console.print(f"sums: {f'{more:,} more; ' if more > 0 else ''}{tail}", highlight=False)

@@ -39,6 +39,11 @@ async def lock_unit(connection: Connection, unit_id: int) -> None:
     await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, unit_id)
 
 
+async def count_units(connection: Connection) -> int:
+    count: int = await connection.fetchval("SELECT count(*) FROM units")
+    return count
+
+
 async def list_unit_ids(connection: Connection, after: int = 0, limit: int = 1_000) -> list[int]:
     rows = await connection.fetch(
         "SELECT unit_id FROM units WHERE unit_id > $1 ORDER BY unit_id LIMIT $2", after, limit

@@ -47,6 +47,7 @@ def test_corrections_are_stated_verified_and_listed(programs: Programs, tmp_path
     verified = programs.run("verify")
     assert "changes: 4 links hold" in verified
     assert "they are sealed" in verified
+    assert "sums: 1 units and all areas agree" in verified
 
     heads = tmp_path / "heads.json"
     heads.write_text(programs.run("verify", "heads"), encoding="utf-8")
@@ -57,3 +58,18 @@ def test_corrections_are_stated_verified_and_listed(programs: Programs, tmp_path
     told = programs.run("verify", "--heads", str(heads), code=1)
     assert "changes: broken at link 3: the head kept elsewhere" in told
     assert "tail was cut off" in told
+
+
+def test_a_sum_that_was_touched_is_named_and_repaired(programs: Programs) -> None:
+    url = programs.environment["NENGHAO_DATABASE_URL"]
+    register(url)
+    programs.run("verify", "seal", "--reason", "the ledger begins")
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "INSERT INTO meter_consumption SELECT meter_id, 'hour', '2026-11-01Z', 7, 0, 4, false, "
+            "NULL, NULL FROM meters"
+        )
+    told = programs.run("verify", code=1)
+    assert f"sums: {UNIT}/E01 hour 2026-11-01T08:00+08:00: 7.0 stored, None is right" in told
+    assert "were repaired" in programs.run("verify", "--repair", code=1)
+    assert "sums: 1 units and all areas agree" in programs.run("verify")
