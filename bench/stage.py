@@ -65,9 +65,9 @@ class Stage:
             services.down(STATE_DIR, report=print, instance="bench")
             services.discard(STATE_DIR, report=print, instance="bench")
 
-    def fresh_database(self) -> str:
+    def fresh_database(self, name: str = "bench") -> str:
         """Return the URL of a migrated database that knows the fleet and holds no reading."""
-        url = db.admin.recreate(self.services.database_url, "bench")
+        url = db.admin.recreate(self.services.database_url, name)
         db.migrate.upgrade(url)
         with psycopg.connect(url) as connection:
             for number in range(load.UNITS):
