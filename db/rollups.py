@@ -162,6 +162,22 @@ async def mark_areas(connection: Connection, unit_id: int, sums: Sequence[Carrie
     )
 
 
+async def mark_areas_of_units(connection: Connection, units: Sequence[str]) -> None:
+    """Note that the areas in which `units` (credit codes) lie now have to be added up again."""
+    await connection.execute(
+        """
+        INSERT INTO stale_areas (region, division, carrier, starts_at, ends_at)
+        SELECT region, division, carrier, min(starts_at), max(starts_at) + INTERVAL '1 hour'
+          FROM unit_consumption
+          JOIN units USING (unit_id)
+         WHERE unit = ANY ($1)
+           AND step = 'hour'
+         GROUP BY region, division, carrier
+        """,
+        units,
+    )
+
+
 async def claim_region(connection: Connection) -> str | None:
     """Lock a region that has stale areas until the transaction ends; None: nothing to do."""
     region: str | None = await connection.fetchval(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import db.registry
+import db.rollups
 from app.imports import places
 from app.imports.fields import (
     CreditCode,
@@ -32,6 +33,10 @@ class UnitLine(Line):
     annual_tce: NotNegative | None = None
     commissioned_on: Day | None = None
     contact_email: Email | None = None
+
+
+AREA_COLUMNS = frozenset({"region", "industry"})
+"""What decides in which area a unit is added up."""
 
 
 class UnitSheet(Sheet[UnitLine, UnitRow]):
@@ -72,7 +77,10 @@ class UnitSheet(Sheet[UnitLine, UnitRow]):
     async def store(
         self, connection: Connection, new: Sequence[UnitRow], changes: Sequence[Change[UnitRow]]
     ) -> None:
+        moved = [change.new.unit for change in changes if change.columns & AREA_COLUMNS]
+        await db.rollups.mark_areas_of_units(connection, moved)  # of where they were
         await db.registry.upsert_units(connection, [*new, *(change.new for change in changes)])
+        await db.rollups.mark_areas_of_units(connection, moved)
 
 
 async def sheet(connection: Connection) -> UnitSheet:

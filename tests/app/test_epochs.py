@@ -162,3 +162,21 @@ async def test_what_is_held_is_on_the_work_list(pool: Pool) -> None:
 
 def test_there_is_advice_for_every_reason() -> None:
     assert set(ADVICE) == set(DoubtReason)
+
+
+async def test_a_unit_that_moves_takes_its_consumption_along(pool: Pool, tmp_path: Path) -> None:
+    unit_id, meter_id = await unit_with_register(pool)
+    await store(pool, unit_id, [(meter_id, SINCE + QUARTER * n, n) for n in range(9)])
+    await settle_all(pool)
+    path = tmp_path / "units.csv"
+    path.write_text(
+        f"unit,name,region,industry\n{REPLACED['unit']},测试厂,450302,C3011\n", encoding="utf-8"
+    )
+    async with pool.acquire() as connection, connection.transaction():
+        plan = await importing.plan(connection, Kind.UNITS, path, lambda done, total: None)
+        await importing.apply(connection, plan, Author("zhao", "test"), SINCE)
+    await settle_all(pool)
+    rows = await pool.fetch(
+        "SELECT region, division, quantity FROM area_consumption WHERE step = 'year'"
+    )
+    assert [tuple(row) for row in rows] == [("450302", "C30", 8.0)]
