@@ -164,6 +164,25 @@ def test_there_is_advice_for_every_reason() -> None:
     assert set(ADVICE) == set(DoubtReason)
 
 
+async def test_another_interval_says_anew_what_is_an_estimate(pool: Pool, tmp_path: Path) -> None:
+    unit_id, meter_id = await unit_with_register(pool)
+    hour = timedelta(hours=1, minutes=30)
+    await store(pool, unit_id, [(meter_id, SINCE + hour * n, n) for n in range(9)])
+    await settle_all(pool)
+    estimated = "SELECT sum(estimated_quantity) FROM area_consumption WHERE step = 'day'"
+    assert await pool.fetchval(estimated) == pytest.approx(8)
+    path = tmp_path / "meters.csv"
+    path.write_text(
+        "unit,meter,name,carrier,kind,uom,role,installed_at,interval_s\n"
+        f"{REPLACED['unit']},E01,E01,electricity,register,kWh,boundary,2020-01-01T00:00:00Z,5400\n"
+    )
+    async with pool.acquire() as connection, connection.transaction():
+        plan = await importing.plan(connection, Kind.METERS, path, lambda done, total: None)
+        await importing.apply(connection, plan, Author("zhao", "test"), SINCE)
+    await settle_all(pool)
+    assert await pool.fetchval(estimated) == 0
+
+
 async def test_a_unit_that_moves_takes_its_consumption_along(pool: Pool, tmp_path: Path) -> None:
     unit_id, meter_id = await unit_with_register(pool)
     await store(pool, unit_id, [(meter_id, SINCE + QUARTER * n, n) for n in range(9)])
