@@ -176,8 +176,9 @@ def signature_fault(
     if signature is None:
         detail = "this unit's batches must be signed: user property sig, or Nenghao-Signature"
         return (Reason.BAD_SIGNATURE, detail) if is_required else None
-    given = signature.lower()
-    if any(hmac.compare_digest(given, one) for one in signatures(topic, message, gateway.keys)):
+    given = signature.lower().encode()  # as text, it must be ASCII to be compared
+    made = signatures(topic, message, gateway.keys)
+    if any(hmac.compare_digest(given, one.encode()) for one in made):
         return None
     if not gateway.keys:
         return Reason.BAD_SIGNATURE, "the gateway has no key; enrol it again to get one"

@@ -38,7 +38,7 @@ def batch(number: int, minutes: int = 0) -> bytes:
 
 
 async def upload(
-    stage: Stage, body: bytes, *, path: str = PATH, signature: str | None = None
+    stage: Stage, body: bytes, *, path: str = PATH, signature: str | bytes | None = None
 ) -> httpx.Response:
     signed = signatures(TOPIC, body, [KEY])[0] if signature is None else signature
     headers = {"Nenghao-Signature": signed} if signed else {}
@@ -60,8 +60,10 @@ async def test_many_at_once_share_a_commit_and_each_gets_its_own_receipt(plant: 
     assert all(each.json()["stored"] == 1 for each in answers)
 
 
-@pytest.mark.parametrize("signature", ["", "00" * 32, "x"])
-async def test_without_its_signature_nothing_is_taken(plant: Stage, signature: str) -> None:
+@pytest.mark.parametrize("signature", ["", "00" * 32, "x", b"\xe9"])
+async def test_without_its_signature_nothing_is_taken(
+    plant: Stage, signature: str | bytes
+) -> None:
     answer = await upload(plant, batch(1), signature=signature)
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
     assert await plant.pool.fetchval("SELECT count(*) FROM ingest_totals") == 0

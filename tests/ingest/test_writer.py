@@ -189,7 +189,7 @@ async def test_no_flipped_byte_passes(signing: Plant) -> None:
     assert await signing.pool.fetchval("SELECT count(*) FROM readings") == 0
 
 
-@pytest.mark.parametrize("signature", [None, "", "00" * 32, signed(b"x", key=b"z" * 32)])
+@pytest.mark.parametrize("signature", [None, "", "é", "00" * 32, signed(b"x", key=b"z" * 32)])
 async def test_a_missing_or_foreign_signature_is_refused(
     signing: Plant, signature: str | None
 ) -> None:
