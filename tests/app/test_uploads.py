@@ -61,9 +61,7 @@ async def test_many_at_once_share_a_commit_and_each_gets_its_own_receipt(plant: 
 
 
 @pytest.mark.parametrize("signature", ["", "00" * 32, "x", b"\xe9"])
-async def test_without_its_signature_nothing_is_taken(
-    plant: Stage, signature: str | bytes
-) -> None:
+async def test_without_its_signature_nothing_is_taken(plant: Stage, signature: str | bytes) -> None:
     answer = await upload(plant, batch(1), signature=signature)
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
     assert await plant.pool.fetchval("SELECT count(*) FROM ingest_totals") == 0
