@@ -297,7 +297,8 @@ def take_out(flush: Flush, pieces: Iterable[Piece], fault: Fault) -> None:
     taken = set(map(id, pieces))
     for piece in flush.pieces:
         if id(piece) in taken:
-            piece.rejections = [Rejection(None, None, *fault, count=piece.tally.received)]
+            count = max(piece.tally.received, 1)  # the message itself, if it holds nothing
+            piece.rejections = [Rejection(None, None, *fault, count=count)]
             piece.number = None
     _rebuild(flush, lambda piece, _: id(piece) not in taken)
 

@@ -148,6 +148,12 @@ async def test_two_messages_under_one_number_in_one_flush_are_told_apart(plant: 
     assert [piece.tally.rejected for piece in flush.pieces] == [0, 1, 0]
 
 
+async def test_an_empty_message_under_a_used_number_stops_nobody(plant: Plant) -> None:
+    flush = await plant.send_raw([numbered(1, reading(0, 1)), numbered(1)])
+    assert [tally(flush, n) for n in (0, 1)] == [(1, 1, 0, 0, 0), (1, 0, 0, 0, 1)]
+    assert reasons(flush) == [Reason.REPLAYED]
+
+
 async def test_a_resend_after_the_registry_was_mended_is_no_replay(plant: Plant) -> None:
     message = numbered(1, reading(0, 1), reading(0, 5, "E02"))
     assert reasons(await deliver(plant, message)) == [Reason.UNKNOWN_METER]
