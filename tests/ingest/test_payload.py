@@ -56,6 +56,14 @@ def test_a_bad_reading_is_named_and_the_rest_is_kept(
     assert [(fault.index, fault.reason) for fault in batch.rejections] == [(1, reason)]
 
 
+@pytest.mark.parametrize("again", ['"value":2', '"value" :2', '"value"\n:\t2', '"meter" : "E02"'])
+def test_a_key_given_twice_is_refused_however_it_is_spaced(again: str) -> None:
+    text = message(GOOD, GOOD).replace(b'"meter"', again.encode() + b',"meter"', 1)
+    batch = payload.decode(text)
+    assert list(batch.indexes) == [1]
+    assert [(each.index, each.detail) for each in batch.rejections] == [(0, "a key is given twice")]
+
+
 def test_a_number_beyond_a_double_is_not_finite() -> None:
     text = message(GOOD, GOOD).replace(b"120345.67", b"1e400", 1)
     (rejection,) = payload.decode(text).rejections
