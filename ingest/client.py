@@ -11,7 +11,6 @@ import socket
 import ssl
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -34,6 +33,7 @@ from ingest.acks import Delivery
 from ingest.broker_health import BrokerHealth
 from ingest.broker_url import BrokerUrl
 from ingest.faults import Point
+from ingest.inbox import Inbox
 from ingest.wire import RECEIPT_IDS, Publication, Wire, user_property
 
 KEEPALIVE_S = 30
@@ -86,7 +86,7 @@ class Link:
         self._receive_maximum = receive_maximum
         self._clock = clock
         self._session_expected = session_expected
-        self._inbox: deque[Delivery] = deque()
+        self._inbox = Inbox()
         self._wire: Wire | None = None
         self._health = BrokerHealth()
         self._loop = asyncio.get_running_loop()
@@ -147,13 +147,7 @@ class Link:
             if not self._inbox:
                 await self._arrived.wait()
             self._waiting = False
-        taken, size = [self._inbox.popleft()], 0
-        while self._inbox and len(taken) < deliveries_max:
-            size += len(taken[-1].payload)
-            if size > bytes_max:
-                break
-            taken.append(self._inbox.popleft())
-        return taken
+        return self._inbox.take(deliveries_max, bytes_max)
 
     async def publish(self, messages: Sequence[tuple[bytes, bytes]]) -> None:
         """Publish `messages`, pairs of topic and payload, with QoS 1.
@@ -267,7 +261,7 @@ class Link:
             for _, topic, payload, _ in publications:
                 if topic.startswith(b"$"):
                     self._health.take(topic.decode(), payload)
-            self._inbox.extend(
+            self._inbox.put(
                 Delivery(
                     generation,
                     packet_id,
