@@ -30,7 +30,7 @@ from ingest.faults import Point
 from ingest.noise import Noise
 from ingest.shards import Shard
 from ingest.sparkplug.nodes import Nodes
-from ingest.topics import Leaf
+from ingest.topics import Address, Leaf
 from ingest.validate import Validator
 from ingest.writer import Holder
 
@@ -48,6 +48,9 @@ SLICE = 16
 
 UNIT_ENTRY_AGE_MAX = timedelta(seconds=30)
 """After this a unit is read from the registry again, so that changes there take effect."""
+
+KEY_AGE_MAX = timedelta(seconds=1)
+"""After this a unit is read again for a signature that does not hold: its key may be newer."""
 
 SEEN_AGAIN_AFTER = timedelta(seconds=10)
 """How often it is written down that a gateway was heard."""
@@ -102,18 +105,24 @@ class Assembler:
     async def is_signed(self, delivery: Delivery) -> bool:
         """Return whether `delivery` carries the signature of the gateway whose topic it names."""
         address, _ = topics.parse(delivery.topic)
-        now = self._clock()
-        if self._is_old(address.unit, now):
-            await self._load([address.unit], now)
+        for age_max in (UNIT_ENTRY_AGE_MAX, KEY_AGE_MAX):  # a key may be a moment old
+            now = self._clock()
+            if self._is_old(address.unit, now, age_max):
+                await self._load([address.unit], now)
+            if self._holds(delivery, address):
+                return True
+        return False
+
+    def _holds(self, delivery: Delivery, address: Address) -> bool:
         unit = self._units.get(address.unit)
         gateway = None if unit is None else unit.gateways.get(address.gateway)
         return gateway is not None and not validate.signature_fault(
             delivery.signature, delivery.topic, delivery.payload, gateway, is_required=True
         )
 
-    def _is_old(self, unit: str, now: datetime) -> bool:
+    def _is_old(self, unit: str, now: datetime, age_max: timedelta = UNIT_ENTRY_AGE_MAX) -> bool:
         loaded_at = self._loaded_at.get(unit)
-        return loaded_at is None or now - loaded_at > UNIT_ENTRY_AGE_MAX
+        return loaded_at is None or now - loaded_at > age_max
 
     async def _load(self, units: Iterable[str], now: datetime) -> None:
         wanted = sorted(units)
@@ -122,11 +131,12 @@ class Assembler:
         found = await db.patience.patiently(
             self._pool, lambda connection: db.metering.list_units(connection, wanted)
         )
-        for unit in wanted:
+        for unit in wanted:  # one that is not registered leaves nothing: anybody can make names up
             self._units.pop(unit, None)
-            self._loaded_at[unit] = now
+            self._loaded_at.pop(unit, None)
         for entry in found:
             self._units[entry.unit] = entry
+            self._loaded_at[entry.unit] = now
             self._validator.learn(entry)
 
     async def _restore(self, topics: Iterable[str]) -> None:

@@ -12,8 +12,10 @@ import db.pool
 import db.settlement
 from db.intake import Totals
 from ingest import batches
+from ingest.acks import Delivery
 from ingest.collect import Collector
 from ingest.payload import Reason
+from tests import factories
 from tests.faults import proxy
 from tests.ingest.conftest import NOW, Plant, reading, tally
 
@@ -216,3 +218,11 @@ async def test_no_status_stops_the_collector(plant: Plant, said: bytes) -> None:
     where = (await plant.send()).pieces[0].delivery.topic.replace("readings", "status")
     await plant.send_raw([said], where)
     assert await plant.pool.fetchval("SELECT connection FROM gateways") in ("online", "offline")
+
+
+async def test_units_that_nobody_registered_leave_nothing_behind(plant: Plant) -> None:
+    assembler = plant.collector._assembler
+    for number in range(10):
+        topic = f"nenghao/v1/450200/{factories.unit_code(500 + number)}/gw1/readings"
+        assert not await assembler.is_signed(Delivery(0, 0, topic, b"", NOW, "00" * 32))
+    assert (assembler._units, assembler._loaded_at) == ({}, {})
