@@ -81,6 +81,7 @@ class Uploads:
                 self._holder = await writer.begin(self._pool, self._name, self._clock)
             flush = await self._assembler.assemble([delivery for delivery, _ in taken])
             await writer.store(self._pool, self._holder, flush)
+            self._assembler.take_back(flush)
         except Exception as error:
             self._holder = None  # begin anew: where the chain stands is read again
             log.error("uploads_not_stored", batches=len(taken), reason=repr(error))

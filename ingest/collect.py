@@ -88,6 +88,7 @@ class Assembler:
         await self._load({unit for unit in _units(told) if self._is_old(unit, now)}, now)
         flush = await self._judge(deliveries, told)
         if flush.doubtful:
+            flush.forget()
             await self._load(flush.doubtful, now)
             flush = await self._judge(deliveries, told)
         self._leave_out_seen(flush, now)
@@ -101,6 +102,12 @@ class Assembler:
             batches.add(flush, some, self._units, self._validator)
             await asyncio.sleep(0)
         return flush
+
+    def take_back(self, flush: Flush) -> None:
+        """Forget what meters said that was turned away when `flush` was stored: read them again."""
+        for unit in flush.turned_away & self._units.keys():
+            self._validator.forget(self._units[unit].unit_id)
+            self._loaded_at.pop(unit, None)
 
     async def is_signed(self, delivery: Delivery) -> bool:
         """Return whether `delivery` carries the signature of the gateway whose topic it names."""
@@ -182,6 +189,7 @@ class Collector:
 
     async def commit(self, flush: Flush) -> None:
         await writer.store(self._pool, self._holder, flush)
+        self._assembler.take_back(flush)
 
     def answers(self, flush: Flush) -> list[tuple[bytes, bytes]]:
         """Return what to publish once `flush` is committed, topics and payloads: receipts,

@@ -87,6 +87,17 @@ async def test_a_register_that_falls_is_named_and_kept_in_quarantine(plant: Plan
     assert b"900" in row["payload"]
 
 
+async def test_a_fall_is_named_beside_an_unknown_meter_too(plant: Plant) -> None:
+    """What the registry does not explain is read again, and the message judged once more."""
+    flush = await plant.send(
+        reading(0, 100), reading(5, 50), reading(10, 110), reading(15, 1, "E99")
+    )
+    assert [(each.index, each.reason) for each in flush.pieces[0].rejections] == [
+        (1, Reason.VALUE_OUT_OF_RANGE),
+        (3, Reason.UNKNOWN_METER),
+    ]
+
+
 async def test_a_new_collector_knows_where_the_registers_stood(plant: Plant) -> None:
     await plant.send(reading(0, 1000))
     plant.collector = plant.new_collector()
