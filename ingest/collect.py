@@ -75,6 +75,12 @@ class Assembler:
         self._loaded_at: dict[str, datetime] = {}
         self._seen_at: dict[int, datetime] = {}
         self.nodes = Nodes()
+        self._births_until: datetime | None = None
+
+    def forget_births(self, until: datetime) -> None:
+        """Go by no births but those kept since `until` at the latest: for messages of that time."""
+        self.nodes = Nodes()
+        self._births_until = until
 
     async def assemble(self, deliveries: Sequence[Delivery]) -> Flush:
         """Return the flush of `deliveries`: every reading of them is a row or a rejection."""
@@ -150,8 +156,9 @@ class Assembler:
         """Teach edge nodes that are heard for the first time what they said before our start."""
         unknown = sorted(self.nodes.unknown(topics))
         if unknown:
+            until = self._births_until
             births = await db.patience.patiently(
-                self._pool, lambda connection: db.births.list_births(connection, unknown)
+                self._pool, lambda connection: db.births.list_births(connection, unknown, until)
             )
             for name in unknown:
                 self.nodes.teach(name, births[name])
