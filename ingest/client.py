@@ -49,6 +49,7 @@ LOOP_SILENT_S_MAX = 10.0
 TAKEN_OVER = 0x8E
 UNREACHABLE_HELP = "start the broker (`nenghao services up`) or mend NENGHAO_MQTT_URL; trying on"
 REFUSED_HELP = "check the user and the password in NENGHAO_MQTT_URL; trying on"
+FILTERS_HELP = "let the login in NENGHAO_MQTT_URL subscribe to them: nothing is heard there"
 
 log = structlog.get_logger("collect")
 
@@ -94,6 +95,7 @@ class Link:
         self._waiting = False
         self._said: str | None = None
         self._failure: BaseException | None = None
+        self._subscription: int | None = None
         self._thread_name = f"paho-mqtt-client-{client_id}"  # what loop_start calls it
         self._client = self._create_client(client_id)
 
@@ -111,6 +113,7 @@ class Link:
         client.reconnect_delay_set(*RECONNECT_S)
         client.wrap = self._wrap
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         return client
@@ -219,9 +222,24 @@ class Link:
             log.critical("session_lost", help="the gateways will send again what was under way")
         self._session_expected = True
         options, fleeting = SubscribeOptions(qos=1), SubscribeOptions(qos=0)
-        client.subscribe([(topic, options) for topic in self._filters])
+        _, self._subscription = client.subscribe([(topic, options) for topic in self._filters])
         client.subscribe([(topic, fleeting) for topic in broker_health.TOPICS])
         log.info("connected", generation=self.generation, session_present=flags.session_present)
+
+    def _on_subscribe(
+        self,
+        _client: Client,
+        _userdata: object,
+        packet_id: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        """Say which of our filters the broker refused: nothing will ever be heard there."""
+        if packet_id == self._subscription:
+            pairs = zip(self._filters, reasons, strict=False)
+            refused = {topic: str(reason) for topic, reason in pairs if reason.is_failure}
+            if refused:
+                log.critical("subscription_refused", filters=refused, help=FILTERS_HELP)
 
     def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
         self._say_once("broker_unreachable", help=UNREACHABLE_HELP)
