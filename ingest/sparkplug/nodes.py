@@ -12,6 +12,9 @@ from ingest.sparkplug.edge_node import EdgeNode, Event, Outcome, Rebirth
 from ingest.sparkplug.topics import Origin
 from ingest.sparkplug.wire import Fault
 
+DEVICE_LENGTH_MAX = 128
+"""A longer name would not fit into the index of births."""
+
 Name = tuple[str, str]
 """unit, gateway"""
 
@@ -40,8 +43,9 @@ class Nodes:
         """Take in a message: once each, in the order of arrival."""
         name = topics.sender(topic)
         parsed = topics.parse(topic)
-        if parsed is None:  # our filters let empty levels in
-            fault = Fault(Reason.INVALID_FIELD, "a level of the topic is empty")
+        if parsed is None or len(parsed[0].device) > DEVICE_LENGTH_MAX:
+            detail = f"a level of the topic is empty, or over {DEVICE_LENGTH_MAX} characters long"
+            fault = Fault(Reason.INVALID_FIELD, detail)
             return Origin(*name), Outcome(Event.REFUSED, None, [], None, fault)
         origin, message_type = parsed
         outcome = self._nodes[name].after(message_type, origin.device, payload)

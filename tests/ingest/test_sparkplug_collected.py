@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import string
+
 import pytest
 
 from ingest import noise
@@ -14,6 +17,7 @@ from tests import factories
 from tests.ingest.conftest import NOW, Plant, tally
 
 NOW_MS = int(NOW.timestamp()) * 1000
+LONG = "".join(random.Random(1).choices(string.ascii_letters, k=12_000))  # cannot be compressed
 ROOT = f"spBv1.0/{factories.unit_code()}"
 
 
@@ -86,6 +90,7 @@ async def test_a_death_ends_what_aliases_mean(plant: Plant) -> None:
     [
         (f"{ROOT}/DDATA/gw1/", Reason.INVALID_FIELD),
         (f"{ROOT}/DBIRTH/gw1/", Reason.INVALID_FIELD),
+        (f"{ROOT}/DBIRTH/gw1/{LONG}", Reason.INVALID_FIELD),
         (f"{ROOT}/NDATA/", Reason.NOT_THIS_GATEWAY),
         ("spBv1.0//NDATA/gw1", Reason.UNKNOWN_UNIT),
         ("spBv1.0//DDATA//", Reason.UNKNOWN_UNIT),
@@ -94,10 +99,10 @@ async def test_a_death_ends_what_aliases_mean(plant: Plant) -> None:
         (f"nenghao/v1/450200/{factories.unit_code()}//readings", Reason.NOT_THIS_GATEWAY),
     ],
 )
-async def test_an_empty_level_of_a_topic_stops_nobody(
+async def test_no_level_of_a_topic_stops_the_collector(
     plant: Plant, topic: str, reason: Reason
 ) -> None:
-    """`+` in our filters, and in those of a gateway's login, matches an empty level."""
+    """`+` in our filters, and in those of a gateway's login, matches empty and long levels."""
     await deliver(plant, "NBIRTH", BIRTH)
     flush = await plant.send_raw([BIRTH], topic)
     assert [each.reason for each in flush.pieces[0].rejections] == [reason]
