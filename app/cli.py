@@ -108,7 +108,8 @@ def collect_command(
     )
     addresses = _addresses(settings)
     broker = _parsed(broker_url.parse, addresses.broker(), "NENGHAO_MQTT_URL")
-    _refuse_dangers(settings, addresses)
+    url, window = addresses.database(), settings.receive_maximum
+    _refuse_dangers(url, dangers.of_addresses(url, addresses.broker(), window))
     disks = _disks(settings)
 
     async def work(pool: Pool) -> None:
@@ -203,8 +204,10 @@ def serve_command() -> None:
     from app.main import create_app
 
     settings = _settings()
-    application = create_app(settings, _addresses(settings).database())
+    url = _addresses(settings).database()
+    _refuse_dangers(url, [])  # it receipts uploads
     logs.configure()
+    application = create_app(settings, url)
     uvicorn.run(
         application,
         host=settings.http_host,
@@ -329,12 +332,9 @@ def _parsed(parse: Callable[[str], T], text: str, variable: str) -> T:
         raise Refusal(f"{variable}: {error}") from None
 
 
-def _refuse_dangers(settings: Settings, addresses: Addresses) -> None:
-    """Do not collect where what is receipted could be lost or read on the way."""
-    url = addresses.database()
-    found = dangers.of_addresses(url, addresses.broker(), settings.receive_maximum)
-    found += dangers.of_database(db.durability.fetch_settings(url))
-    if found:
+def _refuse_dangers(url: str, others: list[dangers.Found]) -> None:
+    """Do not receipt what could be lost, or read on the way."""
+    if found := others + dangers.of_database(db.durability.fetch_settings(url)):
         raise Refusal(f"this configuration is dangerous: {dangers.sentences(found)}")
 
 

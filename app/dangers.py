@@ -166,10 +166,14 @@ def _of_access(broker: _Broker) -> Iterator[Found]:
     if not broker.listeners:
         yield Found(Danger.NO_LISTENER, "name a listener: `listener 8883`")
     for listener in broker.listeners:
-        yield from _of_listener(listener, has_plugin or "password_file" in broker.overall)
+        has_file = "password_file" in broker.overall
+        yield from _of_listener(listener, has_plugin or has_file, is_bound=has_plugin)
 
 
-def _of_listener(listener: Mapping[str, str], has_passwords: bool) -> Iterator[Found]:
+def _of_listener(
+    listener: Mapping[str, str], has_passwords: bool, *, is_bound: bool
+) -> Iterator[Found]:
+    """`is_bound`: dynamic security binds each login to its client id."""
     port, _, address = listener["listener"].partition(" ")
     is_secured = "certfile" in listener and "keyfile" in listener
     if not is_secured and not _is_loopback(address or listener.get("bind_address", "")):
@@ -181,8 +185,9 @@ def _of_listener(listener: Mapping[str, str], has_passwords: bool) -> Iterator[F
     if not asks and not has_passwords:
         sentence = f"listener {port} asks for nothing: require_certificate true, or passwords"
         yield Found(Danger.NO_CREDENTIALS, sentence)
-    if asks and listener.get("use_username_as_clientid", "").lower() not in TRUE:
-        sentence = f"listener {port}: use_username_as_clientid true, or any gateway can take over"
+    is_named = listener.get("use_username_as_clientid", "").lower() in TRUE
+    if not is_named and (asks or not is_bound):
+        sentence = f"listener {port}: use_username_as_clientid true, or any login can take over"
         yield Found(Danger.ID_NOT_BOUND, f"{sentence} a collector's session")
     if asks and "crlfile" not in listener:
         sentence = f"listener {port}: set crlfile, or nobody can be shut out"

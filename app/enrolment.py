@@ -82,6 +82,7 @@ async def revoke_certificates(
     The broker must read the list anew, and then the live connection be cut: see `ingest.kick`.
     """
     async with connection.transaction():
+        await db.gateways.lock_revocations(connection)
         await _revoke(connection, unit, gateway)
         city = await db.gateways.revoke_certificates(connection, unit, gateway, now)
         revoked = await db.gateways.list_revoked_certificates(connection)

@@ -10,17 +10,25 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+import structlog
+
 from app.errors import Unauthorized, Unavailable
 from db.pool import Pool
 from ingest import batches, writer
 from ingest.acks import Delivery
 from ingest.collect import DELIVERIES_MAX, Assembler
-from ingest.writer import Holder
+from ingest.writer import FencedError, Holder
 
 WAITING_MAX = 1_000
 """Uploads that wait for their commit; more are told to come again."""
 
 COMMIT_S_MAX = 15.0
+UNSIGNED = (
+    "Sign topic, newline and body with the gateway's key, HMAC-SHA-256 in hex, in the header "
+    "Nenghao-Signature. The path must be that of an enrolled gateway."
+)
+
+log = structlog.get_logger("uploads")
 
 
 class Uploads:
@@ -45,18 +53,14 @@ class Uploads:
         stored in time: it may be stored yet, sending it again does no harm.
         """
         delivery = Delivery(0, 0, topic, payload, self._clock(), signature)
-        if signature is None or not await self._assembler.is_signed(delivery):
-            raise Unauthorized(
-                "bad_signature",
-                "Sign topic, newline and body with the gateway's key, HMAC-SHA-256 in hex, in the "
-                "header Nenghao-Signature. The path must be that of an enrolled gateway.",
-            )
         receipt: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         try:
-            self._waiting.put_nowait((delivery, receipt))
             async with asyncio.timeout(COMMIT_S_MAX):
+                if signature is None or not await self._assembler.is_signed(delivery):
+                    raise Unauthorized("bad_signature", UNSIGNED)
+                self._waiting.put_nowait((delivery, receipt))
                 return await receipt
-        except (asyncio.QueueFull, TimeoutError) as error:
+        except (asyncio.QueueFull, TimeoutError, FencedError) as error:
             detail = "The batch could not be stored now. Send the same batch again later."
             raise Unavailable("busy", detail) from error
 
@@ -77,8 +81,10 @@ class Uploads:
                 self._holder = await writer.begin(self._pool, self._name, self._clock)
             flush = await self._assembler.assemble([delivery for delivery, _ in taken])
             await writer.store(self._pool, self._holder, flush)
+            self._assembler.take_back(flush)
         except Exception as error:
             self._holder = None  # begin anew: where the chain stands is read again
+            log.error("uploads_not_stored", batches=len(taken), reason=repr(error))
             for _, receipt in taken:
                 if not receipt.done():
                     receipt.set_exception(error)

@@ -9,9 +9,12 @@ from db.pool import Connection
 
 
 async def list_births(
-    connection: Connection, names: Sequence[tuple[str, str]]
+    connection: Connection, names: Sequence[tuple[str, str]], until: datetime | None = None
 ) -> dict[tuple[str, str], dict[str, bytes]]:
-    """Return the kept births by (unit, gateway) and device; the node's own has no device."""
+    """Return the kept births by (unit, gateway) and device; the node's own has no device.
+
+    `until` leaves out younger ones: they do not say what an alias meant before.
+    """
     rows = await connection.fetch(
         """
         SELECT unit, gateway, device, birth
@@ -19,10 +22,12 @@ async def list_births(
           JOIN gateways USING (gateway_id)
           JOIN units USING (unit_id)
          WHERE (unit, gateway) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+           AND ($3::timestamptz IS NULL OR born_at <= $3)
          ORDER BY unit, gateway, device
         """,
         [unit for unit, _ in names],
         [gateway for _, gateway in names],
+        until,
     )
     found: dict[tuple[str, str], dict[str, bytes]] = {name: {} for name in names}
     for row in rows:

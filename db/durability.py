@@ -9,7 +9,7 @@ NAMES = ["fsync", "full_page_writes", "synchronous_commit"]
 
 def fetch_settings(url: str) -> dict[str, str]:
     """Return the settings that decide whether a commit outlives a crash, as a session has them."""
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url, connect_timeout=10) as connection:
         rows = connection.execute(
             """
             SELECT name, setting

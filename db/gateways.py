@@ -149,6 +149,13 @@ async def revoke_certificates(
     return city
 
 
+async def lock_revocations(connection: Connection) -> None:
+    """Wait for whoever else revokes, until the end of the transaction: the list is one file."""
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('nenghao revocations', 0))"
+    )
+
+
 async def list_revoked_certificates(connection: Connection) -> list[tuple[str, datetime]]:
     """Return (serial, revoked_at) of what is revoked and would not have expired by itself."""
     rows = await connection.fetch(

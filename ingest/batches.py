@@ -26,9 +26,10 @@ from ingest.sparkplug import nodes, readings
 from ingest.sparkplug.edge_node import Event, Outcome, Rebirth
 from ingest.sparkplug.nodes import Nodes
 from ingest.topics import Address, Leaf
-from ingest.validate import Fault, Validator
+from ingest.validate import Fault, Meter, Validator
 
 CLOCK_ERROR_MAX = timedelta(days=1)
+NO_HOUR = -(2**63)
 STALE_RUN_GAP_HOURS = 24
 """Stale hours of a meter closer than this become one range: few rows, little work in vain."""
 
@@ -92,7 +93,9 @@ class Flush:
     `rows` are readings as `db.reading_rows` makes them, `weeks` the same in order. `doubtful` are
     units whose entry in memory does not explain what was said: read them again, then assemble
     again. `unborn` are Sparkplug edge nodes (unit, gateway) that have to be born again, and why.
-    `links` vouch for what is stored of it, as of the last try to store it.
+    `links` vouch for what is stored of it, as of the last try to store it. `stood` is where the
+    newest readings of its meters were before; `turned_away` are units of which something was let in
+    first.
     """
 
     deliveries: Sequence[Delivery]
@@ -107,6 +110,13 @@ class Flush:
     lives: list[Life] = field(default_factory=list)
     links: list[ReadingLink] = field(default_factory=list)
     unborn: dict[tuple[str, str], Rebirth] = field(default_factory=dict)
+    stood: list[tuple[Meter, int, float]] = field(default_factory=list)
+    turned_away: set[str] = field(default_factory=set)
+
+    def forget(self) -> None:
+        """Let the meters stand where they stood: this flush will be judged once more."""
+        for meter, newest_at, newest_value in self.stood:
+            meter.newest_at, meter.newest_value = newest_at, newest_value
 
     def totals(self) -> Totals:
         """Return the sum over all deliveries; received = stored + duplicate + … holds."""
@@ -262,6 +272,9 @@ def _let_in(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator:
             piece.rejections.append(validate.unknown_meter(index, reading.meter, unit.unit))
             continue
         value, quality = reading.value, reading.quality
+        if meter.judged_in is not name:
+            meter.judged_in, meter.hour = name, NO_HOUR
+            flush.stood.append((meter, meter.newest_at, meter.newest_value))
         fault = meter.fault(instant, value, quality, window)
         if fault is not None:
             piece.rejections.append(Rejection(index, reading.meter, *fault))
@@ -269,8 +282,8 @@ def _let_in(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator:
         tail = good if quality is msgspec.UNSET else reading_rows.tail(quality, received_at)
         rows.append(pack(meter.row_head, instant, VALUE_BYTES, value) + tail)
         hour = instant // hour_long
-        if meter.hour != hour or meter.marked_in is not name:
-            meter.hour, meter.marked_in = hour, name
+        if meter.hour != hour:
+            meter.hour = hour
             key = (meter.unit_id, meter.entry.meter_id)
             flush.stale_hours.setdefault(key, set()).add(hour)
     piece.last = len(rows)
@@ -297,8 +310,10 @@ def take_out(flush: Flush, pieces: Iterable[Piece], fault: Fault) -> None:
     taken = set(map(id, pieces))
     for piece in flush.pieces:
         if id(piece) in taken:
-            piece.rejections = [Rejection(None, None, *fault, count=piece.tally.received)]
+            count = max(piece.tally.received, 1)  # the message itself, if it holds nothing
+            piece.rejections = [Rejection(None, None, *fault, count=count)]
             piece.number = None
+            flush.turned_away.add(piece.address.unit)
     _rebuild(flush, lambda piece, _: id(piece) not in taken)
 
 
@@ -308,6 +323,7 @@ def take_out_row(flush: Flush, ordinal: int, fault: Fault) -> None:
     rejected = {rejection.index for rejection in piece.rejections}
     kept = [n for n, index in enumerate(piece.said.indexes) if index not in rejected]
     number = kept[ordinal - piece.first]
+    flush.turned_away.add(piece.address.unit)
     meter = payload.legible(piece.said.readings[number].meter)
     piece.rejections.append(Rejection(piece.said.indexes[number], meter, *fault))
     _rebuild(flush, lambda _, each: each != ordinal)

@@ -11,7 +11,6 @@ import socket
 import ssl
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -34,6 +33,7 @@ from ingest.acks import Delivery
 from ingest.broker_health import BrokerHealth
 from ingest.broker_url import BrokerUrl
 from ingest.faults import Point
+from ingest.inbox import Inbox
 from ingest.wire import RECEIPT_IDS, Publication, Wire, user_property
 
 KEEPALIVE_S = 30
@@ -49,6 +49,7 @@ LOOP_SILENT_S_MAX = 10.0
 TAKEN_OVER = 0x8E
 UNREACHABLE_HELP = "start the broker (`nenghao services up`) or mend NENGHAO_MQTT_URL; trying on"
 REFUSED_HELP = "check the user and the password in NENGHAO_MQTT_URL; trying on"
+FILTERS_HELP = "let the login in NENGHAO_MQTT_URL subscribe to them: nothing is heard there"
 
 log = structlog.get_logger("collect")
 
@@ -86,7 +87,7 @@ class Link:
         self._receive_maximum = receive_maximum
         self._clock = clock
         self._session_expected = session_expected
-        self._inbox: deque[Delivery] = deque()
+        self._inbox = Inbox()
         self._wire: Wire | None = None
         self._health = BrokerHealth()
         self._loop = asyncio.get_running_loop()
@@ -94,6 +95,7 @@ class Link:
         self._waiting = False
         self._said: str | None = None
         self._failure: BaseException | None = None
+        self._subscription: int | None = None
         self._thread_name = f"paho-mqtt-client-{client_id}"  # what loop_start calls it
         self._client = self._create_client(client_id)
 
@@ -111,6 +113,7 @@ class Link:
         client.reconnect_delay_set(*RECONNECT_S)
         client.wrap = self._wrap
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         return client
@@ -147,13 +150,7 @@ class Link:
             if not self._inbox:
                 await self._arrived.wait()
             self._waiting = False
-        taken, size = [self._inbox.popleft()], 0
-        while self._inbox and len(taken) < deliveries_max:
-            size += len(taken[-1].payload)
-            if size > bytes_max:
-                break
-            taken.append(self._inbox.popleft())
-        return taken
+        return self._inbox.take(deliveries_max, bytes_max)
 
     async def publish(self, messages: Sequence[tuple[bytes, bytes]]) -> None:
         """Publish `messages`, pairs of topic and payload, with QoS 1.
@@ -225,9 +222,24 @@ class Link:
             log.critical("session_lost", help="the gateways will send again what was under way")
         self._session_expected = True
         options, fleeting = SubscribeOptions(qos=1), SubscribeOptions(qos=0)
-        client.subscribe([(topic, options) for topic in self._filters])
+        _, self._subscription = client.subscribe([(topic, options) for topic in self._filters])
         client.subscribe([(topic, fleeting) for topic in broker_health.TOPICS])
         log.info("connected", generation=self.generation, session_present=flags.session_present)
+
+    def _on_subscribe(
+        self,
+        _client: Client,
+        _userdata: object,
+        packet_id: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        """Say which of our filters the broker refused: nothing will ever be heard there."""
+        if packet_id == self._subscription:
+            pairs = zip(self._filters, reasons, strict=False)
+            refused = {topic: str(reason) for topic, reason in pairs if reason.is_failure}
+            if refused:
+                log.critical("subscription_refused", filters=refused, help=FILTERS_HELP)
 
     def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
         self._say_once("broker_unreachable", help=UNREACHABLE_HELP)
@@ -267,7 +279,7 @@ class Link:
             for _, topic, payload, _ in publications:
                 if topic.startswith(b"$"):
                     self._health.take(topic.decode(), payload)
-            self._inbox.extend(
+            self._inbox.put(
                 Delivery(
                     generation,
                     packet_id,

@@ -30,7 +30,7 @@ from ingest.faults import Point
 from ingest.noise import Noise
 from ingest.shards import Shard
 from ingest.sparkplug.nodes import Nodes
-from ingest.topics import Leaf
+from ingest.topics import Address, Leaf
 from ingest.validate import Validator
 from ingest.writer import Holder
 
@@ -48,6 +48,9 @@ SLICE = 16
 
 UNIT_ENTRY_AGE_MAX = timedelta(seconds=30)
 """After this a unit is read from the registry again, so that changes there take effect."""
+
+KEY_AGE_MAX = timedelta(seconds=1)
+"""After this a unit is read again for a signature that does not hold: its key may be newer."""
 
 SEEN_AGAIN_AFTER = timedelta(seconds=10)
 """How often it is written down that a gateway was heard."""
@@ -72,6 +75,12 @@ class Assembler:
         self._loaded_at: dict[str, datetime] = {}
         self._seen_at: dict[int, datetime] = {}
         self.nodes = Nodes()
+        self._births_until: datetime | None = None
+
+    def forget_births(self, until: datetime) -> None:
+        """Go by no births but those kept since `until` at the latest: for messages of that time."""
+        self.nodes = Nodes()
+        self._births_until = until
 
     async def assemble(self, deliveries: Sequence[Delivery]) -> Flush:
         """Return the flush of `deliveries`: every reading of them is a row or a rejection."""
@@ -85,6 +94,7 @@ class Assembler:
         await self._load({unit for unit in _units(told) if self._is_old(unit, now)}, now)
         flush = await self._judge(deliveries, told)
         if flush.doubtful:
+            flush.forget()
             await self._load(flush.doubtful, now)
             flush = await self._judge(deliveries, told)
         self._leave_out_seen(flush, now)
@@ -99,21 +109,33 @@ class Assembler:
             await asyncio.sleep(0)
         return flush
 
+    def take_back(self, flush: Flush) -> None:
+        """Forget what meters said that was turned away when `flush` was stored: read them again."""
+        for unit in flush.turned_away & self._units.keys():
+            self._validator.forget(self._units[unit].unit_id)
+            self._loaded_at.pop(unit, None)
+
     async def is_signed(self, delivery: Delivery) -> bool:
         """Return whether `delivery` carries the signature of the gateway whose topic it names."""
         address, _ = topics.parse(delivery.topic)
-        now = self._clock()
-        if self._is_old(address.unit, now):
-            await self._load([address.unit], now)
+        for age_max in (UNIT_ENTRY_AGE_MAX, KEY_AGE_MAX):  # a key may be a moment old
+            now = self._clock()
+            if self._is_old(address.unit, now, age_max):
+                await self._load([address.unit], now)
+            if self._holds(delivery, address):
+                return True
+        return False
+
+    def _holds(self, delivery: Delivery, address: Address) -> bool:
         unit = self._units.get(address.unit)
         gateway = None if unit is None else unit.gateways.get(address.gateway)
         return gateway is not None and not validate.signature_fault(
             delivery.signature, delivery.topic, delivery.payload, gateway, is_required=True
         )
 
-    def _is_old(self, unit: str, now: datetime) -> bool:
+    def _is_old(self, unit: str, now: datetime, age_max: timedelta = UNIT_ENTRY_AGE_MAX) -> bool:
         loaded_at = self._loaded_at.get(unit)
-        return loaded_at is None or now - loaded_at > UNIT_ENTRY_AGE_MAX
+        return loaded_at is None or now - loaded_at > age_max
 
     async def _load(self, units: Iterable[str], now: datetime) -> None:
         wanted = sorted(units)
@@ -122,19 +144,21 @@ class Assembler:
         found = await db.patience.patiently(
             self._pool, lambda connection: db.metering.list_units(connection, wanted)
         )
-        for unit in wanted:
+        for unit in wanted:  # one that is not registered leaves nothing: anybody can make names up
             self._units.pop(unit, None)
-            self._loaded_at[unit] = now
+            self._loaded_at.pop(unit, None)
         for entry in found:
             self._units[entry.unit] = entry
+            self._loaded_at[entry.unit] = now
             self._validator.learn(entry)
 
     async def _restore(self, topics: Iterable[str]) -> None:
         """Teach edge nodes that are heard for the first time what they said before our start."""
         unknown = sorted(self.nodes.unknown(topics))
         if unknown:
+            until = self._births_until
             births = await db.patience.patiently(
-                self._pool, lambda connection: db.births.list_births(connection, unknown)
+                self._pool, lambda connection: db.births.list_births(connection, unknown, until)
             )
             for name in unknown:
                 self.nodes.teach(name, births[name])
@@ -172,6 +196,7 @@ class Collector:
 
     async def commit(self, flush: Flush) -> None:
         await writer.store(self._pool, self._holder, flush)
+        self._assembler.take_back(flush)
 
     def answers(self, flush: Flush) -> list[tuple[bytes, bytes]]:
         """Return what to publish once `flush` is committed, topics and payloads: receipts,

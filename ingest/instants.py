@@ -12,6 +12,9 @@ import energy.instants
 TEXTS_REMEMBERED_MAX = 20_000
 """Texts whose instant is remembered: the gateways of a province report the same few instants."""
 
+TEXT_LENGTH_MAX = 40
+"""Longer texts, of more digits than anybody measures, are read and not remembered."""
+
 
 class InstantError(ValueError):
     """The text names no instant; `is_naive` when it only lacks its offset."""
@@ -43,7 +46,8 @@ def parse(text: str) -> int:
         instant = _parse(text)
         if len(_remembered) >= TEXTS_REMEMBERED_MAX:
             _remembered.clear()
-        _remembered[text] = instant
+        if len(text) <= TEXT_LENGTH_MAX:
+            _remembered[text] = instant
     return instant
 
 

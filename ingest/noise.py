@@ -73,8 +73,7 @@ def sender(topic: str) -> Name:
     >>> sender("spBv1.0/91450200MA5K0000XX/DDATA/gw1/E01")
     ('91450200MA5K0000XX', 'gw1')
     """
-    edge_node = sparkplug_topics.parse(topic)
-    if edge_node is not None:
-        return edge_node[0].unit, edge_node[0].gateway
+    if topic.startswith(sparkplug_topics.ROOT + "/"):
+        return sparkplug_topics.sender(topic)
     address, _ = topics.parse(topic)
     return address.unit, address.gateway

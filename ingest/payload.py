@@ -2,7 +2,7 @@
 
 The whole message is decoded by its type at once; only when that fails is each reading looked at
 alone, so that one bad reading does not cost the others. A key that is given twice makes a reading
-ambiguous; every parser keeps the last one without a word, so keys are counted.
+ambiguous; every parser keeps the last one without a word, so texts are counted.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ from ingest.instants import InstantError
 PAYLOAD_BYTES_MAX = 256 * 1024
 READINGS_MAX = 5_000
 DETAIL_LENGTH_MAX = 200
-REQUIRED_KEYS = 3
-"""Keys of every reading: meter, time, value."""
+BATCH_TEXTS = 3
+"""Texts of every batch: the keys batch and readings, and what the batch is called."""
+
+READING_TEXTS = 5
+"""Texts of every reading: the keys meter, time and value, and which meter and time."""
 
 
 class Reason(StrEnum):
@@ -131,18 +134,22 @@ def decode(payload: bytes) -> Batch:
         moments = instants.parse_all([reading.time for reading in wire.readings])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InstantError):
         return _decode_one_by_one(payload)
-    if b"\\" in payload or payload.count(b'":') != _keys(wire):
+    if b"\\" in payload or payload.count(b'"') != 2 * _texts(wire):
         return _decode_one_by_one(payload)
     readings = wire.readings
     return Batch(wire.batch, readings, moments, range(len(readings)), [], *_number(wire))
 
 
-def _keys(wire: _WireBatch) -> int:
-    """Return how many keys a message has that says this, each once, and nothing else."""
+def _texts(wire: _WireBatch) -> int:
+    """Return how many texts, keys and values, a message has that says this, each key once.
+
+    A key more is two quotes more, however it is spaced; a colon may stand apart.
+    """
     unset = msgspec.UNSET
-    optional = (wire.sent_at is not unset) + (wire.boot is not unset) + (wire.seq is not unset)
+    optional = 2 * (wire.sent_at is not unset) + 2 * (wire.boot is not unset)
+    optional += wire.seq is not unset
     qualities = sum(reading.quality is not unset for reading in wire.readings)
-    return 2 + optional + REQUIRED_KEYS * len(wire.readings) + qualities
+    return BATCH_TEXTS + optional + READING_TEXTS * len(wire.readings) + 2 * qualities
 
 
 def _number(envelope: _Envelope) -> tuple[str, int | None]:

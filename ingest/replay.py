@@ -40,10 +40,14 @@ class Replayer:
         self._assembler = Assembler(pool, oldest=oldest, clock=clock)
 
     async def replay(self, message: QuarantineMessage) -> Replayed:
-        """Deliver `message` again. Its number is not looked at: a person has decided."""
+        """Deliver `message` again. Its number is not looked at: a person has decided.
+
+        An alias means what it meant then; where a later birth took its place nobody knows any more.
+        """
         delivery = Delivery(
             0, 0, message.topic, message.payload, message.received_at, message.signature
         )
+        self._assembler.forget_births(until=message.received_at)
         flush = await self._assembler.assemble([delivery])
         flush.lives.clear()  # an old birth does not become the present one
         flush.gateway_ids.clear()

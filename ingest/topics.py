@@ -36,11 +36,13 @@ class Address:
 def parse(topic: str) -> tuple[Address, Leaf]:
     """Return who published on `topic` and what. Raises ValueError if it is not one of ours.
 
+    A level may be empty, as our filters allow: then nobody of that name is registered.
+
     >>> parse("nenghao/v1/450200/91450200MA5K0000XX/gw1/readings")[1]
     <Leaf.READINGS: 'readings'>
     """
     levels = topic.split("/")
-    if not topic.startswith(ROOT + "/") or len(levels) != LEVELS or not all(levels):
+    if not topic.startswith(ROOT + "/") or len(levels) != LEVELS:
         raise ValueError(f"{topic} is not {ROOT}/city/unit/gateway/leaf")
     return Address(levels[2], levels[3], levels[4]), Leaf(levels[5])
 

@@ -41,7 +41,7 @@ class Meter:
     judged by settlement, which knows both neighbours.
     """
 
-    __slots__ = ("entry", "hour", "installed_at", "is_register", "marked_in", "newest_at",
+    __slots__ = ("entry", "hour", "installed_at", "is_register", "judged_in", "newest_at",
                  "newest_value", "rate", "row_head", "top", "unit_id")  # fmt: skip
 
     def __init__(self, entry: MeterEntry) -> None:
@@ -58,9 +58,10 @@ class Meter:
         self.newest_at, self.newest_value = _NEVER, 0.0
         if entry.latest_at is not None and entry.latest_value is not None:
             self.newest_at, self.newest_value = instants.of(entry.latest_at), entry.latest_value
-        self.marked_in: UUID | None = None
-        """Name of the flush in which `hour` was last marked stale; not the flush: it is big."""
+        self.judged_in: UUID | None = None
+        """Name of the flush in which it was judged last; not the flush: it is big."""
         self.hour = 0
+        """The hour last marked stale in that flush."""
 
     def fault(self, instant: int, value: float, quality: object, window: Window) -> Fault | None:
         """Return why a reading is rejected, or None; then it counts as let in."""
@@ -145,6 +146,11 @@ class Validator:
                 meter.newest_at, meter.newest_value = before.newest_at, before.newest_value
         self._meters[unit.unit_id] = taught
 
+    def forget(self, unit_id: int) -> None:
+        """Forget where the meters of a unit stand: what they said last was not stored."""
+        for meter in self._meters[unit_id].values():
+            meter.newest_at = _NEVER
+
     def meters(self, unit: UnitEntry) -> Mapping[str, Meter]:
         return self._meters[unit.unit_id]
 
@@ -176,8 +182,9 @@ def signature_fault(
     if signature is None:
         detail = "this unit's batches must be signed: user property sig, or Nenghao-Signature"
         return (Reason.BAD_SIGNATURE, detail) if is_required else None
-    given = signature.lower()
-    if any(hmac.compare_digest(given, one) for one in signatures(topic, message, gateway.keys)):
+    given = signature.lower().encode()  # as text, it must be ASCII to be compared
+    made = signatures(topic, message, gateway.keys)
+    if any(hmac.compare_digest(given, one.encode()) for one in made):
         return None
     if not gateway.keys:
         return Reason.BAD_SIGNATURE, "the gateway has no key; enrol it again to get one"

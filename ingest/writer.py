@@ -246,7 +246,7 @@ async def _turn_away_replays(connection: Connection, flush: Flush) -> None:
         piece
         for piece in pieces
         if (piece.number in received and not await _is_resend(connection, flush, piece))
-        or first_with[piece.number].delivery.payload != piece.delivery.payload
+        or not _holds(flush, first_with[piece.number], piece)
     ]
     if replayed:
         log.warning("number_used_twice", topics=sorted({each.delivery.topic for each in replayed}))
@@ -257,11 +257,22 @@ async def _turn_away_replays(connection: Connection, flush: Flush) -> None:
         batches.take_out(flush, replayed, (Reason.REPLAYED, detail))
 
 
+def _holds(flush: Flush, first: Piece, piece: Piece) -> bool:
+    """Return whether `piece` is `first` again: the same bytes, or all its readings are there."""
+    return first.delivery.payload == piece.delivery.payload or _keys(flush, piece) <= _keys(
+        flush, first
+    )
+
+
+def _keys(flush: Flush, piece: Piece) -> set[tuple[int, datetime]]:
+    """Return meter and instant of the readings that were let in of a message."""
+    return {reading_rows.unpack(row)[:2] for row in flush.rows[piece.first : piece.last]}
+
+
 async def _is_resend(connection: Connection, flush: Flush, piece: Piece) -> bool:
     if await db.quarantine.is_resent(connection, piece.sha256()):
         return True
-    rows = [reading_rows.unpack(row) for row in flush.rows[piece.first : piece.last]]
-    keys = {(row[0], row[1]) for row in rows}
+    keys = _keys(flush, piece)
     meters, instants = [key[0] for key in keys], [key[1] for key in keys]
     return await db.sequences.count_present(connection, meters, instants) == len(keys)
 

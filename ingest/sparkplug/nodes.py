@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from ingest.payload import Reason
 from ingest.sparkplug import commands, topics
 from ingest.sparkplug.commands import Pace
 from ingest.sparkplug.edge_node import EdgeNode, Event, Outcome, Rebirth
 from ingest.sparkplug.topics import Origin
+from ingest.sparkplug.wire import Fault
+
+DEVICE_LENGTH_MAX = 128
+"""A longer name would not fit into the index of births."""
 
 Name = tuple[str, str]
 """unit, gateway"""
@@ -27,7 +32,7 @@ class Nodes:
 
     def unknown(self, heard: Iterable[str]) -> set[Name]:
         """Return the edge nodes that sent on the topics `heard` and were not taught yet."""
-        names = (_name(topic) for topic in heard if is_ours(topic))
+        names = (topics.sender(topic) for topic in heard if is_ours(topic))
         return {name for name in names if name not in self._nodes}
 
     def teach(self, name: Name, births: Mapping[str, bytes]) -> None:
@@ -36,10 +41,13 @@ class Nodes:
 
     def after(self, topic: str, payload: bytes) -> tuple[Origin, Outcome]:
         """Take in a message: once each, in the order of arrival."""
+        name = topics.sender(topic)
         parsed = topics.parse(topic)
-        assert parsed is not None, topic
+        if parsed is None or len(parsed[0].device) > DEVICE_LENGTH_MAX:
+            detail = f"a level of the topic is empty, or over {DEVICE_LENGTH_MAX} characters long"
+            fault = Fault(Reason.INVALID_FIELD, detail)
+            return Origin(*name), Outcome(Event.REFUSED, None, [], None, fault)
         origin, message_type = parsed
-        name = (origin.unit, origin.gateway)
         outcome = self._nodes[name].after(message_type, origin.device, payload)
         if outcome.event is Event.NODE_BORN:
             self._paces[name].born()
@@ -54,9 +62,3 @@ class Nodes:
             return None
         topic, payload = commands.rebirth(*name, now)
         return topic.encode(), payload
-
-
-def _name(topic: str) -> Name:
-    parsed = topics.parse(topic)
-    assert parsed is not None, topic
-    return parsed[0].unit, parsed[0].gateway

@@ -47,6 +47,8 @@ def test_our_own_profiles_are_not_dangerous(text: str) -> None:
         ("acl_file /f/acl", "", Danger.NO_ACCESS_RULES),
         ("use_identity_as_username true\nuse_username_as_clientid true",
          "use_identity_as_username true", Danger.ID_NOT_BOUND),
+        ("listener 1884 127.0.0.1\nuse_username_as_clientid true", "listener 1884 127.0.0.1",
+         Danger.ID_NOT_BOUND),
         ("crlfile /c/crl.pem", "", Danger.NO_REVOCATIONS),
         ("max_connections 10000", "", Danger.CONNECTIONS_UNLIMITED),
         ("max_connections 10000", "max_connections -1", Danger.CONNECTIONS_UNLIMITED),

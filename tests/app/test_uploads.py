@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -41,7 +42,7 @@ async def upload(
     stage: Stage, body: bytes, *, path: str = PATH, signature: str | None = None
 ) -> httpx.Response:
     signed = signatures(TOPIC, body, [KEY])[0] if signature is None else signature
-    headers = {"Nenghao-Signature": signed} if signed else {}
+    headers = {b"Nenghao-Signature": signed.encode("latin-1")} if signed else {}
     return await stage.client.post(path, content=body, headers=headers)
 
 
@@ -60,7 +61,7 @@ async def test_many_at_once_share_a_commit_and_each_gets_its_own_receipt(plant: 
     assert all(each.json()["stored"] == 1 for each in answers)
 
 
-@pytest.mark.parametrize("signature", ["", "00" * 32, "x"])
+@pytest.mark.parametrize("signature", ["", "00" * 32, "x", "é"])
 async def test_without_its_signature_nothing_is_taken(plant: Stage, signature: str) -> None:
     answer = await upload(plant, batch(1), signature=signature)
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
@@ -97,3 +98,31 @@ async def test_a_batch_that_cannot_be_stored_now_is_to_be_sent_again(
         answer = await upload(plant, batch(1))
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
     assert answer.headers["retry-after"]
+
+
+async def test_a_database_that_does_not_answer_holds_nobody(
+    plant: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.uploads.COMMIT_S_MAX", 0.5)
+    async with plant.pool.acquire() as blocker, blocker.transaction():
+        await blocker.execute("LOCK TABLE units IN ACCESS EXCLUSIVE MODE")
+        async with asyncio.timeout(5):
+            answer = await upload(plant, batch(1))
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+
+
+async def test_a_new_key_holds_at_once(plant: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.collect.KEY_AGE_MAX", timedelta(seconds=-1))
+    assert (await upload(plant, batch(1))).status_code == 200
+    await plant.pool.execute("UPDATE gateway_keys SET signing_key = $1", b"n" * 32)
+    body = batch(2, 1)
+    answer = await upload(plant, body, signature=signatures(TOPIC, body, [b"n" * 32])[0])
+    assert answer.status_code == 200, answer.text
+
+
+async def test_who_was_overtaken_begins_anew(plant: Stage) -> None:
+    """Two processes of one name, as containers on the network of one host may be."""
+    assert (await upload(plant, batch(1))).status_code == 200
+    await plant.pool.execute("UPDATE ingest_totals SET epoch = epoch + 1")
+    assert (await upload(plant, batch(2, 1))).status_code == 503
+    assert (await upload(plant, batch(2, 1))).json()["stored"] == 1

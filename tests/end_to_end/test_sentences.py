@@ -63,11 +63,14 @@ def test_a_broker_that_is_down_is_named_and_the_collector_goes_on_trying(
     assert collector.poll() is None
 
 
-def test_a_database_that_forgets_is_refused(programs: Programs, database_url: str) -> None:
-    """[RELIABILITY 64] Nothing is collected where a receipted reading could be lost."""
+@pytest.mark.parametrize("command", ["collect", "serve"])
+def test_a_database_that_forgets_is_refused(
+    programs: Programs, database_url: str, command: str
+) -> None:
+    """[RELIABILITY 64] Nothing is receipted, over MQTT or HTTPS, where it could be lost."""
     name = database_url.rpartition("/")[2]
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
-    said = programs.run("collect", code=2)
+    said = programs.run(command, code=2)
     assert "not_durable" in said
     assert "synchronous_commit" in said

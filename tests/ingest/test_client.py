@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from deploy.services import Services
 from ingest import broker_url, credentials
@@ -39,11 +40,17 @@ class Wire:
         self.gateway = Gateway(self._broker, self.address, login.username, login.password)
         self._links: list[Link] = []
 
-    def link(self, *, session_expected: bool = False, clock: Callable[[], datetime] = now) -> Link:
+    def link(
+        self,
+        *,
+        session_expected: bool = False,
+        clock: Callable[[], datetime] = now,
+        filters: Sequence[str] = ("nenghao/v1/+/+/+/readings",),
+    ) -> Link:
         made = Link(
             self._broker,
             self._name,
-            ["nenghao/v1/+/+/+/readings"],
+            list(filters),
             receive_maximum=5,
             clock=clock,
             session_expected=session_expected,
@@ -108,6 +115,16 @@ async def test_a_session_that_is_gone_is_noticed(wire: Wire) -> None:
     link = wire.link(session_expected=True)
     await until(lambda: link.connected)
     assert link.session_lost
+
+
+async def test_a_filter_that_the_broker_refuses_is_said(wire: Wire) -> None:
+    refused = "nenghao/v1/+/+/+/secrets"
+    with capture_logs() as logs:
+        link = wire.link(filters=["nenghao/v1/+/+/+/readings", refused])
+        await until(lambda: any(each["event"] == "subscription_refused" for each in logs))
+    (said,) = (each for each in logs if each["event"] == "subscription_refused")
+    assert list(said["filters"]) == [refused]
+    assert link.connected
 
 
 async def test_a_callback_that_breaks_ends_the_collector(wire: Wire) -> None:

@@ -12,8 +12,10 @@ import db.pool
 import db.settlement
 from db.intake import Totals
 from ingest import batches
+from ingest.acks import Delivery
 from ingest.collect import Collector
 from ingest.payload import Reason
+from tests import factories
 from tests.faults import proxy
 from tests.ingest.conftest import NOW, Plant, reading, tally
 
@@ -83,6 +85,17 @@ async def test_a_register_that_falls_is_named_and_kept_in_quarantine(plant: Plan
     assert (row["reason"], row["batch"]) == ("value_out_of_range", "b2")
     assert "fell from 1000.0 to 900.0" in row["detail"]
     assert b"900" in row["payload"]
+
+
+async def test_a_fall_is_named_beside_an_unknown_meter_too(plant: Plant) -> None:
+    """What the registry does not explain is read again, and the message judged once more."""
+    flush = await plant.send(
+        reading(0, 100), reading(5, 50), reading(10, 110), reading(15, 1, "E99")
+    )
+    assert [(each.index, each.reason) for each in flush.pieces[0].rejections] == [
+        (1, Reason.VALUE_OUT_OF_RANGE),
+        (3, Reason.UNKNOWN_METER),
+    ]
 
 
 async def test_a_new_collector_knows_where_the_registers_stood(plant: Plant) -> None:
@@ -216,3 +229,11 @@ async def test_no_status_stops_the_collector(plant: Plant, said: bytes) -> None:
     where = (await plant.send()).pieces[0].delivery.topic.replace("readings", "status")
     await plant.send_raw([said], where)
     assert await plant.pool.fetchval("SELECT connection FROM gateways") in ("online", "offline")
+
+
+async def test_units_that_nobody_registered_leave_nothing_behind(plant: Plant) -> None:
+    assembler = plant.collector._assembler
+    for number in range(10):
+        topic = f"nenghao/v1/450200/{factories.unit_code(500 + number)}/gw1/readings"
+        assert not await assembler.is_signed(Delivery(0, 0, topic, b"", NOW, "00" * 32))
+    assert (assembler._units, assembler._loaded_at) == ({}, {})

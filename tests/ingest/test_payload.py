@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import payload
+from ingest import instants, payload
 from ingest.payload import Reason
 
 GOOD = {"meter": "E01", "time": "2026-11-23T08:00:00+08:00", "value": 120345.67}
@@ -56,6 +56,14 @@ def test_a_bad_reading_is_named_and_the_rest_is_kept(
     assert [(fault.index, fault.reason) for fault in batch.rejections] == [(1, reason)]
 
 
+@pytest.mark.parametrize("again", ['"value":2', '"value" :2', '"value"\n:\t2', '"meter" : "E02"'])
+def test_a_key_given_twice_is_refused_however_it_is_spaced(again: str) -> None:
+    text = message(GOOD, GOOD).replace(b'"meter"', again.encode() + b',"meter"', 1)
+    batch = payload.decode(text)
+    assert list(batch.indexes) == [1]
+    assert [(each.index, each.detail) for each in batch.rejections] == [(0, "a key is given twice")]
+
+
 def test_a_number_beyond_a_double_is_not_finite() -> None:
     text = message(GOOD, GOOD).replace(b"120345.67", b"1e400", 1)
     (rejection,) = payload.decode(text).rejections
@@ -86,3 +94,10 @@ def test_a_message_nobody_can_read_is_one_rejection(text: bytes, reason: Reason)
 def test_any_bytes_come_to_a_batch_or_a_reason(text: bytes) -> None:
     batch = payload.decode(text)
     assert batch.rejections or not batch.readings
+
+
+def test_a_long_text_of_a_time_is_read_and_not_remembered() -> None:
+    for number in range(10):
+        time = f"2026-11-23T08:00:00.{number}{'0' * 250_000}Z"
+        assert len(payload.decode(message({**GOOD, "time": time})).readings) == 1
+    assert max(map(len, instants._remembered)) <= instants.TEXT_LENGTH_MAX

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 import db.quarantine
 from db.quarantine import QuarantineEntry
 from ingest import writer
+from ingest.acks import Delivery
 from ingest.payload import Reason
 from ingest.replay import Replayed, Replayer
+from ingest.sparkplug.datatypes import Datatype
+from ingest.sparkplug.sparkplug_b_pb2 import Metric
 from tests import factories
+from tests.ingest import test_sparkplug_collected as sparkplug
 from tests.ingest.conftest import NOW, Plant, reading
 
 
@@ -63,3 +69,30 @@ async def test_a_reading_ahead_of_its_time_does_not_become_true_by_waiting(plant
     await plant.send(reading(60 + 10, 1))
     (entry,) = await entries(plant)
     assert await replay(plant, entry.quarantine_id) == Replayed("rejected", 0, 1)
+
+
+@pytest.mark.parametrize(("reborn_as", "stored"), [(None, "X01"), ("E01", None)])
+async def test_an_alias_is_replayed_as_what_it_meant_or_not_at_all(
+    plant: Plant, reborn_as: str | None, stored: str | None
+) -> None:
+    await sparkplug.deliver(plant, "NBIRTH", birth("X01"))
+    await sparkplug.deliver(plant, "NDATA", sparkplug.message(1, sparkplug.value(1, 777, -30)))
+    *_, entry = await entries(plant)
+    if reborn_as:
+        later = NOW + timedelta(seconds=1)
+        topic = f"{sparkplug.ROOT}/NBIRTH/gw1"
+        await plant.collector.store([Delivery(1, 0, topic, birth(reborn_as), later)])
+    async with plant.pool.acquire() as connection:
+        await factories.meter(connection, plant.unit_id, "X01")
+    await replay(plant, entry.quarantine_id)
+    meter = await plant.pool.fetchval(
+        "SELECT meter FROM readings JOIN meters USING (meter_id) WHERE raw_value = 777"
+    )
+    assert meter == stored
+
+
+def birth(name: str) -> bytes:
+    at_ms = sparkplug.NOW_MS
+    return sparkplug.message(
+        0, Metric(name=name, alias=1, timestamp=at_ms, datatype=Datatype.DOUBLE, double_value=1)
+    )

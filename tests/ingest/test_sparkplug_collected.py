@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import random
+import string
+
+import pytest
+
+from ingest import noise
 from ingest.acks import Delivery
 from ingest.batches import Flush
 from ingest.payload import Reason
@@ -11,6 +17,7 @@ from tests import factories
 from tests.ingest.conftest import NOW, Plant, tally
 
 NOW_MS = int(NOW.timestamp()) * 1000
+LONG = "".join(random.Random(1).choices(string.ascii_letters, k=12_000))  # cannot be compressed
 ROOT = f"spBv1.0/{factories.unit_code()}"
 
 
@@ -76,6 +83,31 @@ async def test_a_death_ends_what_aliases_mean(plant: Plant) -> None:
     await deliver(plant, "NDEATH", Payload(metrics=[death]).SerializeToString())
     assert await plant.pool.fetchval("SELECT count(*) FROM births") == 0
     assert await plant.pool.fetchval("SELECT connection FROM gateways") == "offline"
+
+
+@pytest.mark.parametrize(
+    ("topic", "reason"),
+    [
+        (f"{ROOT}/DDATA/gw1/", Reason.INVALID_FIELD),
+        (f"{ROOT}/DBIRTH/gw1/", Reason.INVALID_FIELD),
+        (f"{ROOT}/DBIRTH/gw1/{LONG}", Reason.INVALID_FIELD),
+        (f"{ROOT}/NDATA/", Reason.NOT_THIS_GATEWAY),
+        ("spBv1.0//NDATA/gw1", Reason.UNKNOWN_UNIT),
+        ("spBv1.0//DDATA//", Reason.UNKNOWN_UNIT),
+        (f"nenghao/v1//{factories.unit_code()}/gw1/readings", Reason.WRONG_CITY),
+        ("nenghao/v1/450200//gw1/readings", Reason.UNKNOWN_UNIT),
+        (f"nenghao/v1/450200/{factories.unit_code()}//readings", Reason.NOT_THIS_GATEWAY),
+    ],
+)
+async def test_no_level_of_a_topic_stops_the_collector(
+    plant: Plant, topic: str, reason: Reason
+) -> None:
+    """`+` in our filters, and in those of a gateway's login, matches empty and long levels."""
+    await deliver(plant, "NBIRTH", BIRTH)
+    flush = await plant.send_raw([BIRTH], topic)
+    assert [each.reason for each in flush.pieces[0].rejections] == [reason]
+    assert noise.sender(topic)
+    assert tally(await deliver(plant, "NDATA", message(1, value(1, 101, 1)))) == (1, 1, 0, 0, 0)
 
 
 async def test_a_stranger_is_quarantined(plant: Plant) -> None:

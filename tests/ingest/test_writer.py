@@ -148,6 +148,26 @@ async def test_two_messages_under_one_number_in_one_flush_are_told_apart(plant: 
     assert [piece.tally.rejected for piece in flush.pieces] == [0, 1, 0]
 
 
+async def test_an_empty_message_under_a_used_number_stops_nobody(plant: Plant) -> None:
+    flush = await plant.send_raw([numbered(1, reading(0, 1)), numbered(1)])
+    assert [tally(flush, n) for n in (0, 1)] == [(1, 1, 0, 0, 0), (0, 0, 0, 0, 0)]
+    flush = await plant.send_raw([numbered(2), numbered(2, reading(15, 2))])
+    assert [tally(flush, n) for n in (0, 1)] == [(0, 0, 0, 0, 0), (1, 0, 0, 0, 1)]
+
+
+async def test_a_resend_with_another_sent_at_is_a_duplicate_in_one_flush_too(plant: Plant) -> None:
+    said = {"batch": "b", "boot": "b", "seq": 1, "readings": [reading(0, 1)]}
+    texts = [json.dumps(said | {"sent_at": f"2026-11-23T08:00:{s}Z"}).encode() for s in (10, 40)]
+    flush = await plant.send_raw(texts)
+    assert [tally(flush, n) for n in (0, 1)] == [(1, 1, 0, 0, 0), (1, 0, 1, 0, 0)]
+
+
+async def test_what_was_turned_away_is_not_where_a_register_stands(plant: Plant) -> None:
+    await deliver(plant, numbered(1, reading(0, 100)))
+    assert reasons(await deliver(plant, numbered(1, reading(15, 9000)))) == [Reason.REPLAYED]
+    assert tally(await deliver(plant, numbered(2, reading(30, 102)))) == (1, 1, 0, 0, 0)
+
+
 async def test_a_resend_after_the_registry_was_mended_is_no_replay(plant: Plant) -> None:
     message = numbered(1, reading(0, 1), reading(0, 5, "E02"))
     assert reasons(await deliver(plant, message)) == [Reason.UNKNOWN_METER]
@@ -189,7 +209,7 @@ async def test_no_flipped_byte_passes(signing: Plant) -> None:
     assert await signing.pool.fetchval("SELECT count(*) FROM readings") == 0
 
 
-@pytest.mark.parametrize("signature", [None, "", "00" * 32, signed(b"x", key=b"z" * 32)])
+@pytest.mark.parametrize("signature", [None, "", "é", "00" * 32, signed(b"x", key=b"z" * 32)])
 async def test_a_missing_or_foreign_signature_is_refused(
     signing: Plant, signature: str | None
 ) -> None:
