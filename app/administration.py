@@ -16,7 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 import db.keys
-from app import import_report, importing, session
+from app import session
 from app.imports.kinds import Kind
 from app.resolve import Refusal
 from db.pool import Pool
@@ -34,6 +34,8 @@ def import_command(
     reason: Annotated[str | None, typer.Option(help="why, for the ledger of changes")] = None,
 ) -> None:
     """Load a registry file. A dry run shows what would change; nothing is written half."""
+
+    from app import import_report, importing  # here: it needs every kind of file
 
     async def work(pool: Pool) -> bool:
         async with pool.acquire() as connection, connection.transaction():

@@ -26,7 +26,7 @@ from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
-from ingest import assess, broker_url, collect, heads, settle, shards
+from ingest import broker_url, collect, heads, settle, shards
 from ingest.authority import AuthorityError
 from ingest.client import ConnectionLostError
 from ingest.credentials import CredentialsError
@@ -150,6 +150,8 @@ def settle_command() -> None:
 @app.command("assess")
 def assess_command() -> None:
     """Score the quality of the data, look for suspicions, keep the repair clock."""
+    from ingest import assess
+
     settings = _settings()
     instance = _instance()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,3 +139,11 @@ def _expanded(constant: str, texts: dict[str, str]) -> str:
     """Return the text of a module constant with the constants it is made of."""
     text = texts.get(constant, "")
     return text + "".join(texts[other] for other in texts if other != constant and other in text)
+
+
+def test_the_command_line_loads_what_a_command_needs_and_no_more() -> None:
+    """A collector that starts again is back within seconds: it waits for no web server."""
+    code = "import app.cli, sys; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    loaded = set(told.stdout.decode().split())
+    assert not loaded & {"fastapi", "uvicorn", "jinja2", "app.importing", "chinese_calendar"}
