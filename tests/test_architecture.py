@@ -146,4 +146,4 @@ def test_the_command_line_loads_what_a_command_needs_and_no_more() -> None:
     code = "import app.cli, sys; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     loaded = set(told.stdout.decode().split())
-    assert not loaded & {"fastapi", "uvicorn", "jinja2", "app.importing", "chinese_calendar"}
+    assert not loaded & {"fastapi", "uvicorn", "jinja2", "app.importing"}
