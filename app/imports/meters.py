@@ -175,7 +175,11 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
         moved = [change.new for change in changes if change.columns & EPOCH_COLUMNS]
         await db.registry.replace_first_epochs(connection, [*new, *moved])
         limited = [change.new for change in changes if "rate_max" in change.columns]
-        for meter_id in await db.epochs.limit_newest(connection, limited):
+        retimed = [change.new for change in changes if "interval_s" in change.columns]
+        for meter_id in [
+            *await db.epochs.limit_newest(connection, limited),
+            *await db.registry.list_meter_ids(connection, retimed),
+        ]:
             await db.factors.mark_stale(connection, [meter_id], EARLIEST, None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import db.registry
+import db.rollups
 from app.imports import places
 from app.imports.fields import (
     CreditCode,
@@ -22,6 +23,9 @@ from app.imports.sheet import Change, Findings, Sheet
 from app.tables import Row
 from db.pool import Connection
 from db.registry import UnitRow
+
+AREA_COLUMNS = frozenset({"region", "industry"})
+"""What says in which area a unit is added up: the former one and the new one change with it."""
 
 
 class UnitLine(Line):
@@ -72,7 +76,13 @@ class UnitSheet(Sheet[UnitLine, UnitRow]):
     async def store(
         self, connection: Connection, new: Sequence[UnitRow], changes: Sequence[Change[UnitRow]]
     ) -> None:
+        moved = [change.new.unit for change in changes if change.columns & AREA_COLUMNS]
+        if moved:
+            await db.rollups.lock_units(connection, moved)
+            await db.rollups.mark_areas_of(connection, moved)
         await db.registry.upsert_units(connection, [*new, *(change.new for change in changes)])
+        if moved:
+            await db.rollups.mark_areas_of(connection, moved)
 
 
 async def sheet(connection: Connection) -> UnitSheet:
