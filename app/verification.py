@@ -126,9 +126,15 @@ def _judge_unlinked(
         fault = f"{since_begun:,} readings came after the ledger had begun and have no link"
         report.findings.append(Finding("readings", None, fault))
     before = sum(each.readings for each in unlinked.values()) - since_begun
-    if before:
-        seal = "they are sealed" if sealed else "nothing vouches for them: `nenghao verify seal`"
-        report.notes.append(f"{before:,} readings were stored before the ledger began: {seal}")
+    if before and sealed:
+        told = f"{before:,} readings were stored before the ledger began: they are sealed"
+        report.notes.append(told)
+    elif before:
+        fault = (
+            f"{before:,} readings have no link, and nothing vouches for them: were they stored "
+            f"before the ledger began, then `nenghao verify seal`; else somebody put them in"
+        )
+        report.findings.append(Finding("readings", None, fault))
     for week in sorted(sealed.keys() | unlinked.keys()) if sealed else ():
         is_known = week in sealed and week in unlinked
         if not is_known or sealed[week] != seal_of(unlinked[week]):

@@ -59,7 +59,10 @@ async def list_sums(
     step: Step,
     basis: Basis,
 ) -> list[MeterSum]:
-    """Return each meter of `roles` that was installed before the end of the span, in order."""
+    """Return each meter of `roles` that was installed before the end of the span, in order.
+
+    It lacks a factor if any day does: a month of which only some days have one has a sum as well.
+    """
     rows = await connection.fetch(
         """
         SELECT unit, carrier, meter, role, kind, interval_s, installed_at, counted.*
@@ -72,10 +75,15 @@ async def list_sums(
                       coalesce(bool_or(held), false) AS held,
                       sum(CASE $9 WHEN 'calorific' THEN calorific_tce
                                   ELSE equivalent_tce END) AS tce,
-                      coalesce(bool_or(quantity IS NOT NULL
-                                       AND CASE $9 WHEN 'calorific' THEN calorific_tce
-                                                   ELSE equivalent_tce END IS NULL),
-                               false) AS lacks_factor
+                      EXISTS (SELECT
+                                FROM meter_consumption AS unvalued
+                               WHERE unvalued.meter_id = meters.meter_id
+                                 AND step IN ('day', $8)
+                                 AND starts_at >= $6
+                                 AND starts_at < $7
+                                 AND quantity IS NOT NULL
+                                 AND CASE $9 WHEN 'calorific' THEN calorific_tce
+                                             ELSE equivalent_tce END IS NULL) AS lacks_factor
                  FROM meter_consumption
                 WHERE meter_consumption.meter_id = meters.meter_id
                   AND step = $8

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from db.pool import Connection
 from db.settlement import LOCK_SPACE, Stale
@@ -83,49 +84,86 @@ async def list_ranges(connection: Connection, unit_id: int, span: Span) -> list[
     return [Stale(row["meter_id"], Span(row["starts_at"], row["ends_at"])) for row in rows]
 
 
-async def keep_stored(connection: Connection, unit_id: int) -> None:
-    """Set aside what is stored of a unit, to be compared."""
+async def delete_doubts(connection: Connection, unit_id: int, span: Span) -> None:
+    """Forget the doubts of a unit that lie in `span`: its readings, settled anew, say them again.
+
+    One that no reading says any more would stay otherwise.
+    """
     await connection.execute(
         """
-        CREATE TEMPORARY TABLE IF NOT EXISTS stored_before (
-            meter_id integer, carrier text, step text, starts_at timestamptz,
-            quantity double precision, calorific_tce double precision,
-            equivalent_tce double precision, held boolean, readings_present integer
-        ) ON COMMIT DROP
-        """
-    )
-    await connection.execute(
-        """
-        INSERT INTO stored_before
-        SELECT meter_id, NULL::text AS carrier, step, starts_at, quantity, calorific_tce,
-               equivalent_tce, held, readings_present
-          FROM meter_consumption
+        DELETE FROM doubts
          WHERE meter_id = ANY (SELECT meter_id FROM meters WHERE unit_id = $1)
-         UNION ALL
-        SELECT NULL, carrier, step, starts_at, quantity, calorific_tce, equivalent_tce, held,
-               readings_present
-          FROM unit_consumption
-         WHERE unit_id = $1
+           AND first_at >= $2
+           AND last_at < $3
         """,
         unit_id,
+        span.starts_at,
+        span.ends_at,
     )
 
 
-async def list_differences(connection: Connection, unit_id: int) -> list[Difference]:
-    """Return where what was kept differs from what is stored now."""
-    rows = await connection.fetch(
+async def list_owners(
+    connection: Connection, unit_id: int, span: Span
+) -> tuple[list[int], list[str]]:
+    """Return the meters of a unit, and the carriers it has meters or, in `span`, sums of."""
+    row = await connection.fetchrow(
         """
+        SELECT array(SELECT meter_id
+                       FROM meters
+                      WHERE unit_id = $1
+                      ORDER BY meter_id) AS meter_ids,
+               array(SELECT carrier
+                       FROM meters
+                      WHERE unit_id = $1
+                        AND role IN ('boundary', 'export')
+                      UNION
+                     SELECT carrier
+                       FROM unit_consumption
+                      WHERE unit_id = $1
+                        AND starts_at >= $2
+                        AND starts_at < $3
+                      ORDER BY carrier) AS carriers
+        """,
+        unit_id,
+        span.starts_at,
+        span.ends_at,
+    )
+    assert row is not None
+    return row["meter_ids"], row["carriers"]
+
+
+STATE: LiteralString = """
         WITH stored_now AS (
-            SELECT meter_id, NULL::text AS carrier, step, starts_at, quantity, calorific_tce,
-                   equivalent_tce, held, readings_present
+            SELECT meter_id, NULL::text AS carrier, step, starts_at, quantity, estimated_quantity,
+                   calorific_tce, equivalent_tce, held, readings_present
               FROM meter_consumption
              WHERE meter_id = ANY (SELECT meter_id FROM meters WHERE unit_id = $1)
              UNION ALL
-            SELECT NULL, carrier, step, starts_at, quantity, calorific_tce, equivalent_tce, held,
-                   readings_present
+            SELECT NULL, carrier, step, starts_at, quantity, estimated_quantity, calorific_tce,
+                   equivalent_tce, held, readings_present
               FROM unit_consumption
              WHERE unit_id = $1
+             UNION ALL
+            SELECT meter_id, NULL, 'doubt ' || reason, first_at,
+                   extract(epoch FROM last_at - first_at), 0, NULL, NULL, held, readings
+              FROM doubts
+             WHERE meter_id = ANY (SELECT meter_id FROM meters WHERE unit_id = $1)
         )
+"""
+"""All that settlement writes of the unit $1; the quantity of a doubt is how long it lasts. [s]"""
+
+
+INTO_BEFORE: LiteralString = """
+        INSERT INTO stored_before
+"""
+
+NOW: LiteralString = """
+        SELECT meter_id, carrier, step, starts_at, quantity, estimated_quantity, calorific_tce,
+               equivalent_tce, held, readings_present
+          FROM stored_now
+"""
+
+DIFFERING: LiteralString = """
         SELECT unit || '/' || coalesce(meter, old.carrier, new.carrier) AS owner,
                coalesce(old.step, new.step) AS step,
                coalesce(old.starts_at, new.starts_at) AS starts_at,
@@ -142,11 +180,36 @@ async def list_differences(connection: Connection, unit_id: int) -> list[Differe
             OR new.step IS NULL
             OR (old.held, old.readings_present) <> (new.held, new.readings_present)
             OR differs(old.quantity, new.quantity, $2)
+            OR differs(old.estimated_quantity, new.estimated_quantity, $2)
             OR differs(old.calorific_tce, new.calorific_tce, $2)
             OR differs(old.equivalent_tce, new.equivalent_tce, $2)
          ORDER BY owner, step, starts_at
          LIMIT $3
-        """,
+"""
+
+
+async def keep_stored(connection: Connection, unit_id: int) -> None:
+    """Set aside what is stored of a unit, to be compared."""
+    await connection.execute(
+        """
+        CREATE TEMPORARY TABLE IF NOT EXISTS stored_before (
+            meter_id integer, carrier text, step text, starts_at timestamptz,
+            quantity double precision, estimated_quantity double precision,
+            calorific_tce double precision, equivalent_tce double precision, held boolean,
+            readings_present integer
+        ) ON COMMIT DROP
+        """
+    )
+    await connection.execute(
+        INTO_BEFORE + STATE + NOW,
+        unit_id,
+    )
+
+
+async def list_differences(connection: Connection, unit_id: int) -> list[Difference]:
+    """Return where what was kept differs from what is stored now."""
+    rows = await connection.fetch(
+        STATE + DIFFERING,
         unit_id,
         TOLERANCE,
         DIFFERENCES_MAX,
@@ -160,6 +223,8 @@ async def list_area_differences(connection: Connection) -> list[Difference]:
         """
         WITH sums AS (
             SELECT region, division, carrier, step, starts_at, sum(quantity) AS quantity,
+                   sum(abs(estimated_quantity)) AS estimated_quantity,
+                   sum(readings_present) AS readings_present, bool_or(held) AS held,
                    sum(calorific_tce) AS calorific_tce, sum(equivalent_tce) AS equivalent_tce
               FROM unit_consumption
               JOIN units USING (unit_id)
@@ -169,8 +234,10 @@ async def list_area_differences(connection: Connection) -> list[Difference]:
                stored.quantity AS stored, sums.quantity AS right
           FROM area_consumption AS stored
           FULL JOIN sums USING (region, division, carrier, step, starts_at)
-         WHERE (stored.readings_present IS NULL
+         WHERE ((stored.held, stored.readings_present)
+                IS DISTINCT FROM (sums.held, sums.readings_present)
                 OR differs(stored.quantity, sums.quantity, $1)
+                OR differs(stored.estimated_quantity, sums.estimated_quantity, $1)
                 OR differs(stored.calorific_tce, sums.calorific_tce, $1)
                 OR differs(stored.equivalent_tce, sums.equivalent_tce, $1))
            AND NOT EXISTS (SELECT

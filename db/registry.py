@@ -189,6 +189,21 @@ async def list_meters_with_readings(
     return {(row["unit"], row["meter"]) for row in rows}
 
 
+async def list_meter_ids(connection: Connection, meters: Sequence[MeterRow]) -> list[int]:
+    rows = await connection.fetch(
+        """
+        SELECT meter_id
+          FROM unnest($1::text[], $2::text[]) AS asked (unit, meter)
+          JOIN units USING (unit)
+          JOIN meters USING (unit_id, meter)
+         ORDER BY meter_id
+        """,
+        [row.unit for row in meters],
+        [row.meter for row in meters],
+    )
+    return [row["meter_id"] for row in rows]
+
+
 async def upsert_meters(connection: Connection, meters: Sequence[MeterRow]) -> None:
     """Write `meters` without their multiplier and rollover, which live in epochs."""
     await connection.execute(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.pool import Connection
+from db.settlement import LOCK_SPACE
 from energy.periods import Span, Step
 
 AREA_LOCK_SPACE = 0x6172  # "ar": first key of the advisory lock that a settler holds on a region
@@ -162,8 +163,23 @@ async def mark_areas(connection: Connection, unit_id: int, sums: Sequence[Carrie
     )
 
 
-async def mark_areas_of_units(connection: Connection, units: Sequence[str]) -> None:
-    """Note that the areas in which `units` (credit codes) lie now have to be added up again."""
+async def lock_units(connection: Connection, units: Sequence[str]) -> None:
+    """Wait for the settlers of `units` (credit codes), which know where they lie, until the end."""
+    await connection.execute(
+        """
+        SELECT pg_advisory_xact_lock($1, unit_id)
+          FROM (SELECT unit_id
+                  FROM units
+                 WHERE unit = ANY ($2)
+                 ORDER BY unit_id) AS moved
+        """,
+        LOCK_SPACE,
+        units,
+    )
+
+
+async def mark_areas_of(connection: Connection, units: Sequence[str]) -> None:
+    """Note that the areas in which `units` lie now have to be added up again, month by month."""
     await connection.execute(
         """
         INSERT INTO stale_areas (region, division, carrier, starts_at, ends_at)
@@ -172,7 +188,8 @@ async def mark_areas_of_units(connection: Connection, units: Sequence[str]) -> N
           JOIN units USING (unit_id)
          WHERE unit = ANY ($1)
            AND step = 'hour'
-         GROUP BY region, division, carrier
+         GROUP BY region, division, carrier, date_trunc('month', starts_at, 'Asia/Shanghai')
+         ORDER BY region, division, carrier, min(starts_at)
         """,
         units,
     )

@@ -18,10 +18,11 @@ import db.reconciliation
 import db.settlement
 from db.pool import Connection, Pool
 from db.reconciliation import Difference
+from db.settlement import Stale
 from energy import periods
 from energy.factors import Unverified
 from energy.periods import Span, Step
-from ingest import unit_settlement
+from ingest import rollups, unit_settlement
 
 NIGHTLY_SPAN = timedelta(days=40)
 """What is reconciled every night: the month that is reported, and the one under way."""
@@ -61,14 +62,26 @@ async def of_unit(
                 await unit_settlement.settle(connection, unit_id, waiting, unverified)
             await db.reconciliation.keep_stored(connection, unit_id)
             ranges = await db.reconciliation.list_ranges(connection, unit_id, span)
+            await db.reconciliation.delete_doubts(connection, unit_id, span)
             if ranges:
                 await unit_settlement.settle(connection, unit_id, ranges, unverified)
+            await _add_up(connection, unit_id, span)
             found = await db.reconciliation.list_differences(connection, unit_id)
             if not (repair and found):
                 raise _RollbackError
     except _RollbackError:
         pass
     return found
+
+
+async def _add_up(connection: Connection, unit_id: int, span: Span) -> None:
+    """Add up all that begins in `span`: a sum without hours below it is found only so."""
+    year = rollups.whole(span, Step.YEAR)
+    meter_ids, carriers = await db.reconciliation.list_owners(connection, unit_id, year)
+    if meter_ids:
+        await rollups.add_up_meters(connection, [Stale(meter_id, span) for meter_id in meter_ids])
+    if carriers:
+        await rollups.add_up_unit(connection, unit_id, {carrier: [span] for carrier in carriers})
 
 
 async def of_areas(connection: Connection, *, repair: bool) -> list[Difference]:

@@ -108,13 +108,14 @@ async def _followed(
     """Return a window with its readings and their course.
 
     Where new readings put later ones in doubt that were on the course before, the window reaches
-    on to the newest reading of the meter, and to the end of its `last` window: then it is done.
+    on to the hour of the newest reading of the meter, and to the end of its `last` window: then it
+    is done.
     """
     course = courses.course(spec.kind, history, spec.epochs, spec.interval_s)
     if not course.is_open:
         return window, history, course
     (newest,) = await histories.beyond(connection, [(spec.meter_id, window.span.ends_at)])
-    if instants.of(newest) <= history[-1][0] + 1:
+    if newest <= window.span.ends_at:
         return window, history, course
     reach = rollups.whole(Span(window.span.starts_at, max(newest, last)), Step.HOUR)
     window = Stale(spec.meter_id, reach)

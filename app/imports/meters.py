@@ -47,10 +47,6 @@ HARMLESS_COLUMNS = frozenset({"name", "data_code", "rate_max"})
 """What may change although there are readings; of a register also `interval_s`."""
 
 
-RESETTLED_COLUMNS = frozenset({"rate_max", "interval_s"})
-"""What decides of stored readings which are in doubt, and which are estimates."""
-
-
 class MeterLine(Line):
     unit: CreditCode
     meter: MeterCode
@@ -178,8 +174,12 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
         await db.registry.upsert_meters(connection, [*new, *(change.new for change in changes)])
         moved = [change.new for change in changes if change.columns & EPOCH_COLUMNS]
         await db.registry.replace_first_epochs(connection, [*new, *moved])
-        limited = [change.new for change in changes if change.columns & RESETTLED_COLUMNS]
-        for meter_id in await db.epochs.limit_newest(connection, limited):
+        limited = [change.new for change in changes if "rate_max" in change.columns]
+        retimed = [change.new for change in changes if "interval_s" in change.columns]
+        for meter_id in [
+            *await db.epochs.limit_newest(connection, limited),
+            *await db.registry.list_meter_ids(connection, retimed),
+        ]:
             await db.factors.mark_stale(connection, [meter_id], EARLIEST, None)
 
 

@@ -24,6 +24,9 @@ from app.tables import Row
 from db.pool import Connection
 from db.registry import UnitRow
 
+AREA_COLUMNS = frozenset({"region", "industry"})
+"""What says in which area a unit is added up: the former one and the new one change with it."""
+
 
 class UnitLine(Line):
     unit: CreditCode
@@ -33,10 +36,6 @@ class UnitLine(Line):
     annual_tce: NotNegative | None = None
     commissioned_on: Day | None = None
     contact_email: Email | None = None
-
-
-AREA_COLUMNS = frozenset({"region", "industry"})
-"""What decides in which area a unit is added up."""
 
 
 class UnitSheet(Sheet[UnitLine, UnitRow]):
@@ -78,9 +77,12 @@ class UnitSheet(Sheet[UnitLine, UnitRow]):
         self, connection: Connection, new: Sequence[UnitRow], changes: Sequence[Change[UnitRow]]
     ) -> None:
         moved = [change.new.unit for change in changes if change.columns & AREA_COLUMNS]
-        await db.rollups.mark_areas_of_units(connection, moved)  # of where they were
+        if moved:
+            await db.rollups.lock_units(connection, moved)
+            await db.rollups.mark_areas_of(connection, moved)
         await db.registry.upsert_units(connection, [*new, *(change.new for change in changes)])
-        await db.rollups.mark_areas_of_units(connection, moved)
+        if moved:
+            await db.rollups.mark_areas_of(connection, moved)
 
 
 async def sheet(connection: Connection) -> UnitSheet:

@@ -187,6 +187,18 @@ async def test_feedstock_that_is_known_of_one_year_alone_makes_no_figure(stage: 
     assert measure(row(answer), "intensity")["energy_tce"] == pytest.approx(94)
 
 
+async def test_feedstock_with_a_factor_for_some_days_of_a_month_is_unknown(stage: Stage) -> None:
+    await worked_example(stage)
+    await meter(stage, "F01", "feedstock", 2023, 10.0, 14_000)
+    await meter(stage, "F01", "feedstock", 2024, 16.0, 22_400)
+    await stage.pool.execute(
+        "INSERT INTO meter_consumption SELECT meter_id, 'day', '2024-03-06 00:00+08', 900, 0, 10, "
+        "false, NULL, NULL FROM meters WHERE meter = 'F01'"
+    )
+    answer = await ask(stage)
+    assert (change(answer)["reason"], change(answer)["reason_year"]) == ("feedstock_missing", 2024)
+
+
 async def test_feedstock_of_a_held_meter_is_unknown(stage: Stage) -> None:
     await worked_example(stage)
     await meter(stage, "F01", "feedstock", 2023, 10.0, 14_000)

@@ -11,6 +11,7 @@ from energy.factors import Unverified
 from energy.periods import Span
 from ingest import reconcile
 from ingest.reconcile import ALL_TIME
+from tests import factories
 from tests.ingest.test_settlement import (
     QUARTER,
     SINCE,
@@ -56,7 +57,23 @@ async def test_what_was_settled_does_not_differ(pool: Pool, settled: tuple[int, 
         "INSERT INTO meter_consumption SELECT meter_id, step, starts_at - INTERVAL '40 days', 5, 0,"
         " 4, false, 1, 1 FROM meter_consumption WHERE step = 'hour' LIMIT 1",
         "UPDATE unit_consumption SET quantity = NULL WHERE step = 'year'",
+        "UPDATE meter_consumption SET estimated_quantity = 5 WHERE step = 'hour'",
+        "UPDATE unit_consumption SET estimated_quantity = 5 WHERE step = 'day'",
+        "INSERT INTO meter_consumption SELECT meter_id, step, starts_at - INTERVAL '400 days', 5,"
+        " 0, 4, false, 1, 1 FROM meter_consumption WHERE step = 'day' LIMIT 1",
+        "INSERT INTO unit_consumption SELECT unit_id, 'raw_coal', step, starts_at, 5, 0, 4, "
+        "false, 1, 1 FROM unit_consumption",
+        "INSERT INTO unit_consumption SELECT unit_id, carrier, step, starts_at - INTERVAL '9 days',"
+        " 5, 0, 4, false, 1, 1 FROM unit_consumption WHERE step = 'hour'"
+        " ON CONFLICT DO NOTHING",
+        "DELETE FROM doubts",
+        "UPDATE doubts SET held = false, reason = 'lasted'",
+        "INSERT INTO doubts SELECT meter_id, first_at - INTERVAL '1 day', last_at - INTERVAL "
+        "'1 day', reason, readings, held FROM doubts",
         "UPDATE area_consumption SET quantity = quantity * 1.0001 WHERE step = 'month'",
+        "UPDATE area_consumption SET estimated_quantity = 5 WHERE step = 'day'",
+        "UPDATE area_consumption SET held = NOT held WHERE step = 'month'",
+        "UPDATE area_consumption SET readings_present = 0 WHERE step = 'year'",
         "DELETE FROM area_consumption WHERE step = 'day'",
         "UPDATE readings SET raw_value = raw_value + 3 WHERE read_at = "
         "(SELECT max(read_at) FROM readings WHERE raw_value > 100)",
@@ -72,6 +89,12 @@ async def test_what_was_touched_is_named_and_repaired(
     await settle_all(pool)
     assert await differences(pool) == []
     assert await stored(pool) == right or "UPDATE readings" in tampering
+
+
+async def test_a_unit_without_meters_has_nothing_to_differ(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await factories.unit(connection)
+    assert await differences(pool) == []
 
 
 async def test_what_waits_to_be_settled_is_no_difference(

@@ -185,6 +185,22 @@ async def test_a_doubt_is_there_until_the_register_is_explained(pool: Pool) -> N
     assert await pool.fetchval("SELECT sum(quantity) FROM area_consumption WHERE step='day'") == 21
 
 
+async def test_what_a_late_spike_holds_reaches_into_the_hour_of_the_newest_reading(
+    pool: Pool,
+) -> None:
+    unit_id, meter_id = await unit_with_register(pool)
+    shown = {10: 100.0, 50: 110.0, 70: 120.0, 130: 130.0}
+    told = [(meter_id, SINCE + timedelta(minutes=n), value) for n, value in shown.items()]
+    await store(pool, unit_id, told)
+    await settle_all(pool)
+    await store(pool, unit_id, [(meter_id, SINCE + timedelta(minutes=20), 5000.0)])
+    await settle_all(pool)
+    hours = await pool.fetch(
+        "SELECT quantity, held FROM meter_consumption WHERE step = 'hour' ORDER BY starts_at"
+    )
+    assert [tuple(hour) for hour in hours] == [(None, True)] * 3
+
+
 async def test_the_claim_of_a_frozen_settler_ends_and_another_takes_it_up(
     database_url: str, pool: Pool
 ) -> None:
