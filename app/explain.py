@@ -141,7 +141,7 @@ def _compared(part: Part, sums: Sequence[StoredSum], lineage: Lineage) -> Part:
         tce = None if each is None else each.energy_tce
         quantity = None if each is None else each.quantity
         stored.append(Stored(step, tce, quantity, _is_same(part.tally, tce, quantity)))
-    agrees = all(each.agrees for each in (*stored, *part.parts))
+    agrees = all(each.agrees for each in stored) and all(each.agrees for each in part.parts)
     return replace(part, stored=tuple(stored), agrees=agrees)
 
 

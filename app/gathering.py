@@ -47,13 +47,12 @@ async def gather(caller: Caller, question: Question, *, region_prefix: str = "")
         await db.factors.list_ranges(caller.connection),
         unit_codes={meter.unit_id: meter.unit for meter in meters},
     )
-    if question.as_known_on is None:
-        lineage = await _with_sums(caller, lineage)
-    if _readings_due(question, meters) <= READINGS_MAX:
-        return await _with_readings(caller, lineage)
-    if question.as_known_on is not None:
+    is_deep = _readings_due(question, meters) <= READINGS_MAX
+    if is_deep:
+        lineage = await _with_readings(caller, lineage)
+    elif question.as_known_on is not None:
         raise _too_many()
-    return lineage
+    return lineage if question.as_known_on is not None else await _with_sums(caller, lineage)
 
 
 def _too_many() -> ApiError:
@@ -107,7 +106,8 @@ async def _with_sums(caller: Caller, lineage: Lineage) -> Lineage:
         of_units = await db.explanations.list_unit_sums(
             connection, scope, units, question.energy, question.span, steps, question.basis
         )
-    waiting = await db.explanations.count_waiting(connection, scope, ids, question.span)
+    reaches = [Stale(each.meter.meter_id, _reach(question, each)) for each in lineage.meters]
+    waiting = await db.explanations.count_waiting(connection, scope, reaches)
     return replace(lineage, meter_sums=of_meters, unit_sums=of_units, waiting=waiting)
 
 
@@ -171,6 +171,14 @@ def _hull(span: Span, history: Sequence[tuple[int, float]]) -> Span:
         return span
     first, last = instants.moment(history[0][0]), instants.moment(history[-1][0])
     return Span(min(first, span.starts_at), max(last, span.ends_at))
+
+
+def _reach(question: Question, each: MeterLineage) -> Span:
+    """Return where a new reading would bear on the span: from its first reading to its last."""
+    if not each.readings:
+        return question.span
+    first, last = each.readings[0].read_at, each.readings[-1].read_at
+    return Span(min(first, question.span.starts_at), max(last, question.span.ends_at))
 
 
 async def _readings(

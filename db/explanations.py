@@ -402,23 +402,22 @@ async def list_unit_sums(
     return [StoredSum(**{**row, "step": Step(row["step"])}) for row in rows]
 
 
-async def count_waiting(
-    connection: Connection, scope: Scope, meter_ids: Sequence[int], span: Span
-) -> int:
-    """Return how many ranges of meters in `span` wait to be settled anew."""
+async def count_waiting(connection: Connection, scope: Scope, reaches: Sequence[Stale]) -> int:
+    """Return how many ranges of meters wait to be settled anew in what bears on a figure."""
     count: int = await connection.fetchval(
         """
         SELECT count(*)
-          FROM stale_ranges
+          FROM unnest($3::integer[], $4::timestamptz[], $5::timestamptz[])
+               AS reaches (meter_id, from_at, to_at)
+          JOIN stale_ranges USING (meter_id)
           JOIN visible_units($1, $2) USING (unit_id)
-         WHERE meter_id = ANY ($3)
-           AND starts_at < $5
-           AND ends_at > $4
+         WHERE starts_at <= to_at
+           AND ends_at > from_at
         """,
         scope.region_prefix,
         scope.unit,
-        list(meter_ids),
-        span.starts_at,
-        span.ends_at,
+        [each.meter_id for each in reaches],
+        [each.span.starts_at for each in reaches],
+        [each.span.ends_at for each in reaches],
     )
     return count
