@@ -13,7 +13,7 @@ from itertools import groupby
 from app import explain_meter, formulas
 from app.lineage import Lineage, MeterLineage, Source
 from app.parts import Formula, Part, Stored, Tally, Whole, added
-from db.explanations import StoredSum
+from db.stored_sums import StoredSum
 from energy import explanation
 from energy.factors import FactorTable
 
@@ -34,19 +34,8 @@ class Explained:
 def explained(lineage: Lineage, *, with_readings: bool = False) -> Explained:
     """Return the tree of a consumption; `with_readings` lists those of a single meter."""
     question = lineage.question
-    table = FactorTable(
-        (each.factor for each in lineage.factors), lineage.ranges, unverified=question.unverified
-    )
-    sums = _by_owner(lineage.meter_sums)
     of_units = _by_owner(lineage.unit_sums)
-    meters = [
-        _compared(
-            explain_meter.part(lineage, each, table, sums, listed=with_readings),
-            sums.get((each.meter.meter_id, each.meter.carrier), []),
-            lineage,
-        )
-        for each in lineage.meters
-    ]
+    meters = meter_parts(lineage, with_readings=with_readings)
     if question.meter is not None:
         root = replace(meters[0], sign=1)
     else:
@@ -58,6 +47,24 @@ def explained(lineage: Lineage, *, with_readings: bool = False) -> Explained:
         root = units[0] if question.unit is not None else _total(lineage, units)
     root = _shared(root)
     return Explained(lineage, root, lineage.source, root.agrees)
+
+
+def meter_parts(lineage: Lineage, *, with_readings: bool = False) -> list[Part]:
+    """Return the part that each meter is, in their order."""
+    table = FactorTable(
+        (each.factor for each in lineage.factors),
+        lineage.ranges,
+        unverified=lineage.question.unverified,
+    )
+    sums = _by_owner(lineage.meter_sums)
+    return [
+        _compared(
+            explain_meter.part(lineage, each, table, sums, listed=with_readings),
+            sums.get((each.meter.meter_id, each.meter.carrier), []),
+            lineage,
+        )
+        for each in lineage.meters
+    ]
 
 
 def _unit(

@@ -27,7 +27,8 @@ from app.parts import (
     UsedReading,
     Whole,
 )
-from db.explanations import ArrivedReading, MeterRow, StoredSum
+from db.explanations import ArrivedReading, MeterRow
+from db.stored_sums import StoredSum
 from energy import carriers, consumption, courses, coverage, explanation, instants
 from energy.consumption import Hour
 from energy.explanation import Valued
@@ -262,7 +263,7 @@ def _detail(
             )
             for doubt in course.doubts
         ],
-        corrections=_corrections(each),
+        corrections=corrections(each),
         conflicts=each.conflicts,
         rejected=each.rejected,
         links=links[:LINKS_LISTED_MAX],
@@ -350,7 +351,7 @@ def _gaps(course: Course, interval_s: int, span: Span) -> list[Gap]:
     ]
 
 
-def _corrections(each: MeterLineage) -> list[CorrectionApplied]:
+def corrections(each: MeterLineage) -> list[CorrectionApplied]:
     return [
         CorrectionApplied(reading.read_at, reading.raw_value, held.correction.value, held.recorded)
         for reading in each.readings or ()

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import db.explanations
 import db.factors
+import db.stored_sums
 from app import explain_meter, known_facts
 from app.depends import Caller
 from app.errors import ApiError, NotFound
@@ -39,7 +40,21 @@ JUST_AFTER = timedelta(microseconds=1)
 
 async def gather(caller: Caller, question: Question, *, region_prefix: str = "") -> Lineage:
     """Return all rows behind the consumption that is asked for. Raises NotFound without a meter."""
-    meters = await _meters(caller, question, region_prefix)
+    roles_asked = roles.COUNTING if question.meter is None else tuple(Role)
+    meters = await _meters(caller, question, region_prefix, roles_asked)
+    if not meters:
+        raise NotFound("meter" if question.meter is not None else "figure")
+    return await _of(caller, question, meters)
+
+
+async def gather_outputs(caller: Caller, question: Question, product: str) -> Lineage | None:
+    """Return all rows behind what output meters of a unit counted; None: it has none."""
+    found = await _meters(caller, question, "", (Role.OUTPUT,))
+    meters = [meter for meter in found if meter.product == product]
+    return await _of(caller, question, meters) if meters else None
+
+
+async def _of(caller: Caller, question: Question, meters: Sequence[MeterRow]) -> Lineage:
     lineage = Lineage(
         question,
         [MeterLineage(meter) for meter in meters],
@@ -68,7 +83,9 @@ def _readings_due(question: Question, meters: Sequence[MeterRow]) -> float:
     return sum(length_s / meter.interval_s for meter in meters)
 
 
-async def _meters(caller: Caller, question: Question, region_prefix: str) -> list[MeterRow]:
+async def _meters(
+    caller: Caller, question: Question, region_prefix: str, asked: Sequence[str]
+) -> list[MeterRow]:
     meters = await db.explanations.list_meters(
         caller.connection,
         caller.scope,
@@ -77,7 +94,7 @@ async def _meters(caller: Caller, question: Question, region_prefix: str) -> lis
         meter=question.meter,
         industry=question.industry,
         energy=question.energy,
-        roles=roles.COUNTING if question.meter is None else tuple(Role),
+        roles=asked,
         before=question.span.ends_at,
         limit=METERS_MAX + 1,
     )
@@ -87,8 +104,6 @@ async def _meters(caller: Caller, question: Question, region_prefix: str) -> lis
             f"More than {METERS_MAX:,} meters make up this figure. Ask for a smaller region, a "
             f"unit, or one energy carrier.",
         )
-    if not meters:
-        raise NotFound("meter" if question.meter is not None else "figure")
     return meters
 
 
@@ -97,17 +112,17 @@ async def _with_sums(caller: Caller, lineage: Lineage) -> Lineage:
     question, steps = lineage.question, lineage.question.steps()
     ids = [each.meter.meter_id for each in lineage.meters]
     connection, scope = caller.connection, caller.scope
-    of_meters = await db.explanations.list_meter_sums(
+    of_meters = await db.stored_sums.list_meter_sums(
         connection, scope, ids, question.span, steps, question.basis
     )
     of_units = []
     if question.meter is None:
         units = sorted(lineage.unit_codes)
-        of_units = await db.explanations.list_unit_sums(
+        of_units = await db.stored_sums.list_unit_sums(
             connection, scope, units, question.energy, question.span, steps, question.basis
         )
     reaches = [Stale(each.meter.meter_id, _reach(question, each)) for each in lineage.meters]
-    waiting = await db.explanations.count_waiting(connection, scope, reaches)
+    waiting = await db.stored_sums.count_waiting(connection, scope, reaches)
     return replace(lineage, meter_sums=of_meters, unit_sums=of_units, waiting=waiting)
 
 

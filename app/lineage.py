@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from db.changes import Change
-from db.explanations import ArrivedReading, LinkRow, MeterRow, StoredSum
+from db.explanations import ArrivedReading, LinkRow, MeterRow
+from db.stored_sums import StoredSum
 from energy import periods
 from energy.explanation import Correction
 from energy.factors import Basis, Factor, FactorRange, Unverified

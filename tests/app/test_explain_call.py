@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import app.gathering
-from app.api import explain as explain_call
+from app.api import explain_cases
 from energy.factors import Unverified
 from tests import cast
 from tests.app import november
@@ -341,7 +341,7 @@ async def test_too_many_readings_are_taken_apart_by_what_is_stored_of_meters(
 
 
 async def test_readings_are_listed_for_a_month_at_most(works: Stage) -> None:
-    assert timedelta(days=31) == explain_call.LISTED_SPAN_MAX
+    assert timedelta(days=31) == explain_cases.LISTED_SPAN_MAX
     asked = {**METER, "from_": "2026-10-06T00:00:00+08:00"}
     readings = (await explain(works, **asked))["tree"]["detail"]["readings"]
     assert len(readings["items"]) == readings["count"] == 99 - len(november.SILENT)
