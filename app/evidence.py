@@ -60,19 +60,23 @@ class _Sink(io.RawIOBase):
     """What a ZIP archive is written to piece by piece; it cannot go back."""
 
     def __init__(self) -> None:
-        self.pieces: list[bytes] = []
+        self.held = 0
+        self._pieces: list[bytes] = []
 
     def writable(self) -> bool:
         return True
 
     def write(self, piece: object) -> int:
         content = bytes(piece)  # type: ignore[call-overload]  # zipfile writes bytes
-        self.pieces.append(content)
+        if content:  # the compressor swallows most rows at first
+            self._pieces.append(content)
+            self.held += len(content)
         return len(content)
 
     def taken(self) -> bytes:
-        content = b"".join(self.pieces)
-        self.pieces.clear()
+        content = b"".join(self._pieces)
+        self._pieces.clear()
+        self.held = 0
         return content
 
 
@@ -96,7 +100,7 @@ def stream(
                     digest.update(piece)
                     length += len(piece)
                     member.write(piece)
-                    if sum(map(len, sink.pieces)) > PIECE_BYTES:
+                    if sink.held > PIECE_BYTES:
                         yield sink.taken()
             files[name] = digest.hexdigest(), length
         archive.writestr(_member(MANIFEST), written(making.manifest(files)))

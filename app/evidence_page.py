@@ -77,12 +77,14 @@ def figure(value: float | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Return a share in percent.
+    """Return a share in percent, to the third decimal: a yearly requirement has three.
 
-    >>> percent(0.9791666), percent(None)
-    ('97.92 %', '—')
+    >>> percent(-0.02747), percent(0.5), percent(None)
+    ('-2.747 %', '50 %', '—')
     """
-    return "—" if value is None else f"{value * 100:.2f} %"
+    if value is None:
+        return "—"
+    return f"{value * 100:.3f}".rstrip("0").rstrip(".") + " %"
 
 
 def at(text: str | None) -> str:

@@ -6,6 +6,7 @@ from app.parts import Whole
 from energy.factors import Basis, MissingFactor, Origin
 from energy.indicators import Indicator
 from energy.levels import Reason
+from energy.periods import Step
 from energy.registers import DoubtReason, EpochReason, Side
 from energy.roles import Role
 
@@ -94,6 +95,21 @@ ZH: dict[str, str] = {
     "targets": "目标",
     "bands": "等级标准",
     "required": "要求",
+    "limit": "限定值",
+    "baseline": "基准水平",
+    "benchmark": "标杆水平",
+    "bound": "起点",
+    "energy_growth": "能耗增速",
+    "output_growth": "产出增速",
+    "rule_sets": "核算规则",
+    "documents": "文号",
+    "base": "基本目标",
+    "incentive": "激励目标",
+    "reference_row": "平台参考值",
+    Step.HOUR: "时",
+    Step.DAY: "日",
+    Step.MONTH: "月",
+    Step.YEAR: "年",
     "made_at": "生成时间",
     "made_for": "申请人",
     "platform": "平台版本",
@@ -147,6 +163,7 @@ EN: dict[str, str] = {
     "energy_tce": "standard coal, tce",
     "share": "share of the part above",
     "detail": "meters, one by one",
+    "reference_row": "reference value of the platform",
     "course": "between first and last reading",
     "outside": "of it outside the span",
     "values_at": "new first / former last value",

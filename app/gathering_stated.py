@@ -58,13 +58,16 @@ async def level(
     indicator: Indicator,
     at: datetime | None,
 ) -> LevelLineage:
-    """Return the facts behind the level of a region: figures, targets, schemes of levels."""
+    """Return the facts behind the level of a region: figures, targets, schemes of levels.
+
+    Those of today, too, are read from the ledger of changes, so that a row that was touched shows.
+    """
     connection = caller.connection
 
     async def facts(
         sheet: Sheet[L, R], rows: Sequence[R], parse: Callable[[Content], R], prefix: str = ""
     ) -> list[tuple[R, Recorded | None]]:
-        return await _known(caller, sheet, rows, prefix, at, parse)
+        return await _known(caller, sheet, rows, prefix, at or db.changes.EVER, parse)
 
     own = f"{region}/"
     figures = [row for row in await db.figures.list_figures(connection) if row.region == region]
@@ -92,7 +95,7 @@ async def _known(
     sheet: Sheet[L, R],
     rows: Sequence[R],
     prefix: str,
-    at: datetime | None,
+    at: datetime,
     parse: Callable[[Content], R],
 ) -> list[tuple[R, Recorded | None]]:
     kind: Kind = sheet.kind

@@ -12,6 +12,7 @@ import app.gathering
 import app.intensity
 import db.figures
 import db.products
+import db.rulesets
 from app import (
     evidence,
     evidence_stated,
@@ -177,7 +178,8 @@ async def _level(caller: Caller, query: ExplainQuery) -> Case:
     )
     found = explain_level.leveled(lineage)
     answered = row if query.as_known_on is None else None
-    answer = explain_level_answers.of(lineage, found, answered)
+    rule_sets = await db.rulesets.list_rule_sets(caller.connection)
+    answer = explain_level_answers.of(lineage, found, answered, rule_sets)
     return Case(answer, evidence_stated.level(lineage))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
@@ -14,6 +16,7 @@ from app.lineage import Figure
 from energy import explanation
 from energy.indicators import Indicator
 from energy.levels import Reason
+from energy.rulesets import RuleSet
 from energy.targets import TargetKind
 
 
@@ -57,6 +60,18 @@ class BandStated(Answer):
     source: str = Field(examples=["发改办环资〔2021〕629号"])
     verified: bool = Field(examples=[True])
     recorded: RecordedBy | None = Field(description="null: a reference row of the platform")
+
+
+class RuleSetNamed(Answer):
+    """A rule set that a target names, with its documents."""
+
+    rule_set: str = Field(examples=["2024"])
+    name_zh: str = Field(examples=["2024年规则（非化石能源不纳入）"])
+    name_en: str = Field(examples=["rules of 2024 (non-fossil energy is deducted)"])
+    documents: list[str] = Field(examples=[["发改环资〔2024〕113号"]])
+    in_force_from: date = Field(examples=["2024-01-27"])
+    in_force_to: date | None = Field(examples=[None])
+    source: str = Field(examples=["发改环资〔2024〕113号"])
 
 
 class LevelValue(Answer):
@@ -105,11 +120,23 @@ class LevelExplanation(Answer):
     )
     figures: list[FigureStated]
     targets: list[TargetStated]
+    rule_sets: list[RuleSetNamed] = Field(description="that the targets name")
     bands: list[BandStated] = Field(description="of the scheme, the most severe first")
 
 
-def of(lineage: LevelLineage, found: Leveled, row: RegionWarning | None) -> LevelExplanation:
+def of(
+    lineage: LevelLineage,
+    found: Leveled,
+    row: RegionWarning | None,
+    rule_sets: Sequence[RuleSet],
+) -> LevelExplanation:
     finding, scheme = found.finding, found.finding.scheme
+    targets = [
+        (each, recorded)
+        for each, recorded in lineage.targets
+        if each.indicator is lineage.indicator and each.year <= lineage.year <= each.through_year
+    ]
+    named = {each.rule_set for each, _ in targets}
     return LevelExplanation.model_validate(
         {
             "figure": Figure.LEVEL,
@@ -128,11 +155,12 @@ def of(lineage: LevelLineage, found: Leveled, row: RegionWarning | None) -> Leve
                 for each, recorded in lineage.figures
                 if each in (found.figure, found.before)
             ],
-            "targets": [
-                _fields(TargetStated, each, recorded)
-                for each, recorded in lineage.targets
-                if each.indicator is lineage.indicator
-                and each.year <= lineage.year <= each.through_year
+            "targets": [_fields(TargetStated, each, recorded) for each, recorded in targets],
+            "rule_sets": [
+                {name: getattr(each, name) for name in RuleSetNamed.model_fields}
+                | {"documents": list(each.documents)}
+                for each in rule_sets
+                if each.rule_set in named
             ],
             "bands": [
                 _fields(BandStated, each, recorded)
