@@ -16,7 +16,7 @@ from datetime import datetime
 from app import evidence_page
 from app.evidence_tables import Sheet
 from app.lineage import Lineage
-from db.heads import KeptHead
+from energy.ledger import Head
 from energy.periods import LOCAL
 
 EXPLANATION, PAGE, MANIFEST = "explanation.json", "evidence.html", "manifest.json"
@@ -32,7 +32,7 @@ class Making:
     made_for: str
     platform: str
     question: str
-    heads: Sequence[KeptHead]
+    heads: Sequence[tuple[str, Head]]
 
     def manifest(self, files: Mapping[str, tuple[str, int]]) -> dict[str, object]:
         return {
@@ -42,12 +42,8 @@ class Making:
             "platform": self.platform,
             "question": self.question,
             "heads": [
-                {
-                    "chain": each.chain,
-                    "links": each.head.number,
-                    "sha256": each.head.digest.hex(),
-                }
-                for each in self.heads
+                {"chain": chain, "links": head.number, "sha256": head.digest.hex()}
+                for chain, head in self.heads
             ],
             "files": {
                 name: {"sha256": digest, "bytes": length}

@@ -1,20 +1,15 @@
-"""Owns `nenghao verify evidence FILE`: is a file whole, and does its figure follow from its tables?
+"""Owns whether an evidence file is whole, and its figure follows from its tables.
 
-It needs nothing but the file: no database, no network.
+Pure: it needs nothing but what is in the file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
-from rich.console import Console
+from typing import Any
 
 from app import (
     evidence,
@@ -28,22 +23,15 @@ from app import (
 from app.evidence_rows import EvidenceError, Row, moment
 from app.explain_intensity import IntensityLineage
 from app.lineage import Figure, Lineage, Question
-from app.parts import leaves
-from app.resolve import Refusal
+from app.parts import Part, leaves
 from energy import explanation, intensity_uoms
 from energy.factors import Basis, Unverified
 from energy.indicators import Indicator
 from energy.periods import Span
 from energy.roles import Role
 
-FILE_BYTES_MAX = 256 * 2**20
-UNPACKED_BYTES_MAX = 1024 * 2**20
-"""A ZIP archive may unpack to much more than it is."""
-
 DERIVED = ("gaps.csv", "doubts.csv")
 """Tables that follow from the others."""
-
-console = Console()
 
 
 @dataclass(slots=True)
@@ -107,10 +95,10 @@ def _check_figure(
     match Figure(found["figure"]):
         case Figure.CONSUMPTION:
             lineage = _lineage(found, tables)
-            _check_derived(lineage, content, verdict)
-            tally = explain.explained(lineage).root.tally
-            verdict.recomputed, verdict.uom = tally.figure, tally.figure_uom
-            _compare(verdict, found["value"]["value"], tally.figure)
+            root = explain.explained(lineage).root
+            _check_derived(lineage, root, content, verdict)
+            verdict.uom = root.tally.figure_uom
+            _compare(verdict, found["value"]["value"], root.tally.figure)
         case Figure.INTENSITY:
             _check_intensity(found, tables, verdict)
         case Figure.LEVEL:
@@ -144,13 +132,14 @@ def _question(asked: Mapping[str, Any]) -> Question:
     )
 
 
-def _check_derived(lineage: Lineage, content: Mapping[str, bytes], verdict: Verdict) -> None:
+def _check_derived(
+    lineage: Lineage, root: Part, content: Mapping[str, bytes], verdict: Verdict
+) -> None:
     """The tables of gaps and doubts follow from readings and epochs: they must be the same."""
-    parts = [part for _, part in leaves(explain.explained(lineage).root)]
     ids = {(each.meter.unit, each.meter.meter): each.meter.meter_id for each in lineage.meters}
     details = {
         ids[part.unit, part.code]: part.detail
-        for part in parts
+        for _, part in leaves(root)
         if part.detail is not None and part.unit is not None
     }
     for sheet in evidence_tables.sheets(lineage, details):
@@ -207,45 +196,3 @@ def _check_level(
     verdict.told, verdict.recomputed, verdict.uom = found["check"]["recomputed"], level, ""
     if verdict.told != level:
         verdict.faults.append(f"the tables come to level {level}, told is {verdict.told}")
-
-
-# -- from a file -----------------------------------------------------------------------------------
-
-
-def read(path: Path) -> dict[str, bytes]:
-    """Return the files in a ZIP by name. Raises Refusal if it is none, or too large."""
-    try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise Refusal(f"{path.name} is larger than {FILE_BYTES_MAX // 2**20} MiB")
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            if sum(member.file_size for member in members) > UNPACKED_BYTES_MAX:
-                raise Refusal(f"{path.name} unpacks to more than {UNPACKED_BYTES_MAX // 2**20} MiB")
-            names = [member.filename for member in members]
-            if len(set(names)) < len(names):
-                raise Refusal(f"{path.name} holds a file twice")
-            return {name: archive.read(name) for name in names}
-    except (OSError, zipfile.BadZipFile) as error:
-        raise Refusal(f"cannot read {path}: {error}") from error
-
-
-def evidence_command(
-    file: Annotated[Path, typer.Argument(help="an evidence file of GET /v1/explain, format=zip")],
-) -> None:
-    """Check an evidence file: every hash, and its figure computed anew from its tables."""
-    try:
-        verdict = checked(read(file))
-    except EvidenceError as error:
-        raise Refusal(f"{file.name}: {error}") from error
-    manifest = verdict.manifest
-    console.print(
-        f"made {manifest['made_at']} for {manifest['made_for']} by {manifest['platform']}",
-        highlight=False,
-    )
-    console.print(f"told {verdict.told} {verdict.uom}", highlight=False)
-    console.print(f"from the tables {verdict.recomputed} {verdict.uom}", highlight=False)
-    for fault in verdict.faults:
-        console.print(f"[red]{fault}[/red]", highlight=False)
-    if verdict.faults:
-        raise typer.Exit(1)
-    console.print(f"{len(manifest['files'])} files are whole; the figure follows from the tables")

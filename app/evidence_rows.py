@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
+from app.evidence_tables import FORMULA_BEGINS, QUOTE
 from app.lineage import (
     Lineage,
     MeterLineage,
@@ -38,11 +39,17 @@ class EvidenceError(ValueError):
 def rows(content: bytes, name: str) -> list[Row]:
     """Return the rows of a CSV table by the names of its columns."""
     try:
-        return list(
-            csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        )
-    except (UnicodeDecodeError, csv.Error) as error:
+        text = io.StringIO(content.decode("utf-8-sig"), newline="")
+        return [
+            {column: _unquoted(cell) for column, cell in row.items()}
+            for row in csv.DictReader(text, strict=True)
+        ]
+    except (UnicodeDecodeError, csv.Error, AttributeError) as error:
         raise EvidenceError(f"{name} is no table: {error}") from error
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:] if cell.startswith(QUOTE) and cell[1:].startswith(FORMULA_BEGINS) else cell
 
 
 def lineage(tables: Mapping[str, Sequence[Row]], question: Question) -> Lineage:

@@ -34,7 +34,6 @@ NUMBERS = frozenset(
     }
 )  # fmt: skip
 FLAGS = frozenset({"holds_at_bound", "verified"})
-TYPED = frozenset({"source", "actor", "why", "evidence", "name_zh", "name_en", "scheme_zh"})
 
 
 def production(statements: Iterable[RecordedStatement]) -> Sheet:
@@ -86,7 +85,6 @@ def _sheet(
         name,
         (*columns, *BY),
         [(*(getattr(row, column) for column in columns), *by(recorded)) for row, recorded in rows],
-        TYPED,
     )
 
 

@@ -20,6 +20,8 @@ from energy.periods import LOCAL
 Cell = str | float | int | bool | datetime | date | None
 BOM = "\ufeff"
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
+QUOTE = "'"
+"""Stands before text that a spreadsheet would take for a formula."""
 
 BY = ("actor", "why", "evidence", "recorded_at")
 METERS = (
@@ -49,14 +51,11 @@ SUMS = (
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table of an evidence file; `text` are the columns that a person typed."""
+    """A table of an evidence file."""
 
     name: str
     columns: Sequence[str]
     rows: Iterable[Sequence[Cell]]
-    typed: frozenset[str] = frozenset(
-        {"unit_name", "name", "edition", "source", "batch", "actor", "why", "evidence"}
-    )
 
     def lines(self) -> Iterator[str]:
         """Yield the table as CSV, header first."""
@@ -64,18 +63,13 @@ class Sheet:
         writer = csv.writer(buffer, lineterminator="\r\n")
         yield BOM
         for row in (self.columns, *self.rows):
-            writer.writerow(
-                [
-                    _written(cell, name in self.typed)
-                    for name, cell in zip(self.columns, row, strict=True)
-                ]
-            )
+            writer.writerow([_written(cell) for cell in row])
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()
 
 
-def _written(cell: Cell, is_typed: bool) -> str:
+def _written(cell: Cell) -> str:
     match cell:
         case None:
             return ""
@@ -87,8 +81,8 @@ def _written(cell: Cell, is_typed: bool) -> str:
             return cell.isoformat()
         case float():
             return repr(cell)
-        case str() if is_typed and cell.startswith(FORMULA_BEGINS):
-            return f"'{cell}"
+        case str() if cell.startswith(FORMULA_BEGINS):
+            return f"{QUOTE}{cell}"
         case _:
             return str(cell)
 

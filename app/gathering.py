@@ -163,7 +163,7 @@ async def _reaches(caller: Caller, question: Question, ids: Sequence[int]) -> li
     Today settlement knows where the course of a register can be taken up.
     """
     if question.as_known_on is not None:
-        known = await db.explanations.list_reaches_known(
+        return await db.explanations.list_reaches_known(
             caller.connection,
             caller.scope,
             ids,
@@ -171,7 +171,6 @@ async def _reaches(caller: Caller, question: Question, ids: Sequence[int]) -> li
             at=question.as_known_on,
             neighbours=NEIGHBOURS,
         )
-        return [Stale(meter_id, span) for meter_id, span in known.items()]
     windows = [Stale(meter_id, question.span) for meter_id in ids]
     found = await histories.fetch(caller.connection, windows)
     return [

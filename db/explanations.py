@@ -112,40 +112,39 @@ async def list_reaches_known(
     *,
     at: datetime,
     neighbours: int,
-) -> dict[int, Span]:
-    """Return, by meter, from where to where readings that were stored by then bear on `span`.
+) -> list[Stale]:
+    """Return from where to where readings of meters that were stored by then bear on `span`.
 
-    So many readings before and after it as `neighbours` says, and all in it. Meters without any
-    are left out.
+    So many readings before and after it as `neighbours` says, and all in it.
     """
     rows = await connection.fetch(
         """
-        WITH known AS (
-            SELECT meter_id, read_at
-              FROM meters
-              JOIN visible_units($1, $2) USING (unit_id)
-              JOIN readings USING (meter_id)
-              LEFT JOIN links USING (link_id)
-             WHERE meter_id = ANY ($3)
-               AND received_at <= $6
-               AND (stored_at IS NULL OR stored_at <= $6)
-        )
-        SELECT meter_id,
-               coalesce((SELECT min(read_at)
-                           FROM (SELECT read_at
-                                   FROM known
-                                  WHERE known.meter_id = meters.meter_id
-                                    AND read_at <= $4
-                                  ORDER BY read_at DESC
-                                  LIMIT $7) AS before), $4) AS first_at,
-               coalesce((SELECT max(read_at)
-                           FROM (SELECT read_at
-                                   FROM known
-                                  WHERE known.meter_id = meters.meter_id
-                                    AND read_at >= $5
-                                  ORDER BY read_at
-                                  LIMIT $7) AS after), $5) AS last_at
-          FROM (SELECT DISTINCT meter_id FROM known) AS meters
+        SELECT meter_id, coalesce(first_at, $4) AS first_at, coalesce(last_at, $5) AS last_at
+          FROM meters
+          JOIN visible_units($1, $2) USING (unit_id)
+         CROSS JOIN LATERAL (
+               SELECT min(read_at) AS first_at
+                 FROM (SELECT read_at
+                         FROM readings
+                         LEFT JOIN links USING (link_id)
+                        WHERE readings.meter_id = meters.meter_id
+                          AND read_at <= $4
+                          AND received_at <= $6
+                          AND (stored_at IS NULL OR stored_at <= $6)
+                        ORDER BY read_at DESC
+                        LIMIT $7) AS before) AS earlier
+         CROSS JOIN LATERAL (
+               SELECT max(read_at) AS last_at
+                 FROM (SELECT read_at
+                         FROM readings
+                         LEFT JOIN links USING (link_id)
+                        WHERE readings.meter_id = meters.meter_id
+                          AND read_at >= $5
+                          AND received_at <= $6
+                          AND (stored_at IS NULL OR stored_at <= $6)
+                        ORDER BY read_at
+                        LIMIT $7) AS after) AS later
+         WHERE meter_id = ANY ($3)
          ORDER BY meter_id
         """,
         scope.region_prefix,
@@ -156,7 +155,7 @@ async def list_reaches_known(
         at,
         neighbours,
     )
-    return {row["meter_id"]: Span(row["first_at"], row["last_at"]) for row in rows}
+    return [Stale(row["meter_id"], Span(row["first_at"], row["last_at"])) for row in rows]
 
 
 async def list_readings(

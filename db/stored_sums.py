@@ -109,8 +109,9 @@ async def count_waiting(connection: Connection, scope: Scope, reaches: Sequence[
         SELECT count(*)
           FROM unnest($3::integer[], $4::timestamptz[], $5::timestamptz[])
                AS reaches (meter_id, from_at, to_at)
-          JOIN stale_ranges USING (meter_id)
+          JOIN meters USING (meter_id)
           JOIN visible_units($1, $2) USING (unit_id)
+          JOIN stale_ranges USING (unit_id, meter_id)
          WHERE starts_at <= to_at
            AND ends_at > from_at
         """,

@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from app import evidence, verify
+import db.heads
+from app import evidence
 from app.api import explain_cases
 from app.api.answers import problems
 from app.api.explain_cases import Case, Explanation
@@ -49,7 +50,7 @@ async def _zip(
         made_for=caller.actor,
         platform=f"nenghao {metadata.version('nenghao')}",
         question=f"{request.url.path}?{request.url.query}",
-        heads=await verify.present(caller.connection, caller.now),
+        heads=await db.heads.list_present(caller.connection),
     )
     name = f"evidence-{query.figure}-{caller.now:%Y%m%dT%H%M%SZ}.zip"
     return StreamingResponse(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from app import evidence_check
+from app import evidence_check, evidence_file
 from app.evidence_rows import EvidenceError
 from app.resolve import Refusal
 from tests.app.conftest import Stage
@@ -180,13 +180,13 @@ async def test_the_command_tells_what_it_found(
     works: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = await evidence(works, **METER)
-    evidence_check.evidence_command(packed(tmp_path, content))
+    evidence_file.evidence_command(packed(tmp_path, content))
     told = capsys.readouterr().out
     assert "files are whole; the figure follows from the tables" in told
     assert "for qian by nenghao" in told
     content["readings.csv"] = content["readings.csv"].replace(b"910.0", b"911.0")
     with pytest.raises(typer.Exit):
-        evidence_check.evidence_command(packed(tmp_path, sealed(content)))
+        evidence_file.evidence_command(packed(tmp_path, sealed(content)))
     assert "the tables come to" in capsys.readouterr().out
 
 
@@ -194,7 +194,7 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evidence.zip"
     path.write_bytes(b"no archive")
     with pytest.raises(Refusal, match="cannot read"):
-        evidence_check.read(path)
+        evidence_file.read(path)
 
 
 # -- as it reads -----------------------------------------------------------------------------------
