@@ -8,6 +8,7 @@ from app import (
     administration,
     corrections,
     doubts,
+    evidence_file,
     factors,
     gateways,
     local,
@@ -28,4 +29,5 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(quality_commands.repairs_app, name="repairs")
     app.add_typer(corrections.corrections_app, name="corrections")
     app.add_typer(verify.verify_app, name="verify")
+    verify.verify_app.command("evidence")(evidence_file.evidence_command)
     app.command("import")(administration.import_command)

@@ -51,6 +51,23 @@ async def note(connection: Connection, day: date, now: datetime) -> int:
     return int(answer.rpartition(" ")[2])
 
 
+async def list_present(connection: Connection) -> list[tuple[str, Head]]:
+    """Return where every chain stands, as whoever appends to it left it."""
+    rows = await connection.fetch(
+        """
+        SELECT 'changes' AS chain, change_id AS links, sha256
+          FROM changes
+         WHERE change_id = (SELECT max(change_id) FROM changes)
+         UNION ALL
+        SELECT 'readings/' || collector, links, head
+          FROM ingest_totals
+         WHERE links > 0
+         ORDER BY chain
+        """
+    )
+    return [(row["chain"], Head(row["links"], row["sha256"])) for row in rows]
+
+
 async def list_kept(connection: Connection, since: date | None = None) -> list[KeptHead]:
     """Return the heads that were kept, oldest first; with `since`, those from that day on."""
     rows = await connection.fetch(

@@ -26,8 +26,12 @@ QIANS = {
     "region": "450200",
     "year": "2024",
     "alert_id": "1",
+    "figure": "consumption",
 }
 """A value for each parameter that names something of Qian's."""
+
+NOT_TOGETHER = {"/v1/explain": {"product"}}
+"""Parameters of a call that do not go with those above."""
 
 
 def request(path: str) -> tuple[str, dict[str, str]]:
@@ -36,7 +40,7 @@ def request(path: str) -> tuple[str, dict[str, str]]:
     named = {p["name"]: QIANS[p["name"]] for p in parameters if p["name"] in QIANS}
     missing = [p["name"] for p in parameters if p["required"] and p["name"] not in QIANS]
     assert not missing, f"give QIANS a value for {missing}"
-    query = {p["name"] for p in parameters if p["in"] == "query"}
+    query = {p["name"] for p in parameters if p["in"] == "query"} - NOT_TOGETHER.get(path, set())
     return path.format(**named), {name: named[name] for name in query & named.keys()}
 
 

@@ -31,6 +31,7 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/carbon",
         "/v1/consumption",
         "/v1/corrections",
+        "/v1/explain",
         "/v1/factors",
         "/v1/intensity",
         "/v1/meters",

@@ -1,0 +1,62 @@
+"""Owns `nenghao verify evidence FILE`: reading an evidence file and telling what was found.
+
+It needs nothing but the file: no database, no network.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from app.evidence_check import checked
+from app.evidence_rows import EvidenceError
+from app.resolve import Refusal
+
+FILE_BYTES_MAX = 256 * 2**20
+UNPACKED_BYTES_MAX = 1024 * 2**20
+"""A ZIP archive may unpack to much more than it is."""
+
+console = Console()
+
+
+def read(path: Path) -> dict[str, bytes]:
+    """Return the files in a ZIP by name. Raises Refusal if it is none, or too large."""
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise Refusal(f"{path.name} is larger than {FILE_BYTES_MAX // 2**20} MiB")
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > UNPACKED_BYTES_MAX:
+                raise Refusal(f"{path.name} unpacks to more than {UNPACKED_BYTES_MAX // 2**20} MiB")
+            names = [member.filename for member in members]
+            if len(set(names)) < len(names):
+                raise Refusal(f"{path.name} holds a file twice")
+            return {name: archive.read(name) for name in names}
+    except (OSError, zipfile.BadZipFile) as error:
+        raise Refusal(f"cannot read {path}: {error}") from error
+
+
+def evidence_command(
+    file: Annotated[Path, typer.Argument(help="an evidence file of GET /v1/explain, format=zip")],
+) -> None:
+    """Check an evidence file: every hash, and its figure computed anew from its tables."""
+    try:
+        verdict = checked(read(file))
+    except EvidenceError as error:
+        raise Refusal(f"{file.name}: {error}") from error
+    manifest = verdict.manifest
+    console.print(
+        f"made {manifest['made_at']} for {manifest['made_for']} by {manifest['platform']}",
+        highlight=False,
+    )
+    console.print(f"told {verdict.told} {verdict.uom}", highlight=False)
+    console.print(f"from the tables {verdict.recomputed} {verdict.uom}", highlight=False)
+    for fault in verdict.faults:
+        console.print(f"[red]{fault}[/red]", highlight=False)
+    if verdict.faults:
+        raise typer.Exit(1)
+    console.print(f"{len(manifest['files'])} files are whole; the figure follows from the tables")
