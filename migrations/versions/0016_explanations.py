@@ -6,7 +6,7 @@ is a matter of seconds for a million rows; collectors wait for it.
 
 from alembic import op
 
-revision = "0017"
+revision = "0016"
 down_revision = "0015"
 
 SCHEMA = """
