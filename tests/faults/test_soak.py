@@ -49,7 +49,7 @@ def test_a_hundred_thousand_readings_and_twenty_kills(works: Works) -> None:
     """[1] in full."""
     process = works.collect()
     until(lambda: works.connected() == 1)
-    threads = works.publishing(100_000 // GATEWAYS, per_s=3000)
+    threads = works.publishing(100_000 // GATEWAYS, per_s=1500)
     restarts = []
     for _ in range(KILLS):
         time.sleep(works.random.uniform(0.2, 1.0))
