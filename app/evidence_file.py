@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from app.evidence_check import checked
 from app.evidence_rows import EvidenceError
 from app.resolve import Refusal
 
@@ -44,6 +43,8 @@ def evidence_command(
     file: Annotated[Path, typer.Argument(help="an evidence file of GET /v1/explain, format=zip")],
 ) -> None:
     """Check an evidence file: every hash, and its figure computed anew from its tables."""
+    from app.evidence_check import checked  # here: it needs what makes the pages
+
     try:
         verdict = checked(read(file))
     except EvidenceError as error:

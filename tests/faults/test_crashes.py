@@ -11,6 +11,9 @@ from tests.faults import proxy
 from tests.faults.conftest import GATEWAYS, Works, kill, until
 
 READINGS, KILLS = 20_000, 5
+PER_S = 1_000
+"""So slow that there is something to come at every kill, restarts of a busy machine included."""
+
 CRASHES = 8
 COMMITS_LOST = 40
 
@@ -19,7 +22,7 @@ def test_killing_the_collector_loses_and_doubles_nothing(works: Works) -> None:
     """[1] 20,000 readings, 5 kills; at most 5 s from a restart to its first commit."""
     process = works.collect()
     until(lambda: works.connected() == 1)
-    threads = works.publishing(READINGS // GATEWAYS, per_s=4000)
+    threads = works.publishing(READINGS // GATEWAYS, per_s=PER_S)
     restarts = []
     for _ in range(KILLS):
         time.sleep(works.random.uniform(0.1, 0.8))
