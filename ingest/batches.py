@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Annotated
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import msgspec
@@ -17,35 +16,20 @@ from db.links import ReadingLink
 from db.metering import UnitEntry
 from db.reading_rows import MIDDLE, VALUE_BYTES
 from energy import instants
-from ingest import linking, payload, receipts, topics, validate
+from ingest import decoding, linking, payload, receipts, validate
 from ingest.acks import Delivery
+from ingest.decoding import NOBODY, Status, Told
 from ingest.linking import Week
 from ingest.payload import Batch, Reason, Rejection
 from ingest.receipts import Tally
-from ingest.sparkplug import nodes, readings
+from ingest.sparkplug import readings
 from ingest.sparkplug.edge_node import Event, Outcome, Rebirth
-from ingest.sparkplug.nodes import Nodes
-from ingest.topics import Address, Leaf
+from ingest.topics import Address
 from ingest.validate import Fault, Meter, Validator
 
-CLOCK_ERROR_MAX = timedelta(days=1)
 NO_HOUR = -(2**63)
 STALE_RUN_GAP_HOURS = 24
 """Stale hours of a meter closer than this become one range: few rows, little work in vain."""
-
-
-class Status(msgspec.Struct, frozen=True):
-    """What a gateway, or its last will, says of its connection."""
-
-    state: str
-    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    firmware: Annotated[str, msgspec.Meta(max_length=100)] | None = None
-
-    def reported_at(self, received_at: datetime) -> datetime:
-        """Return what the gateway says, if its clock can be believed, else `received_at`."""
-        if self.at is None or abs(received_at - self.at) > CLOCK_ERROR_MAX:
-            return received_at
-        return self.at
 
 
 @dataclass(slots=True)
@@ -160,49 +144,52 @@ class Flush:
         ]
 
 
-Told = tuple[Delivery, Address, Batch | Status | Outcome]
-"""A delivery, who sent it, and what it says. The address of an edge node has no city yet."""
-
-
-def decode(deliveries: Iterable[Delivery], edge_nodes: Nodes) -> list[Told]:
-    """Return what the deliveries say; one on a topic that is not ours cannot come here."""
-    told: list[Told] = []
-    for delivery in deliveries:
-        if nodes.is_ours(delivery.topic):
-            origin, outcome = edge_nodes.after(delivery.topic, delivery.payload)
-            told.append((delivery, Address("", origin.unit, origin.gateway), outcome))
-            continue
-        address, leaf = topics.parse(delivery.topic)
-        if leaf is Leaf.STATUS:
-            told.append((delivery, address, _status(delivery.payload)))
-        else:
-            told.append((delivery, address, payload.decode(delivery.payload)))
-    return told
-
-
 def add(
     flush: Flush, told: Iterable[Told], units: Mapping[str, UnitEntry], validator: Validator
 ) -> None:
     """Add what was `told` to the flush: every reading becomes a row or a rejection."""
     for delivery, address, said in told:
-        if isinstance(said, Outcome):
-            _take_sparkplug(flush, delivery, address, said, units, validator)
-            continue
-        fault = validate.address_fault(address, units)
-        if fault is not None:
-            flush.doubtful.add(address.unit)
-        if isinstance(said, Batch):
-            piece = Piece(delivery, address, said, list(said.rejections))
-            if fault is None:
-                _judge(flush, piece, said, units[address.unit], validator)
+        rows = len(flush.rows)
+        try:
+            if isinstance(said, Outcome):
+                _take_sparkplug(flush, delivery, address, said, units, validator)
             else:
-                _turn_away(piece, said, fault)
+                _take(flush, delivery, address, said, units, validator)
+        except Exception as error:
+            del flush.rows[rows:]
+            refused = decoding.not_understood(delivery, error)
+            piece = Piece(
+                delivery, address, refused, list(refused.rejections), first=rows, last=rows
+            )
             _count(piece)
             flush.pieces.append(piece)
-        elif fault is None:
-            gateway = units[address.unit].gateways[address.gateway]
-            flush.gateway_ids.add(gateway.gateway_id)
-            flush.statuses.append((gateway.gateway_id, said))
+
+
+def _take(
+    flush: Flush,
+    delivery: Delivery,
+    address: Address,
+    said: Batch | Status,
+    units: Mapping[str, UnitEntry],
+    validator: Validator,
+) -> None:
+    """Add what a message of ours says."""
+    fault = validate.address_fault(address, units)
+    if fault is not None:
+        flush.doubtful.add(address.unit)
+    if isinstance(said, Batch):
+        known = address is not NOBODY
+        piece = Piece(delivery, address, said, list(said.rejections), is_receipted=known)
+        if fault is None:
+            _judge(flush, piece, said, units[address.unit], validator)
+        else:
+            _turn_away(piece, said, fault)
+        _count(piece)
+        flush.pieces.append(piece)
+    elif fault is None:
+        gateway = units[address.unit].gateways[address.gateway]
+        flush.gateway_ids.add(gateway.gateway_id)
+        flush.statuses.append((gateway.gateway_id, said))
 
 
 def _take_sparkplug(
@@ -363,14 +350,6 @@ def recount_all_stored(flush: Flush) -> None:
 
 def encode_receipt(piece: Piece, committed_at: datetime) -> bytes:
     return receipts.encode(piece.batch, piece.tally, piece.rejections, committed_at)
-
-
-def _status(message: bytes) -> Status:
-    """Return what a status says; one that cannot be read says nothing, as offline would."""
-    try:
-        return msgspec.json.decode(message, type=Status)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return Status("offline")
 
 
 def _runs(hours: set[int]) -> Iterator[tuple[int, int]]:

@@ -21,11 +21,12 @@ import db.metering
 import db.patience
 from db.metering import UnitEntry
 from db.pool import Connection, Pool
-from ingest import batches, disk, faults, requests, topics, validate, writer
+from ingest import batches, decoding, disk, faults, requests, topics, validate, writer
 from ingest.acks import Delivery
-from ingest.batches import Flush, Told
+from ingest.batches import Flush
 from ingest.broker_url import BrokerUrl
 from ingest.client import Link
+from ingest.decoding import Told
 from ingest.faults import Point
 from ingest.noise import Noise
 from ingest.shards import Shard
@@ -88,7 +89,7 @@ class Assembler:
         await self._restore({delivery.topic for delivery in deliveries})
         told: list[Told] = []
         for some in _slices(deliveries):
-            told += batches.decode(some, self.nodes)
+            told += decoding.decode(some, self.nodes)
             await asyncio.sleep(0)
         now = self._clock()
         await self._load({unit for unit in _units(told) if self._is_old(unit, now)}, now)
