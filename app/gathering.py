@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 import db.explanations
 import db.factors
 import db.stored_sums
-from app import explain_meter, known_facts
+from app import known_facts
 from app.depends import Caller
 from app.errors import ApiError, NotFound
 from app.lineage import Lineage, MeterLineage, Question
@@ -35,26 +34,29 @@ SPARE = 2
 NEIGHBOURS = 8
 """Readings looked at on either side of a span as it was known on a day; a dip has at most three."""
 
-JUST_AFTER = timedelta(microseconds=1)
-
 
 async def gather(caller: Caller, question: Question, *, region_prefix: str = "") -> Lineage:
     """Return all rows behind the consumption that is asked for. Raises NotFound without a meter."""
     roles_asked = roles.COUNTING if question.meter is None else tuple(Role)
-    meters = await _meters(caller, question, region_prefix, roles_asked)
-    if not meters:
+    lineage = await _of(
+        caller, question, await _meters(caller, question, region_prefix, roles_asked)
+    )
+    if not lineage.meters:
         raise NotFound("meter" if question.meter is not None else "figure")
-    return await _of(caller, question, meters)
+    return lineage
 
 
 async def gather_outputs(caller: Caller, question: Question, product: str) -> Lineage | None:
     """Return all rows behind what output meters of a unit counted; None: it has none."""
     found = await _meters(caller, question, "", (Role.OUTPUT,))
     meters = [meter for meter in found if meter.product == product]
-    return await _of(caller, question, meters) if meters else None
+    lineage = await _of(caller, question, meters)
+    return lineage if lineage.meters else None
 
 
 async def _of(caller: Caller, question: Question, meters: Sequence[MeterRow]) -> Lineage:
+    if not meters:
+        return Lineage(question, [], [])
     lineage = Lineage(
         question,
         [MeterLineage(meter) for meter in meters],
@@ -150,10 +152,6 @@ async def _with_readings(caller: Caller, lineage: Lineage) -> Lineage:
         for meter in rows
         if meter.meter_id in epochs
     ]
-    if not meters:
-        raise NotFound("figure")
-    if at is None:
-        meters = await _reached_on(caller, question, meters)
     return replace(lineage, meters=meters, links=await _links(caller, meters))
 
 
@@ -210,31 +208,6 @@ async def _readings(
     if sum(len(readings) for readings in found.values()) > READINGS_MAX * SPARE:
         raise _too_many()
     return found
-
-
-async def _reached_on(
-    caller: Caller, question: Question, meters: Sequence[MeterLineage]
-) -> list[MeterLineage]:
-    """Return the meters, each whose course is still in doubt with its readings up to the newest.
-
-    So does settlement: what comes later tells whether a register came back.
-    """
-    doubtful = [each for each in meters if each.readings and explain_meter.course_of(each).is_open]
-    if not doubtful:
-        return list(meters)
-    ends = [(each.meter.meter_id, (each.readings or [])[-1].read_at) for each in doubtful]
-    newest = await histories.beyond(caller.connection, ends)
-    reaches = [
-        Stale(each.meter.meter_id, Span((each.readings or [])[0].read_at, last))
-        for each, last in zip(doubtful, newest, strict=True)
-    ]
-    readings = await _readings(caller, question, reaches)
-    return [
-        replace(each, readings=readings[each.meter.meter_id])
-        if each.meter.meter_id in readings
-        else each
-        for each in meters
-    ]
 
 
 async def _links(

@@ -99,7 +99,10 @@ async def test_it_says_when_and_for_whom_it_was_made_and_where_the_chains_stood(
 
 
 async def test_the_same_question_makes_the_same_bytes(works: Stage) -> None:
-    assert await zipped(works, **UNIT) == await zipped(works, **UNIT)
+    archive = await zipped(works, **UNIT)
+    assert archive == await zipped(works, **UNIT)
+    with zipfile.ZipFile(io.BytesIO(archive)) as entries:
+        assert {entry.date_time for entry in entries.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 async def test_a_day_in_the_past_and_too_many_readings_prove_themselves_too(works: Stage) -> None:
