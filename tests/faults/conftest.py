@@ -20,6 +20,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+import psycopg.sql
 import pytest
 
 import db.admin
@@ -140,10 +141,18 @@ class Works:
 
     def received(self) -> int:
         """Return how many readings were received so far; -1 when the database does not answer."""
+        return self._total("received")
+
+    def stored(self) -> int:
+        """Return how many of them are stored: what is delivered again is received again."""
+        return self._total("stored")
+
+    def _total(self, column: str) -> int:
+        statement = psycopg.sql.SQL("SELECT coalesce(sum({}), 0)::bigint FROM ingest_totals")
         try:
             with psycopg.connect(self.database_url, connect_timeout=2) as connection:
                 row = connection.execute(
-                    "SELECT coalesce(sum(received), 0)::bigint FROM ingest_totals"
+                    statement.format(psycopg.sql.Identifier(column))
                 ).fetchone()
         except psycopg.Error:
             return -1

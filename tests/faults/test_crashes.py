@@ -32,7 +32,7 @@ def test_killing_the_collector_loses_and_doubles_nothing(works: Works) -> None:
         restarts.append(until(lambda before=before: works.received() > before))  # type: ignore[misc]
     for thread in threads:
         thread.join()
-    until(lambda: works.received() >= READINGS)
+    until(lambda: works.stored() >= READINGS)
     works.ledger.check(works.database_url)
     assert max(restarts) <= 5
 
@@ -50,7 +50,7 @@ def test_a_crash_at_any_point_loses_and_doubles_nothing(works: Works, point: Poi
         assert dying.wait(timeout=20) == -9
     works.collect()
     total = CRASHES * GATEWAYS * 10 * 3
-    until(lambda: works.received() >= total)
+    until(lambda: works.stored() >= total)
     works.ledger.check(works.database_url)
 
 
@@ -63,7 +63,7 @@ def test_a_commit_whose_answer_is_lost_is_made_once(works: Works) -> None:
         threads = works.publishing(100, per_s=400)
         for thread in threads:
             thread.join()
-        until(lambda: works.received() >= 100 * GATEWAYS, within_s=60)
+        until(lambda: works.stored() >= 100 * GATEWAYS, within_s=60)
         lost = COMMITS_LOST - before.commits_to_lose
     print(f"{lost} answers lost")
     assert lost > COMMITS_LOST // 2

@@ -63,7 +63,7 @@ def test_a_database_that_is_away_is_waited_for(works: Works) -> None:
     resumed_s += until(lambda: works.received() > before)
     for thread in threads:
         thread.join()
-    until(lambda: works.received() >= 1500 * GATEWAYS)
+    until(lambda: works.stored() >= 1500 * GATEWAYS)
     works.ledger.check(works.database_url)
     assert resumed_s <= 10
     assert process.poll() is None
@@ -79,7 +79,7 @@ def test_a_database_that_is_restarted_again_and_again_is_no_reason_to_end(works:
         time.sleep(works.random.uniform(0.2, 0.8))
     for thread in threads:
         thread.join()
-    until(lambda: works.received() >= 300 * GATEWAYS)
+    until(lambda: works.stored() >= 300 * GATEWAYS)
     works.ledger.check(works.database_url)
     assert process.poll() is None
 
@@ -166,7 +166,7 @@ def test_a_standby_takes_over_within_20_s_and_the_thawed_one_ends(works: Works) 
     assert first.wait(timeout=20) != 0
     for thread in threads:
         thread.join()
-    until(lambda: works.received() >= 1500 * GATEWAYS)
+    until(lambda: works.stored() >= 1500 * GATEWAYS)
     works.ledger.check(works.database_url)
     print(f"taken over after {taken_over_s:.1f} s")
     assert taken_over_s <= 20

@@ -58,7 +58,7 @@ def test_a_hundred_thousand_readings_and_twenty_kills(works: Works) -> None:
         process = works.collect()
         restarts.append(until(lambda before=before: works.received() > before))  # type: ignore[misc]
     join(threads)
-    until(lambda: works.received() >= 100_000, within_s=120)
+    until(lambda: works.stored() >= 100_000, within_s=120)
     works.ledger.check(works.database_url)
     print(f"restart to first commit: at most {max(restarts):.2f} s")
     assert max(restarts) <= 5
@@ -75,7 +75,7 @@ def test_twenty_crashes_at_every_point(works: Works, point: Point) -> None:
         dying = works.collect(fault=f"{point}:{times}", NENGHAO_RECEIVE_MAXIMUM="4")
         assert dying.wait(timeout=30) == -9
     works.collect()
-    until(lambda: works.received() >= KILLS * GATEWAYS * 25)
+    until(lambda: works.stored() >= KILLS * GATEWAYS * 25)
     works.ledger.check(works.database_url)
 
 
@@ -155,7 +155,7 @@ def test_a_minute_without_a_database_and_five_restarts(works: Works) -> None:
         time.sleep(works.random.uniform(0.5, 3))
         start_database(works, stop_database(works))
     join(threads)
-    until(lambda: works.received() >= 9_000 * GATEWAYS, within_s=120)
+    until(lambda: works.stored() >= 9_000 * GATEWAYS, within_s=120)
     works.ledger.check(works.database_url)
     assert process.poll() is None
 
@@ -173,7 +173,7 @@ def test_a_killed_database_keeps_what_was_receipted(works: Works) -> None:
         until(lambda: works.pair.postgres.running() is None)
         start_database(works, running.port)
     join(threads)
-    until(lambda: works.received() >= 5_000 * GATEWAYS, within_s=120)
+    until(lambda: works.stored() >= 5_000 * GATEWAYS, within_s=120)
     works.ledger.check(works.database_url)
 
 
@@ -193,7 +193,7 @@ def test_a_hung_network_is_given_up_and_recovers(works: Works, hung: str) -> Non
         there = works.received()
         recovered_s = until(lambda: works.received() > there, within_s=60)
         join(threads)
-        until(lambda: works.received() >= 6_000 * GATEWAYS, within_s=120)
+        until(lambda: works.stored() >= 6_000 * GATEWAYS, within_s=120)
         works.stop()
     works.ledger.check(works.database_url)
     print(f"recovered after {recovered_s:.1f} s")
