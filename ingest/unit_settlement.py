@@ -112,15 +112,32 @@ async def _followed(
     is done.
     """
     course = courses.course(spec.kind, history, spec.epochs, spec.interval_s)
-    if not course.is_open:
-        return window, history, course
-    (newest,) = await histories.beyond(connection, [(spec.meter_id, window.span.ends_at)])
-    if newest <= window.span.ends_at:
-        return window, history, course
-    reach = rollups.whole(Span(window.span.starts_at, max(newest, last)), Step.HOUR)
-    window = Stale(spec.meter_id, reach)
-    (history,) = await histories.fetch(connection, [window])
-    return window, history, courses.course(spec.kind, history, spec.epochs, spec.interval_s)
+    while (until := await _doubtful_until(connection, spec, window, history, course)) is not None:
+        reach = rollups.whole(Span(window.span.starts_at, max(until, last)), Step.HOUR)
+        window = Stale(spec.meter_id, reach)
+        (history,) = await histories.fetch(connection, [window])
+        course = courses.course(spec.kind, history, spec.epochs, spec.interval_s)
+    return window, history, course
+
+
+async def _doubtful_until(
+    connection: Connection, spec: MeterSpec, window: Stale, history: History, course: Course
+) -> datetime | None:
+    """Return how far hours after `window` may have changed with it, or None: they have not.
+
+    They have not where the step out of the window begins at the reading before: then the course
+    goes on as it did.
+    """
+    ends_at = window.span.ends_at
+    if course.is_open:
+        (newest,) = await histories.beyond(connection, [(spec.meter_id, ends_at)])
+        return newest if newest > ends_at else None
+    if spec.kind is not Kind.REGISTER or len(history) < 2 or history[-1][0] <= instants.of(ends_at):
+        return None
+    step = course.advances[-1]
+    if step.quantity is not None and step.starts_at == history[-2][0]:
+        return None
+    return instants.moment(history[-1][0])
 
 
 async def _replace(
@@ -137,14 +154,20 @@ async def _replace(
         found = consumption.hours(spec.kind, history, course, spec.interval_s, window.span)
         rows += worth[window.meter_id].rows(found)
         doubts |= {(row[0], row[1], row[3]): row for row in _doubts(window.meter_id, course)}
-        if len(history) > 1:
-            first, last = instants.moment(history[0][0]), instants.moment(history[-1][0])
-            reaches.append(Stale(window.meter_id, Span(first, last)))
+        reaches.append(Stale(window.meter_id, _reach(window.span, history)))
     await db.settlement.delete_hours(connection, [window for window, _, _ in followed])
     await db.settlement.copy_hours(connection, rows)
     await db.settlement.delete_doubts(connection, reaches)
     await db.settlement.copy_doubts(connection, list(doubts.values()))
     return len(rows)
+
+
+def _reach(window: Span, history: History) -> Span:
+    """Return where doubts are said anew: also of readings at either end that count no longer."""
+    if not history:
+        return window
+    first, last = instants.moment(history[0][0]), instants.moment(history[-1][0])
+    return Span(min(first, window.starts_at), max(last, window.ends_at))
 
 
 def _doubts(meter_id: int, course: Course) -> list[DoubtRow]:

@@ -201,6 +201,50 @@ async def test_what_a_late_spike_holds_reaches_into_the_hour_of_the_newest_readi
     assert [tuple(hour) for hour in hours] == [(None, True)] * 3
 
 
+async def test_a_correction_that_ends_in_a_dip_reaches_into_the_hour_where_it_ends(
+    pool: Pool,
+) -> None:
+    """The step from 01:50 to 02:10 began at a reading that is off the course by now."""
+    unit_id, meter_id = await unit_with_register(pool)
+    shown = {0: 80.0, 10: 90.0, 70: 90.0, 110: 90.0, 130: 120.0, 150: 130.0}
+    told = [(meter_id, SINCE + timedelta(minutes=n), value) for n, value in shown.items()]
+    await store(pool, unit_id, told)
+    await settle_all(pool)
+    await pool.execute(
+        "INSERT INTO corrections VALUES ($1, $2, 100)", meter_id, SINCE + timedelta(minutes=10)
+    )
+    await mark(pool, unit_id, meter_id)
+    await settle_all(pool)
+    used = await pool.fetchval("SELECT sum(quantity) FROM meter_consumption WHERE step = 'hour'")
+    assert used == pytest.approx(130 - 80)
+
+
+@pytest.mark.parametrize("aside", [[4], [3, 4], [0], [0, 1, 2, 3, 4]])
+async def test_readings_of_a_held_register_may_be_set_aside(pool: Pool, aside: list[int]) -> None:
+    unit_id, meter_id = await unit_with_register(pool)
+    shown = [100.0, 110.0, 3.0, 5.0, 9.0]
+    told = [(meter_id, SINCE + QUARTER * n, value) for n, value in enumerate(shown)]
+    await store(pool, unit_id, told)
+    await settle_all(pool)
+    for n in aside:
+        await pool.execute("INSERT INTO corrections VALUES ($1, $2, NULL)", *told[n][:2])
+    await mark(pool, unit_id, meter_id)
+    await settle_all(pool)
+    left = [value for n, value in enumerate(shown) if n not in aside]
+    readings = await pool.fetch("SELECT readings FROM doubts WHERE held")
+    assert [row["readings"] for row in readings] == (
+        [len([v for v in left if v < 10])] * bool(left)
+    )
+
+
+async def mark(pool: Pool, unit_id: int, meter_id: int) -> None:
+    """Mark the first hour stale."""
+    await pool.execute(
+        "INSERT INTO stale_ranges (unit_id, meter_id, starts_at, ends_at) VALUES ($1, $2, $3, $4)",
+        unit_id, meter_id, SINCE, SINCE + timedelta(hours=1),
+    )  # fmt: skip
+
+
 async def test_the_claim_of_a_frozen_settler_ends_and_another_takes_it_up(
     database_url: str, pool: Pool
 ) -> None:
