@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import db.changes
 import db.registry
@@ -44,32 +45,23 @@ from app.resolve import Refusal
 from db.changes import Author
 from db.pool import Connection
 
-Drafter = Callable[[Connection, Path, Progress], Awaitable[Plan]]
-"""Reads a file of one kind and says what importing it would do."""
+Sheets = Callable[[Connection], Awaitable[Sheet[Any, Any]]]
+"""Makes the sheet of one kind of file, which may have to know what is stored."""
 
 
 async def plan(connection: Connection, kind: Kind, path: Path, progress: Progress) -> Plan:
     """Return what importing the file at `path` would do. Raises TableError if it is no table."""
     await db.registry.lock_imports(connection)
-    return await DRAFTERS[kind](connection, path, progress)
+    return await _draft(connection, await SHEETS[kind](connection), path, progress)
 
 
-def _knowing(sheet: Callable[[Connection], Awaitable[Sheet[L, R]]]) -> Drafter:
-    """Return the drafter of a sheet that has to know what is stored."""
+def _plain(sheet: Callable[[], Sheet[L, R]]) -> Sheets:
+    """Return the maker of a sheet that knows all by itself."""
 
-    async def drafted(connection: Connection, path: Path, progress: Progress) -> Plan:
-        return await _draft(connection, await sheet(connection), path, progress)
+    async def made(connection: Connection) -> Sheet[L, R]:
+        return sheet()
 
-    return drafted
-
-
-def _plain(sheet: Callable[[], Sheet[L, R]]) -> Drafter:
-    """Return the drafter of a sheet that knows all by itself."""
-
-    async def drafted(connection: Connection, path: Path, progress: Progress) -> Plan:
-        return await _draft(connection, sheet(), path, progress)
-
-    return drafted
+    return made
 
 
 async def _draft(
@@ -98,32 +90,32 @@ def author(actor: str, reason: str | None, path: Path) -> Author:
     return Author(actor, reason or f"import of {path.name}", f"{path.name} sha256:{digest}")
 
 
-DRAFTERS: Mapping[Kind, Drafter] = {
-    Kind.UNITS: _knowing(units.sheet),
-    Kind.METERS: _knowing(meters.sheet),
-    Kind.EPOCHS: _knowing(epochs.sheet),
-    Kind.CONTACTS: _knowing(contacts.sheet),
+SHEETS: Mapping[Kind, Sheets] = {
+    Kind.UNITS: units.sheet,
+    Kind.METERS: meters.sheet,
+    Kind.EPOCHS: epochs.sheet,
+    Kind.CONTACTS: contacts.sheet,
     Kind.LIMITS: _plain(limits.LimitSheet),
-    Kind.FIGURES: _knowing(regional.figure_sheet),
-    Kind.TARGETS: _knowing(regional.target_sheet),
-    Kind.FACTORS: _knowing(factors.sheet),
-    Kind.CALORIFIC_VALUES: _knowing(calorific_values.sheet),
-    Kind.PRODUCTION: _knowing(production.sheet),
+    Kind.FIGURES: regional.figure_sheet,
+    Kind.TARGETS: regional.target_sheet,
+    Kind.FACTORS: factors.sheet,
+    Kind.CALORIFIC_VALUES: calorific_values.sheet,
+    Kind.PRODUCTION: production.sheet,
     Kind.CORRECTIONS: _plain(corrections.CorrectionSheet),
-    Kind.CAPACITIES: _knowing(capacities.sheet),
-    Kind.VERIFICATIONS: _knowing(metrology.verification_sheet),
-    Kind.VALUE_LIMITS: _knowing(metrology.value_limit_sheet),
-    Kind.MONTHLY_FILINGS: _knowing(filings.sheet),
+    Kind.CAPACITIES: capacities.sheet,
+    Kind.VERIFICATIONS: metrology.verification_sheet,
+    Kind.VALUE_LIMITS: metrology.value_limit_sheet,
+    Kind.MONTHLY_FILINGS: filings.sheet,
     Kind.QUALITY_SCHEMES: _plain(schemes.SchemeSheet),
-    Kind.PARKS: _knowing(parks.sheet),
-    Kind.BUDGETS: _knowing(budgets.sheet),
+    Kind.PARKS: parks.sheet,
+    Kind.BUDGETS: budgets.sheet,
     Kind.LEVELS: _plain(levels.BandSheet),
-    Kind.SCHEMES: _knowing(levels.choice_sheet),
-    Kind.CARBON_FACTORS: _knowing(carbon.factor_sheet),
-    Kind.GRIDS: _knowing(carbon.choice_sheet),
-    Kind.STOCKS: _knowing(statements.stock_sheet),
-    Kind.TRADES: _knowing(statements.trade_sheet),
-    Kind.PROJECTS: _knowing(projects.sheet),
-    Kind.CERTIFICATES: _knowing(certificates.sheet),
-    Kind.NON_FOSSIL: _knowing(certificates.non_fossil_sheet),
+    Kind.SCHEMES: levels.choice_sheet,
+    Kind.CARBON_FACTORS: carbon.factor_sheet,
+    Kind.GRIDS: carbon.choice_sheet,
+    Kind.STOCKS: statements.stock_sheet,
+    Kind.TRADES: statements.trade_sheet,
+    Kind.PROJECTS: projects.sheet,
+    Kind.CERTIFICATES: certificates.sheet,
+    Kind.NON_FOSSIL: certificates.non_fossil_sheet,
 }

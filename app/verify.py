@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -24,6 +25,9 @@ from db.heads import CHANGES, READINGS, KeptHead
 from db.pool import Connection, Pool
 from energy.ledger import Head
 from energy.periods import LOCAL
+
+if TYPE_CHECKING:
+    from app.standing import Standing
 
 STATEMENT_S = 3_600
 """A week of a whole province is one statement."""
@@ -62,7 +66,7 @@ def verify_command(
         bool, typer.Option("--repair", help="settle anew what differs from its readings")
     ] = False,
 ) -> None:
-    """Follow every chain, hold readings against the links that vouch for them, and sums against
+    """Follow every chain, hold readings and facts against what vouches for them, and sums against
     the readings.
     """
     if context.invoked_subcommand is not None:
@@ -70,20 +74,24 @@ def verify_command(
     witnessed = [] if heads is None else read(heads)
     unverified = session.addresses(context).unverified
 
-    async def work(pool: Pool) -> tuple[Report, Sums]:
+    from app import standing  # here: it needs every kind of file
+
+    async def work(pool: Pool) -> tuple[Report, list[Standing], Sums]:
         with Progress(console=console, transient=True) as bars:
             async with (
                 pool.acquire() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
                 report = await verification.verify(connection, witnessed, _shown(bars))
+                facts = await standing.of_all(connection)
             sums = await verification.sums(pool, _shown(bars), repair=repair, unverified=unverified)
-        return report, sums
+        return report, facts, sums
 
-    report, sums = session.with_pool(context, work, statement_s=STATEMENT_S)
+    report, facts, sums = session.with_pool(context, work, statement_s=STATEMENT_S)
     render(report, console)
+    unlike = render_facts(facts, console)
     render_sums(sums, console, repair=repair)
-    if report.findings or sums.differences:
+    if report.findings or unlike or sums.differences:
         raise typer.Exit(1)
 
 
@@ -197,6 +205,24 @@ def render(report: Report, console: Console) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     for note in report.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def render_facts(facts: Sequence[Standing], console: Console) -> int:
+    """Print which facts do not hold as they were stated; return how many."""
+    unlike = [each for one in facts for each in one.unlike]
+    for each in unlike[:DIFFERENCES_SHOWN]:
+        line = f"facts: {each.kind} {each.subject}: {each.fault}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if len(unlike) > DIFFERENCES_SHOWN:
+        console.print(f"facts: {len(unlike) - DIFFERENCES_SHOWN:,} more", highlight=False)
+    if not unlike:
+        console.print("facts: those that were stated hold as they were stated")
+    for one in facts:
+        if one.unstated:
+            some = ", ".join(one.unstated[:3])
+            line = f"note: {one.kind}: {len(one.unstated):,} that nobody stated, such as {some}"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return len(unlike)
 
 
 def render_sums(sums: Sums, console: Console, *, repair: bool) -> None:

@@ -88,10 +88,15 @@ class CalorificValueSheet(Sheet[CalorificValueLine, CalorificValueRow]):
     async def stored(
         self, connection: Connection, records: Sequence[CalorificValueRow]
     ) -> list[CalorificValueRow]:
-        units = sorted({record.unit for record in records})
-        rows = await db.factors.list_calorific_values(connection, units)
+        rows = await self.standing(connection, records)
         self._validities.compare(records, rows)
         return rows
+
+    async def standing(
+        self, connection: Connection, stated: Sequence[CalorificValueRow]
+    ) -> list[CalorificValueRow]:
+        units = sorted({each.unit for each in stated})
+        return await db.factors.list_calorific_values(connection, units)
 
     async def review(
         self,

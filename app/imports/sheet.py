@@ -82,6 +82,10 @@ class Sheet(ABC, Generic[L, R]):
     async def stored(self, connection: Connection, records: Sequence[R]) -> Sequence[R]:
         """Return what is stored under the keys of `records`; more does no harm."""
 
+    async def standing(self, connection: Connection, stated: Sequence[R]) -> Sequence[R]:
+        """Return what holds now under the keys of what was `stated`; more does no harm."""
+        return await self.stored(connection, stated)
+
     async def review(
         self, connection: Connection, changes: Sequence[Change[R]], findings: Findings
     ) -> None:

@@ -48,6 +48,7 @@ def test_corrections_are_stated_verified_and_listed(programs: Programs, tmp_path
     assert "changes: 4 links hold" in verified
     assert "they are sealed" in verified
     assert "sums: 1 units and all areas agree" in verified
+    assert "facts: those that were stated hold as they were stated" in verified
 
     heads = tmp_path / "heads.json"
     heads.write_text(programs.run("verify", "heads"), encoding="utf-8")
