@@ -73,7 +73,8 @@ async def list_retired(
 ) -> list[CertificateRow]:
     """Return what proves consumption of `years` within the region, by number, `limit` at most.
 
-    A certificate is seen by who sees its holder: a unit, or a region with all that is in it.
+    A certificate is seen by who sees its holder, a unit or a region with all that is in it, and by
+    the region it is retired for: the account of a region is the same whoever asks.
     """
     rows = await connection.fetch(
         """
@@ -85,7 +86,8 @@ async def list_retired(
          WHERE retired_for_year = ANY ($4)
            AND retired_for_region LIKE $3 || '%'
            AND (seen.unit IS NOT NULL
-                OR ($2::text IS NULL AND certificates.region LIKE $1 || '%'))
+                OR ($2::text IS NULL AND certificates.region LIKE $1 || '%')
+                OR ($2::text IS NULL AND retired_for_region LIKE $1 || '%'))
          ORDER BY certificate
          LIMIT $5
         """,

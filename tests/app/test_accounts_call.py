@@ -399,6 +399,15 @@ async def test_certificates_of_a_holder_one_may_not_see_are_not_shown(stage: Sta
     assert len((await ask(stage, "qian"))["deductions"]) == 1
 
 
+async def test_the_account_of_a_region_is_the_same_whoever_asks(stage: Stage) -> None:
+    await use(stage, "electricity", 2024, 122.9, 1_000_000)
+    await retire(stage, "GEC-1", 2024, 300)
+    await stage.pool.execute("UPDATE certificates SET unit_id = NULL, region = '450000'")
+    zhao = measure(row(await ask(stage, "zhao")), "total")
+    qian = measure(row(await ask(stage, "qian")), "total")
+    assert zhao["non_fossil_tce"] == qian["non_fossil_tce"] == pytest.approx(300 * 0.1229)
+
+
 async def test_more_certificates_than_one_answer_adds_up_are_refused(stage: Stage) -> None:
     await stage.pool.execute(
         """
