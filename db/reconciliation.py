@@ -138,19 +138,25 @@ STATE: LiteralString = """
                    calorific_tce, equivalent_tce, held, readings_present
               FROM meter_consumption
              WHERE meter_id = ANY (SELECT meter_id FROM meters WHERE unit_id = $1)
+               AND starts_at >= $2
+               AND starts_at < $3
              UNION ALL
             SELECT NULL, carrier, step, starts_at, quantity, estimated_quantity, calorific_tce,
                    equivalent_tce, held, readings_present
               FROM unit_consumption
              WHERE unit_id = $1
+               AND starts_at >= $2
+               AND starts_at < $3
              UNION ALL
             SELECT meter_id, NULL, 'doubt ' || reason, first_at,
                    extract(epoch FROM last_at - first_at), 0, NULL, NULL, held, readings
               FROM doubts
              WHERE meter_id = ANY (SELECT meter_id FROM meters WHERE unit_id = $1)
+               AND first_at >= $2
+               AND first_at < $3
         )
 """
-"""All that settlement writes of the unit $1; the quantity of a doubt is how long it lasts. [s]"""
+"""All that settlement writes of the unit $1 from $2 to $3; a doubt's quantity is its length. [s]"""
 
 
 INTO_BEFORE: LiteralString = """
@@ -179,17 +185,17 @@ DIFFERING: LiteralString = """
          WHERE old.step IS NULL
             OR new.step IS NULL
             OR (old.held, old.readings_present) <> (new.held, new.readings_present)
-            OR differs(old.quantity, new.quantity, $2)
-            OR differs(old.estimated_quantity, new.estimated_quantity, $2)
-            OR differs(old.calorific_tce, new.calorific_tce, $2)
-            OR differs(old.equivalent_tce, new.equivalent_tce, $2)
+            OR differs(old.quantity, new.quantity, $4)
+            OR differs(old.estimated_quantity, new.estimated_quantity, $4)
+            OR differs(old.calorific_tce, new.calorific_tce, $4)
+            OR differs(old.equivalent_tce, new.equivalent_tce, $4)
          ORDER BY owner, step, starts_at
-         LIMIT $3
+         LIMIT $5
 """
 
 
-async def keep_stored(connection: Connection, unit_id: int) -> None:
-    """Set aside what is stored of a unit, to be compared."""
+async def keep_stored(connection: Connection, unit_id: int, span: Span) -> None:
+    """Set aside what is stored of a unit in `span`, to be compared."""
     await connection.execute(
         """
         CREATE TEMPORARY TABLE IF NOT EXISTS stored_before (
@@ -203,21 +209,25 @@ async def keep_stored(connection: Connection, unit_id: int) -> None:
     await connection.execute(
         INTO_BEFORE + STATE + NOW,
         unit_id,
+        span.starts_at,
+        span.ends_at,
     )
 
 
-async def list_differences(connection: Connection, unit_id: int) -> list[Difference]:
-    """Return where what was kept differs from what is stored now."""
+async def list_differences(connection: Connection, unit_id: int, span: Span) -> list[Difference]:
+    """Return where what was kept differs from what is stored in `span` now."""
     rows = await connection.fetch(
         STATE + DIFFERING,
         unit_id,
+        span.starts_at,
+        span.ends_at,
         TOLERANCE,
         DIFFERENCES_MAX,
     )
     return [Difference(**row) for row in rows]
 
 
-async def list_area_differences(connection: Connection) -> list[Difference]:
+async def list_area_differences(connection: Connection, span: Span) -> list[Difference]:
     """Return where an area is not the sum of its units; what waits to be added up is left out."""
     rows = await connection.fetch(
         """
@@ -228,11 +238,19 @@ async def list_area_differences(connection: Connection) -> list[Difference]:
                    sum(calorific_tce) AS calorific_tce, sum(equivalent_tce) AS equivalent_tce
               FROM unit_consumption
               JOIN units USING (unit_id)
+             WHERE starts_at >= $3
+               AND starts_at < $4
              GROUP BY region, division, carrier, step, starts_at
+        ), areas AS (
+            SELECT region, division, carrier, step, starts_at, quantity, estimated_quantity,
+                   readings_present, held, calorific_tce, equivalent_tce
+              FROM area_consumption
+             WHERE starts_at >= $3
+               AND starts_at < $4
         )
         SELECT concat_ws('/', region, division, carrier) AS owner, step, starts_at,
                stored.quantity AS stored, sums.quantity AS right
-          FROM area_consumption AS stored
+          FROM areas AS stored
           FULL JOIN sums USING (region, division, carrier, step, starts_at)
          WHERE ((stored.held, stored.readings_present)
                 IS DISTINCT FROM (sums.held, sums.readings_present)
@@ -248,6 +266,8 @@ async def list_area_differences(connection: Connection) -> list[Difference]:
         """,
         TOLERANCE,
         DIFFERENCES_MAX,
+        span.starts_at,
+        span.ends_at,
     )
     return [Difference(**row) for row in rows]
 

@@ -54,19 +54,20 @@ async def of_unit(
     What waits to be settled is settled first: that is no difference.
     """
     found: list[Difference] = []
+    years = rollups.whole(span, Step.YEAR)
     try:
         async with connection.transaction():
             await db.reconciliation.lock_unit(connection, unit_id)
             waiting = await db.settlement.take_stale(connection, unit_id, RANGES_MAX)
             if waiting:
                 await unit_settlement.settle(connection, unit_id, waiting, unverified)
-            await db.reconciliation.keep_stored(connection, unit_id)
+            await db.reconciliation.keep_stored(connection, unit_id, years)
             ranges = await db.reconciliation.list_ranges(connection, unit_id, span)
             await db.reconciliation.delete_doubts(connection, unit_id, span)
             if ranges:
                 await unit_settlement.settle(connection, unit_id, ranges, unverified)
             await _add_up(connection, unit_id, span)
-            found = await db.reconciliation.list_differences(connection, unit_id)
+            found = await db.reconciliation.list_differences(connection, unit_id, years)
             if not (repair and found):
                 raise _RollbackError
     except _RollbackError:
@@ -76,18 +77,19 @@ async def of_unit(
 
 async def _add_up(connection: Connection, unit_id: int, span: Span) -> None:
     """Add up all that begins in `span`: a sum without hours below it is found only so."""
-    year = rollups.whole(span, Step.YEAR)
-    meter_ids, carriers = await db.reconciliation.list_owners(connection, unit_id, year)
+    years = rollups.whole(span, Step.YEAR)
+    meter_ids, carriers = await db.reconciliation.list_owners(connection, unit_id, years)
     if meter_ids:
         await rollups.add_up_meters(connection, [Stale(meter_id, span) for meter_id in meter_ids])
     if carriers:
         await rollups.add_up_unit(connection, unit_id, {carrier: [span] for carrier in carriers})
 
 
-async def of_areas(connection: Connection, *, repair: bool) -> list[Difference]:
-    """Return where areas differ from the sums of their units."""
+async def of_areas(connection: Connection, span: Span, *, repair: bool) -> list[Difference]:
+    """Return where areas differ from the sums of their units in the years of `span`."""
+    years = rollups.whole(span, Step.YEAR)
     async with connection.transaction():
-        found = await db.reconciliation.list_area_differences(connection)
+        found = await db.reconciliation.list_area_differences(connection, years)
         if repair and found:
             await db.reconciliation.mark_areas_stale(connection, found)
     return found
@@ -110,7 +112,7 @@ async def of_all(
             except Exception as error:  # it is registered wrongly: the others must not wait
                 log.error("unit_not_reconciled", unit_id=unit_id, error=repr(error))
         last = unit_ids[-1]
-    areas = functools.partial(of_areas, repair=repair)
+    areas = functools.partial(of_areas, span=span, repair=repair)
     yield 0, await db.patience.patiently(pool, areas, limit_s=None)
 
 
