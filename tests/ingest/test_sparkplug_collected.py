@@ -25,15 +25,27 @@ def message(seq: int, *metrics: Metric) -> bytes:
     return Payload(timestamp=NOW_MS, seq=seq, metrics=metrics).SerializeToString()
 
 
+def sent(after_ms: int, seq: int, *metrics: Metric) -> bytes:
+    """Return a message sent so long after the others."""
+    return Payload(timestamp=NOW_MS + after_ms, seq=seq, metrics=metrics).SerializeToString()
+
+
 def value(alias: int, number: float, minutes: int = 0, *, old: bool = False) -> Metric:
     at_ms = NOW_MS + minutes * 60_000
     return Metric(alias=alias, timestamp=at_ms, double_value=number, is_historical=old)
 
 
+def named(name: str) -> Metric:
+    """Return a metric of a birth, with alias 1."""
+    return Metric(
+        name=name, alias=1, timestamp=NOW_MS, datatype=Datatype.DOUBLE, double_value=100.0
+    )
+
+
 BIRTH = message(
     0,
     Metric(name="bdSeq", timestamp=NOW_MS, datatype=Datatype.INT64, long_value=1),
-    Metric(name="E01", alias=1, timestamp=NOW_MS, datatype=Datatype.DOUBLE, double_value=100.0),
+    named("E01"),
 )
 
 
@@ -68,6 +80,19 @@ async def test_data_before_birth_is_kept_and_a_rebirth_asked_for_once(plant: Pla
     assert commands(plant, flush) == [f"{ROOT}/NCMD/gw1"]
     again = await deliver(plant, "NDATA", message(2, value(1, 102, 2)))
     assert commands(plant, again) == []
+
+
+async def test_data_redelivered_after_a_birth_with_other_aliases_is_quarantined(
+    plant: Plant,
+) -> None:
+    async with plant.pool.acquire() as connection:
+        await factories.meter(connection, plant.unit_id, "E02")
+    data = sent(1, 1, value(1, 777, -30))
+    await deliver(plant, "NBIRTH", sent(0, 0, named("E02")))
+    assert tally(await deliver(plant, "NDATA", data)) == (1, 1, 0, 0, 0)
+    await deliver(plant, "NBIRTH", sent(2, 0, named("E01")))
+    plant.collector = plant.new_collector()
+    assert tally(await deliver(plant, "NDATA", data)) == (1, 0, 0, 0, 1)
 
 
 async def test_a_gap_in_the_sequence_loses_no_reading_and_asks_for_a_rebirth(plant: Plant) -> None:
