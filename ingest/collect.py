@@ -15,7 +15,6 @@ from typing import TypeVar
 import structlog
 
 import db.births
-import db.gaps
 import db.heartbeats
 import db.metering
 import db.patience
@@ -293,7 +292,7 @@ async def _request(
         now = clock()
         due = await requests.list_due(connection, now, cities=shard.cities, units=shard.units)
         for each in due:
-            await db.gaps.note_asked(connection, each.request_id, each.gaps, now)
+            await requests.note_asked(connection, each, now)
         await link.publish([each.message() for each in due])
         if due:
             log.info("asked_for_gaps", gateways=len(due))

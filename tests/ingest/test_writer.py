@@ -9,9 +9,8 @@ import pytest
 import structlog.testing
 
 import db.intake
-import db.sequences
 from db.intake import Totals
-from ingest import validate, writer
+from ingest import requests, validate, writer
 from ingest.acks import Delivery
 from ingest.batches import Flush
 from ingest.collect import Collector
@@ -113,7 +112,8 @@ async def test_who_was_overtaken_stores_nothing_more(plant: Plant) -> None:
 
 async def gaps(plant: Plant) -> list[tuple[str, int, int]]:
     async with plant.pool.acquire() as connection:
-        return [(g.boot, g.first, g.last) for g in await db.sequences.list_gaps(connection, NOW)]
+        due = await requests.list_due(connection, NOW)
+    return [(gap.boot, gap.first, gap.last) for each in due for gap in each.numbers]
 
 
 async def test_missing_numbers_are_listed_until_they_come(plant: Plant) -> None:
