@@ -29,8 +29,27 @@ class SequenceGap:
     last: int
 
 
+async def lock(connection: Connection, numbers: Sequence[Number], received_at: datetime) -> None:
+    """Let nobody else look at or add numbers of these boots until the transaction ends.
+
+    A boot that was never heard is locked too: others wait for its row. A known one is not changed.
+    """
+    await connection.execute(
+        """
+        INSERT INTO sequences (gateway_id, boot, received, first_at, last_at)
+        SELECT DISTINCT gateway_id, boot, '{}'::int8multirange, $4::timestamptz, $4
+          FROM unnest($1::integer[], $2::text[], $3::bigint[]) AS told (gateway_id, boot, seq)
+         ORDER BY gateway_id, boot
+            ON CONFLICT (gateway_id, boot)
+            DO UPDATE SET last_at = excluded.last_at WHERE false  -- locks all the same
+        """,
+        *_columns(numbers),
+        received_at,
+    )
+
+
 async def list_received(connection: Connection, numbers: Sequence[Number]) -> set[Number]:
-    """Return those of `numbers` that were received before."""
+    """Return those of `numbers` that were received before; `lock` them first, to act on it."""
     rows = await connection.fetch(
         """
         SELECT gateway_id, boot, seq
