@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from ingest import noise
+from ingest import noise, validate
 from ingest.acks import Delivery
 from ingest.batches import Flush
 from ingest.payload import Reason
@@ -17,6 +17,7 @@ from tests import factories
 from tests.ingest.conftest import NOW, Plant, tally
 
 NOW_MS = int(NOW.timestamp()) * 1000
+KEY = b"k" * 32
 LONG = "".join(random.Random(1).choices(string.ascii_letters, k=12_000))  # cannot be compressed
 ROOT = f"spBv1.0/{factories.unit_code()}"
 
@@ -52,6 +53,13 @@ BIRTH = message(
 async def deliver(plant: Plant, kind: str, payload: bytes, gateway: str = "gw1") -> Flush:
     topic = f"{ROOT}/{kind}/{gateway}"
     return await plant.collector.store([Delivery(1, 0, topic, payload, NOW)])
+
+
+async def signed(plant: Plant, kind: str, payload: bytes) -> Flush:
+    """Deliver a message with the signature of the gateway."""
+    topic = f"{ROOT}/{kind}/gw1"
+    (signature,) = validate.signatures(topic, payload, [KEY])
+    return await plant.collector.store([Delivery(1, 0, topic, payload, NOW, signature)])
 
 
 def commands(plant: Plant, flush: Flush) -> list[str]:
@@ -133,6 +141,41 @@ async def test_no_level_of_a_topic_stops_the_collector(
     assert [each.reason for each in flush.pieces[0].rejections] == [reason]
     assert noise.sender(topic)
     assert tally(await deliver(plant, "NDATA", message(1, value(1, 101, 1)))) == (1, 1, 0, 0, 0)
+
+
+@pytest.fixture
+async def signing(plant: Plant) -> Plant:
+    await plant.pool.execute(
+        "INSERT INTO gateway_keys (gateway_id, signing_key) VALUES (1, $1)", KEY
+    )
+    await plant.pool.execute("UPDATE units SET signature_required = true")
+    return plant
+
+
+async def test_an_unsigned_birth_does_not_change_what_aliases_mean(signing: Plant) -> None:
+    await signed(signing, "NBIRTH", BIRTH)
+    kept = await signing.pool.fetchval("SELECT birth FROM births")
+    flush = await deliver(signing, "NBIRTH", message(0, named("E02")))
+    assert [each.reason for each in flush.pieces[0].rejections] == [Reason.BAD_SIGNATURE]
+    assert await signing.pool.fetchval("SELECT birth FROM births") == kept
+    assert tally(await signed(signing, "NDATA", message(1, value(1, 101, 1)))) == (1, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["NDEATH", "NDATA"])
+async def test_an_unsigned_message_changes_no_state_and_asks_for_no_rebirth(
+    signing: Plant, kind: str
+) -> None:
+    await signed(signing, "NBIRTH", BIRTH)
+    flush = await deliver(signing, kind, message(9))
+    assert commands(signing, flush) == []
+    assert await signing.pool.fetchval("SELECT connection FROM gateways") == "online"
+    assert tally(await signed(signing, "NDATA", message(1, value(1, 101, 1)))) == (1, 1, 0, 0, 0)
+
+
+async def test_an_unsigned_birth_puts_nobody_online(signing: Plant) -> None:
+    await deliver(signing, "NBIRTH", BIRTH)
+    assert await signing.pool.fetchval("SELECT count(*) FROM births") == 0
+    assert await signing.pool.fetchval("SELECT connection FROM gateways") != "online"
 
 
 async def test_a_stranger_is_quarantined(plant: Plant) -> None:
