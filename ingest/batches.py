@@ -212,20 +212,23 @@ def _take_sparkplug(
         assert fault is not None
         _turn_away(piece, said, fault)
     else:
-        gateway_id = unit.gateways[address.gateway].gateway_id
-        flush.lives.append(Life(gateway_id, outcome.device, outcome.event, delivery.payload))
-        if outcome.rebirth is not None:
-            flush.unborn[address.unit, address.gateway] = outcome.rebirth
         if any(each.reason is Reason.UNKNOWN_METER for each in said.rejections):
             flush.doubtful.add(unit.unit)
-        _judge(flush, piece, said, unit, validator)
+        if _judge(flush, piece, said, unit, validator):
+            gateway_id = unit.gateways[address.gateway].gateway_id
+            flush.lives.append(Life(gateway_id, outcome.device, outcome.event, delivery.payload))
+            if outcome.rebirth is not None:
+                flush.unborn[address.unit, address.gateway] = outcome.rebirth
     if outcome.samples or outcome.fault is not None:
         _count(piece)
         flush.pieces.append(piece)
 
 
-def _judge(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator: Validator) -> None:
-    """Judge a message whose address is right: its signature first, then its readings."""
+def _judge(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator: Validator) -> bool:
+    """Judge a message whose address is right: its signature first, then its readings.
+
+    Return whether the signature holds.
+    """
     gateway, delivery = unit.gateways[piece.address.gateway], piece.delivery
     fault = validate.signature_fault(
         delivery.signature,
@@ -237,11 +240,12 @@ def _judge(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator: 
     if fault is not None:
         flush.doubtful.add(unit.unit)
         _turn_away(piece, said, fault)
-        return
+        return False
     flush.gateway_ids.add(gateway.gateway_id)
     if said.seq is not None:
         piece.number = (gateway.gateway_id, said.boot, said.seq)
     _let_in(flush, piece, said, unit, validator)
+    return True
 
 
 def _let_in(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator: Validator) -> None:

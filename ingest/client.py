@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -34,7 +35,8 @@ from ingest.broker_health import BrokerHealth
 from ingest.broker_url import BrokerUrl
 from ingest.faults import Point
 from ingest.inbox import Inbox
-from ingest.wire import RECEIPT_IDS, Publication, Wire, user_property
+from ingest.sparkplug import nodes
+from ingest.wire import RECEIPT_IDS, Publication, Refusal, Wire, user_property
 
 KEEPALIVE_S = 30
 SESSION_NEVER_EXPIRES = 0xFFFFFFFF
@@ -50,6 +52,7 @@ TAKEN_OVER = 0x8E
 UNREACHABLE_HELP = "start the broker (`nenghao services up`) or mend NENGHAO_MQTT_URL; trying on"
 REFUSED_HELP = "check the user and the password in NENGHAO_MQTT_URL; trying on"
 FILTERS_HELP = "let the login in NENGHAO_MQTT_URL subscribe to them: nothing is heard there"
+PUBLISH_HELP = "let the login in NENGHAO_MQTT_URL publish there: gateways wait for it in vain"
 
 log = structlog.get_logger("collect")
 
@@ -94,6 +97,7 @@ class Link:
         self._arrived = asyncio.Event()
         self._waiting = False
         self._said: str | None = None
+        self._refused: Counter[str] = Counter()  # of this connection, by leaf of the topic
         self._failure: BaseException | None = None
         self._subscription: int | None = None
         self._thread_name = f"paho-mqtt-client-{client_id}"  # what loop_start calls it
@@ -259,7 +263,7 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         if self._said is None:
-            log.warning("disconnected", reason=str(reason))
+            log.warning("disconnected", reason=str(reason), receipts_refused=dict(self._refused))
         if reason.value == TAKEN_OVER:
             self._failure = ConnectionLostError("another client took over our client id")
 
@@ -267,8 +271,22 @@ class Link:
         """Begin a new generation: deliveries may arrive before paho has seen the CONNACK."""
         self.generation += 1
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._wire = Wire(connected, self.generation, self._deliver)
+        self._refused.clear()
+        self._wire = Wire(connected, self.generation, self._deliver, self._refuse)
         return self._wire
+
+    def _refuse(self, refused: Sequence[Refusal]) -> None:
+        """Say what the broker does not take of ours, once a connection for each kind of topic."""
+        for topic, code in refused:
+            kind = _kind(topic.decode())
+            if not self._refused[kind]:
+                log.error(
+                    "receipts_refused",
+                    help=PUBLISH_HELP,
+                    topic=topic.decode(),
+                    reason=f"0x{code:02x}",
+                )
+            self._refused[kind] += 1
 
     def _deliver(self, generation: int, publications: Sequence[Publication]) -> None:
         """Enqueue, nothing else: an exception here would end the network thread in silence."""
@@ -295,3 +313,9 @@ class Link:
                 self._loop.call_soon_threadsafe(self._arrived.set)
         except BaseException as error:
             self._failure = error
+
+
+def _kind(topic: str) -> str:
+    """Return what topics have in common that one line of the broker's rules allows."""
+    levels = topic.split("/")
+    return levels[2] if nodes.is_ours(topic) else levels[-1]

@@ -15,7 +15,6 @@ from typing import TypeVar
 import structlog
 
 import db.births
-import db.gaps
 import db.heartbeats
 import db.metering
 import db.patience
@@ -30,6 +29,8 @@ from ingest.decoding import Told
 from ingest.faults import Point
 from ingest.noise import Noise
 from ingest.shards import Shard
+from ingest.sparkplug import nodes
+from ingest.sparkplug import topics as sparkplug
 from ingest.sparkplug.nodes import Nodes
 from ingest.topics import Address, Leaf
 from ingest.validate import Validator
@@ -87,9 +88,10 @@ class Assembler:
         """Return the flush of `deliveries`: every reading of them is a row or a rejection."""
         faults.reach(Point.BEFORE_PARSE)
         await self._restore({delivery.topic for delivery in deliveries})
+        disbelieved = await self._disbelieved(deliveries)
         told: list[Told] = []
         for some in _slices(deliveries):
-            told += decoding.decode(some, self.nodes)
+            told += decoding.decode(some, self.nodes, disbelieved)
             await asyncio.sleep(0)
         now = self._clock()
         await self._load({unit for unit in _units(told) if self._is_old(unit, now)}, now)
@@ -126,6 +128,33 @@ class Assembler:
             if self._holds(delivery, address):
                 return True
         return False
+
+    async def _disbelieved(self, deliveries: Sequence[Delivery]) -> set[int]:
+        """Return the `id` of Sparkplug messages whose signature does not hold.
+
+        Asked before they are read: what they say of births would be believed of later ones.
+        """
+        doubted = [each for each in deliveries if nodes.is_ours(each.topic)]
+        for age_max in (UNIT_ENTRY_AGE_MAX, KEY_AGE_MAX):  # a key may be a moment old
+            now = self._clock()
+            units = {sparkplug.sender(each.topic)[0] for each in doubted}
+            await self._load({unit for unit in units if self._is_old(unit, now, age_max)}, now)
+            doubted = [each for each in doubted if self._is_forged(each)]
+        return set(map(id, doubted))
+
+    def _is_forged(self, delivery: Delivery) -> bool:
+        """Return whether a registered gateway did not sign what it sends, though it had to."""
+        unit_code, code = sparkplug.sender(delivery.topic)
+        unit = self._units.get(unit_code)
+        gateway = None if unit is None else unit.gateways.get(code)
+        if unit is None or gateway is None:
+            return False
+        said, is_required = delivery.signature, unit.signature_required
+        return bool(
+            validate.signature_fault(
+                said, delivery.topic, delivery.payload, gateway, is_required=is_required
+            )
+        )
 
     def _holds(self, delivery: Delivery, address: Address) -> bool:
         unit = self._units.get(address.unit)
@@ -293,7 +322,7 @@ async def _request(
         now = clock()
         due = await requests.list_due(connection, now, cities=shard.cities, units=shard.units)
         for each in due:
-            await db.gaps.note_asked(connection, each.request_id, each.gaps, now)
+            await requests.note_asked(connection, each, now)
         await link.publish([each.message() for each in due])
         if due:
             log.info("asked_for_gaps", gateways=len(due))

@@ -5,7 +5,7 @@ It never raises: a message that our own code breaks on is rejected and kept, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -46,16 +46,26 @@ Told = tuple[Delivery, Address, Batch | Status | Outcome]
 """A delivery, who sent it, and what it says. The address of an edge node has no city yet."""
 
 
-def decode(deliveries: Iterable[Delivery], edge_nodes: Nodes) -> list[Told]:
-    """Return what the deliveries say; one on a topic that is not ours cannot come here."""
-    return [_decoded(delivery, edge_nodes) for delivery in deliveries]
+def decode(
+    deliveries: Iterable[Delivery], edge_nodes: Nodes, disbelieved: Container[int] = ()
+) -> list[Told]:
+    """Return what the deliveries say; one on a topic that is not ours cannot come here.
+
+    `disbelieved` are the `id` of Sparkplug messages that must not change what is known.
+    """
+    return [
+        _decoded(delivery, edge_nodes, is_believed=id(delivery) not in disbelieved)
+        for delivery in deliveries
+    ]
 
 
-def _decoded(delivery: Delivery, edge_nodes: Nodes) -> Told:
+def _decoded(delivery: Delivery, edge_nodes: Nodes, *, is_believed: bool) -> Told:
     address = NOBODY
     try:
         if nodes.is_ours(delivery.topic):
-            origin, outcome = edge_nodes.after(delivery.topic, delivery.payload)
+            origin, outcome = edge_nodes.after(
+                delivery.topic, delivery.payload, is_believed=is_believed
+            )
             return delivery, Address("", origin.unit, origin.gateway), outcome
         address, leaf = topics.parse(delivery.topic)
         if leaf is Leaf.STATUS:

@@ -6,7 +6,6 @@ begin before its turn, and asked again with pauses that double, a bounded number
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -94,17 +93,37 @@ async def list_due(
         times_max=ASKED_TIMES_MAX,
         limit=GAPS_PER_ROUND,
     )
-    numbers = await db.sequences.list_gaps(connection, now - LOOKED_BACK) if gaps else []
+    numbers = await db.sequences.list_due(
+        connection,
+        cities=cities,
+        units=units,
+        since=now - LOOKED_BACK,
+        now=now,
+        heard_since=now - HEARD_WITHIN,
+        pause=ASK_AGAIN_AFTER,
+        times_max=ASKED_TIMES_MAX,
+        limit=GAPS_PER_ROUND,
+    )
     return list(_requests(gaps, numbers, now))
+
+
+async def note_asked(connection: Connection, asked: Request, asked_at: datetime) -> None:
+    await db.gaps.note_asked(connection, asked.request_id, asked.gaps, asked_at)
+    await db.sequences.note_asked(connection, asked.request_id, asked.numbers, asked_at)
 
 
 def _requests(
     gaps: Sequence[Gap], numbers: Sequence[SequenceGap], now: datetime
 ) -> Iterator[Request]:
-    by_gateway = sorted(gaps, key=lambda gap: gap.gateway_id)
-    grouped = itertools.groupby(by_gateway, key=lambda gap: gap.gateway_id)
-    for turn, (gateway_id, mine) in enumerate(itertools.islice(grouped, GATEWAYS_PER_ROUND)):
-        some = list(mine)[:GAPS_PER_REQUEST]
-        missing = [each for each in numbers if each.gateway_id == gateway_id][:GAPS_PER_REQUEST]
-        address = Address(some[0].city, some[0].unit, some[0].gateway)
-        yield Request(uuid4(), address, some, missing, now + turn * SPACING)
+    missing: list[Gap | SequenceGap] = [*gaps, *numbers]
+    addresses = {each.gateway_id: Address(each.city, each.unit, each.gateway) for each in missing}
+    for turn, gateway_id in enumerate(sorted(addresses)[:GATEWAYS_PER_ROUND]):
+        its_gaps = [each for each in gaps if each.gateway_id == gateway_id]
+        its_numbers = [each for each in numbers if each.gateway_id == gateway_id]
+        yield Request(
+            uuid4(),
+            addresses[gateway_id],
+            its_gaps[:GAPS_PER_REQUEST],
+            its_numbers[:GAPS_PER_REQUEST],
+            now + turn * SPACING,
+        )

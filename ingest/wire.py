@@ -24,6 +24,9 @@ RECEIPT_IDS = 0x8000
 RECEIPTS_WAITING_MAX = 100_000
 """Receipts kept for a broker that does not take them; the oldest go, and gateways send again."""
 
+REFUSED_FROM = 0x80
+"""Reason codes of a PUBACK from here on: the broker did not take the receipt (MQTT 5, 2.4)."""
+
 _PUBLISH, _PUBACK = 0x30, 0x40
 _PUBLISH_QOS_1 = 0x32
 _NO_PROPERTIES = b"\0"
@@ -48,25 +51,37 @@ class Publication(NamedTuple):
     properties: bytes
 
 
+class Refusal(NamedTuple):
+    """A receipt, or another message of ours, that the broker did not take, and its reason code."""
+
+    topic: bytes
+    code: int
+
+
 class Wire:
-    """The socket of one connection, as paho sees it; `deliver` gets what arrived in one read."""
+    """The socket of one connection, as paho sees it; `deliver` gets what arrived in one read.
+
+    `refuse` gets what the broker did not take of `publish`: it will not be sent again.
+    """
 
     def __init__(
         self,
         connected: socket.socket | ssl.SSLSocket,
         generation: int,
         deliver: Callable[[int, Sequence[Publication]], None],
+        refuse: Callable[[Sequence[Refusal]], None],
     ) -> None:
         self.generation = generation
         self._socket = connected
         self._deliver = deliver
+        self._refuse = refuse
         self._lock = threading.Lock()  # OpenSSL must not read and write at once
         self._arrived = b""  # the beginning of a packet whose end is still to come
         self._for_paho = bytearray()
         self._unsent = bytearray()
         self._receipts: deque[tuple[bytes, bytes]] = deque(maxlen=RECEIPTS_WAITING_MAX)
         self._next_receipt = 0
-        self._in_flight = 0
+        self._in_flight: dict[int, bytes] = {}  # topics by packet id
         self.looked_at_s = time.monotonic()
         self.receipts_in_flight_max = 0
         """How many receipts the broker takes unacknowledged; 0 until it has accepted us."""
@@ -140,16 +155,23 @@ class Wire:
         if publications:
             self._deliver(self.generation, publications)
         if acknowledged:
+            refused = []
             with self._lock:
-                self._in_flight -= acknowledged
+                for packet_id, code in acknowledged:
+                    topic = self._in_flight.pop(packet_id, b"")
+                    if code >= REFUSED_FROM:
+                        refused.append(Refusal(topic, code))
                 self._append_receipts()
                 self._flush()
+            if refused:
+                self._refuse(refused)
         return True
 
-    def _sort(self, stream: bytes) -> tuple[list[Publication], int]:
-        """Take the whole packets of `stream`: publications, count of receipts' PUBACKs; rest."""
+    def _sort(self, stream: bytes) -> tuple[list[Publication], list[tuple[int, int]]]:
+        """Take the whole packets of `stream`: publications, ids and reason codes of receipts."""
         publications: list[Publication] = []
-        acknowledged, start, end = 0, 0, len(stream)
+        acknowledged: list[tuple[int, int]] = []
+        start, end = 0, len(stream)
         while True:
             body, size = _remaining_length(stream, start, end)
             if size < 0 or body + size > end:
@@ -158,7 +180,8 @@ class Wire:
             if kind == _PUBLISH:
                 publications.append(_publication(stream, start, body, body + size))
             elif kind == _PUBACK and _U16.unpack_from(stream, body)[0] >= RECEIPT_ID_FIRST:
-                acknowledged += 1
+                code = stream[body + 2] if size > 2 else 0  # left out: success (MQTT 5, 3.4.2.1)
+                acknowledged.append((_U16.unpack_from(stream, body)[0], code))
             else:
                 self._for_paho += stream[start : body + size]
             start = body + size
@@ -166,12 +189,12 @@ class Wire:
         return publications, acknowledged
 
     def _append_receipts(self) -> None:
-        receipts, room = self._receipts, self.receipts_in_flight_max - self._in_flight
+        receipts, room = self._receipts, self.receipts_in_flight_max - len(self._in_flight)
         for _ in range(min(room, len(receipts))):
             topic, payload = receipts.popleft()
             packet_id = RECEIPT_ID_FIRST + self._next_receipt
             self._next_receipt = (self._next_receipt + 1) % RECEIPT_IDS
-            self._in_flight += 1
+            self._in_flight[packet_id] = topic
             self._unsent += publish_packet(topic, payload, packet_id)
 
     def _flush(self) -> None:

@@ -121,7 +121,9 @@ async def _store_once(connection: Connection, holder: Holder, flush: Flush) -> N
         linker = holder.linker()
         flush.links = linker.links
         async with connection.transaction():
-            await _store_staged(connection, flush, linker)
+            await _turn_away_replays(connection, flush)  # the lock on its numbers was lost
+            if flush.rows:
+                await _store_staged(connection, flush, linker)
             await _store_rest(connection, holder, flush)
 
 
@@ -240,6 +242,7 @@ async def _turn_away_replays(connection: Connection, flush: Flush) -> None:
     if not pieces:
         return
     numbers = [piece.number for piece in pieces if piece.number is not None]
+    await db.sequences.lock(connection, numbers, _received_at(flush))
     received = await db.sequences.list_received(connection, numbers)
     first_with = {piece.number: piece for piece in reversed(pieces)}
     replayed = [

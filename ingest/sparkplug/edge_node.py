@@ -56,7 +56,8 @@ class Rebirth(StrEnum):
 class Sample:
     """A metric that should be a reading. `name` None: its alias is in no birth.
 
-    `device` is empty for a metric of the edge node; `datatype` may come from the birth.
+    `device` is empty for a metric of the edge node; `datatype` may come from the birth. With
+    `is_before_birth` the message is older than the birth, which says nothing of its aliases.
     """
 
     index: int
@@ -64,6 +65,7 @@ class Sample:
     name: str | None
     datatype: int | None
     metric: Metric
+    is_before_birth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,18 @@ class _Birth:
     """What one birth defines."""
 
     length: int
+    sent_ms: int | None
     datatypes: dict[str, int | None] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+
+    def is_after(self, message: Message) -> bool:
+        """Return whether `message` was sent before this birth: a redelivery, or a clock set back.
+
+        Its aliases may be those of an earlier birth.
+        """
+        if self.sent_ms is None or message.sent_ms is None:
+            return False
+        return message.sent_ms < self.sent_ms
 
 
 class EdgeNode:
@@ -189,7 +201,7 @@ class EdgeNode:
 
     def _define(self, device: str, message: Message, length: int) -> Fault | None:
         """Keep what a birth defines, or return why it cannot be kept."""
-        birth = _Birth(length)
+        birth = _Birth(length, message.sent_ms)
         for metric in message.metrics:
             if metric.name is None:
                 continue
@@ -236,8 +248,9 @@ class EdgeNode:
         self, event: Event, device: str, message: Message, fault: Fault | None = None
     ) -> Outcome:
         samples = []
+        birth = self._births.get(device)
         for index, metric in enumerate(message.metrics):
-            sample = self._sample(index, device, metric)
+            sample = _sample(index, device, metric, birth, message)
             if sample.name is None and metric.alias is not None and event is Event.DATA:
                 self._want(Rebirth.UNKNOWN_ALIAS)
             if sample.name is None or not _is_control(sample.name):
@@ -246,15 +259,18 @@ class EdgeNode:
         name = f"spb-{session}-{message.seq}"
         return Outcome(event, name, samples, self._rebirth, fault, device)
 
-    def _sample(self, index: int, device: str, metric: Metric) -> Sample:
-        birth = self._births.get(device)
-        name, datatype = metric.name, metric.datatype
-        if birth is not None:
-            if name is None and metric.alias is not None:
-                name = birth.names.get(metric.alias)
-            if datatype is None and name is not None:
-                datatype = birth.datatypes.get(name)
-        return Sample(index, device, name, datatype, metric)
+
+def _sample(
+    index: int, device: str, metric: Metric, birth: _Birth | None, message: Message
+) -> Sample:
+    name, datatype, is_before_birth = metric.name, metric.datatype, False
+    if birth is not None:
+        is_before_birth = birth.is_after(message)
+        if name is None and metric.alias is not None and not is_before_birth:
+            name = birth.names.get(metric.alias)
+        if datatype is None and name is not None:
+            datatype = birth.datatypes.get(name)
+    return Sample(index, device, name, datatype, metric, is_before_birth)
 
 
 def _is_control(name: str) -> bool:

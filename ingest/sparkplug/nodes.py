@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from ingest.payload import Reason
@@ -39,8 +40,14 @@ class Nodes:
         self._nodes[name] = EdgeNode.restored(births)
         self._paces[name] = Pace()
 
-    def after(self, topic: str, payload: bytes) -> tuple[Origin, Outcome]:
-        """Take in a message: once each, in the order of arrival."""
+    def after(
+        self, topic: str, payload: bytes, *, is_believed: bool = True
+    ) -> tuple[Origin, Outcome]:
+        """Take in a message: once each, in the order of arrival.
+
+        One that is not believed, its signature does not hold, is read as if nothing was ever
+        heard of its edge node, and changes nothing.
+        """
         name = topics.sender(topic)
         parsed = topics.parse(topic)
         if parsed is None or len(parsed[0].device) > DEVICE_LENGTH_MAX:
@@ -48,6 +55,9 @@ class Nodes:
             fault = Fault(Reason.INVALID_FIELD, detail)
             return Origin(*name), Outcome(Event.REFUSED, None, [], None, fault)
         origin, message_type = parsed
+        if not is_believed:
+            outcome = EdgeNode().after(message_type, origin.device, payload)
+            return origin, replace(outcome, event=Event.REFUSED, rebirth=None)
         outcome = self._nodes[name].after(message_type, origin.device, payload)
         if outcome.event is Event.NODE_BORN:
             self._paces[name].born()

@@ -59,6 +59,8 @@ def _reading(sample: Sample, meters: Container[str]) -> tuple[WireReading, int] 
     if sample.name is None:
         of = f"alias {metric.alias}" if metric.alias is not None else "a metric without a name"
         detail = f"{of} is in no birth of {sample.device or 'the edge node'}"
+        if sample.is_before_birth and metric.alias is not None:
+            detail = f"{of} belongs to an earlier birth: the payload's time is before the newest"
         return _rejection(sample, None, Reason.INVALID_FIELD, detail)
     codes = candidates(sample.device, sample.name)
     meter = next((code for code in codes if code in meters), None)

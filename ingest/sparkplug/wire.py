@@ -51,10 +51,14 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A decoded payload. `seq` is 0 where it is left out, as encoders that omit zeros do."""
+    """A decoded payload. `seq` is 0 where it is left out, as encoders that omit zeros do.
+
+    `sent_ms` is when it was sent, since 1970; None: it does not say.
+    """
 
     seq: int
     metrics: list[Metric]
+    sent_ms: int | None
 
     def bd_seq(self) -> int | None:
         """Return the number of the session that a birth or a death belongs to, if it says so."""
@@ -80,7 +84,7 @@ def decode(payload: bytes) -> Message | Fault:
     if _text(wire.uuid) == COMPRESSED:
         return Fault(Reason.INVALID_FIELD, "the payload is compressed; send it plain")
     sent_ms = wire.timestamp if wire.HasField("timestamp") else None
-    return Message(wire.seq, [_metric(metric, sent_ms) for metric in wire.metrics])
+    return Message(wire.seq, [_metric(metric, sent_ms) for metric in wire.metrics], sent_ms)
 
 
 def _metric(wire: sparkplug_b_pb2.Metric, sent_ms: int | None) -> Metric:

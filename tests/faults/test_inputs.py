@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import db.sequences
+from ingest import requests
 from ingest.acks import Delivery
 from ingest.payload import PAYLOAD_BYTES_MAX, Reason
 from tests import factories
@@ -143,8 +143,13 @@ async def test_every_missing_number_is_listed_and_no_other(plant: Plant) -> None
 
 async def missing(plant: Plant) -> set[tuple[str, int]]:
     async with plant.pool.acquire() as connection:
-        gaps = await db.sequences.list_gaps(connection, NOW)
-    return {(gap.boot, seq) for gap in gaps for seq in range(gap.first, gap.last + 1)}
+        due = await requests.list_due(connection, NOW)
+    return {
+        (gap.boot, seq)
+        for each in due
+        for gap in each.numbers
+        for seq in range(gap.first, gap.last + 1)
+    }
 
 
 @pytest.mark.parametrize(

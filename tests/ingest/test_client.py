@@ -127,6 +127,21 @@ async def test_a_filter_that_the_broker_refuses_is_said(wire: Wire) -> None:
     assert link.connected
 
 
+async def test_receipts_that_the_broker_refuses_are_said_once_for_each_kind(wire: Wire) -> None:
+    kinds = ("receipts", "receipts", "secrets", "secrets", "secrets", "others")
+    messages = [(f"nenghao/v1/450200/u/gw/{kind}".encode(), b"{}") for kind in kinds]
+    with capture_logs() as logs:
+        link = wire.link()
+        await until(lambda: link.connected)
+        await link.publish(messages)
+        await until(lambda: sum(each["event"] == "receipts_refused" for each in logs) > 1)
+        link.close()
+    said = [each for each in logs if each["event"] == "receipts_refused"]
+    assert [each["topic"].split("/")[-1] for each in said] == ["secrets", "others"]
+    assert {(each["reason"], each["log_level"]) for each in said} == {("0x87", "error")}
+    assert all("publish" in each["help"] for each in said)
+
+
 async def test_a_callback_that_breaks_ends_the_collector(wire: Wire) -> None:
     link = wire.link(clock=broken_clock)
     await until(lambda: link.connected)

@@ -6,7 +6,6 @@ import itertools
 import json
 from datetime import datetime, timedelta
 
-import db.gaps
 from ingest import requests, settle
 from ingest.requests import Request
 from tests.ingest.conftest import NOW, Plant, reading
@@ -26,7 +25,7 @@ async def due(plant: Plant, now: datetime = NOW, **where: list[str]) -> list[Req
     async with plant.pool.acquire() as connection:
         found = await requests.list_due(connection, now, **where)
         for each in found:
-            await db.gaps.note_asked(connection, each.request_id, each.gaps, now)
+            await requests.note_asked(connection, each, now)
         return found
 
 
@@ -43,6 +42,49 @@ async def test_hours_that_lack_readings_are_asked_for(plant: Plant) -> None:
         ],
         "not_before": "2026-11-23T08:00:00Z",
     }
+
+
+async def numbered(plant: Plant, *seqs: int) -> None:
+    """Send batches of these numbers, and no reading but one in each."""
+    await plant.send_raw(
+        [
+            json.dumps(
+                {"batch": f"b{n}", "boot": "b", "seq": n, "readings": [reading(n, 10_000 + n)]}
+            ).encode()
+            for n in seqs
+        ]
+    )
+
+
+async def test_numbers_that_never_came_are_asked_for_though_no_hour_lacks_readings(
+    plant: Plant,
+) -> None:
+    await numbered(plant, 1, 2, 5)
+    (asked,) = await due(plant)
+    said = json.loads(asked.message()[1])
+    assert said["sequences"] == [{"boot": "b", "first": 3, "last": 4}]
+    assert (said["gaps"], asked.address.gateway) == ([], "gw1")
+
+
+async def test_a_number_that_came_late_is_asked_for_no_more(plant: Plant) -> None:
+    await numbered(plant, 1, 3)
+    await numbered(plant, 2)
+    assert await due(plant) == []
+
+
+async def test_numbers_are_asked_for_within_the_bounds_of_hours(plant: Plant) -> None:
+    await numbered(plant, 1, 3)
+    assert await due(plant, cities=["450300"]) == []
+    asked_at = []
+    for minutes in range(0, 24 * 60, 5):
+        now = NOW + timedelta(minutes=minutes)
+        await plant.pool.execute("UPDATE gateways SET last_seen_at = $1", now)
+        if await due(plant, now):
+            asked_at.append(minutes)
+    assert len(asked_at) == requests.ASKED_TIMES_MAX
+    pauses = [b - a for a, b in itertools.pairwise(asked_at)]
+    assert pauses == sorted(pauses)
+    assert pauses[0] >= 10
 
 
 async def test_nothing_missing_is_nothing_asked(plant: Plant) -> None:

@@ -290,6 +290,24 @@ def test_an_unknown_alias_wants_a_rebirth() -> None:
     assert [index for index, _ in pairs(batch)] == [1]
 
 
+@pytest.mark.parametrize("device", ["", "gas"])
+def test_an_alias_of_an_earlier_birth_is_not_read_by_the_newest(device: str) -> None:
+    birth, data = MessageType.NBIRTH, MessageType.NDATA
+    node = born()
+    if device:
+        birth, data = MessageType.DBIRTH, MessageType.DDATA
+    late = payload(1, double(alias=7), double("E02"), sent_ms=AT_MS + 1)
+    for name, sent_ms in (("E02", AT_MS), ("E01", AT_MS + 2)):
+        node.after(birth, device, payload(0, double(name, alias=7), sent_ms=sent_ms))
+    outcome = node.after(data, device, late)
+    batch = readings.batch(outcome, METERS)
+    assert [(r.index, r.meter, r.reason) for r in batch.rejections] == [
+        (0, None, Reason.INVALID_FIELD)
+    ]
+    assert "earlier birth" in batch.rejections[0].detail
+    assert outcome.rebirth is not None  # a clock that was set back is mended by it
+
+
 def test_an_alias_belongs_to_the_device_that_was_born_with_it() -> None:
     node = born(double("E01", alias=1))
     node.after(MessageType.DBIRTH, "gas", payload(1, double("flow", alias=1)))

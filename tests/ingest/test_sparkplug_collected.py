@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from ingest import noise
+from ingest import noise, validate
 from ingest.acks import Delivery
 from ingest.batches import Flush
 from ingest.payload import Reason
@@ -17,6 +17,7 @@ from tests import factories
 from tests.ingest.conftest import NOW, Plant, tally
 
 NOW_MS = int(NOW.timestamp()) * 1000
+KEY = b"k" * 32
 LONG = "".join(random.Random(1).choices(string.ascii_letters, k=12_000))  # cannot be compressed
 ROOT = f"spBv1.0/{factories.unit_code()}"
 
@@ -25,21 +26,40 @@ def message(seq: int, *metrics: Metric) -> bytes:
     return Payload(timestamp=NOW_MS, seq=seq, metrics=metrics).SerializeToString()
 
 
+def sent(after_ms: int, seq: int, *metrics: Metric) -> bytes:
+    """Return a message sent so long after the others."""
+    return Payload(timestamp=NOW_MS + after_ms, seq=seq, metrics=metrics).SerializeToString()
+
+
 def value(alias: int, number: float, minutes: int = 0, *, old: bool = False) -> Metric:
     at_ms = NOW_MS + minutes * 60_000
     return Metric(alias=alias, timestamp=at_ms, double_value=number, is_historical=old)
 
 
+def named(name: str) -> Metric:
+    """Return a metric of a birth, with alias 1."""
+    return Metric(
+        name=name, alias=1, timestamp=NOW_MS, datatype=Datatype.DOUBLE, double_value=100.0
+    )
+
+
 BIRTH = message(
     0,
     Metric(name="bdSeq", timestamp=NOW_MS, datatype=Datatype.INT64, long_value=1),
-    Metric(name="E01", alias=1, timestamp=NOW_MS, datatype=Datatype.DOUBLE, double_value=100.0),
+    named("E01"),
 )
 
 
 async def deliver(plant: Plant, kind: str, payload: bytes, gateway: str = "gw1") -> Flush:
     topic = f"{ROOT}/{kind}/{gateway}"
     return await plant.collector.store([Delivery(1, 0, topic, payload, NOW)])
+
+
+async def signed(plant: Plant, kind: str, payload: bytes) -> Flush:
+    """Deliver a message with the signature of the gateway."""
+    topic = f"{ROOT}/{kind}/gw1"
+    (signature,) = validate.signatures(topic, payload, [KEY])
+    return await plant.collector.store([Delivery(1, 0, topic, payload, NOW, signature)])
 
 
 def commands(plant: Plant, flush: Flush) -> list[str]:
@@ -68,6 +88,19 @@ async def test_data_before_birth_is_kept_and_a_rebirth_asked_for_once(plant: Pla
     assert commands(plant, flush) == [f"{ROOT}/NCMD/gw1"]
     again = await deliver(plant, "NDATA", message(2, value(1, 102, 2)))
     assert commands(plant, again) == []
+
+
+async def test_data_redelivered_after_a_birth_with_other_aliases_is_quarantined(
+    plant: Plant,
+) -> None:
+    async with plant.pool.acquire() as connection:
+        await factories.meter(connection, plant.unit_id, "E02")
+    data = sent(1, 1, value(1, 777, -30))
+    await deliver(plant, "NBIRTH", sent(0, 0, named("E02")))
+    assert tally(await deliver(plant, "NDATA", data)) == (1, 1, 0, 0, 0)
+    await deliver(plant, "NBIRTH", sent(2, 0, named("E01")))
+    plant.collector = plant.new_collector()
+    assert tally(await deliver(plant, "NDATA", data)) == (1, 0, 0, 0, 1)
 
 
 async def test_a_gap_in_the_sequence_loses_no_reading_and_asks_for_a_rebirth(plant: Plant) -> None:
@@ -108,6 +141,41 @@ async def test_no_level_of_a_topic_stops_the_collector(
     assert [each.reason for each in flush.pieces[0].rejections] == [reason]
     assert noise.sender(topic)
     assert tally(await deliver(plant, "NDATA", message(1, value(1, 101, 1)))) == (1, 1, 0, 0, 0)
+
+
+@pytest.fixture
+async def signing(plant: Plant) -> Plant:
+    await plant.pool.execute(
+        "INSERT INTO gateway_keys (gateway_id, signing_key) VALUES (1, $1)", KEY
+    )
+    await plant.pool.execute("UPDATE units SET signature_required = true")
+    return plant
+
+
+async def test_an_unsigned_birth_does_not_change_what_aliases_mean(signing: Plant) -> None:
+    await signed(signing, "NBIRTH", BIRTH)
+    kept = await signing.pool.fetchval("SELECT birth FROM births")
+    flush = await deliver(signing, "NBIRTH", message(0, named("E02")))
+    assert [each.reason for each in flush.pieces[0].rejections] == [Reason.BAD_SIGNATURE]
+    assert await signing.pool.fetchval("SELECT birth FROM births") == kept
+    assert tally(await signed(signing, "NDATA", message(1, value(1, 101, 1)))) == (1, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["NDEATH", "NDATA"])
+async def test_an_unsigned_message_changes_no_state_and_asks_for_no_rebirth(
+    signing: Plant, kind: str
+) -> None:
+    await signed(signing, "NBIRTH", BIRTH)
+    flush = await deliver(signing, kind, message(9))
+    assert commands(signing, flush) == []
+    assert await signing.pool.fetchval("SELECT connection FROM gateways") == "online"
+    assert tally(await signed(signing, "NDATA", message(1, value(1, 101, 1)))) == (1, 1, 0, 0, 0)
+
+
+async def test_an_unsigned_birth_puts_nobody_online(signing: Plant) -> None:
+    await deliver(signing, "NBIRTH", BIRTH)
+    assert await signing.pool.fetchval("SELECT count(*) FROM births") == 0
+    assert await signing.pool.fetchval("SELECT connection FROM gateways") != "online"
 
 
 async def test_a_stranger_is_quarantined(plant: Plant) -> None:

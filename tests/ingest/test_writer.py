@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 
@@ -11,7 +12,7 @@ import structlog.testing
 import db.intake
 import db.sequences
 from db.intake import Totals
-from ingest import validate, writer
+from ingest import requests, validate, writer
 from ingest.acks import Delivery
 from ingest.batches import Flush
 from ingest.collect import Collector
@@ -113,7 +114,8 @@ async def test_who_was_overtaken_stores_nothing_more(plant: Plant) -> None:
 
 async def gaps(plant: Plant) -> list[tuple[str, int, int]]:
     async with plant.pool.acquire() as connection:
-        return [(g.boot, g.first, g.last) for g in await db.sequences.list_gaps(connection, NOW)]
+        due = await requests.list_due(connection, NOW)
+    return [(gap.boot, gap.first, gap.last) for each in due for gap in each.numbers]
 
 
 async def test_missing_numbers_are_listed_until_they_come(plant: Plant) -> None:
@@ -123,6 +125,25 @@ async def test_missing_numbers_are_listed_until_they_come(plant: Plant) -> None:
     assert await gaps(plant) == [("b", 3, 4), ("b", 6, 8)]
     await deliver(plant, numbered(3, reading(3, 3)))
     assert await gaps(plant) == [("b", 4, 4), ("b", 6, 8)]
+
+
+@pytest.mark.parametrize(
+    ("boot", "minutes"), [("b", 1), ("new", 1), ("b", 0)], ids=["known", "new", "with_duplicates"]
+)
+async def test_a_number_that_another_process_is_storing_is_not_taken_twice(
+    plant: Plant, boot: str, minutes: int
+) -> None:
+    await deliver(plant, numbered(1, reading(0, 1)))
+    async with plant.pool.acquire() as other:
+        async with other.transaction():
+            await db.sequences.add(other, [(1, boot, 2)], NOW)
+            messages = [numbered(2, reading(15, 2), boot=boot), numbered(3, reading(minutes, 1))]
+            storing = asyncio.create_task(plant.send_raw(messages))
+            while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+        flush = await storing
+    assert [tally(flush, n)[4] for n in (0, 1)] == [1, 0]
+    assert reasons(flush) == [Reason.REPLAYED]
 
 
 async def test_a_resend_is_a_duplicate_and_counted_as_repeated(plant: Plant) -> None:
