@@ -1,4 +1,4 @@
-"""A bare MQTT 5 client for tests that look at what the broker allows."""
+"""A bare MQTT client for tests that look at what the broker allows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Self
 
 from paho.mqtt.client import Client, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -29,16 +30,21 @@ class Peer:
         username: str | None = None,
         password: str | None = None,
         client_id: str | None = None,
+        *,
+        version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
+        clean: bool = True,
     ) -> None:
         broker = broker_url.parse(url)
         name = username or broker.username or ""
+        is_5 = version is MQTTProtocolVersion.MQTTv5
         self._answers: queue.Queue[ReasonCode] = queue.Queue()
         self._gone: queue.Queue[ReasonCode] = queue.Queue()
         self._messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=name if client_id is None else client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
+            protocol=version,
+            clean_session=None if is_5 else clean,
             reconnect_on_failure=False,
         )
         self._client.username_pw_set(name, password or broker.password)
@@ -47,7 +53,10 @@ class Peer:
         self._client.on_subscribe = lambda _c, _u, _i, reasons, _p: self._answers.put(reasons[0])
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
-        self._client.connect(broker.host, broker.port)
+        if is_5:
+            self._client.connect(broker.host, broker.port, clean_start=clean)
+        else:
+            self._client.connect(broker.host, broker.port)
         self._client.loop_start()
         reason = self._answers.get(timeout=WAIT_S)
         if reason.is_failure:
@@ -75,6 +84,17 @@ class Peer:
         """Publish with QoS 0; nobody says what became of it."""
         self._client.publish(topic, payload, qos=0)
         self._answers.get(timeout=WAIT_S)  # paho's own word that it left
+
+    def throw(self, topic: str, payload: bytes) -> None:
+        """Publish with QoS 1 and wait for nothing: the broker may cut the connection."""
+        self._client.publish(topic, payload, qos=1)
+
+    def publish_as(self, alias: int, topic: str = "", payload: bytes = b"{}") -> str:
+        """Publish to a topic alias (MQTT 5), with a topic to set it; return the broker's word."""
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # in paho
+        properties.TopicAlias = alias
+        self._client.publish(topic, payload, qos=1, properties=properties)
+        return str(self._answers.get(timeout=WAIT_S))
 
     def subscribe(self, topic: str) -> str:
         """Subscribe with QoS 1; return the broker's word."""

@@ -73,7 +73,7 @@ def client(scene: Scene, login: Login, version: MQTTProtocolVersion, will: str =
 def test_no_foreign_message_reaches_the_collector(
     scene: Scene, version: MQTTProtocolVersion, number: int
 ) -> None:
-    """[21] Own topic, others' topics, $SYS, $CONTROL, retained, with QoS 0, 1 and 2."""
+    """[21] Own topic, others', $SYS, $CONTROL, $share, retained, with QoS 0, 1 and 2."""
     login = scene.logins[number]
     mine = HEARD.format(unit=login.unit)
     others = [HEARD.format(unit=unit) for unit in UNITS if unit != login.unit]
@@ -83,7 +83,8 @@ def test_no_foreign_message_reaches_the_collector(
             for leaf in ("readings", "status", "receipts", "requests"):
                 sender.publish(f"{other}/{leaf}", b"foreign", qos=qos)
                 sender.publish(f"{other}/{leaf}", b"foreign", qos=qos, retain=True)
-        for topic in ("$SYS/broker/x", "$CONTROL/dynamic-security/v1", f"{mine}/receipts", "x"):
+        wild = ("$SYS/broker/x", "$CONTROL/dynamic-security/v1", f"{mine}/receipts", "x")
+        for topic in (*wild, f"$share/g/{others[0]}/readings"):
             sender.publish(topic, b'{"commands":[{"command":"listClients"}]}', qos=qos)
         sender.publish(f"{mine}/readings", b"own", qos=qos)
     found = scene.heard(3)
@@ -108,24 +109,51 @@ def test_a_will_on_anothers_topic_is_not_delivered(
     assert [payload for _, payload in scene.heard(1)] == [b"own"]
 
 
+def test_an_alias_is_no_way_to_anothers_topic(scene: Scene) -> None:
+    """[21] Whether it is new or was one's own before: what counts is the topic it stands for."""
+    mine = scene.logins[0]
+    own, other = (f"{HEARD.format(unit=unit)}/readings" for unit in UNITS[:2])
+    with Peer(scene.services.mqtt_url, mine.username, mine.password) as gateway:
+        assert gateway.publish_as(1, other, b"foreign") == "Not authorized"
+        assert gateway.publish_as(1, payload=b"foreign") == "Not authorized"
+        assert gateway.publish_as(2, own, b"own") == "Success"
+        assert gateway.publish_as(2, other, b"foreign") == "Not authorized"
+        assert gateway.publish_as(2, payload=b"foreign") == "Not authorized"
+        assert gateway.publish_as(3, own, b"own") == "Success"
+        assert gateway.publish_as(3, payload=b"own") == "Success"
+    assert set(scene.heard(3)) == {(own, b"own")}
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=["3.1.1", "5"])
 @pytest.mark.parametrize(
     "topic",
     ["#", "nenghao/#", "nenghao/v1/+/+/+/readings", "$SYS/#", "$CONTROL/#", "spBv1.0/#",
-     "$share/g/nenghao/v1/+/+/+/readings", "nenghao/v1/450200/{other}/gw1/receipts"],
+     "$share/g/nenghao/v1/+/+/+/readings", "$share/g/#", "$share/g/$SYS/#",
+     "$share/{other}/nenghao/v1/450200/{other}/gw1/receipts",
+     "nenghao/v1/450200/{other}/gw1/receipts"],
 )  # fmt: skip
-def test_a_gateway_hears_nobody_else(scene: Scene, topic: str) -> None:
+def test_a_gateway_hears_nobody_else(
+    scene: Scene, topic: str, version: MQTTProtocolVersion
+) -> None:
+    """[21] Nor by a subscription that it shares with others."""
     mine, other = scene.logins[0], scene.logins[1]
-    with Peer(scene.services.mqtt_url, mine.username, mine.password) as gateway:
-        assert gateway.subscribe(topic.format(other=other.unit)) == "Not authorized"
+    refused = "Not authorized" if version is MQTTProtocolVersion.MQTTv5 else "Unspecified error"
+    with Peer(scene.services.mqtt_url, mine.username, mine.password, version=version) as gateway:
+        assert gateway.subscribe(topic.format(other=other.unit)) == refused
 
 
+@pytest.mark.parametrize("version", VERSIONS, ids=["3.1.1", "5"])
+@pytest.mark.parametrize("clean", [True, False], ids=["clean", "kept"])
 @pytest.mark.parametrize("client_id", ["listener", "collector", "admin", "", "other"])
-def test_no_login_takes_the_place_of_another_client(scene: Scene, client_id: str) -> None:
+def test_no_login_takes_the_place_of_another_client(
+    scene: Scene, client_id: str, clean: bool, version: MQTTProtocolVersion
+) -> None:
     """[38] Refused, whatever id is asked for; the collector's connection stays."""
     mine, other = scene.logins[0], scene.logins[1]
     wanted = other.username if client_id == "other" else client_id
+    url, clean = scene.services.mqtt_url, clean or not wanted  # 3.1.1 knows no kept one without id
     with pytest.raises(RefusedError):
-        Peer(scene.services.mqtt_url, mine.username, mine.password, client_id=wanted)
+        Peer(url, mine.username, mine.password, client_id=wanted, clean=clean, version=version)
     with Peer(scene.services.mqtt_url, mine.username, mine.password) as gateway:
         gateway.publish(f"{HEARD.format(unit=mine.unit)}/readings", b"own")
     assert len(scene.heard(1)) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import random
 
 import pytest
 import structlog.testing
@@ -12,6 +13,7 @@ import structlog.testing
 import db.intake
 import db.sequences
 from db.intake import Totals
+from db.metering import GatewayEntry
 from ingest import requests, validate, writer
 from ingest.acks import Delivery
 from ingest.batches import Flush
@@ -230,6 +232,23 @@ async def test_no_flipped_byte_passes(signing: Plant) -> None:
     assert await signing.pool.fetchval("SELECT count(*) FROM readings") == 0
 
 
+def test_no_flipped_byte_of_many_messages_passes() -> None:
+    """[26] Each byte of 200 messages, by the function that judges every delivery."""
+    dice, gateway = random.Random(26), GatewayEntry(1, (KEY,))
+    for number in range(200):
+        message = numbered(number, reading(number, dice.uniform(0, 1e6)), boot=f"b{number}")
+        signature = signed(message)
+
+        def passes(text: bytes, signature: str = signature) -> bool:
+            return not validate.signature_fault(signature, TOPIC, text, gateway, is_required=True)
+
+        assert passes(message)
+        for at in range(len(message)):
+            flipped = bytearray(message)
+            flipped[at] ^= dice.randrange(1, 256)
+            assert not passes(bytes(flipped)), f"byte {at} of {message!r}"
+
+
 @pytest.mark.parametrize("signature", [None, "", "é", "00" * 32, signed(b"x", key=b"z" * 32)])
 async def test_a_missing_or_foreign_signature_is_refused(
     signing: Plant, signature: str | None
@@ -245,15 +264,23 @@ async def test_a_signature_of_another_topic_is_refused(signing: Plant) -> None:
 
 
 async def test_a_new_key_and_the_old_one_overlap(signing: Plant) -> None:
-    newer = b"n" * 32
+    """[26] 200 messages while the key changes, by a collector that runs on: none is lost."""
+    newer, numbers = b"n" * 32, iter(range(200))
+
+    async def send(times: int, *keys: bytes) -> None:
+        for _ in range(times):
+            for key in keys:
+                number = next(numbers)
+                message = numbered(number, reading(number - 200, number))
+                assert reasons(await deliver(signing, message, signed(message, key))) == []
+
+    await send(50, KEY)
     await signing.pool.execute("UPDATE gateway_keys SET valid_until = now() + interval '1 hour'")
-    await signing.pool.execute(
-        "INSERT INTO gateway_keys (gateway_id, signing_key) VALUES (1, $1)", newer
-    )
-    for number, key in enumerate((KEY, newer)):
-        message = numbered(number, reading(number, number))
-        assert reasons(await deliver(signing, message, signed(message, key))) == []
+    await signing.pool.execute(NEW_KEY, newer)
+    await send(50, newer, KEY)
     await signing.pool.execute("UPDATE gateway_keys SET valid_until = now() WHERE key_id = 1")
+    await send(50, newer)
+    assert await signing.pool.fetchval("SELECT count(*) FROM readings") == 200
     signing.collector = signing.new_collector()
-    message = numbered(3, reading(3, 3))
+    message = numbered(200, reading(0, 0))
     assert reasons(await deliver(signing, message, signed(message, KEY))) == [Reason.BAD_SIGNATURE]
