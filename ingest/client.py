@@ -66,6 +66,10 @@ class _Client(Client):
 
     wrap: Callable[[socket.socket | ssl.SSLSocket], Wire]
 
+    def discard(self) -> None:
+        """Close what paho closes only when it is collected: the sockets that wake its thread."""
+        self._reset_sockets()
+
     def _create_socket(self) -> Wire:  # type: ignore[override]  # a Wire is what paho asks of one
         return self.wrap(cast(socket.socket, super()._create_socket()))
 
@@ -103,7 +107,7 @@ class Link:
         self._thread_name = f"paho-mqtt-client-{client_id}"  # what loop_start calls it
         self._client = self._create_client(client_id)
 
-    def _create_client(self, client_id: str) -> Client:
+    def _create_client(self, client_id: str) -> _Client:
         client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -145,6 +149,7 @@ class Link:
         self._client.disconnect()
         if not is_stuck:
             self._client.loop_stop()
+            self._client.discard()
 
     async def take(self, deliveries_max: int, bytes_max: int) -> list[Delivery]:
         """Return the next deliveries in order of arrival: one, or more within both bounds."""

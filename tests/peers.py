@@ -60,7 +60,7 @@ class Peer:
         self._client.loop_start()
         reason = self._answers.get(timeout=WAIT_S)
         if reason.is_failure:
-            self._client.loop_stop()
+            self._end()
             raise RefusedError(str(reason))
 
     def __enter__(self) -> Self:
@@ -73,7 +73,11 @@ class Peer:
         _traceback: TracebackType | None,
     ) -> None:
         self._client.disconnect()
+        self._end()
+
+    def _end(self) -> None:
         self._client.loop_stop()
+        self._client._reset_sockets()  # what paho leaves to the collector of garbage
 
     def publish(self, topic: str, payload: bytes = b"{}", *, retain: bool = False) -> str:
         """Publish with QoS 1; return the broker's word."""
