@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import cast
@@ -99,6 +100,7 @@ class Link:
         self._health = BrokerHealth()
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
+        self._lost = asyncio.Event()
         self._waiting = False
         self._said: str | None = None
         self._refused: Counter[str] = Counter()  # of this connection, by leaf of the topic
@@ -192,6 +194,13 @@ class Link:
         except OSError as error:
             log.warning("not_sent", reason=str(error))
 
+    async def until_session_lost(self, limit_s: float) -> None:
+        """Return when a session was lost since the last call, after `limit_s` at the latest."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._lost.wait()
+        self._lost.clear()
+
     @property
     def connected(self) -> bool:
         return self._client.is_connected()
@@ -226,13 +235,16 @@ class Link:
         in_flight_max: int = getattr(properties, "ReceiveMaximum", RECEIPT_IDS)
         self._wire.receipts_in_flight_max = min(in_flight_max, RECEIPT_IDS)
         self._wire.flush()
-        if self._session_expected and not flags.session_present:
+        is_lost = self._session_expected and not flags.session_present
+        if is_lost:
             self.session_lost = True
             log.critical("session_lost", help="the gateways will send again what was under way")
         self._session_expected = True
         options, fleeting = SubscribeOptions(qos=1), SubscribeOptions(qos=0)
         _, self._subscription = client.subscribe([(topic, options) for topic in self._filters])
         client.subscribe([(topic, fleeting) for topic in broker_health.TOPICS])
+        if is_lost:
+            self._loop.call_soon_threadsafe(self._lost.set)
         log.info("connected", generation=self.generation, session_present=flags.session_present)
 
     def _on_subscribe(

@@ -316,7 +316,9 @@ async def _store(link: Link, collector: Collector, flushes: asyncio.Queue[Flush]
 async def _request(
     pool: Pool, shard: Shard, link: Link, clock: Callable[[], datetime], pause_s: float
 ) -> None:
-    """Ask the gateways of the shard for what is missing, from time to time."""
+    """Ask the gateways of the shard for what is missing: from time to time, and at once when the
+    broker has lost what it kept for us.
+    """
 
     async def ask(connection: Connection) -> None:
         now = clock()
@@ -328,7 +330,7 @@ async def _request(
             log.info("asked_for_gaps", gateways=len(due))
 
     while True:
-        await asyncio.sleep(pause_s)
+        await link.until_session_lost(pause_s)
         if link.connected:
             await db.patience.patiently(pool, ask)
 

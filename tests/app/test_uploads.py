@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import httpx
@@ -39,10 +43,17 @@ def batch(number: int, minutes: int = 0) -> bytes:
 
 
 async def upload(
-    stage: Stage, body: bytes, *, path: str = PATH, signature: str | None = None
+    stage: Stage,
+    body: bytes,
+    *,
+    path: str = PATH,
+    signature: str | None = None,
+    encoding: bytes = b"",
 ) -> httpx.Response:
     signed = signatures(TOPIC, body, [KEY])[0] if signature is None else signature
     headers = {b"Nenghao-Signature": signed.encode("latin-1")} if signed else {}
+    if encoding:
+        headers[b"Content-Encoding"] = encoding
     return await stage.client.post(path, content=body, headers=headers)
 
 
@@ -81,6 +92,49 @@ async def test_a_signature_holds_for_its_own_path_alone(plant: Stage, path: str)
 async def test_a_body_over_the_limit_is_refused_before_it_is_read(plant: Stage) -> None:
     answer = await upload(plant, b"x" * (PAYLOAD_BYTES_MAX + 1))
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+async def test_a_body_without_a_length_is_refused_as_soon_as_it_is_too_large(plant: Stage) -> None:
+    """[RELIABILITY 46] It comes in chunks without end; others are served meanwhile."""
+    chunk, sent = b"x" * 65_536, 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(1_000):
+            sent += len(chunk)
+            yield chunk
+            await asyncio.sleep(0)
+
+    bombs = [plant.client.post(PATH, content=endless()) for _ in range(10)]
+    with tracked(mb_max=50):
+        *refused, good = await asyncio.gather(*bombs, upload(plant, batch(1)))
+    assert {(each.status_code, each.json()["code"]) for each in refused} == {(413, "too_large")}
+    assert sent <= 10 * (PAYLOAD_BYTES_MAX + 2 * len(chunk))
+    assert good.json()["stored"] == 1
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"deflate", b"br"])
+async def test_a_compressed_body_is_never_unpacked(plant: Stage, encoding: bytes) -> None:
+    """[RELIABILITY 46] 200 MB of zeros in 200 KB: kept as it came, and named."""
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(200)) + packer.flush()
+    assert len(bomb) < PAYLOAD_BYTES_MAX
+    with tracked(mb_max=50):
+        answer = await upload(plant, bomb, encoding=encoding)
+    assert answer.json()["rejected"][0]["reason"] == "malformed_json"
+    assert await plant.pool.fetchval("SELECT payload FROM quarantine_messages") == bomb
+
+
+@contextmanager
+def tracked(*, mb_max: int) -> Iterator[None]:
+    """Fail if the block has taken more memory than `mb_max` at once."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= mb_max * 1_000_000
 
 
 async def test_what_is_wrong_in_a_signed_batch_is_in_its_receipt(plant: Stage) -> None:

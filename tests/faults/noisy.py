@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import socket
@@ -10,11 +11,13 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from ingest.broker_url import BrokerUrl
 from ingest.credentials import Login
 from ingest.simulator.gateway import Gateway, Receipt, SimulatedReading
 from ingest.topics import Address
+from tests.faults.conftest import SINCE, Works
 
 OVERSIZE = b"\x30" + b"\xc0\x84\x3d" + bytes(1_000_000)
 """A packet of a megabyte: the profile's limit is 300,000 bytes."""
@@ -90,6 +93,29 @@ class Neighbour:
                 while link.recv(65_536):
                     pass  # acknowledgements, until the broker has had enough
             self.cut += 1
+
+
+async def talk(
+    works: Works, gateways: Sequence[Timed], per_s: float, seconds: float
+) -> list[float]:
+    """Let each gateway tell `per_s` readings a second; return how long they waited. [s]"""
+    for gateway in gateways:
+        gateway.waited_s.clear()
+    for _ in range(int(seconds * per_s)):
+        works.told += 1
+        read_at = SINCE + timedelta(seconds=works.told)
+        for gateway in gateways:
+            works.ledger.note(gateway.address.unit, "M0", read_at, float(works.told))
+            gateway.put([("M0", read_at, float(works.told))])
+        await asyncio.sleep(1 / per_s)
+    async with asyncio.timeout(60):
+        for gateway in gateways:
+            await gateway.emptied()
+    return [waited for gateway in gateways for waited in gateway.waited_s]
+
+
+def p99(waited: Sequence[float]) -> float:
+    return sorted(waited)[int(len(waited) * 0.99)]
 
 
 def _connect(login: Login) -> bytes:

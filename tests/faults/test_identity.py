@@ -15,9 +15,11 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from deploy.installation import MOSQUITTO
 from deploy.services import Services
 from ingest import broker_url, credentials
 from ingest.credentials import Login
+from tests.faults.conftest import Works, until
 from tests.peers import Peer, RefusedError
 
 UNITS = ["91450200MA5K00ID01", "91450200MA5K00ID02", "91450200MA5K00ID03"]
@@ -156,6 +158,30 @@ def test_no_login_takes_the_place_of_another_client(
     with Peer(scene.services.mqtt_url, mine.username, mine.password) as gateway:
         gateway.publish(f"{HEARD.format(unit=mine.unit)}/readings", b"own")
     assert len(scene.heard(1)) == 1
+
+
+def test_the_brokers_log_names_whom_it_refused(works: Works) -> None:
+    """[21] Within 5 s, with the id that was asked for. Of a topic denied it says nothing."""
+    (login, other, *_) = works.logins
+    broker, url = works.pair.broker, works.services.mqtt_url
+
+    def log() -> str:
+        return broker.installation.read(MOSQUITTO, broker.log) or ""
+
+    for username, password, client_id in [
+        (login.username, login.password, other.username),
+        (login.username, "wrong", login.username),
+        ("nobody", "wrong", "nobody"),
+    ]:
+        line = f"Client {client_id} disconnected, not authorised"
+        before = log().count(line)
+        with pytest.raises(RefusedError):
+            Peer(url, username, password, client_id=client_id)
+        until(lambda line=line, before=before: log().count(line) > before, within_s=5)  # type: ignore[misc]
+    topic = f"nenghao/v1/{other.city}/{other.unit}/{other.gateway}/readings"
+    with Peer(url, login.username, login.password) as gateway:
+        assert gateway.publish(topic) == "Not authorized"
+    assert topic not in log()
 
 
 def test_a_login_without_a_role_may_do_nothing(scene: Scene) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from ingest.topics import Address
 from tests.deploy.certificates import Certified, CertifiedPeer, running
 from tests.faults.conftest import INSTANCE, SINCE, Works, kill, until
 from tests.faults.crowded import CrowdedBroker, has_place, silence
-from tests.faults.noisy import Neighbour, Timed
+from tests.faults.noisy import Neighbour, Timed, p99, talk
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
@@ -55,10 +54,10 @@ async def test_a_noisy_neighbour_costs_the_others_nothing_and_is_named(works: Wo
     gateways = [Timed(broker, each, Address(each.city, each.unit, each.gateway)) for each in others]
     for gateway in gateways:
         gateway.open()
-    await _talk(works, gateways, 2)  # connected, and everything is warm
-    quiet = await _talk(works, gateways, QUIET_S)
+    await talk(works, gateways, PER_S, 2)  # connected, and everything is warm
+    quiet = await talk(works, gateways, PER_S, QUIET_S)
     neighbour.start()
-    disturbed = await _talk(works, gateways, NOISY_S)
+    disturbed = await talk(works, gateways, PER_S, NOISY_S)
     await asyncio.to_thread(neighbour.join)
     for gateway in gateways:
         await gateway.close()
@@ -104,27 +103,6 @@ def test_silent_sockets_keep_no_collector_out_and_gateways_not_for_long(
     print(f"gateway in {closed_s:.1f} s after the silent sockets were closed")
     assert free_s <= FREE_AGAIN_S_MAX
     assert closed_s <= 10
-
-
-async def _talk(works: Works, gateways: Sequence[Timed], seconds: float) -> list[float]:
-    """Let each gateway tell PER_S readings a second; return how long they waited. [s]"""
-    for gateway in gateways:
-        gateway.waited_s.clear()
-    for _ in range(int(seconds * PER_S)):
-        works.told += 1
-        read_at = SINCE + timedelta(seconds=works.told)
-        for gateway in gateways:
-            works.ledger.note(gateway.address.unit, "M0", read_at, float(works.told))
-            gateway.put([("M0", read_at, float(works.told))])
-        await asyncio.sleep(1 / PER_S)
-    async with asyncio.timeout(60):
-        for gateway in gateways:
-            await gateway.emptied()
-    return [waited for gateway in gateways for waited in gateway.waited_s]
-
-
-def p99(waited: Sequence[float]) -> float:
-    return sorted(waited)[int(len(waited) * 0.99)]
 
 
 def _message(meter: str, second: int) -> bytes:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from db.pool import Pool
-from ingest import writer
+from deploy.services import Services
+from ingest import broker_url, collect, shards, writer
 from ingest.acks import Delivery
 from ingest.batches import Flush
 from ingest.collect import Collector
@@ -47,6 +50,34 @@ class Plant:
         return await self.collector.store(
             [Delivery(1, number, where, text, NOW) for number, text in enumerate(payloads)]
         )
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def collecting(
+    pool: Pool, services: Services, name: str, *, clock: Callable[[], datetime] = utc_now
+) -> AsyncIterator[None]:
+    """A collector that runs inside the block and is gone after it, as if it had been killed."""
+    program = asyncio.create_task(
+        collect.run(
+            pool,
+            broker_url.parse(services.mqtt_url),
+            shards.whole(name),
+            receive_maximum=500,
+            oldest=timedelta(days=400),
+            clock=clock,
+            request_pause_s=86_400,
+        )
+    )
+    await asyncio.sleep(0.5)
+    try:
+        yield
+    finally:
+        program.cancel()
+        await asyncio.wait([program])
 
 
 def reading(minutes: int, value: float, meter: str = "E01") -> dict[str, object]:

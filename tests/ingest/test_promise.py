@@ -4,43 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import db.intake
 from app.enrolment import enrol
 from db.pool import Pool
 from deploy.services import Services
-from ingest import broker_url, collect, shards
 from tests import factories
+from tests.ingest.conftest import collecting
 from tests.peers import Peer
 
 UNIT = factories.unit_code(42)
 READINGS = f"nenghao/v1/450200/{UNIT}/gw1/readings"
 RECEIPTS = f"nenghao/v1/450200/{UNIT}/gw1/receipts"
-
-
-@asynccontextmanager
-async def collecting(pool: Pool, services: Services, name: str) -> AsyncIterator[None]:
-    """A collector that runs inside the block and is gone after it, as if it had been killed."""
-    program = asyncio.create_task(
-        collect.run(
-            pool,
-            broker_url.parse(services.mqtt_url),
-            shards.whole(name),
-            receive_maximum=500,
-            oldest=timedelta(days=400),
-            clock=lambda: datetime.now(UTC),
-        )
-    )
-    await asyncio.sleep(0.5)
-    try:
-        yield
-    finally:
-        program.cancel()
-        await asyncio.wait([program])
 
 
 async def stored(pool: Pool) -> int:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
+from uuid import uuid4
 
-from ingest import requests, settle
+from deploy.services import Services
+from ingest import credentials, requests, settle
 from ingest.requests import Request
-from tests.ingest.conftest import NOW, Plant, reading
+from tests import factories
+from tests.ingest.conftest import NOW, Plant, collecting, reading
+from tests.peers import Peer
 
 DAY = list(range(-24 * 60, -179, 15))
 
@@ -122,3 +128,26 @@ async def test_what_came_late_is_asked_for_no_more(plant: Plant) -> None:
     await told(plant, [n for n in DAY if not -600 <= n < -480])
     await told(plant, [n for n in DAY if -600 <= n < -480])
     assert await due(plant) == []
+
+
+async def test_a_lost_session_is_reason_to_ask_at_once(plant: Plant, services: Services) -> None:
+    """[12] It is deleted behind the collector's back; the next round is a day away."""
+    await told(plant, [n for n in DAY if not -600 <= n < -480])
+    gateway = ("450200", factories.unit_code(), "gw1")
+    (login,) = credentials.grant(services.mqtt_admin_url, [gateway])
+    name = f"requests-{uuid4().hex[:8]}"
+
+    def start() -> AbstractAsyncContextManager[None]:
+        return collecting(plant.pool, services, name, clock=lambda: NOW)
+
+    with Peer(services.mqtt_url, login.username, login.password) as peer:
+        topic = f"nenghao/v1/{login.city}/{login.unit}/{login.gateway}/requests"
+        assert peer.subscribe(topic) == "Granted QoS 1"
+        for _ in range(2):  # the second finds the session of the first
+            async with start():
+                assert not peer.has_message()
+        Peer(services.mqtt_url, client_id=name).__exit__(None, None, None)
+        async with start():
+            _, asked = await asyncio.to_thread(peer.next_message)
+    (gap,) = json.loads(asked)["gaps"]
+    assert (gap["from"], gap["to"]) == ("2026-11-22T20:00:00Z", "2026-11-22T23:00:00Z")
