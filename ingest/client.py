@@ -42,6 +42,8 @@ from ingest.wire import RECEIPT_IDS, Publication, Refusal, Wire, user_property
 KEEPALIVE_S = 30
 SESSION_NEVER_EXPIRES = 0xFFFFFFFF
 RECONNECT_S = (1, 5)
+"""The first pause before connecting again, which doubles, and the longest."""
+
 SIGNATURE = "sig"
 """The user property that carries the signature of a message."""
 
@@ -87,6 +89,7 @@ class Link:
         receive_maximum: int,
         clock: Callable[[], datetime],
         session_expected: bool = False,
+        reconnect_s: tuple[int, int] = RECONNECT_S,
     ) -> None:
         self.generation = 0
         self.session_lost = False
@@ -95,6 +98,7 @@ class Link:
         self._receive_maximum = receive_maximum
         self._clock = clock
         self._session_expected = session_expected
+        self._reconnect_s = reconnect_s
         self._inbox = Inbox()
         self._wire: Wire | None = None
         self._health = BrokerHealth()
@@ -120,7 +124,7 @@ class Link:
             client.username_pw_set(self._broker.username, self._broker.password)
         if self._broker.tls:
             client.tls_set()
-        client.reconnect_delay_set(*RECONNECT_S)
+        client.reconnect_delay_set(*self._reconnect_s)
         client.wrap = self._wrap
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe

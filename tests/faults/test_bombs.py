@@ -20,7 +20,7 @@ from tests.faults.conftest import Works, until
 from tests.faults.noisy import Timed, p99, talk
 from tests.peers import Peer
 
-PER_S, QUIET_S = 10.0, 4.0
+PER_S, QUIET_S = 10.0, 3.0
 LATENCY_FLOOR_S = 1.0
 RSS_MB_MAX = 50
 ROUNDS = 3

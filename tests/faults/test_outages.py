@@ -215,6 +215,7 @@ def _link(works: Works) -> Link:
         shards.whole(works.name).filters,
         receive_maximum=5,
         clock=lambda: datetime.now(UTC),
+        reconnect_s=(0, 1),
     )
     link.open()
     return link
