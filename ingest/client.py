@@ -92,6 +92,9 @@ class Link:
         reconnect_s: tuple[int, int] = RECONNECT_S,
     ) -> None:
         self.generation = 0
+        self.subscribed_in = 0
+        """The generation in which the broker last answered our subscription."""
+
         self.session_lost = False
         self._broker = broker
         self._filters = filters
@@ -265,6 +268,7 @@ class Link:
             refused = {topic: str(reason) for topic, reason in pairs if reason.is_failure}
             if refused:
                 log.critical("subscription_refused", filters=refused, help=FILTERS_HELP)
+            self.subscribed_in = self.generation
 
     def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
         self._say_once("broker_unreachable", help=UNREACHABLE_HELP)
