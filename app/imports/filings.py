@@ -11,6 +11,7 @@ from pydantic import AfterValidator
 
 import db.filings
 import db.registry
+from app.imports import quantities
 from app.imports.fields import Code, CreditCode, Day, Line, NotNegative, Source, Uom
 from app.imports.kinds import Kind
 from app.imports.sheet import Change, Findings, Sheet
@@ -77,19 +78,14 @@ class FilingSheet(Sheet[FilingLine, FilingRow]):
         )
 
     def _uom(self, line: FilingLine, row: Row, findings: Findings) -> str:
-        reference_uom = self._reference_uoms.get(line.carrier)
-        if reference_uom is None:
-            findings.problem(row, "carrier", "is not a known energy carrier")
-            return line.uom
-        try:
-            uom = carriers.parse_uom(line.uom)
-            carriers.conversion(uom, reference_uom)
-        except carriers.UomError as error:
-            findings.problem(row, "uom", str(error))
-            return line.uom
-        if carriers.is_rate(uom):
-            findings.problem(row, "uom", "a month has a quantity, not a rate")
-        return uom
+        return quantities.uom(
+            line.carrier,
+            line.uom,
+            self._reference_uoms,
+            row,
+            findings,
+            rate="a month has a quantity, not a rate",
+        )
 
     async def stored(self, connection: Connection, records: Sequence[FilingRow]) -> list[FilingRow]:
         return await db.filings.list_filings(

@@ -8,13 +8,13 @@ from pydantic import Field
 
 import db.registry
 import db.statements
+from app.imports import quantities
 from app.imports.fields import Code, CreditCode, Day, Line, NotNegative, Source, Uom
 from app.imports.kinds import Kind
 from app.imports.sheet import Change, Findings, Key, Sheet
 from app.tables import Row
 from db.pool import Connection
 from db.statements import StockRow, TradeRow
-from energy import carriers
 
 AMOUNTS = ("purchased", "produced", "sold", "feedstock")
 
@@ -52,19 +52,14 @@ class Accounting:
         """Return the unit of measure as `energy.carriers` writes it."""
         if line.unit not in self._units:
             findings.problem(row, "unit", "is not registered; import the unit first")
-        reference_uom = self._reference_uoms.get(line.carrier)
-        if reference_uom is None:
-            findings.problem(row, "carrier", "is not a known energy carrier")
-            return line.uom
-        try:
-            uom = carriers.parse_uom(line.uom)
-            carriers.conversion(uom, reference_uom)
-        except carriers.UomError as error:
-            findings.problem(row, "uom", str(error))
-            return line.uom
-        if carriers.is_rate(uom):
-            findings.problem(row, "uom", "is a rate; state a quantity, as in kWh or t")
-        return uom
+        return quantities.uom(
+            line.carrier,
+            line.uom,
+            self._reference_uoms,
+            row,
+            findings,
+            rate="is a rate; state a quantity, as in kWh or t",
+        )
 
 
 class StockSheet(Sheet[StockLine, StockRow]):
