@@ -193,6 +193,7 @@ def _sum(row: Row, owner_id: int) -> StoredSum:
         float(row["estimated_quantity"]),
         int(row["readings_present"]),
         row["held"] == "true",
+        row["left_out"] == "true",
     )
 
 

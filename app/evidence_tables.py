@@ -45,7 +45,7 @@ DOUBTS = ("unit", "meter", "reason", "first_at", "last_at", "readings", "held")
 LINKS = ("chain", "link", "stored_at", "sha256")
 SUMS = (
     "owner", "unit", "meter", "carrier", "step", "quantity", "energy_tce", "estimated_quantity",
-    "readings_present", "held",
+    "readings_present", "held", "left_out",
 )  # fmt: skip
 
 

@@ -212,12 +212,13 @@ def _stored_tally(question: Question, meter: MeterRow, table: FactorTable, sums:
     if stored is None:
         return _tallied(question, meter, None, None, 0.0, 0, False, [])
     missing: list[MissingFactor] = []
-    if meter.carrier is not None and stored.quantity is not None and stored.energy_tce is None:
+    if meter.carrier is not None and stored.left_out:
         first = question.span.starts_at.astimezone(LOCAL).date()
         last = (question.span.ends_at - INSTANT).astimezone(LOCAL).date()
-        missing = table.missing_between(
-            meter.carrier, question.basis, meter.unit_id, first, last
-        ) or [MissingFactor.AWAITING_SETTLEMENT]
+        found = table.missing_between(meter.carrier, question.basis, meter.unit_id, first, last)
+        missing = list(dict.fromkeys(reason for reason, _ in found)) or [
+            MissingFactor.AWAITING_SETTLEMENT
+        ]
     return _tallied(
         question,
         meter,

@@ -16,7 +16,7 @@ from asyncpg import Record
 
 from db.pool import Connection
 from db.scope import Scope
-from energy.factors import Basis, Unverified
+from energy.factors import Basis
 from energy.periods import Span, Step
 from energy.registers import Kind
 
@@ -41,10 +41,7 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which consumption is asked for. `span` is whole buckets.
-
-    `now`: nothing is known after it, so a month that goes on lacks no factor of its days to come.
-    """
+    """Which consumption is asked for. `span` is whole buckets."""
 
     span: Span
     bucket: Step
@@ -55,8 +52,6 @@ class Selection:
     unit: str | None = None
     industry: str = ""
     energy: str | None = None
-    now: datetime | None = None
-    unverified: Unverified = Unverified.NOTE
 
     @property
     def step(self) -> Step:
@@ -136,47 +131,26 @@ SEEN: LiteralString = """
         )
 """
 
-# $8 to $15 besides: step and span of what is stored, basis, bucket, carrier, the last instant of
-# which anything is known, and what becomes of unverified factors. A month that has days without a
-# factor has only part of its coal: it is partial.
-FACTORS: LiteralString = """
-        , in_force AS (
-            SELECT unit_id, carrier, range_agg(validity) AS days
-              FROM dated_factors
-             WHERE basis = $11
-               AND (verified OR $15::text = 'note')
-               AND $8 = 'month'
-               AND validity && daterange(($9::timestamptz AT TIME ZONE 'Asia/Shanghai')::date,
-                                         ($10::timestamptz AT TIME ZONE 'Asia/Shanghai')::date)
-             GROUP BY unit_id, carrier
-        ), valued AS (
+# $8 to $13 besides: step and span of what is stored, basis, bucket, carrier.
+USED: LiteralString = """
+        , used AS (
             SELECT raw.*,
                    CASE $11 WHEN 'calorific' THEN calorific_tce ELSE equivalent_tce END AS tce,
-                   $8 = 'month'
-                   AND NOT coalesce(everyones.days, '{}') + coalesce(own.days, '{}')
-                           @> daterange(
-                              (starts_at AT TIME ZONE 'Asia/Shanghai')::date,
-                              least((starts_at AT TIME ZONE 'Asia/Shanghai'
-                                     + INTERVAL '1 month')::date,
-                                    greatest(starts_at, coalesce($14::timestamptz, 'infinity'))
-                                    AT TIME ZONE 'Asia/Shanghai' + INTERVAL '1 day')::date)
-                   AS is_partial
+                   CASE $11
+                   WHEN 'calorific' THEN is_left_out(quantity, calorific_tce, calorific_partial)
+                   ELSE is_left_out(quantity, equivalent_tce, equivalent_partial)
+                   END AS is_left_out
               FROM raw
-              LEFT JOIN in_force AS everyones
-                ON everyones.carrier = raw.carrier AND everyones.unit_id IS NULL
-              LEFT JOIN in_force AS own
-                ON own.carrier = raw.carrier AND own.unit_id = raw.unit_id
-        ), used AS (
-            SELECT valued.*, quantity IS NOT NULL AND (tce IS NULL OR is_partial) AS is_left_out,
-                   CASE WHEN quantity IS NOT NULL
-                             AND (tce IS NULL OR is_partial)
+        ), named AS (
+            SELECT used.*,
+                   CASE WHEN is_left_out
                              AND EXISTS (SELECT FROM dated_factors AS own
-                                          WHERE own.unit_id = valued.unit_id
-                                            AND own.carrier = valued.carrier
+                                          WHERE own.unit_id = used.unit_id
+                                            AND own.carrier = used.carrier
                                             AND own.basis = $11)
                         THEN unit_id
                    END AS own_unit_id
-              FROM valued
+              FROM used
         )
 """
 
@@ -194,7 +168,7 @@ SUMS: LiteralString = """
                    sum(readings_present) AS readings_present,
                    bool_or(held) AS held,
                    bool_or(is_left_out) AS is_left_out
-              FROM used
+              FROM named
              GROUP BY starts_at, region, industry, unit, carrier, meter, own_unit_id
         )
         SELECT CASE $12::text WHEN 'year' THEN date_trunc('year', starts_at, 'Asia/Shanghai')
@@ -222,7 +196,7 @@ RAW_OF_UNITS: LiteralString = """
         , raw AS (
             SELECT seen.unit_id, region, industry, unit, NULL::text AS meter, carrier, starts_at,
                    quantity, estimated_quantity, readings_present, held, calorific_tce,
-                   equivalent_tce
+                   equivalent_tce, calorific_partial, equivalent_partial
               FROM unit_consumption
               JOIN seen USING (unit_id)
              WHERE step = $8
@@ -236,7 +210,7 @@ RAW_OF_METERS: LiteralString = """
         , raw AS (
             SELECT seen.unit_id, region, industry, seen.unit, meter, carrier, starts_at,
                    quantity, estimated_quantity, readings_present, held, calorific_tce,
-                   equivalent_tce
+                   equivalent_tce, calorific_partial, equivalent_partial
               FROM meter_consumption
               JOIN meters USING (meter_id)
               JOIN seen USING (unit_id)
@@ -273,10 +247,7 @@ ALIKE_METERS: LiteralString = """
 async def list_sums(connection: Connection, scope: Scope, selection: Selection) -> list[Sum]:
     """Return what was used, by bucket and group; only what is stored, so not every bucket."""
     rows = await connection.fetch(
-        SEEN
-        + (RAW_OF_METERS if Group.METER in selection.groups else RAW_OF_UNITS)
-        + FACTORS
-        + SUMS,
+        SEEN + (RAW_OF_METERS if Group.METER in selection.groups else RAW_OF_UNITS) + USED + SUMS,
         scope.region_prefix,
         scope.unit,
         selection.region_prefix,
@@ -290,8 +261,6 @@ async def list_sums(connection: Connection, scope: Scope, selection: Selection) 
         selection.basis,
         selection.bucket,
         selection.energy,
-        selection.now,
-        selection.unverified,
     )
     return [_sum(row) for row in rows]
 
