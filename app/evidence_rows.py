@@ -154,6 +154,7 @@ def _epoch(row: Row) -> Epoch:
         _maybe(float, row["previous_last_value"]),
         Side(row["side"]),
         _maybe(float, row["rate_max"]),
+        _maybe(int, row["interval_s"]),
     )
 
 

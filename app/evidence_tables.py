@@ -32,7 +32,7 @@ METERS = (
 READINGS = ("unit", "meter", "time", "value", "quality", "received_at", "chain", "link")
 EPOCHS = (
     "unit", "meter", "starts_at", "reason", "multiplier", "side", "rollover", "rate_max",
-    "first_value", "previous_last_value", *BY,
+    "first_value", "previous_last_value", "interval_s", *BY,
 )  # fmt: skip
 FACTORS = (
     "carrier", "basis", "unit", "kgce_per_uom", "valid_from", "valid_to", "edition", "source",

@@ -95,7 +95,7 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Meters:
-    """Meters of a group that are alike: they owe a reading per interval since they are installed.
+    """Meters of a group that are alike: they owe a reading per interval from then until then.
 
     `uom` is that of the group's quantity; it means something where the group has one carrier.
     """
@@ -108,7 +108,8 @@ class Meters:
     uom: str
     kind: Kind
     interval_s: int
-    installed_at: datetime
+    due_from: datetime
+    due_to: datetime | None
     meters: int
 
 
@@ -230,17 +231,18 @@ ALIKE_METERS: LiteralString = """
                CASE WHEN seen.unit IS NOT NULL THEN min(own_name) END AS unit_name,
                min(role) AS role,
                min(coalesce(reference_uom, uom)) AS uom,
-               kind, interval_s, installed_at, count(*) AS meters
-          FROM meters
+               kind, interval_s, greatest(installed_at, interval_from) AS due_from,
+               nullif(interval_to, 'infinity') AS due_to, count(*) AS meters
+          FROM dated_meters AS meters
           JOIN seen USING (unit_id)
           LEFT JOIN carriers USING (carrier)
           LEFT JOIN regions ON regions.region = seen.region
           LEFT JOIN industries ON industries.industry = seen.industry
          WHERE role = ANY ($8)
-           AND installed_at < $9
+           AND greatest(installed_at, interval_from) < $9
            AND ($10::text IS NULL OR carrier = $10)
-         GROUP BY 1, 2, 3, 4, 5, kind, interval_s, installed_at
-         ORDER BY 1, 2, 3, 4, 5, kind, interval_s, installed_at
+         GROUP BY 1, 2, 3, 4, 5, kind, interval_s, due_from, due_to
+         ORDER BY 1, 2, 3, 4, 5, due_from, kind, interval_s, due_to
 """
 
 
@@ -292,7 +294,8 @@ async def list_meters(
             row["uom"],
             Kind(row["kind"]),
             row["interval_s"],
-            row["installed_at"],
+            row["due_from"],
+            row["due_to"],
             row["meters"],
         )
         for row in rows

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from db.metering import intervals_of
 from db.pool import Connection
 from db.scope import Scope
 from energy.factors import Basis
+from energy.intervals import Intervals
 from energy.periods import Span, Step
 from energy.registers import Kind
 from energy.roles import Role
@@ -26,7 +28,7 @@ class MeterSum:
     meter: str
     role: Role
     kind: Kind
-    interval_s: int
+    intervals: Intervals
     installed_at: datetime
     quantity: float | None
     estimated_quantity: float
@@ -65,7 +67,11 @@ async def list_sums(
     """Return each meter of `roles` that was installed before the end of the span, in order."""
     rows = await connection.fetch(
         """
-        SELECT unit, carrier, meter, role, kind, interval_s, installed_at, counted.*
+        SELECT unit, carrier, meter, role, kind, installed_at, counted.*,
+               array(SELECT (nullif(interval_from, '-infinity'), dated.interval_s)
+                       FROM dated_meters AS dated
+                      WHERE dated.meter_id = meters.meter_id
+                      ORDER BY interval_from) AS intervals
           FROM meters
           JOIN visible_units($1, $2) USING (unit_id)
          CROSS JOIN LATERAL (
@@ -102,7 +108,15 @@ async def list_sums(
         basis,
     )
     return [
-        MeterSum(**{**row, "role": Role(row["role"]), "kind": Kind(row["kind"])}) for row in rows
+        MeterSum(
+            **{
+                **row,
+                "role": Role(row["role"]),
+                "kind": Kind(row["kind"]),
+                "intervals": intervals_of(row),
+            }
+        )
+        for row in rows
     ]
 
 

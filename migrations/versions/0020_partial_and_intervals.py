@@ -100,19 +100,25 @@ UPDATE area_consumption AS summed
 
 ALTER TABLE meter_epochs
     ADD COLUMN interval_s integer CHECK (interval_s BETWEEN 1 AND 86400),
+    ALTER COLUMN multiplier DROP NOT NULL,
     DROP CONSTRAINT meter_epochs_reason_check,
     ADD CONSTRAINT meter_epochs_reason_check
-        CHECK (reason IN ('installed', 'replaced', 'multiplier', 'reset', 'interval'));
+        CHECK (reason IN ('installed', 'replaced', 'multiplier', 'reset', 'interval')),
+    ADD CONSTRAINT meter_epochs_interval_check
+        CHECK (CASE reason WHEN 'interval' THEN interval_s IS NOT NULL AND multiplier IS NULL
+                           ELSE multiplier IS NOT NULL END);
 COMMENT ON COLUMN meters.interval_s IS
-    'from its installation until an epoch says otherwise: meter_intervals knows what held when';
+    'since it was installed until an epoch says otherwise: dated_meters knows what held when';
 COMMENT ON COLUMN meter_epochs.interval_s IS
     'how often it is due to be read from then on; NULL: as before';
+COMMENT ON COLUMN meter_epochs.multiplier IS
+    'NULL: the epoch is one of the interval only, the register counts on as before';
 CREATE INDEX meter_epochs_interval ON meter_epochs (meter_id, starts_at)
-    WHERE interval_s IS NOT NULL;  -- meter_intervals: few meters ever get another
+    WHERE interval_s IS NOT NULL;  -- dated_meters: few meters ever get another
 
-CREATE VIEW meter_intervals AS
-SELECT meter_id, interval_s, '-infinity'::timestamptz AS interval_from,
-       coalesce(first_at, 'infinity') AS interval_to
+CREATE VIEW dated_meters AS
+SELECT meter_id, unit_id, meter, carrier, kind, uom, role, product, installed_at, interval_s,
+       '-infinity'::timestamptz AS interval_from, coalesce(first_at, 'infinity') AS interval_to
   FROM meters
   LEFT JOIN (
         SELECT meter_id, min(starts_at) AS first_at
@@ -121,12 +127,20 @@ SELECT meter_id, interval_s, '-infinity'::timestamptz AS interval_from,
          GROUP BY meter_id
        ) AS later USING (meter_id)
  UNION ALL
-SELECT meter_id, interval_s, starts_at,
-       lead(starts_at, 1, 'infinity') OVER (PARTITION BY meter_id ORDER BY starts_at)
-  FROM meter_epochs
- WHERE interval_s IS NOT NULL;
-COMMENT ON VIEW meter_intervals IS
-    'How often each meter is due to be read, from when until before when';
+SELECT meter_id, unit_id, meter, carrier, kind, uom, role, product, installed_at, told.interval_s,
+       starts_at, lead(starts_at, 1, 'infinity') OVER (PARTITION BY meter_id ORDER BY starts_at)
+  FROM meter_epochs AS told
+  JOIN meters USING (meter_id)
+ WHERE told.interval_s IS NOT NULL;
+COMMENT ON VIEW dated_meters IS
+    'Each meter once for each interval at which it is due: from when until before when';
+
+ALTER TABLE changes
+    DROP CONSTRAINT changes_actor_check,
+    ADD CONSTRAINT changes_actor_check
+        CHECK (actor <> '' OR reason = 'stood before the ledger heard of it') NOT VALID;
+COMMENT ON COLUMN changes.actor IS
+    'who states it; empty: it stood before the ledger heard of it, when something took its place';
 """
 
 
