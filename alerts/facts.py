@@ -300,7 +300,7 @@ def _total(
 
 def _due(use: MeterUse, now: datetime) -> int:
     there = Span(max(use.window.starts_at, use.installed_at), use.window.ends_at)
-    return coverage.readings_due(use.kind, use.interval_s, there, now)
+    return coverage.due_of(use.kind, use.intervals, there, now)
 
 
 def _share(use: MeterUse, now: datetime) -> float:

@@ -130,8 +130,6 @@ def selection(caller: Caller, question: Question, span: Span) -> Selection:
         bucket=Step.YEAR,
         basis=question.basis,
         region_prefix=question.region_prefix,
-        now=caller.now,
-        unverified=caller.unverified,
     )
 
 

@@ -231,4 +231,4 @@ def _metered(flow: Flow, meters: Sequence[MeterSum], span: Span, now: datetime) 
 def _due(meter: MeterSum, span: Span, now: datetime) -> int:
     starts_at = max(span.starts_at, meter.installed_at)
     within = Span(starts_at, span.ends_at)
-    return coverage.readings_due(meter.kind, meter.interval_s, within, now)
+    return coverage.due_of(meter.kind, meter.intervals, within, now)

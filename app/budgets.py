@@ -115,7 +115,7 @@ def _days(
     on = [starts_on + timedelta(days=n) for n in range((through_on - starts_on).days + 1)]
     due = Due(Calendar([Span(_instant(day), _instant(day + DAY)) for day in on], now))
     for alike in meters:
-        due.add(alike.kind, alike.interval_s, alike.installed_at, alike.meters)
+        due.add(alike.kind, alike.interval_s, alike.due_from, alike.meters, ends_at=alike.due_to)
     counts = due.counts()
     used = {one.starts_at.astimezone(LOCAL).date(): one for one in sums}
     return [_day(day, used.get(day), owed) for day, owed in zip(on, counts, strict=True)]

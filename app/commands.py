@@ -15,6 +15,7 @@ from app import (
     quality_commands,
     quarantine,
     verify,
+    withdrawals,
 )
 
 
@@ -31,3 +32,4 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(verify.verify_app, name="verify")
     verify.verify_app.command("evidence")(evidence_file.evidence_command)
     app.command("import")(administration.import_command)
+    app.command("withdraw")(withdrawals.withdraw_command)

@@ -18,7 +18,6 @@ from db.consumption import Group, Key, Meters, Selection, Sum
 from energy import periods, roles
 from energy.coverage import Calendar, Due
 from energy.periods import Span, Step
-from energy.registers import Kind
 from energy.roles import Role
 
 ROWS_MAX = 50_000
@@ -78,7 +77,7 @@ def merged(
     for group in groups:
         named.setdefault(group.key, group)
         due.setdefault(group.key, Due(calendar)).add(
-            Kind(group.kind), group.interval_s, group.installed_at, group.meters
+            group.kind, group.interval_s, group.due_from, group.meters, ends_at=group.due_to
         )
     used = {(one.starts_at, one.key): one for one in sums}
     result = []

@@ -154,6 +154,7 @@ def _epoch(row: Row) -> Epoch:
         _maybe(float, row["previous_last_value"]),
         Side(row["side"]),
         _maybe(float, row["rate_max"]),
+        _maybe(int, row["interval_s"]),
     )
 
 
@@ -193,6 +194,7 @@ def _sum(row: Row, owner_id: int) -> StoredSum:
         float(row["estimated_quantity"]),
         int(row["readings_present"]),
         row["held"] == "true",
+        row["left_out"] == "true",
     )
 
 

@@ -32,7 +32,7 @@ METERS = (
 READINGS = ("unit", "meter", "time", "value", "quality", "received_at", "chain", "link")
 EPOCHS = (
     "unit", "meter", "starts_at", "reason", "multiplier", "side", "rollover", "rate_max",
-    "first_value", "previous_last_value", *BY,
+    "first_value", "previous_last_value", "interval_s", *BY,
 )  # fmt: skip
 FACTORS = (
     "carrier", "basis", "unit", "kgce_per_uom", "valid_from", "valid_to", "edition", "source",
@@ -45,7 +45,7 @@ DOUBTS = ("unit", "meter", "reason", "first_at", "last_at", "readings", "held")
 LINKS = ("chain", "link", "stored_at", "sha256")
 SUMS = (
     "owner", "unit", "meter", "carrier", "step", "quantity", "energy_tce", "estimated_quantity",
-    "readings_present", "held",
+    "readings_present", "held", "left_out",
 )  # fmt: skip
 
 

@@ -29,12 +29,13 @@ from app.parts import (
 )
 from db.explanations import ArrivedReading, MeterRow
 from db.stored_sums import StoredSum
-from energy import carriers, consumption, courses, coverage, explanation, instants
+from energy import carriers, consumption, courses, coverage, explanation, instants, intervals
 from energy.consumption import Hour
 from energy.explanation import Valued
 from energy.factors import Factor, FactorTable, MissingFactor
+from energy.intervals import Intervals
 from energy.periods import LOCAL, Span
-from energy.registers import Course, Epoch, EpochReason, epoch_at
+from energy.registers import Course, Epoch, EpochReason, epoch_at, of_register
 from energy.roles import Role
 
 READINGS_LISTED_MAX = 10_000
@@ -52,14 +53,14 @@ def part(
     """Return the part of a meter, with its sign in the unit."""
     meter, question = each.meter, lineage.question
     if each.readings is None:
-        tally = _stored_tally(question, meter, table, sums)
+        tally = _stored_tally(question, each, table, sums)
         detail, formula = None, formulas.of_stored(tally)
     else:
         course = course_of(each)
         history = counted(each)
-        hours = consumption.hours(meter.kind, history, course, meter.interval_s, question.span)
+        hours = consumption.hours(meter.kind, history, course, intervals_of(each), question.span)
         spans = _spans(lineage, meter, hours, table)
-        tally = _tally(question, meter, hours, spans)
+        tally = _tally(question, each, hours, spans)
         detail = _detail(lineage, each, course, spans, listed=listed)
         formula = formulas.of_readings(detail, tally)
     return Part(
@@ -73,7 +74,7 @@ def part(
         unit=meter.unit,
         kind=meter.kind,
         role=meter.role,
-        interval_s=meter.interval_s,
+        interval_s=intervals.at(intervals_of(each), question.span.starts_at),
         detail=detail,
     )
 
@@ -88,14 +89,17 @@ def counted(each: MeterLineage) -> list[tuple[int, float]]:
 
 
 def course_of(each: MeterLineage) -> Course:
-    meter = each.meter
-    return courses.course(meter.kind, counted(each), epochs_of(each), meter.interval_s)
+    return courses.course(each.meter.kind, counted(each), epochs_of(each), intervals_of(each))
 
 
 def epochs_of(each: MeterLineage) -> list[Epoch]:
     """A meter that was registered without an epoch counts plainly since it was installed."""
     found = [recorded.epoch for recorded in each.epochs]
     return found or [Epoch(each.meter.installed_at, EpochReason.INSTALLED)]
+
+
+def intervals_of(each: MeterLineage) -> Intervals:
+    return intervals.of(each.meter.interval_s, (known.epoch for known in each.epochs))
 
 
 def _counted(each: MeterLineage, reading: ArrivedReading) -> float | None:
@@ -111,12 +115,13 @@ def _conversion(meter: MeterRow) -> float:
     return carriers.conversion(meter.uom, meter.reference_uom)
 
 
-def _due(question: Question, meter: MeterRow) -> int:
+def _due(question: Question, each: MeterLineage) -> int:
+    meter = each.meter
     starts_at = max(question.span.starts_at, meter.installed_at)
     if starts_at >= question.span.ends_at:
         return 0
     span = Span(starts_at, question.span.ends_at)
-    return coverage.readings_due(meter.kind, meter.interval_s, span, question.computed_at)
+    return coverage.due_of(meter.kind, intervals_of(each), span, question.computed_at)
 
 
 def _spans(
@@ -158,16 +163,16 @@ def _used(factor: Factor, meter: MeterRow, recorded: RecordedFactor) -> FactorUs
 
 
 def _tally(
-    question: Question, meter: MeterRow, hours: Sequence[Hour], spans: Sequence[FactorSpan]
+    question: Question, each: MeterLineage, hours: Sequence[Hour], spans: Sequence[FactorSpan]
 ) -> Tally:
-    conversion = _conversion(meter)
+    conversion = _conversion(each.meter)
     used = [hour.quantity * conversion for hour in hours if hour.quantity is not None]
     quantity = fsum(used) if used else None
     energy = explanation.known_sum(span.energy_tce for span in spans)
     missing = {span.missing for span in spans if span.missing is not None}
     return _tallied(
         question,
-        meter,
+        each,
         energy,
         quantity,
         fsum(hour.estimated_quantity * conversion for hour in hours),
@@ -179,7 +184,7 @@ def _tally(
 
 def _tallied(
     question: Question,
-    meter: MeterRow,
+    each: MeterLineage,
     energy: float | None,
     quantity: float | None,
     estimated: float,
@@ -187,7 +192,7 @@ def _tallied(
     held: bool,
     missing: Sequence[MissingFactor],
 ) -> Tally:
-    estimated_tce = None
+    meter, estimated_tce = each.meter, None
     if energy is not None and quantity:
         estimated_tce = abs(energy * estimated / quantity)
     return Tally(
@@ -199,28 +204,30 @@ def _tallied(
         absolute_quantity=None if quantity is None else abs(quantity),
         estimated_quantity=abs(estimated),
         present=present,
-        due=_due(question, meter),
+        due=_due(question, each),
         held=held,
         left_out={meter.carrier: missing} if meter.carrier is not None and missing else {},
     )
 
 
-def _stored_tally(question: Question, meter: MeterRow, table: FactorTable, sums: Sums) -> Tally:
+def _stored_tally(question: Question, each: MeterLineage, table: FactorTable, sums: Sums) -> Tally:
     """Return what is stored of a meter, in the coarsest buckets that fill the span."""
-    by_step = {each.step: each for each in sums.get((meter.meter_id, meter.carrier), ())}
+    meter = each.meter
+    by_step = {one.step: one for one in sums.get((meter.meter_id, meter.carrier), ())}
     stored = by_step.get(question.steps()[0])
     if stored is None:
-        return _tallied(question, meter, None, None, 0.0, 0, False, [])
+        return _tallied(question, each, None, None, 0.0, 0, False, [])
     missing: list[MissingFactor] = []
-    if meter.carrier is not None and stored.quantity is not None and stored.energy_tce is None:
+    if meter.carrier is not None and stored.left_out:
         first = question.span.starts_at.astimezone(LOCAL).date()
         last = (question.span.ends_at - INSTANT).astimezone(LOCAL).date()
-        missing = table.missing_between(
-            meter.carrier, question.basis, meter.unit_id, first, last
-        ) or [MissingFactor.AWAITING_SETTLEMENT]
+        found = table.missing_between(meter.carrier, question.basis, meter.unit_id, first, last)
+        missing = list(dict.fromkeys(reason for reason, _ in found)) or [
+            MissingFactor.AWAITING_SETTLEMENT
+        ]
     return _tallied(
         question,
-        meter,
+        each,
         stored.energy_tce,
         stored.quantity,
         stored.estimated_quantity,
@@ -252,7 +259,7 @@ def _detail(
         conversion=_conversion(each.meter),
         epochs=_in_force(each, course),
         spans=spans,
-        gaps=_gaps(course, each.meter.interval_s, span),
+        gaps=_gaps(course, intervals_of(each), span),
         doubts=[
             DoubtFound(
                 doubt.reason,
@@ -304,7 +311,7 @@ def _in_force(each: MeterLineage, course: Course) -> list[EpochInForce]:
     first, last = each.readings[0].read_at, each.readings[-1].read_at
     earlier = [one for one in known if one.epoch.starts_at <= first]
     later = [one for one in known if first < one.epoch.starts_at <= last]
-    spanned = _by_epoch(epochs_of(each), course)
+    spanned = _by_epoch(of_register(epochs_of(each)), course)
     return [
         _epoch(one, spanned.get(one.epoch.starts_at, 0.0))
         for one in (*(earlier[-1:] or known[:1]), *later)
@@ -334,11 +341,12 @@ def _epoch(one: RecordedEpoch, quantity: float) -> EpochInForce:
         epoch.rate_max,
         epoch.first_value,
         epoch.previous_last_value,
+        epoch.interval_s,
         one.recorded,
     )
 
 
-def _gaps(course: Course, interval_s: int, span: Span) -> list[Gap]:
+def _gaps(course: Course, due: Intervals, span: Span) -> list[Gap]:
     return [
         Gap(
             instants.moment(gap.starts_at),
@@ -347,7 +355,7 @@ def _gaps(course: Course, interval_s: int, span: Span) -> list[Gap]:
             None if gap.quantity is None else explanation.inside(gap, span),
             gap.quantity is None,
         )
-        for gap in explanation.gaps(course, interval_s, span)
+        for gap in explanation.gaps(course, due, span)
     ]
 
 

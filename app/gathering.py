@@ -57,9 +57,14 @@ async def gather_outputs(caller: Caller, question: Question, product: str) -> Li
 async def _of(caller: Caller, question: Question, meters: Sequence[MeterRow]) -> Lineage:
     if not meters:
         return Lineage(question, [], [])
+    epochs = await known_facts.epochs(caller, question, meters)
     lineage = Lineage(
         question,
-        [MeterLineage(meter) for meter in meters],
+        [
+            MeterLineage(meter, epochs[meter.meter_id])
+            for meter in meters
+            if meter.meter_id in epochs
+        ],
         await known_facts.factors(caller, question, meters),
         await db.factors.list_ranges(caller.connection),
         unit_codes={meter.unit_id: meter.unit for meter in meters},
@@ -133,7 +138,6 @@ async def _with_readings(caller: Caller, lineage: Lineage) -> Lineage:
     question, at = lineage.question, lineage.question.as_known_on
     rows = [each.meter for each in lineage.meters]
     ids = [meter.meter_id for meter in rows]
-    epochs = await known_facts.epochs(caller, question, rows)
     corrections = await known_facts.corrections(caller, question, rows)
     count = (caller.connection, caller.scope, ids, question.span)
     conflicts = await db.explanations.count_conflicts(*count, at=at)
@@ -141,16 +145,14 @@ async def _with_readings(caller: Caller, lineage: Lineage) -> Lineage:
     reaches = await _reaches(caller, question, ids)
     readings = await _readings(caller, question, reaches)
     meters = [
-        MeterLineage(
-            meter,
-            epochs[meter.meter_id],
-            readings.get(meter.meter_id, []),
-            corrections.get(meter.meter_id, {}),
-            conflicts.get(meter.meter_id, 0),
-            rejected.get(meter.meter_id, 0),
+        replace(
+            each,
+            readings=readings.get(each.meter.meter_id, []),
+            corrections=corrections.get(each.meter.meter_id, {}),
+            conflicts=conflicts.get(each.meter.meter_id, 0),
+            rejected=rejected.get(each.meter.meter_id, 0),
         )
-        for meter in rows
-        if meter.meter_id in epochs
+        for each in lineage.meters
     ]
     return replace(lineage, meters=meters, links=await _links(caller, meters))
 

@@ -81,7 +81,7 @@ async def apply(connection: Connection, planned: Plan, author: Author, now: date
             f"line {first.line} {first.column}: {first.reason}"
         )
     await planned.store(connection)
-    await db.changes.record(connection, author, planned.facts, now)
+    await db.changes.record_over(connection, author, planned.standing, planned.facts, now)
 
 
 def author(actor: str, reason: str | None, path: Path) -> Author:

@@ -17,7 +17,7 @@ from db.limits import LimitRow
 from db.outputs import Output as Counted
 from db.outputs import OutputMeter
 from db.products import Equivalent
-from energy import finality, intensity, intensity_uoms
+from energy import finality, intensity, intensity_uoms, intervals
 from energy.coverage import Calendar, Due
 from energy.intensity import Judgement, Levels, Missing
 from energy.intensity_uoms import Energy, IntensityUom, IntensityUomError
@@ -140,7 +140,9 @@ def outputs(
     """Return what was metered by start of bucket, in `uom`."""
     due = Due(Calendar(within, now))
     for meter in meters:
-        due.add(meter.kind, meter.interval_s, meter.installed_at, 1)
+        for interval_s, starts_at, ends_at in intervals.stretches(meter.intervals):
+            begins_at = max(starts_at, meter.installed_at)
+            due.add(meter.kind, interval_s, begins_at, 1, ends_at=ends_at)
     counts = due.counts()
     installed = sorted(meter.installed_at for meter in meters)
     by_bucket: dict[datetime, list[Counted]] = {}

@@ -1,6 +1,7 @@
 """Owns what was known of stated facts on a day, from the rows of today and the ledger of changes.
 
-Pure. A fact of which the ledger never heard is from before it: it is taken as it is now.
+Pure. A fact of which the ledger never heard is from before it: it is taken as it is now. So is what
+the ledger heard of when something else took its place.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from app.lineage import Recorded, RecordedEpoch
-from db.changes import Change, Content
+from db.changes import NOBODY, Change, Content
 from db.factors import CalorificValueRow, FactorRow
 from energy.registers import Epoch, EpochReason, Side
 
@@ -33,21 +34,25 @@ def known(
     newest: dict[str, Change] = {}
     for change in stated:
         heard.add(change.fact.subject)
-        if at is None or change.changed_at <= at:
+        if at is None or change.changed_at <= at or change.author.actor == NOBODY:
             newest[change.fact.subject] = change
     found: list[tuple[R, Recorded | None]] = []
     for subject, row in current.items():
         if at is None and subject in newest:
-            found.append((row, Recorded.of(newest[subject])))
+            found.append((row, _by(newest[subject])))
         elif subject not in heard:
             found.append((row, None))
     if at is not None:
         found += [
-            (parse(change.fact.content), Recorded.of(change))
+            (parse(change.fact.content), _by(change))
             for change in newest.values()
             if change.fact.content is not None
         ]
     return found
+
+
+def _by(change: Change) -> Recorded | None:
+    return None if change.author.actor == NOBODY else Recorded.of(change)
 
 
 def epoch(content: Content) -> Epoch:
@@ -61,6 +66,7 @@ def epoch(content: Content) -> Epoch:
         figure(content["previous_last_value"]),
         Side(str(content["side"])),
         figure(content["rate_max"]),
+        None if (seconds := figure(content.get("interval_s"))) is None else int(seconds),
     )
 
 

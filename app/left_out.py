@@ -1,4 +1,4 @@
-"""Owns why energy is left out of sums: of each carrier without a factor, reason and sentence.
+"""Owns why energy is left out of sums: of each carrier without a factor, reason, days, sentence.
 
 The reason is found as settlement would find it; where it would find a factor by now, the figure
 is about to be settled anew.
@@ -14,11 +14,18 @@ from app.depends import Caller
 from db.consumption import Selection, Sum
 from energy.factors import Basis, FactorTable, MissingFactor
 from energy.periods import LOCAL, Span
+from energy.validity import Days
 
 Reasons = dict[str, list[MissingFactor]]
 """Carrier → why (some of) its quantity has no coal equivalent, for some unit or other."""
 
+Missing = tuple[MissingFactor, Days]
+"""A reason, and the days on which it holds."""
+
 INSTANT = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+
+ORDER = {reason: place for place, reason in enumerate(MissingFactor)}
 
 SENTENCES = {
     MissingFactor.NO_FACTOR: "there is no factor. Its energy is left out until one is imported.",
@@ -40,17 +47,21 @@ class LeftOut:
         self._table = table
         self._basis = basis
         self._now = now
-        self._known: dict[tuple[str, int | None, Span], list[MissingFactor]] = {}
+        self._known: dict[tuple[str, int | None, Span], list[Missing]] = {}
 
     def reasons(self, used: Sum | None, bucket: Span) -> Reasons:
         """Return the reasons of one sum, the carriers in order."""
-        found: dict[str, set[MissingFactor]] = {}
+        return {
+            carrier: list(dict.fromkeys(reason for reason, _ in missing))
+            for carrier, missing in self.days(used, bucket).items()
+        }
+
+    def days(self, used: Sum | None, bucket: Span) -> dict[str, list[Missing]]:
+        """Return why carriers are left out of one sum and on which days; units may overlap."""
+        found: dict[str, set[Missing]] = {}
         for carrier, unit_id in used.unvalued if used is not None else ():
             found.setdefault(carrier, set()).update(self._missing(carrier, unit_id, bucket))
-        return {
-            carrier: [reason for reason in MissingFactor if reason in found[carrier]]
-            for carrier in sorted(found)
-        }
+        return {carrier: sorted(found[carrier], key=_order) for carrier in sorted(found)}
 
     def sentence(self, carrier: str, reason: MissingFactor) -> str:
         """Return what a reader of the figures has to know, and who can mend it."""
@@ -64,14 +75,14 @@ class LeftOut:
             )
         return told + SENTENCES[reason]
 
-    def _missing(self, carrier: str, unit_id: int | None, bucket: Span) -> list[MissingFactor]:
+    def _missing(self, carrier: str, unit_id: int | None, bucket: Span) -> list[Missing]:
         key = (carrier, unit_id, bucket)
         if key not in self._known:
             first = _day(bucket.starts_at)
             last = max(first, _day(min(bucket.ends_at - INSTANT, self._now)))
             self._known[key] = self._table.missing_between(
                 carrier, self._basis, unit_id, first, last
-            ) or [MissingFactor.AWAITING_SETTLEMENT]
+            ) or [(MissingFactor.AWAITING_SETTLEMENT, Days(first, last + DAY))]
         return self._known[key]
 
 
@@ -94,3 +105,8 @@ async def fetch(caller: Caller, selection: Selection, sums: Iterable[Sum | None]
 
 def _day(instant: datetime) -> date:
     return instant.astimezone(LOCAL).date()
+
+
+def _order(missing: Missing) -> tuple[int, date, date]:
+    reason, days = missing
+    return ORDER[reason], days.valid_from, days.valid_to or date.max

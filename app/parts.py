@@ -166,6 +166,7 @@ class EpochInForce:
     rate_max: float | None
     first_value: float | None
     previous_last_value: float | None
+    interval_s: int | None
     recorded: Recorded | None
 
 

@@ -1,4 +1,4 @@
-"""Owns stating production over HTTP: checked whole, stored whole, in the ledger with its author.
+"""Owns stating production over HTTP, and taking it back: whole, in the ledger with its author.
 
 The same statement again changes nothing; another figure under the same key restates it, and needs
 a reason. Both are one transaction of the caller, in turn with imports.
@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 import db.changes
 import db.production
 import db.products
 import db.registry
+import db.withdrawals
 from app import statements
 from app.depends import Caller
 from app.errors import ApiError, Fault, InvalidParameter, NotFound
 from app.imports.sheet import fact
-from db.changes import Author
+from db.changes import Author, Fact
 from db.production import NOUN, ProductionRow
 from db.products import Product
 
@@ -75,6 +77,23 @@ async def state(
         caller.now,
     )
     return outcomes
+
+
+async def withdraw(
+    caller: Caller, unit: str, product: str, starts_at: datetime, author: Author
+) -> ProductionRow:
+    """Let a statement hold no longer; return it. Raises NotFound if none of the caller's does."""
+    await db.registry.lock_imports(caller.connection)
+    if not await db.production.list_visible_units(caller.connection, caller.scope, [unit]):
+        raise NotFound("unit")
+    for row in await db.production.list_by_unit(caller.connection, [unit]):
+        if (row.product, row.starts_at) == (product, starts_at):
+            standing = fact(NOUN, row.key, row)
+            await db.withdrawals.delete(caller.connection, NOUN, [unit, product, starts_at])
+            gone = Fact(NOUN, standing.subject, None)
+            await db.changes.record_over(caller.connection, author, [standing], [gone], caller.now)
+            return row
+    raise NotFound("statement")
 
 
 def _outcome(row: ProductionRow, known: ProductionRow | None) -> Outcome:

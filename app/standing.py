@@ -20,7 +20,7 @@ from db.pool import Connection
 ELSEWHERE = {Kind.PRODUCTION, Kind.CORRECTIONS}
 """Kinds that are stated over HTTP as well, with checks of their own."""
 
-OF_EPOCHS = {"multiplier", "rollover", "side", "rate_max", "installed_at"}
+OF_EPOCHS = {"multiplier", "rollover", "side", "rate_max", "interval_s", "installed_at"}
 """Columns of a meter that are those of its newest epoch once one was recorded."""
 
 SHOWN = 3

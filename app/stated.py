@@ -47,11 +47,12 @@ NOTHING_KNOWN = (None, Values(None, None))
 class Request:
     """Statements that were made together, by subject: nobody ever saw half of them.
 
-    `spans` are theirs and those of what they replace; `whole` holds all of them.
+    A row that is None was withdrawn. `spans` are theirs and those of what they replace; `whole`
+    holds all of them.
     """
 
     change: Change
-    rows: Mapping[str, ProductionRow]
+    rows: Mapping[str, ProductionRow | None]
     spans: Sequence[Span]
     whole: Span
 
@@ -98,21 +99,32 @@ def requests(changes: Iterable[Change]) -> list[Request]:
         groups[-1].append(change)
         subjects.add(change.fact.subject)
     known: dict[str, ProductionRow] = {}
-    return [_request(group, known) for group in groups]
+    found = (_request(group, known) for group in groups)
+    return [request for request in found if request is not None]
 
 
-def _request(group: Sequence[Change], known: dict[str, ProductionRow]) -> Request:
-    """Return the request that `group` is; `known` is brought up to it."""
+def _request(group: Sequence[Change], known: dict[str, ProductionRow]) -> Request | None:
+    """Return the request that `group` is, None if it says nothing; `known` is brought up to it."""
     rows = {
-        change.fact.subject: row_of(change.fact.content)
+        change.fact.subject: None if change.fact.content is None else row_of(change.fact.content)
         for change in group
-        if change.fact.content is not None
     }
-    spans = [row.span for row in rows.values()]
+    spans = [row.span for row in rows.values() if row is not None]
     spans += [known[subject].span for subject in rows if subject in known]
-    known |= rows
+    _follow(known, rows)
+    if not spans:
+        return None
     whole = Span(min(span.starts_at for span in spans), max(span.ends_at for span in spans))
     return Request(group[-1], rows, spans, whole)
+
+
+def _follow(known: dict[str, ProductionRow], rows: Mapping[str, ProductionRow | None]) -> None:
+    """Bring what is `known` up to `rows`."""
+    for subject, row in rows.items():
+        if row is None:
+            known.pop(subject, None)
+        else:
+            known[subject] = row
 
 
 def versions(
@@ -132,7 +144,7 @@ def versions(
     for request in requests:
         if request.whole.starts_at >= bucket.ends_at or request.whole.ends_at <= remembered:
             continue
-        known |= request.rows
+        _follow(known, request.rows)
         if any(_holds(bucket, span) for span in request.spans):
             rows = [row for row in known.values() if reaches(row, bucket)]
             version = _version(request.change, rows, product, uom, metered, bucket)

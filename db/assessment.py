@@ -6,7 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from db.metering import intervals_of
 from db.pool import Connection
+from energy.intervals import Intervals
 from energy.periods import Span
 from energy.registers import Kind
 from energy.suspicion import Sample
@@ -39,7 +41,7 @@ class MeterFacts:
     reference_uom: str | None
     carrier: str | None
     role: str
-    interval_s: int
+    intervals: Intervals
     installed_at: datetime
     registered_at: datetime
     data_code: str | None
@@ -107,11 +109,16 @@ async def note_checked(connection: Connection, unit_id: int, now: datetime, toda
 async def list_meters(connection: Connection, unit_id: int) -> list[MeterFacts]:
     rows = await connection.fetch(
         """
-        SELECT meter_id, meter, kind, uom, reference_uom, carrier, role, interval_s, installed_at,
+        SELECT meter_id, meter, kind, uom, reference_uom, carrier, role, installed_at,
+               array(SELECT (nullif(interval_from, '-infinity'), dated.interval_s)
+                       FROM dated_meters AS dated
+                      WHERE dated.meter_id = meters.meter_id
+                      ORDER BY interval_from) AS intervals,
                created_at AS registered_at, data_code,
                coalesce((SELECT CASE side WHEN 'primary' THEN 1 ELSE multiplier END
                            FROM meter_epochs
                           WHERE meter_epochs.meter_id = meters.meter_id
+                            AND reason <> 'interval'
                           ORDER BY starts_at DESC
                           LIMIT 1), 1) AS multiplier
           FROM meters
@@ -122,7 +129,10 @@ async def list_meters(connection: Connection, unit_id: int) -> list[MeterFacts]:
         """,
         unit_id,
     )
-    return [MeterFacts(**{**row, "kind": Kind(row["kind"])}) for row in rows]
+    return [
+        MeterFacts(**{**row, "kind": Kind(row["kind"]), "intervals": intervals_of(row)})
+        for row in rows
+    ]
 
 
 async def list_stale(
@@ -158,7 +168,7 @@ async def list_stale(
         ), stated AS (
             SELECT max(changed_at) AS changed_at
               FROM changes
-             WHERE (noun IN ('verifications', 'value_limits', 'meters')
+             WHERE (noun IN ('verifications', 'value_limits', 'meters', 'epochs')
                     AND starts_with(subject, $2 || '/'))
                 OR noun = 'quality_schemes'
         )

@@ -62,7 +62,8 @@ class AlikeMeters:
     budget_id: int
     kind: Kind
     interval_s: int
-    installed_at: datetime
+    due_from: datetime
+    due_to: datetime | None
     meters: int
 
 
@@ -232,14 +233,15 @@ async def list_meters(
     """Return the meters of `roles` of the units of visible budgets: they owe readings."""
     rows = await connection.fetch(
         """
-        SELECT budget_id, kind, interval_s, installed_at, count(*) AS meters
+        SELECT budget_id, kind, interval_s, greatest(installed_at, interval_from) AS due_from,
+               nullif(interval_to, 'infinity') AS due_to, count(*) AS meters
           FROM visible_budgets($1, $2)
           JOIN budget_units USING (budget_id)
-          JOIN meters USING (unit_id)
+          JOIN dated_meters USING (unit_id)
          WHERE budget_id = ANY ($3::integer[])
            AND role = ANY ($4::text[])
-         GROUP BY budget_id, kind, interval_s, installed_at
-         ORDER BY budget_id, kind, interval_s, installed_at
+         GROUP BY budget_id, kind, interval_s, due_from, due_to
+         ORDER BY budget_id, due_from, kind, interval_s, due_to
         """,
         scope.region_prefix,
         scope.unit,

@@ -241,17 +241,27 @@ async def list_meters(
     rows = await connection.fetch(
         """
         SELECT meter_id, unit, seen.name AS unit_name, meter, meters.name, carrier AS energy, kind,
-               uom, coalesce(newest.multiplier, 1) AS multiplier, newest.rollover, interval_s,
-               role, product, data_code, installed_at
+               uom, coalesce(newest.multiplier, 1) AS multiplier, newest.rollover,
+               coalesce(paced.interval_s, meters.interval_s) AS interval_s, role, product,
+               data_code, installed_at
           FROM meters
           JOIN visible_units($1, $2) AS seen USING (unit_id)
           LEFT JOIN LATERAL (
                 SELECT multiplier, rollover
                   FROM meter_epochs
                  WHERE meter_epochs.meter_id = meters.meter_id
+                   AND reason <> 'interval'
                  ORDER BY starts_at DESC
                  LIMIT 1
                ) AS newest ON true
+          LEFT JOIN LATERAL (
+                SELECT interval_s
+                  FROM meter_epochs
+                 WHERE meter_epochs.meter_id = meters.meter_id
+                   AND interval_s IS NOT NULL
+                 ORDER BY starts_at DESC
+                 LIMIT 1
+               ) AS paced ON true
          WHERE region LIKE $3 || '%'
            AND industry LIKE $4 || '%'
            AND ($5::text IS NULL OR carrier = $5)
@@ -283,17 +293,27 @@ async def fetch_meter(
     row = await connection.fetchrow(
         """
         SELECT meter_id, unit, seen.name AS unit_name, meter, meters.name, carrier AS energy, kind,
-               uom, coalesce(newest.multiplier, 1) AS multiplier, newest.rollover, interval_s,
-               role, product, data_code, installed_at
+               uom, coalesce(newest.multiplier, 1) AS multiplier, newest.rollover,
+               coalesce(paced.interval_s, meters.interval_s) AS interval_s, role, product,
+               data_code, installed_at
           FROM meters
           JOIN visible_units($1, $2) AS seen USING (unit_id)
           LEFT JOIN LATERAL (
                 SELECT multiplier, rollover
                   FROM meter_epochs
                  WHERE meter_epochs.meter_id = meters.meter_id
+                   AND reason <> 'interval'
                  ORDER BY starts_at DESC
                  LIMIT 1
                ) AS newest ON true
+          LEFT JOIN LATERAL (
+                SELECT interval_s
+                  FROM meter_epochs
+                 WHERE meter_epochs.meter_id = meters.meter_id
+                   AND interval_s IS NOT NULL
+                 ORDER BY starts_at DESC
+                 LIMIT 1
+               ) AS paced ON true
          WHERE unit = $3
            AND meter = $4
         """,

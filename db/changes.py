@@ -23,6 +23,11 @@ Content: TypeAlias = dict[str, object]
 EVER = datetime(9999, 1, 1, tzinfo=UTC)
 """What is known at this instant is what is known now."""
 
+NOBODY = ""
+"""Actor of what stood before the ledger heard of it: it was known on every day before, too."""
+
+STOOD = "stood before the ledger heard of it"
+
 LOCK = 0x6C656467
 """Key of the advisory lock ("ledg") that gives the links their order."""
 
@@ -70,6 +75,27 @@ async def record(
              fact.subject, text, previous)
         )  # fmt: skip
     await connection.copy_records_to_table("changes", records=rows)
+
+
+async def record_over(
+    connection: Connection,
+    author: Author,
+    standing: Sequence[Fact],
+    facts: Sequence[Fact],
+    changed_at: datetime,
+) -> None:
+    """Record `facts` that take the place of what is `standing`, which is all of one kind.
+
+    Of what is standing the ledger may never have heard: reference rows come with a release. It is
+    recorded first, or nobody could tell afterwards what was known before.
+    """
+    if standing:
+        subjects = [fact.subject for fact in standing]
+        newest = await list_newest(connection, standing[0].noun, subjects)
+        heard = {change.fact.subject for change in newest}
+        unheard = [fact for fact in standing if fact.subject not in heard]
+        await record(connection, Author(NOBODY, STOOD), unheard, changed_at)
+    await record(connection, author, facts, changed_at)
 
 
 async def fetch_head(connection: Connection) -> tuple[int, bytes]:
@@ -171,7 +197,7 @@ async def list_newest(
           FROM changes
          WHERE noun = $1
            AND subject = ANY ($2)
-           AND ($3::timestamptz IS NULL OR changed_at <= $3)
+           AND ($3::timestamptz IS NULL OR changed_at <= $3 OR actor = '')
          ORDER BY subject, change_id DESC
         """,
         noun,
@@ -190,7 +216,7 @@ async def list_known(
         SELECT DISTINCT ON (subject) subject, content
           FROM changes
          WHERE noun = $1
-           AND changed_at <= $2
+           AND (changed_at <= $2 OR actor = '')
            AND starts_with(subject, $3)
          ORDER BY subject, change_id DESC
         """,

@@ -16,7 +16,7 @@ from asyncpg import Record
 
 from db.pool import Connection
 from db.scope import Scope
-from energy.factors import Basis, Unverified
+from energy.factors import Basis
 from energy.periods import Span, Step
 from energy.registers import Kind
 
@@ -41,10 +41,7 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which consumption is asked for. `span` is whole buckets.
-
-    `now`: nothing is known after it, so a month that goes on lacks no factor of its days to come.
-    """
+    """Which consumption is asked for. `span` is whole buckets."""
 
     span: Span
     bucket: Step
@@ -55,8 +52,6 @@ class Selection:
     unit: str | None = None
     industry: str = ""
     energy: str | None = None
-    now: datetime | None = None
-    unverified: Unverified = Unverified.NOTE
 
     @property
     def step(self) -> Step:
@@ -100,7 +95,7 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Meters:
-    """Meters of a group that are alike: they owe a reading per interval since they are installed.
+    """Meters of a group that are alike: they owe a reading per interval from then until then.
 
     `uom` is that of the group's quantity; it means something where the group has one carrier.
     """
@@ -113,7 +108,8 @@ class Meters:
     uom: str
     kind: Kind
     interval_s: int
-    installed_at: datetime
+    due_from: datetime
+    due_to: datetime | None
     meters: int
 
 
@@ -136,47 +132,26 @@ SEEN: LiteralString = """
         )
 """
 
-# $8 to $15 besides: step and span of what is stored, basis, bucket, carrier, the last instant of
-# which anything is known, and what becomes of unverified factors. A month that has days without a
-# factor has only part of its coal: it is partial.
-FACTORS: LiteralString = """
-        , in_force AS (
-            SELECT unit_id, carrier, range_agg(validity) AS days
-              FROM dated_factors
-             WHERE basis = $11
-               AND (verified OR $15::text = 'note')
-               AND $8 = 'month'
-               AND validity && daterange(($9::timestamptz AT TIME ZONE 'Asia/Shanghai')::date,
-                                         ($10::timestamptz AT TIME ZONE 'Asia/Shanghai')::date)
-             GROUP BY unit_id, carrier
-        ), valued AS (
+# $8 to $13 besides: step and span of what is stored, basis, bucket, carrier.
+USED: LiteralString = """
+        , used AS (
             SELECT raw.*,
                    CASE $11 WHEN 'calorific' THEN calorific_tce ELSE equivalent_tce END AS tce,
-                   $8 = 'month'
-                   AND NOT coalesce(everyones.days, '{}') + coalesce(own.days, '{}')
-                           @> daterange(
-                              (starts_at AT TIME ZONE 'Asia/Shanghai')::date,
-                              least((starts_at AT TIME ZONE 'Asia/Shanghai'
-                                     + INTERVAL '1 month')::date,
-                                    greatest(starts_at, coalesce($14::timestamptz, 'infinity'))
-                                    AT TIME ZONE 'Asia/Shanghai' + INTERVAL '1 day')::date)
-                   AS is_partial
+                   CASE $11
+                   WHEN 'calorific' THEN is_left_out(quantity, calorific_tce, calorific_partial)
+                   ELSE is_left_out(quantity, equivalent_tce, equivalent_partial)
+                   END AS is_left_out
               FROM raw
-              LEFT JOIN in_force AS everyones
-                ON everyones.carrier = raw.carrier AND everyones.unit_id IS NULL
-              LEFT JOIN in_force AS own
-                ON own.carrier = raw.carrier AND own.unit_id = raw.unit_id
-        ), used AS (
-            SELECT valued.*, quantity IS NOT NULL AND (tce IS NULL OR is_partial) AS is_left_out,
-                   CASE WHEN quantity IS NOT NULL
-                             AND (tce IS NULL OR is_partial)
+        ), named AS (
+            SELECT used.*,
+                   CASE WHEN is_left_out
                              AND EXISTS (SELECT FROM dated_factors AS own
-                                          WHERE own.unit_id = valued.unit_id
-                                            AND own.carrier = valued.carrier
+                                          WHERE own.unit_id = used.unit_id
+                                            AND own.carrier = used.carrier
                                             AND own.basis = $11)
                         THEN unit_id
                    END AS own_unit_id
-              FROM valued
+              FROM used
         )
 """
 
@@ -194,7 +169,7 @@ SUMS: LiteralString = """
                    sum(readings_present) AS readings_present,
                    bool_or(held) AS held,
                    bool_or(is_left_out) AS is_left_out
-              FROM used
+              FROM named
              GROUP BY starts_at, region, industry, unit, carrier, meter, own_unit_id
         )
         SELECT CASE $12::text WHEN 'year' THEN date_trunc('year', starts_at, 'Asia/Shanghai')
@@ -222,7 +197,7 @@ RAW_OF_UNITS: LiteralString = """
         , raw AS (
             SELECT seen.unit_id, region, industry, unit, NULL::text AS meter, carrier, starts_at,
                    quantity, estimated_quantity, readings_present, held, calorific_tce,
-                   equivalent_tce
+                   equivalent_tce, calorific_partial, equivalent_partial
               FROM unit_consumption
               JOIN seen USING (unit_id)
              WHERE step = $8
@@ -236,7 +211,7 @@ RAW_OF_METERS: LiteralString = """
         , raw AS (
             SELECT seen.unit_id, region, industry, seen.unit, meter, carrier, starts_at,
                    quantity, estimated_quantity, readings_present, held, calorific_tce,
-                   equivalent_tce
+                   equivalent_tce, calorific_partial, equivalent_partial
               FROM meter_consumption
               JOIN meters USING (meter_id)
               JOIN seen USING (unit_id)
@@ -256,27 +231,25 @@ ALIKE_METERS: LiteralString = """
                CASE WHEN seen.unit IS NOT NULL THEN min(own_name) END AS unit_name,
                min(role) AS role,
                min(coalesce(reference_uom, uom)) AS uom,
-               kind, interval_s, installed_at, count(*) AS meters
-          FROM meters
+               kind, interval_s, greatest(installed_at, interval_from) AS due_from,
+               nullif(interval_to, 'infinity') AS due_to, count(*) AS meters
+          FROM dated_meters AS meters
           JOIN seen USING (unit_id)
           LEFT JOIN carriers USING (carrier)
           LEFT JOIN regions ON regions.region = seen.region
           LEFT JOIN industries ON industries.industry = seen.industry
          WHERE role = ANY ($8)
-           AND installed_at < $9
+           AND greatest(installed_at, interval_from) < $9
            AND ($10::text IS NULL OR carrier = $10)
-         GROUP BY 1, 2, 3, 4, 5, kind, interval_s, installed_at
-         ORDER BY 1, 2, 3, 4, 5, kind, interval_s, installed_at
+         GROUP BY 1, 2, 3, 4, 5, kind, interval_s, due_from, due_to
+         ORDER BY 1, 2, 3, 4, 5, due_from, kind, interval_s, due_to
 """
 
 
 async def list_sums(connection: Connection, scope: Scope, selection: Selection) -> list[Sum]:
     """Return what was used, by bucket and group; only what is stored, so not every bucket."""
     rows = await connection.fetch(
-        SEEN
-        + (RAW_OF_METERS if Group.METER in selection.groups else RAW_OF_UNITS)
-        + FACTORS
-        + SUMS,
+        SEEN + (RAW_OF_METERS if Group.METER in selection.groups else RAW_OF_UNITS) + USED + SUMS,
         scope.region_prefix,
         scope.unit,
         selection.region_prefix,
@@ -290,8 +263,6 @@ async def list_sums(connection: Connection, scope: Scope, selection: Selection) 
         selection.basis,
         selection.bucket,
         selection.energy,
-        selection.now,
-        selection.unverified,
     )
     return [_sum(row) for row in rows]
 
@@ -323,7 +294,8 @@ async def list_meters(
             row["uom"],
             Kind(row["kind"]),
             row["interval_s"],
-            row["installed_at"],
+            row["due_from"],
+            row["due_to"],
             row["meters"],
         )
         for row in rows

@@ -12,18 +12,22 @@ from db.registry import MeterRow
 
 @dataclass(frozen=True, slots=True)
 class EpochRow:
-    """An epoch after the first, under the meter's own code. See `energy.registers.Epoch`."""
+    """An epoch after the first, under the meter's own code. See `energy.registers.Epoch`.
+
+    `multiplier` is None where only the interval is another one.
+    """
 
     unit: str
     meter: str
     starts_at: datetime
     reason: str
-    multiplier: float
+    multiplier: float | None
     side: str
     rollover: float | None
     rate_max: float | None
     first_value: float | None
     previous_last_value: float | None
+    interval_s: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ async def list_epochs(connection: Connection, units: Sequence[str]) -> list[Epoc
     rows = await connection.fetch(
         """
         SELECT unit, meter, starts_at, reason, multiplier, side, rollover, rate_max, first_value,
-               previous_last_value
+               previous_last_value, meter_epochs.interval_s
           FROM meter_epochs
           JOIN meters USING (meter_id)
           JOIN units USING (unit_id)
@@ -66,19 +70,30 @@ async def list_meters(connection: Connection) -> list[EpochMeter]:
     return [EpochMeter(**row) for row in rows]
 
 
+async def fetch_meter_id(connection: Connection, unit: str, meter: str) -> int:
+    """Return the id of a meter that is registered."""
+    meter_id: int = await connection.fetchval(
+        "SELECT meter_id FROM meters JOIN units USING (unit_id) WHERE unit = $1 AND meter = $2",
+        unit,
+        meter,
+    )
+    return meter_id
+
+
 async def upsert(connection: Connection, epochs: Sequence[EpochRow]) -> list[tuple[int, datetime]]:
     """Write `epochs`; return the meter and the begin of each."""
     rows = await connection.fetch(
         """
         INSERT INTO meter_epochs (meter_id, starts_at, reason, multiplier, side, rollover,
-                                  rate_max, first_value, previous_last_value)
+                                  rate_max, first_value, previous_last_value, interval_s)
         SELECT meter_id, starts_at, reason, multiplier, side, rollover, rate_max, first_value,
-               previous_last_value
+               previous_last_value, given.interval_s
           FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[],
                       $5::double precision[], $6::text[], $7::double precision[],
-                      $8::double precision[], $9::double precision[], $10::double precision[])
+                      $8::double precision[], $9::double precision[], $10::double precision[],
+                      $11::integer[])
                AS given (unit, meter, starts_at, reason, multiplier, side, rollover, rate_max,
-                         first_value, previous_last_value)
+                         first_value, previous_last_value, interval_s)
           JOIN units USING (unit)
           JOIN meters USING (unit_id, meter)
             ON CONFLICT (meter_id, starts_at)
@@ -88,7 +103,8 @@ async def upsert(connection: Connection, epochs: Sequence[EpochRow]) -> list[tup
                           rollover = excluded.rollover,
                           rate_max = excluded.rate_max,
                           first_value = excluded.first_value,
-                          previous_last_value = excluded.previous_last_value
+                          previous_last_value = excluded.previous_last_value,
+                          interval_s = excluded.interval_s
         RETURNING meter_id, starts_at
         """,
         [row.unit for row in epochs],
@@ -101,6 +117,7 @@ async def upsert(connection: Connection, epochs: Sequence[EpochRow]) -> list[tup
         [row.rate_max for row in epochs],
         [row.first_value for row in epochs],
         [row.previous_last_value for row in epochs],
+        [row.interval_s for row in epochs],
     )
     return [(row["meter_id"], row["starts_at"]) for row in rows]
 
@@ -118,7 +135,8 @@ async def limit_newest(connection: Connection, meters: Sequence[MeterRow]) -> li
          WHERE meter_epochs.meter_id = meters.meter_id
            AND meter_epochs.starts_at = (SELECT max(starts_at)
                                            FROM meter_epochs AS any_epoch
-                                          WHERE any_epoch.meter_id = meters.meter_id)
+                                          WHERE any_epoch.meter_id = meters.meter_id
+                                            AND reason <> 'interval')
         RETURNING meters.meter_id
         """,
         [row.unit for row in meters],

@@ -300,7 +300,10 @@ async def mark_stale(
           FROM meters
          CROSS JOIN LATERAL (
                SELECT min(read_at) AS first_at,
-                      max(read_at) + make_interval(secs => interval_s) AS last_at
+                      max(read_at) + make_interval(secs => (SELECT max(dated.interval_s)
+                                                              FROM dated_meters AS dated
+                                                             WHERE dated.meter_id = meters.meter_id)
+                      ) AS last_at
                  FROM accountable_readings AS r
                 WHERE r.meter_id = meters.meter_id) AS hull
          CROSS JOIN LATERAL generate_series(greatest(first_at, $2),

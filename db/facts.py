@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from db.metering import intervals_of
 from db.pool import Connection
 from energy.factors import Basis
+from energy.intervals import Intervals
 from energy.periods import Span
 from energy.registers import Kind
 
@@ -33,7 +35,7 @@ class MeterUse:
     carrier: str | None
     uom: str
     kind: Kind
-    interval_s: int
+    intervals: Intervals
     installed_at: datetime
     window: Span
     quantity: float | None
@@ -58,8 +60,11 @@ async def list_uses(
             SELECT starts_at AS window_starts_at, ends_at AS window_ends_at
               FROM unnest($1::timestamptz[], $2::timestamptz[]) AS w (starts_at, ends_at)
         ), watched AS MATERIALIZED (
-            SELECT meter_id, unit_id, meter, role, product, carrier, uom, kind, interval_s,
-                   installed_at
+            SELECT meter_id, unit_id, meter, role, product, carrier, uom, kind, installed_at,
+                   array(SELECT (nullif(interval_from, '-infinity'), dated.interval_s)
+                           FROM dated_meters AS dated
+                          WHERE dated.meter_id = meters.meter_id
+                          ORDER BY interval_from) AS intervals
               FROM meters
              WHERE role IN ('boundary', 'export', 'output')
                AND unit_id IN (SELECT unit_id
@@ -67,7 +72,7 @@ async def list_uses(
                                  JOIN limits USING (product))
         )
         SELECT unit_id, unit, units.name AS unit_name, region, meter, role, product, carrier, uom,
-               kind, interval_s, installed_at, window_starts_at, window_ends_at, counted.*
+               kind, intervals, installed_at, window_starts_at, window_ends_at, counted.*
           FROM watched
           JOIN units USING (unit_id)
           JOIN windows ON installed_at < window_ends_at
@@ -105,7 +110,7 @@ async def list_uses(
             carrier=row["carrier"],
             uom=row["uom"],
             kind=Kind(row["kind"]),
-            interval_s=row["interval_s"],
+            intervals=intervals_of(row),
             installed_at=row["installed_at"],
             window=Span(row["window_starts_at"], row["window_ends_at"]),
             quantity=row["quantity"],

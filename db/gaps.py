@@ -48,10 +48,12 @@ async def list_due(
                    starts_at - interval '1 hour'
                        * row_number() OVER (PARTITION BY meter_id ORDER BY starts_at) AS run
               FROM meter_consumption
-              JOIN meters USING (meter_id)
+              JOIN dated_meters USING (meter_id)
              WHERE step = 'hour'
                AND starts_at >= $3
                AND starts_at < $4
+               AND starts_at >= interval_from
+               AND starts_at < interval_to
                AND interval_s <= 3600
                AND readings_present < 3600 / interval_s
                AND starts_at >= installed_at

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from db.metering import intervals_of
 from db.pool import Connection
 from db.scope import Scope
 from energy.factors import Basis
+from energy.intervals import Intervals
 from energy.periods import Span, Step
 from energy.registers import Kind
 from energy.roles import Role
@@ -16,14 +18,17 @@ from energy.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class MeterSum:
-    """What a meter counted, in the reference unit of its carrier. None: unknown, not zero."""
+    """What a meter counted, in the reference unit of its carrier. None: unknown, not zero.
+
+    `lacks_factor`: some of the quantity has no coal equivalent, or all of it.
+    """
 
     unit: str
     carrier: str
     meter: str
     role: Role
     kind: Kind
-    interval_s: int
+    intervals: Intervals
     installed_at: datetime
     quantity: float | None
     estimated_quantity: float
@@ -59,13 +64,14 @@ async def list_sums(
     step: Step,
     basis: Basis,
 ) -> list[MeterSum]:
-    """Return each meter of `roles` that was installed before the end of the span, in order.
-
-    It lacks a factor if any day does: a month of which only some days have one has a sum as well.
-    """
+    """Return each meter of `roles` that was installed before the end of the span, in order."""
     rows = await connection.fetch(
         """
-        SELECT unit, carrier, meter, role, kind, interval_s, installed_at, counted.*
+        SELECT unit, carrier, meter, role, kind, installed_at, counted.*,
+               array(SELECT (nullif(interval_from, '-infinity'), dated.interval_s)
+                       FROM dated_meters AS dated
+                      WHERE dated.meter_id = meters.meter_id
+                      ORDER BY interval_from) AS intervals
           FROM meters
           JOIN visible_units($1, $2) USING (unit_id)
          CROSS JOIN LATERAL (
@@ -75,15 +81,11 @@ async def list_sums(
                       coalesce(bool_or(held), false) AS held,
                       sum(CASE $9 WHEN 'calorific' THEN calorific_tce
                                   ELSE equivalent_tce END) AS tce,
-                      EXISTS (SELECT
-                                FROM meter_consumption AS unvalued
-                               WHERE unvalued.meter_id = meters.meter_id
-                                 AND step IN ('day', $8)
-                                 AND starts_at >= $6
-                                 AND starts_at < $7
-                                 AND quantity IS NOT NULL
-                                 AND CASE $9 WHEN 'calorific' THEN calorific_tce
-                                             ELSE equivalent_tce END IS NULL) AS lacks_factor
+                      coalesce(bool_or(CASE $9
+                          WHEN 'calorific'
+                          THEN is_left_out(quantity, calorific_tce, calorific_partial)
+                          ELSE is_left_out(quantity, equivalent_tce, equivalent_partial)
+                          END), false) AS lacks_factor
                  FROM meter_consumption
                 WHERE meter_consumption.meter_id = meters.meter_id
                   AND step = $8
@@ -106,7 +108,15 @@ async def list_sums(
         basis,
     )
     return [
-        MeterSum(**{**row, "role": Role(row["role"]), "kind": Kind(row["kind"])}) for row in rows
+        MeterSum(
+            **{
+                **row,
+                "role": Role(row["role"]),
+                "kind": Kind(row["kind"]),
+                "intervals": intervals_of(row),
+            }
+        )
+        for row in rows
     ]
 
 

@@ -9,6 +9,8 @@ from datetime import datetime
 from asyncpg import Record
 
 from db.pool import Connection
+from energy import intervals
+from energy.intervals import EVER, Interval, Intervals
 from energy.registers import Epoch, EpochReason, Kind, Side
 
 
@@ -20,7 +22,6 @@ class MeterEntry:
     unit_id: int
     meter: str
     kind: Kind
-    interval_s: int
     installed_at: datetime
     epochs: tuple[Epoch, ...]
     latest_at: datetime | None
@@ -56,9 +57,20 @@ class MeterSpec:
     reference_uom: str | None
     kind: Kind
     uom: str
-    interval_s: int
     role: str
     epochs: tuple[Epoch, ...]
+    intervals: Intervals
+
+
+def intervals_of(row: Record) -> Intervals:
+    """Return the intervals of a meter out of the column `intervals`: pairs of since when, which.
+
+    A pair without an instant has held ever since.
+    """
+    return tuple(
+        Interval(EVER if starts_at is None else starts_at, interval_s)
+        for starts_at, interval_s in row["intervals"]
+    )
 
 
 async def list_units(connection: Connection, units: Sequence[str]) -> list[UnitEntry]:
@@ -104,7 +116,7 @@ async def list_meters(connection: Connection, unit_ids: Sequence[int]) -> list[M
     epochs = await list_epochs(connection, unit_ids)
     rows = await connection.fetch(
         """
-        SELECT meter_id, unit_id, meter, kind, interval_s, installed_at,
+        SELECT meter_id, unit_id, meter, kind, installed_at,
                newest.read_at AS latest_at, newest.raw_value AS latest_value
           FROM meters
           LEFT JOIN LATERAL (
@@ -126,7 +138,6 @@ async def list_meters(connection: Connection, unit_ids: Sequence[int]) -> list[M
             row["unit_id"],
             row["meter"],
             Kind(row["kind"]),
-            row["interval_s"],
             row["installed_at"],
             _epochs_of(row, epochs),
             row["latest_at"],
@@ -141,7 +152,7 @@ async def list_epochs(connection: Connection, unit_ids: Sequence[int]) -> dict[i
     rows = await connection.fetch(
         """
         SELECT meter_epochs.meter_id, starts_at, reason, multiplier, rollover, first_value,
-               previous_last_value, side, rate_max
+               previous_last_value, side, rate_max, meter_epochs.interval_s
           FROM meter_epochs
           JOIN meters USING (meter_id)
          WHERE unit_id = ANY ($1)
@@ -155,12 +166,13 @@ async def list_epochs(connection: Connection, unit_ids: Sequence[int]) -> dict[i
             Epoch(
                 row["starts_at"],
                 EpochReason(row["reason"]),
-                row["multiplier"],
+                1.0 if row["multiplier"] is None else row["multiplier"],
                 row["rollover"],
                 row["first_value"],
                 row["previous_last_value"],
                 Side(row["side"]),
                 row["rate_max"],
+                row["interval_s"],
             )
         )
     return epochs
@@ -186,9 +198,9 @@ async def list_specs(connection: Connection, unit_id: int) -> list[MeterSpec]:
             row["reference_uom"],
             Kind(row["kind"]),
             row["uom"],
-            row["interval_s"],
             row["role"],
-            _epochs_of(row, epochs),
+            (found := _epochs_of(row, epochs)),
+            intervals.of(row["interval_s"], found),
         )
         for row in rows
     ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from db.metering import intervals_of
 from db.pool import Connection
 from db.scope import Scope
+from energy.intervals import Intervals
 from energy.periods import Span, Step
 from energy.registers import Kind
 
@@ -18,7 +20,7 @@ class OutputMeter:
     product: str
     uom: str
     kind: Kind
-    interval_s: int
+    intervals: Intervals
     installed_at: datetime
 
 
@@ -44,7 +46,11 @@ async def list_meters(
     """Return the output meters of a unit, or of all units of a region."""
     rows = await connection.fetch(
         """
-        SELECT unit, meter, product, uom, kind, interval_s, installed_at
+        SELECT unit, meter, product, uom, kind, installed_at,
+               array(SELECT (nullif(interval_from, '-infinity'), dated.interval_s)
+                       FROM dated_meters AS dated
+                      WHERE dated.meter_id = meters.meter_id
+                      ORDER BY interval_from) AS intervals
           FROM meters
           JOIN visible_units($1, $2) USING (unit_id)
          WHERE ($3::text IS NULL OR unit = $3)
@@ -64,7 +70,7 @@ async def list_meters(
             row["product"],
             row["uom"],
             Kind(row["kind"]),
-            row["interval_s"],
+            intervals_of(row),
             row["installed_at"],
         )
         for row in rows

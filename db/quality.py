@@ -38,15 +38,16 @@ async def count_days(
 ) -> list[Counted]:
     """Return what arrived for each meter and local day of `span`. [readings]
 
-    A reading fills the nearest slot of its meter's interval, as in settlement: a register reading
+    A reading fills the nearest slot of the interval of then, as in settlement: a register reading
     closes the slot before it. On time is what came within an interval and `allowance` of the
     moment at which it could be known. `margin` is the longest interval among the meters.
     """
     rows = await connection.fetch(
         """
         WITH limited AS (
-            SELECT meter_id, kind, interval_s, value_min, value_max
-              FROM meters
+            SELECT meter_id, kind, interval_s, value_min, value_max,
+                   tstzrange(interval_from, interval_to) AS paced
+              FROM dated_meters
               LEFT JOIN value_limits USING (meter_id)
              WHERE unit_id = $1
         ), held AS (
@@ -65,12 +66,14 @@ async def count_days(
                AND read_at < $3::timestamptz + $4::interval
         ), placed AS (
             SELECT meter_id, read_at, raw_value, quality, received_at, kind, interval_s,
-                   value_min, value_max,
+                   value_min, value_max, paced,
                    floor(extract(epoch FROM read_at)::double precision / interval_s + 0.5)
                        * interval_s - (kind = 'register')::integer AS second
               FROM readings
               JOIN limited USING (meter_id)
-             WHERE read_at >= $2::timestamptz - $4::interval
+             WHERE read_at + interval '1 minute'
+                   * CASE kind WHEN 'register' THEN -1 ELSE 1 END <@ paced
+               AND read_at >= $2::timestamptz - $4::interval
                AND read_at < $3::timestamptz + $4::interval
         ), doubted AS (
             SELECT DISTINCT placed.meter_id, read_at
@@ -81,7 +84,7 @@ async def count_days(
         ), days AS (
             SELECT placed.meter_id,
                    to_timestamp(floor((second + 28800) / 86400) * 86400 - 28800) AS starts_at,
-                   count(DISTINCT second) AS present,
+                   count(DISTINCT second) FILTER (WHERE to_timestamp(second) <@ paced) AS present,
                    count(*) AS arrived,
                    count(*) FILTER (
                        WHERE received_at <= read_at + $5::interval + interval '1 second'

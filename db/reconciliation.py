@@ -135,21 +135,23 @@ async def list_owners(
 STATE: LiteralString = """
         WITH stored_now AS (
             SELECT meter_id, NULL::text AS carrier, step, starts_at, quantity, estimated_quantity,
-                   calorific_tce, equivalent_tce, held, readings_present
+                   calorific_tce, equivalent_tce, held, readings_present, calorific_partial,
+                   equivalent_partial
               FROM meter_consumption
              WHERE meter_id = ANY (SELECT meter_id FROM meters WHERE unit_id = $1)
                AND starts_at >= $2
                AND starts_at < $3
              UNION ALL
             SELECT NULL, carrier, step, starts_at, quantity, estimated_quantity, calorific_tce,
-                   equivalent_tce, held, readings_present
+                   equivalent_tce, held, readings_present, calorific_partial, equivalent_partial
               FROM unit_consumption
              WHERE unit_id = $1
                AND starts_at >= $2
                AND starts_at < $3
              UNION ALL
             SELECT meter_id, NULL, 'doubt ' || reason, first_at,
-                   extract(epoch FROM last_at - first_at), 0, NULL, NULL, held, readings
+                   extract(epoch FROM last_at - first_at), 0, NULL, NULL, held, readings, false,
+                   false
               FROM doubts
              WHERE meter_id = ANY (SELECT meter_id FROM meters WHERE unit_id = $1)
                AND first_at >= $2
@@ -165,7 +167,7 @@ INTO_BEFORE: LiteralString = """
 
 NOW: LiteralString = """
         SELECT meter_id, carrier, step, starts_at, quantity, estimated_quantity, calorific_tce,
-               equivalent_tce, held, readings_present
+               equivalent_tce, held, readings_present, calorific_partial, equivalent_partial
           FROM stored_now
 """
 
@@ -184,7 +186,8 @@ DIFFERING: LiteralString = """
           JOIN units ON units.unit_id = $1
          WHERE old.step IS NULL
             OR new.step IS NULL
-            OR (old.held, old.readings_present) <> (new.held, new.readings_present)
+            OR (old.held, old.readings_present, old.calorific_partial, old.equivalent_partial)
+               <> (new.held, new.readings_present, new.calorific_partial, new.equivalent_partial)
             OR differs(old.quantity, new.quantity, $4)
             OR differs(old.estimated_quantity, new.estimated_quantity, $4)
             OR differs(old.calorific_tce, new.calorific_tce, $4)
@@ -202,7 +205,7 @@ async def keep_stored(connection: Connection, unit_id: int, span: Span) -> None:
             meter_id integer, carrier text, step text, starts_at timestamptz,
             quantity double precision, estimated_quantity double precision,
             calorific_tce double precision, equivalent_tce double precision, held boolean,
-            readings_present integer
+            readings_present integer, calorific_partial boolean, equivalent_partial boolean
         ) ON COMMIT DROP
         """
     )
@@ -235,7 +238,11 @@ async def list_area_differences(connection: Connection, span: Span) -> list[Diff
             SELECT region, division, carrier, step, starts_at, sum(quantity) AS quantity,
                    sum(abs(estimated_quantity)) AS estimated_quantity,
                    sum(readings_present) AS readings_present, bool_or(held) AS held,
-                   sum(calorific_tce) AS calorific_tce, sum(equivalent_tce) AS equivalent_tce
+                   sum(calorific_tce) AS calorific_tce, sum(equivalent_tce) AS equivalent_tce,
+                   bool_or(is_left_out(quantity, calorific_tce, calorific_partial))
+                   AND sum(calorific_tce) IS NOT NULL AS calorific_partial,
+                   bool_or(is_left_out(quantity, equivalent_tce, equivalent_partial))
+                   AND sum(equivalent_tce) IS NOT NULL AS equivalent_partial
               FROM unit_consumption
               JOIN units USING (unit_id)
              WHERE starts_at >= $3
@@ -243,7 +250,8 @@ async def list_area_differences(connection: Connection, span: Span) -> list[Diff
              GROUP BY region, division, carrier, step, starts_at
         ), areas AS (
             SELECT region, division, carrier, step, starts_at, quantity, estimated_quantity,
-                   readings_present, held, calorific_tce, equivalent_tce
+                   readings_present, held, calorific_tce, equivalent_tce, calorific_partial,
+                   equivalent_partial
               FROM area_consumption
              WHERE starts_at >= $3
                AND starts_at < $4
@@ -252,8 +260,10 @@ async def list_area_differences(connection: Connection, span: Span) -> list[Diff
                stored.quantity AS stored, sums.quantity AS right
           FROM areas AS stored
           FULL JOIN sums USING (region, division, carrier, step, starts_at)
-         WHERE ((stored.held, stored.readings_present)
-                IS DISTINCT FROM (sums.held, sums.readings_present)
+         WHERE ((stored.held, stored.readings_present, stored.calorific_partial,
+                 stored.equivalent_partial)
+                IS DISTINCT FROM (sums.held, sums.readings_present, sums.calorific_partial,
+                                  sums.equivalent_partial)
                 OR differs(stored.quantity, sums.quantity, $1)
                 OR differs(stored.estimated_quantity, sums.estimated_quantity, $1)
                 OR differs(stored.calorific_tce, sums.calorific_tce, $1)

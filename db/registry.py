@@ -144,9 +144,9 @@ async def list_meters_by_unit(connection: Connection, units: Sequence[str]) -> l
         """
         SELECT unit, meter, meters.name, carrier, kind, uom,
                coalesce(newest.multiplier, 1) AS multiplier, newest.rollover,
-               interval_s, role, product, data_code, installed_at,
-               coalesce(newest.side, 'secondary') AS side, newest.rate_max,
-               coalesce(newest.epochs, 0) AS epochs
+               coalesce(paced.interval_s, meters.interval_s) AS interval_s, role, product,
+               data_code, installed_at, coalesce(newest.side, 'secondary') AS side, newest.rate_max,
+               coalesce(newest.epochs, 0) + coalesce(paced.intervals, 0) AS epochs
           FROM meters
           JOIN units USING (unit_id)
           LEFT JOIN (
@@ -154,8 +154,16 @@ async def list_meters_by_unit(connection: Connection, units: Sequence[str]) -> l
                        meter_id, multiplier, rollover, side, rate_max,
                        count(*) OVER (PARTITION BY meter_id) AS epochs
                   FROM meter_epochs
+                 WHERE reason <> 'interval'
                  ORDER BY meter_id, starts_at DESC
                ) AS newest USING (meter_id)
+          LEFT JOIN (
+                SELECT DISTINCT ON (meter_id) meter_id, interval_s,
+                       count(*) OVER (PARTITION BY meter_id) AS intervals
+                  FROM meter_epochs
+                 WHERE interval_s IS NOT NULL
+                 ORDER BY meter_id, starts_at DESC
+               ) AS paced USING (meter_id)
          WHERE unit = ANY ($1)
          ORDER BY unit, meter
         """,
@@ -189,23 +197,8 @@ async def list_meters_with_readings(
     return {(row["unit"], row["meter"]) for row in rows}
 
 
-async def list_meter_ids(connection: Connection, meters: Sequence[MeterRow]) -> list[int]:
-    rows = await connection.fetch(
-        """
-        SELECT meter_id
-          FROM unnest($1::text[], $2::text[]) AS asked (unit, meter)
-          JOIN units USING (unit)
-          JOIN meters USING (unit_id, meter)
-         ORDER BY meter_id
-        """,
-        [row.unit for row in meters],
-        [row.meter for row in meters],
-    )
-    return [row["meter_id"] for row in rows]
-
-
 async def upsert_meters(connection: Connection, meters: Sequence[MeterRow]) -> None:
-    """Write `meters` without their multiplier and rollover, which live in epochs."""
+    """Write `meters` without what lives in epochs; `interval_s` only of those that are new."""
     await connection.execute(
         """
         INSERT INTO meters (unit_id, meter, name, carrier, kind, uom, interval_s, role, product,
@@ -222,7 +215,6 @@ async def upsert_meters(connection: Connection, meters: Sequence[MeterRow]) -> N
                           carrier = excluded.carrier,
                           kind = excluded.kind,
                           uom = excluded.uom,
-                          interval_s = excluded.interval_s,
                           role = excluded.role,
                           product = excluded.product,
                           data_code = excluded.data_code,
@@ -239,6 +231,23 @@ async def upsert_meters(connection: Connection, meters: Sequence[MeterRow]) -> N
         [row.product for row in meters],
         [row.data_code for row in meters],
         [row.installed_at for row in meters],
+    )
+
+
+async def retime(connection: Connection, meters: Sequence[MeterRow]) -> None:
+    """Let each of `meters` have had the interval of its row since it was installed."""
+    await connection.execute(
+        """
+        UPDATE meters
+           SET interval_s = given.interval_s
+          FROM unnest($1::text[], $2::text[], $3::integer[]) AS given (unit, meter, interval_s)
+          JOIN units USING (unit)
+         WHERE meters.unit_id = units.unit_id
+           AND meters.meter = given.meter
+        """,
+        [row.unit for row in meters],
+        [row.meter for row in meters],
+        [row.interval_s for row in meters],
     )
 
 

@@ -11,19 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.pool import Connection
-from db.settlement import LOCK_SPACE
+from db.settlement import LOCK_SPACE, Stale, columns
 from energy.periods import Span, Step
 
 AREA_LOCK_SPACE = 0x6172  # "ar": first key of the advisory lock that a settler holds on a region
 AREAS_LOOKED_AT = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Whole steps of one meter that have to be added up."""
-
-    meter_id: int
-    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +35,7 @@ class StaleArea:
     span: Span
 
 
-async def delete_meter_sums(connection: Connection, sums: Sequence[Sums], step: Step) -> None:
+async def delete_meter_sums(connection: Connection, sums: Sequence[Stale], step: Step) -> None:
     await connection.execute(
         """
         DELETE FROM meter_consumption
@@ -56,23 +48,28 @@ async def delete_meter_sums(connection: Connection, sums: Sequence[Sums], step: 
            AND starts_at >= $5
            AND starts_at < $6
         """,
-        *_meter_columns(sums),
+        *columns(sums),
         step,
         *_reach([each.span for each in sums]),
     )
 
 
 async def insert_meter_sums(
-    connection: Connection, sums: Sequence[Sums], *, finer: Step, coarser: Step
+    connection: Connection, sums: Sequence[Stale], *, finer: Step, coarser: Step
 ) -> None:
     """Sum the `finer` steps of meters to the `coarser` ones; the spans are whole coarser steps."""
     await connection.execute(
         """
         INSERT INTO meter_consumption (meter_id, step, starts_at, quantity, estimated_quantity,
-                                       readings_present, held, calorific_tce, equivalent_tce)
+                                       readings_present, held, calorific_tce, equivalent_tce,
+                                       calorific_partial, equivalent_partial)
         SELECT meter_id, $5, date_trunc($5, starts_at, 'Asia/Shanghai') AS bucket, sum(quantity),
                sum(estimated_quantity), sum(readings_present), bool_or(held),
-               sum(calorific_tce), sum(equivalent_tce)
+               sum(calorific_tce), sum(equivalent_tce),
+               bool_or(is_left_out(quantity, calorific_tce, calorific_partial))
+               AND sum(calorific_tce) IS NOT NULL,
+               bool_or(is_left_out(quantity, equivalent_tce, equivalent_partial))
+               AND sum(equivalent_tce) IS NOT NULL
           FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[])
                AS sums (meter_id, from_at, to_at)
           JOIN meter_consumption USING (meter_id)
@@ -83,7 +80,7 @@ async def insert_meter_sums(
            AND starts_at < $7
          GROUP BY meter_id, bucket
         """,
-        *_meter_columns(sums),
+        *columns(sums),
         finer,
         coarser,
         *_reach([each.span for each in sums]),
@@ -121,12 +118,17 @@ async def insert_unit_sums(
         """
         INSERT INTO unit_consumption (unit_id, carrier, step, starts_at, quantity,
                                       estimated_quantity, readings_present, held,
-                                      calorific_tce, equivalent_tce)
+                                      calorific_tce, equivalent_tce,
+                                      calorific_partial, equivalent_partial)
         SELECT unit_id, carrier, step, starts_at,
                sum(CASE role WHEN 'export' THEN -quantity ELSE quantity END),
                sum(estimated_quantity), sum(readings_present), bool_or(held),
                sum(CASE role WHEN 'export' THEN -calorific_tce ELSE calorific_tce END),
-               sum(CASE role WHEN 'export' THEN -equivalent_tce ELSE equivalent_tce END)
+               sum(CASE role WHEN 'export' THEN -equivalent_tce ELSE equivalent_tce END),
+               bool_or(is_left_out(quantity, calorific_tce, calorific_partial))
+               AND sum(calorific_tce) IS NOT NULL,
+               bool_or(is_left_out(quantity, equivalent_tce, equivalent_partial))
+               AND sum(equivalent_tce) IS NOT NULL
           FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[])
                AS sums (carrier, from_at, to_at)
           JOIN meters USING (carrier)
@@ -268,10 +270,15 @@ async def insert_area_sums(
         """
         INSERT INTO area_consumption (region, division, carrier, step, starts_at, quantity,
                                       estimated_quantity, readings_present, held,
-                                      calorific_tce, equivalent_tce)
+                                      calorific_tce, equivalent_tce,
+                                      calorific_partial, equivalent_partial)
         SELECT region, division, carrier, step, starts_at, sum(quantity),
                sum(abs(estimated_quantity)), sum(readings_present), bool_or(held),
-               sum(calorific_tce), sum(equivalent_tce)
+               sum(calorific_tce), sum(equivalent_tce),
+               bool_or(is_left_out(quantity, calorific_tce, calorific_partial))
+               AND sum(calorific_tce) IS NOT NULL,
+               bool_or(is_left_out(quantity, equivalent_tce, equivalent_partial))
+               AND sum(equivalent_tce) IS NOT NULL
           FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
                AS sums (division, carrier, from_at, to_at)
           JOIN units USING (division)
@@ -289,14 +296,6 @@ async def insert_area_sums(
         *_carrier_columns(sums),
         step,
         *_reach([each.span for each in sums]),
-    )
-
-
-def _meter_columns(sums: Sequence[Sums]) -> tuple[list[int], list[datetime], list[datetime]]:
-    return (
-        [each.meter_id for each in sums],
-        [each.span.starts_at for each in sums],
-        [each.span.ends_at for each in sums],
     )
 
 

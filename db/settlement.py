@@ -31,7 +31,7 @@ _READING = struct.Struct(">qd")
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Hours of a meter whose readings changed."""
+    """Hours of a meter whose readings changed, or the whole steps above them."""
 
     meter_id: int
     span: Span
@@ -159,7 +159,7 @@ async def list_histories(connection: Connection, windows: Sequence[Stale]) -> li
                AS windows (meter_id, from_at, to_at, place)
          ORDER BY place
         """,
-        *_columns(windows),
+        *columns(windows),
         *_reach(windows),
     )
     return [list(_READING.iter_unpack(row["history"] or b"")) for row in rows]
@@ -198,7 +198,7 @@ async def delete_doubts(connection: Connection, windows: Sequence[Stale]) -> Non
            AND first_at >= from_at
            AND last_at <= to_at
         """,
-        *_columns(windows),
+        *columns(windows),
     )
 
 
@@ -219,7 +219,7 @@ async def delete_hours(connection: Connection, windows: Sequence[Stale]) -> None
            AND starts_at >= $4
            AND starts_at < $5
         """,
-        *_columns(windows),
+        *columns(windows),
         *_reach(windows),
     )
 
@@ -242,7 +242,8 @@ async def copy_hours(connection: Connection, rows: Sequence[HourRow]) -> None:
     )
 
 
-def _columns(ranges: Sequence[Stale]) -> tuple[list[int], list[datetime], list[datetime]]:
+def columns(ranges: Sequence[Stale]) -> tuple[list[int], list[datetime], list[datetime]]:
+    """Return `ranges` as arrays: meter, start, end."""
     return (
         [each.meter_id for each in ranges],
         [each.span.starts_at for each in ranges],

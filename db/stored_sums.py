@@ -14,7 +14,10 @@ from energy.periods import Span, Step
 
 @dataclass(frozen=True, slots=True)
 class StoredSum:
-    """What is stored for a span in buckets of one step. None: unknown, not zero."""
+    """What is stored for a span in buckets of one step. None: unknown, not zero.
+
+    `left_out`: some of the quantity has no coal equivalent, or all of it.
+    """
 
     owner_id: int
     carrier: str | None
@@ -24,6 +27,7 @@ class StoredSum:
     estimated_quantity: float
     readings_present: int
     held: bool
+    left_out: bool
 
 
 async def list_meter_sums(
@@ -40,6 +44,10 @@ async def list_meter_sums(
         SELECT meter_id AS owner_id, carrier, step, sum(quantity) AS quantity,
                sum(CASE $7::text WHEN 'calorific' THEN calorific_tce ELSE equivalent_tce END)
                AS energy_tce,
+               bool_or(CASE $7::text
+                       WHEN 'calorific' THEN is_left_out(quantity, calorific_tce, calorific_partial)
+                       ELSE is_left_out(quantity, equivalent_tce, equivalent_partial)
+                       END) AS left_out,
                sum(estimated_quantity) AS estimated_quantity,
                sum(readings_present)::bigint AS readings_present, bool_or(held) AS held
           FROM meter_consumption
@@ -78,6 +86,10 @@ async def list_unit_sums(
         SELECT unit_id AS owner_id, carrier, step, sum(quantity) AS quantity,
                sum(CASE $8::text WHEN 'calorific' THEN calorific_tce ELSE equivalent_tce END)
                AS energy_tce,
+               bool_or(CASE $8::text
+                       WHEN 'calorific' THEN is_left_out(quantity, calorific_tce, calorific_partial)
+                       ELSE is_left_out(quantity, equivalent_tce, equivalent_partial)
+                       END) AS left_out,
                sum(estimated_quantity) AS estimated_quantity,
                sum(readings_present)::bigint AS readings_present, bool_or(held) AS held
           FROM unit_consumption

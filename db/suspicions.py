@@ -135,8 +135,10 @@ async def list_arrived(
                max(read_at + interval '1 second'
                    * CASE kind WHEN 'interval' THEN interval_s ELSE 0 END) AS newest_at
           FROM readings
-          JOIN meters USING (meter_id)
+          JOIN dated_meters USING (meter_id)
          WHERE unit_id = $1
+           AND read_at >= interval_from
+           AND read_at < interval_to
            AND read_at >= $2::timestamptz - $3::interval
            AND received_at >= $2
          GROUP BY received_at, meter
@@ -161,7 +163,10 @@ async def list_ahead(connection: Connection, unit: str, since: datetime) -> list
           FROM quarantine
           JOIN quarantine_messages AS messages USING (sha256)
           LEFT JOIN units ON unit = $1
-          LEFT JOIN meters ON meters.unit_id = units.unit_id AND meters.meter = quarantine.meter
+          LEFT JOIN dated_meters AS meters
+            ON meters.unit_id = units.unit_id
+           AND meters.meter = quarantine.meter
+           AND interval_to = 'infinity'
          WHERE reason = 'time_in_future'
            AND quarantine.received_at >= $2
            AND split_part(topic, '/', 4) = $1

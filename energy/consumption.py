@@ -5,20 +5,18 @@ Energy is conserved: the hours of any span sum to the advances in it, to roundin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from energy import instants
+from energy import instants, intervals
 from energy.instants import HOUR
+from energy.intervals import SINCE_1970_S, Intervals
 from energy.periods import Span
 from energy.registers import Course, Kind
 
 GAP_INTERVALS = 1.5
 """An advance longer than this many intervals of the meter is a gap: its course is estimated."""
-
-_SINCE_1970_S = 946_684_800
-"""Slots are counted from 1970 (`energy.coverage`), instants from 2000; both on a full hour."""
 
 
 class Hour(NamedTuple):
@@ -40,7 +38,7 @@ def hours(
     kind: Kind,
     readings: Sequence[tuple[int, float]],
     course: Course,
-    interval_s: int,
+    due: Intervals,
     within: Span,
 ) -> list[Hour]:
     """Return the hours of `within` in which a quantity is known or held, in order.
@@ -48,8 +46,8 @@ def hours(
     `course` is that of `readings`, which must reach from the last one at or before `within` to
     the first at or after it.
     """
-    allotment = _Allotment(course, interval_s * instants.SECOND * GAP_INTERVALS)
-    present = _readings_present(kind, readings, interval_s)
+    allotment = _Allotment(course, due)
+    present = _readings_present(kind, readings, due)
     first, last = instants.of(within.starts_at) // HOUR, instants.of(within.ends_at) // HOUR
     numbers = allotment.quantity.keys() | allotment.held
     return [
@@ -65,10 +63,15 @@ def hours(
     ]
 
 
+def is_longer(starts_at: int, ends_at: int, due: Intervals) -> bool:
+    """Return whether an advance is a gap: longer than `GAP_INTERVALS` of its meter's intervals."""
+    return ends_at - starts_at > intervals.longest(due, starts_at, ends_at) * GAP_INTERVALS
+
+
 class _Allotment:
     """Advances spread over hours in proportion to time; the last piece takes the remainder."""
 
-    def __init__(self, course: Course, gap: float) -> None:
+    def __init__(self, course: Course, due: Intervals) -> None:
         self.quantity: dict[int, float] = {}
         self.estimated: dict[int, float] = {}
         self.held: set[int] = set()
@@ -81,7 +84,7 @@ class _Allotment:
             elif first == last and not is_estimate:
                 booked[first] = booked.get(first, 0.0) + quantity
             else:
-                is_gap = is_estimate or ends_at - starts_at > gap
+                is_gap = is_estimate or is_longer(starts_at, ends_at, due)
                 self._spread(starts_at, ends_at, quantity, is_estimate=is_gap)
 
     def _spread(self, starts_at: int, ends_at: int, quantity: float, *, is_estimate: bool) -> None:
@@ -101,19 +104,16 @@ class _Allotment:
 
 
 def _readings_present(
-    kind: Kind, readings: Iterable[tuple[int, float]], interval_s: int
+    kind: Kind, readings: Sequence[tuple[int, float]], due: Intervals
 ) -> dict[int, int]:
     """Return how many slots have a reading, by hour.
 
-    A register reading closes the slot before it; the others open the slot after them. A reading
-    belongs to the nearest slot boundary, so that a clock some seconds off fills its own slot.
+    A register reading closes the slot before it; the others open the slot after them.
     """
-    interval = interval_s * instants.SECOND
-    nearest = _SINCE_1970_S * instants.SECOND + interval // 2
-    slots = {(read_at + nearest) // interval for read_at, _ in readings}
-    before = _SINCE_1970_S + (1 if kind is Kind.REGISTER else 0)
+    before = SINCE_1970_S + (1 if kind is Kind.REGISTER else 0)
     counts: dict[int, int] = {}
-    for slot in slots:
-        number = (slot * interval_s - before) // 3600
-        counts[number] = counts.get(number, 0) + 1
+    for interval_s, filled in intervals.slots(kind, readings, due):
+        for slot in filled:
+            number = (slot * interval_s - before) // 3600
+            counts[number] = counts.get(number, 0) + 1
     return counts

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import inf
 
-from energy import instants
+from energy import instants, intervals
+from energy.intervals import Intervals
 from energy.registers import (
     Advance,
     Course,
@@ -21,6 +22,7 @@ from energy.registers import (
     Kind,
     Reading,
     epoch_at,
+    of_register,
     step,
 )
 
@@ -29,16 +31,20 @@ DIP_READINGS_MAX = 3
 
 
 def course(
-    kind: Kind, readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
+    kind: Kind,
+    readings: Sequence[tuple[int, float]],
+    epochs: Sequence[Epoch],
+    due: Intervals,
 ) -> Course:
     """Return what `readings`, in order of time, say was used; `epochs` likewise in order."""
+    epochs = of_register(epochs)
     match kind:
         case Kind.REGISTER:
             return register_course(readings, epochs)
         case Kind.INTERVAL:
-            return Course(list(_interval_advances(readings, epochs, interval_s)))
+            return Course(list(_interval_advances(readings, epochs, due)))
         case Kind.GAUGE:
-            return Course(list(_gauge_advances(readings, epochs, interval_s)))
+            return Course(list(_gauge_advances(readings, epochs, due)))
 
 
 def register_course(readings: Iterable[tuple[int, float]], epochs: Sequence[Epoch]) -> Course:
@@ -252,28 +258,27 @@ def _begun_between(before: Reading, after: Reading, epochs: Sequence[Epoch]) -> 
 
 
 def _interval_advances(
-    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
+    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], due: Intervals
 ) -> Iterator[Advance]:
     """Yield what an interval meter says: each value is the use of the interval it starts."""
-    for starts_at, ends_at, value, epoch in _held_values(readings, epochs, interval_s):
+    for starts_at, ends_at, value, epoch in _held_values(readings, epochs, due):
         yield Advance(starts_at, ends_at, value * epoch.scale)
 
 
 def _gauge_advances(
-    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
+    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], due: Intervals
 ) -> Iterator[Advance]:
     """Yield the integral of an hourly rate: a value holds until the next, at most an interval."""
-    for starts_at, ends_at, value, epoch in _held_values(readings, epochs, interval_s):
+    for starts_at, ends_at, value, epoch in _held_values(readings, epochs, due):
         hours = (ends_at - starts_at) / instants.HOUR
         yield Advance(starts_at, ends_at, value * epoch.scale * hours)
 
 
 def _held_values(
-    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], interval_s: int
+    readings: Sequence[tuple[int, float]], epochs: Sequence[Epoch], due: Intervals
 ) -> Iterator[tuple[int, int, float, Epoch]]:
-    interval = interval_s * instants.SECOND
     for (read_at, value), following in pairwise([*readings, None]):  # type: ignore[misc]  # ours
-        ends_at = read_at + interval
+        ends_at = read_at + intervals.longest(due, read_at, read_at)
         if following is not None:
             ends_at = min(ends_at, following[0])
         yield read_at, ends_at, value, epoch_at(epochs, instants.moment(read_at))

@@ -10,6 +10,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 
+from energy import intervals
+from energy.intervals import Intervals
 from energy.periods import Span
 from energy.registers import Kind
 
@@ -32,6 +34,20 @@ def readings_due(kind: Kind, interval_s: int, span: Span, now: datetime) -> int:
     else:
         due = min(-(-last // interval_s), over) - -(-first // interval_s)
     return max(0, int(due))
+
+
+def due_of(kind: Kind, due: Intervals, span: Span, now: datetime) -> int:
+    """Return how many readings of `span` a meter owes at `now`, each by the interval of then.
+
+    [readings]
+    """
+    if len(due) == 1:
+        return readings_due(kind, due[0].interval_s, span, now)
+    return sum(
+        readings_due(kind, interval_s, Span(first, last), now)
+        for interval_s, starts_at, ends_at in intervals.stretches(due)
+        if (first := max(starts_at, span.starts_at)) < (last := min(ends_at, span.ends_at))
+    )
 
 
 class Calendar:
@@ -67,19 +83,33 @@ class Due:
         self.first = len(calendar.buckets)
         """Index of the first bucket in which any of the meters is installed."""
 
-    def add(self, kind: Kind, interval_s: int, installed_at: datetime, meters: int) -> None:
-        """Add `meters` meters of one kind and interval, installed together."""
+    def add(
+        self,
+        kind: Kind,
+        interval_s: int,
+        starts_at: datetime,
+        meters: int,
+        *,
+        ends_at: datetime | None = None,
+    ) -> None:
+        """Add `meters` meters of one kind, due at one interval from `starts_at` until then."""
+        self.first = min(self.first, self._join(kind, interval_s, starts_at, meters))
+        if ends_at is not None:
+            self._join(kind, interval_s, ends_at, -meters)
+
+    def _join(self, kind: Kind, interval_s: int, instant: datetime, meters: int) -> int:
+        """Count `meters` more from `instant` on; return the bucket that it lies in."""
         buckets = self._calendar.buckets
-        whole = self._calendar.first_whole(installed_at)
+        whole = self._calendar.first_whole(instant)
         if whole < len(buckets):
             joining = self._joining.setdefault((kind, interval_s), [0] * len(buckets))
             joining[whole] += meters
-        if whole > 0 and installed_at < buckets[whole - 1].ends_at:
+        if whole > 0 and instant < buckets[whole - 1].ends_at:
             whole -= 1
-            rest = Span(installed_at, buckets[whole].ends_at)
+            rest = Span(instant, buckets[whole].ends_at)
             due = readings_due(kind, interval_s, rest, self._calendar.now)
             self._partial[whole] += meters * due
-        self.first = min(self.first, whole)
+        return whole
 
     def counts(self) -> list[int]:
         """Return the readings due in each bucket."""

@@ -12,8 +12,9 @@ from datetime import date
 from math import fsum
 
 from energy import factors, instants, periods
-from energy.consumption import GAP_INTERVALS, Hour
+from energy.consumption import Hour, is_longer
 from energy.factors import Basis, Factor, FactorTable, MissingFactor
+from energy.intervals import Intervals
 from energy.periods import Span
 from energy.registers import Advance, Course
 
@@ -80,28 +81,27 @@ def total(course: Course, within: Span) -> float:
     return fsum(inside(advance, within) for advance in course.advances)
 
 
-def gaps(course: Course, interval_s: int, within: Span) -> list[Advance]:
+def gaps(course: Course, due: Intervals, within: Span) -> list[Advance]:
     """Return the advances that reach into `within` and are spread by estimate, or held.
 
-    Their sum is known (unless held), how it divides into hours is not: they are longer than
-    `GAP_INTERVALS` intervals of the meter, or an epoch began in them that nobody read.
+    Their sum is known (unless held), how it divides into hours is not: they are longer than the
+    interval of then allows (`is_longer`), or an epoch began in them that nobody read.
     """
     first, last = instants.of(within.starts_at), instants.of(within.ends_at)
-    longest = interval_s * instants.SECOND * GAP_INTERVALS
     return [
         advance
         for advance in course.advances
         if advance.starts_at < last
         and max(advance.ends_at, advance.starts_at + 1) > first
-        and _is_gap(advance, longest)
+        and _is_gap(advance, due)
     ]
 
 
-def _is_gap(advance: Advance, longest: float) -> bool:
+def _is_gap(advance: Advance, due: Intervals) -> bool:
     if advance.quantity is None or advance.is_estimate:
         return True
     one_hour = advance.starts_at // instants.HOUR == (advance.ends_at - 1) // instants.HOUR
-    return not one_hour and advance.ends_at - advance.starts_at > longest
+    return not one_hour and is_longer(advance.starts_at, advance.ends_at, due)
 
 
 def valued(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from energy import validity
+from energy.validity import Days
 
 KGCE_PER_TCE = 1000.0
 KJ_PER_KGCE = 29_307.6
@@ -167,16 +169,24 @@ class FactorTable:
 
     def missing_between(
         self, carrier: str, basis: Basis, unit_id: int | None, first: date, last: date
-    ) -> list[MissingFactor]:
-        """Return why there is no factor on days from `first` to `last`, both included.
+    ) -> list[tuple[MissingFactor, Days]]:
+        """Return why there is no factor from `first` to `last`, both included, and on which days.
 
         Empty: each day has one. What holds changes only where a row begins or ends.
         """
-        days = {first}
+        end = last + timedelta(days=1)
+        starts = {first}
         for row in self._for(carrier, basis, unit_id):
-            days |= {day for day in (row.valid_from, row.valid_to) if day and first <= day <= last}
-        found = {self.look_up(carrier, basis, unit_id, day) for day in days}
-        return [reason for reason in MissingFactor if reason in found]
+            starts |= {day for day in (row.valid_from, row.valid_to) if day and first < day < end}
+        missing: list[tuple[MissingFactor, Days]] = []
+        for starts_on, ends_on in pairwise([*sorted(starts), end]):
+            found = self.look_up(carrier, basis, unit_id, starts_on)
+            if isinstance(found, Factor):
+                continue
+            if missing and missing[-1][0] is found and missing[-1][1].valid_to == starts_on:
+                starts_on = missing.pop()[1].valid_from  # it goes on
+            missing.append((found, Days(starts_on, ends_on)))
+        return missing
 
     def range_of(self, carrier: str) -> FactorRange | None:
         """Return what the standard gives instead of a factor."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +30,8 @@ class EpochReason(StrEnum):
     REPLACED = "replaced"
     MULTIPLIER = "multiplier"
     RESET = "reset"
+    INTERVAL = "interval"
+    """It is read at another interval; the register counts on, as it did."""
 
 
 class Side(StrEnum):
@@ -70,6 +72,8 @@ class Epoch:
     `rollover` is the value at which the register wraps. `first_value` is what it showed at
     `starts_at`, `previous_last_value` what the former register showed then. `rate_max` is the most
     it can count in an hour: rated power, in the meter's unit of measure, multiplier applied.
+    `interval_s` is how often it is due to be read from then on, None: as before. An epoch of the
+    reason `interval` says nothing else.
     """
 
     starts_at: datetime
@@ -80,6 +84,7 @@ class Epoch:
     previous_last_value: float | None = None
     side: Side = Side.SECONDARY
     rate_max: float | None = None
+    interval_s: int | None = None
 
     @property
     def scale(self) -> float:
@@ -146,6 +151,11 @@ def step(before: float, after: float, rollover: float | None, most: float = inf)
     if forward < 0 and rollover is not None:
         forward += rollover
     return forward if 0 <= forward <= most else None
+
+
+def of_register(epochs: Iterable[Epoch]) -> list[Epoch]:
+    """Return the epochs that say something of the register, in order."""
+    return [epoch for epoch in epochs if epoch.reason is not EpochReason.INTERVAL]
 
 
 def epoch_at(epochs: Sequence[Epoch], instant: datetime) -> Epoch:

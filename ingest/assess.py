@@ -185,7 +185,9 @@ async def _count(
             connection,
             claimed.unit_id,
             span,
-            margin=timedelta(seconds=max(meter.interval_s for meter in meters)),
+            margin=timedelta(
+                seconds=max(each.interval_s for meter in meters for each in meter.intervals)
+            ),
             allowance=timedelta(seconds=scheme.lateness_allowance_s),
         ):
             counted[one.meter_id, one.starts_at] = one
@@ -204,7 +206,7 @@ def _row(
     if meter.installed_at >= ends_at:
         return None
     there = Span(max(day.starts_at, meter.installed_at), ends_at)
-    due = coverage.readings_due(meter.kind, meter.interval_s, there, now)
+    due = coverage.due_of(meter.kind, meter.intervals, there, now)
     one = counted.get((meter.meter_id, day.starts_at))
     local_day = day.starts_at.astimezone(LOCAL).date()
     faults = verification.irregularities(

@@ -14,7 +14,7 @@ from db.assessment import Claimed, MeterFacts
 from db.pool import Connection
 from db.repairs import Heard, Latest
 from db.suspicions import Ahead, Arrived, SuspicionRow
-from energy import clocks, ledger, periods, repairs, verification, workdays
+from energy import clocks, intervals, ledger, periods, repairs, verification, workdays
 from energy.clocks import Arrival, Clock, ClockError
 from energy.periods import LOCAL, Span, Step
 from energy.repairs import Fault, Found, Steps, Subject
@@ -90,7 +90,7 @@ def _silences(
         heard_at = latest[meter.meter_id].read_at
         if heard_at is None:  # never yet: it owes readings since the platform knows of it
             heard_at = max(meter.installed_at, meter.registered_at)
-        since = repairs.silent_since(heard_at, meter.interval_s, now)
+        since = repairs.silent_since(heard_at, intervals.at(meter.intervals, heard_at), now)
         if since is not None:
             found.append(Found(Subject(meter.meter, Fault.SILENCE), since))
     return found

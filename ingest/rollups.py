@@ -7,7 +7,7 @@ from itertools import groupby
 
 import db.rollups
 from db.pool import Connection
-from db.rollups import CarrierSums, StaleArea, Sums
+from db.rollups import CarrierSums, StaleArea
 from db.settlement import Stale
 from energy import periods
 from energy.periods import Span, Step
@@ -25,7 +25,7 @@ async def add_up_meters(connection: Connection, changed: Sequence[Stale]) -> Non
     """Replace the days, months and years of meters in which hours `changed`."""
     for finer, coarser in COARSER:
         sums = [
-            Sums(meter_id, span)
+            Stale(meter_id, span)
             for meter_id, of_meter in groupby(changed, key=lambda each: each.meter_id)
             for span in _merged((each.span for each in of_meter), coarser)
         ]

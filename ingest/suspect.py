@@ -13,7 +13,7 @@ import db.suspicions
 from db.assessment import Claimed, MeterFacts
 from db.pool import Connection
 from db.suspicions import Stated, SuspicionRow, Used
-from energy import agreement, carriers, ledger, periods, suspicion
+from energy import agreement, carriers, intervals, ledger, periods, suspicion
 from energy.periods import HOUR, LOCAL, Span, Step
 from energy.registers import Kind
 from energy.roles import Role
@@ -96,7 +96,7 @@ async def _flat(
     flats = suspicion.flat_lines(
         meter.kind,
         readings,
-        meter.interval_s,
+        intervals.at(meter.intervals, span.starts_at),
         usual_per_interval=await _usual(connection, meter, span),
         is_part=meter.role not in WHOLE_UNIT,
         producing=_producing(meter, meters, used),
@@ -146,7 +146,7 @@ async def _usual(connection: Connection, meter: MeterFacts, span: Span) -> float
     if not known:
         return None
     per_day = sum(known) / len(known) / _reference_per_raw(meter)
-    return per_day * meter.interval_s / DAY.total_seconds()
+    return per_day * intervals.at(meter.intervals, span.starts_at) / DAY.total_seconds()
 
 
 def _reference_per_raw(meter: MeterFacts) -> float:
@@ -167,9 +167,10 @@ async def _copied(
     rows, prints = [], []
     for start in starts:
         day = Span(start, start + DAY)
-        drawn = suspicion.curve(meter.kind, readings, meter.interval_s, day)
+        interval_s = intervals.at(meter.intervals, start)
+        drawn = suspicion.curve(meter.kind, readings, interval_s, day)
         prints.append((start, None if drawn is None else drawn.digest))
-        before = suspicion.curve(meter.kind, readings, meter.interval_s, Span(start - DAY, start))
+        before = suspicion.curve(meter.kind, readings, interval_s, Span(start - DAY, start))
         if drawn is not None and before is not None and drawn.digest == before.digest:
             rows.append(
                 _row(

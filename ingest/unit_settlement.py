@@ -111,12 +111,12 @@ async def _followed(
     on to the hour of the newest reading of the meter, and to the end of its `last` window: then it
     is done.
     """
-    course = courses.course(spec.kind, history, spec.epochs, spec.interval_s)
+    course = courses.course(spec.kind, history, spec.epochs, spec.intervals)
     while (until := await _doubtful_until(connection, spec, window, history, course)) is not None:
         reach = rollups.whole(Span(window.span.starts_at, max(until, last)), Step.HOUR)
         window = Stale(spec.meter_id, reach)
         (history,) = await histories.fetch(connection, [window])
-        course = courses.course(spec.kind, history, spec.epochs, spec.interval_s)
+        course = courses.course(spec.kind, history, spec.epochs, spec.intervals)
     return window, history, course
 
 
@@ -151,7 +151,7 @@ async def _replace(
     doubts = dict[tuple[int, datetime, str], DoubtRow]()  # neighbouring windows may share one
     for window, history, course in followed:
         spec = specs[window.meter_id]
-        found = consumption.hours(spec.kind, history, course, spec.interval_s, window.span)
+        found = consumption.hours(spec.kind, history, course, spec.intervals, window.span)
         rows += worth[window.meter_id].rows(found)
         doubts |= {(row[0], row[1], row[3]): row for row in _doubts(window.meter_id, course)}
         reaches.append(Stale(window.meter_id, _reach(window.span, history)))
@@ -185,4 +185,5 @@ def _doubts(meter_id: int, course: Course) -> list[DoubtRow]:
 
 
 def _interval(spec: MeterSpec) -> timedelta:
-    return timedelta(seconds=spec.interval_s)
+    """Return the longest interval that the meter ever had."""
+    return timedelta(seconds=max(each.interval_s for each in spec.intervals))

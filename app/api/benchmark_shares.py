@@ -158,8 +158,6 @@ async def list_benchmark_shares(
         basis=Basis.CALORIFIC,
         groups=frozenset({Group.UNIT}),
         region_prefix=prefix,
-        now=caller.now,
-        unverified=caller.unverified,
     )
     known = await _known(caller, selection, months, _uoms(limits, on))
     products = await db.products.list_products(caller.connection)

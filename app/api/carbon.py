@@ -14,7 +14,7 @@ import app.consumption
 from app.api import consumption, parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.consumption import Note
-from app.api.parameters import Selecting
+from app.api.parameters import Selecting, Valued
 from app.carbon import Part, Row
 from app.depends import AuthenticatedCaller, Caller
 from db.consumption import Group, Selection
@@ -34,7 +34,7 @@ def parse_groups(text: str) -> str:
     return text
 
 
-class CarbonQuery(Selecting):
+class CarbonQuery(Selecting, Valued):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -49,17 +49,6 @@ class CarbonQuery(Selecting):
         max_length=100,
         description="comma list of region, industry, unit, energy; without: one total",
         examples=["region"],
-    )
-    energy: str | None = Field(
-        default=None,
-        pattern="^[a-z0-9_]{1,40}$",
-        description="energy carrier",
-        examples=["electricity"],
-    )
-    basis: Basis = Field(
-        default=Basis.CALORIFIC,
-        description="of energy_tce: calorific (当量值) or coal-equivalent value (等价值)",
-        examples=["calorific"],
     )
 
 
@@ -186,8 +175,6 @@ async def _selection(
         unit=query.unit,
         industry=query.industry or "",
         energy=await parameters.known_energy(caller, query.energy),
-        now=caller.now,
-        unverified=caller.unverified,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -13,10 +14,10 @@ import app.left_out
 import db.unverified
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import Selecting
+from app.api.parameters import Selecting, Valued
 from app.consumption import Line
 from app.depends import AuthenticatedCaller, Caller
-from app.left_out import LeftOut, Reasons
+from app.left_out import LeftOut, Missing, Reasons
 from db.consumption import Group, Selection
 from energy.factors import Basis, MissingFactor, Unverified
 from energy.periods import Span, Step
@@ -43,7 +44,7 @@ def parse_groups(text: str) -> str:
 BucketParameter = Annotated[Step, BeforeValidator(parse_step)]
 
 
-class ConsumptionQuery(Selecting):
+class ConsumptionQuery(Selecting, Valued):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -58,17 +59,14 @@ class ConsumptionQuery(Selecting):
         description="comma list of region, industry, unit, energy, meter; without: one total",
         examples=["region,energy"],
     )
-    energy: str | None = Field(
-        default=None,
-        pattern="^[a-z0-9_]{1,40}$",
-        description="energy carrier",
-        examples=["electricity"],
-    )
-    basis: Basis = Field(
-        default=Basis.CALORIFIC,
-        description="calorific value (当量值) or coal-equivalent value (等价值)",
-        examples=["calorific"],
-    )
+
+
+class DaysLeftOut(Answer):
+    """Days without a factor, and why there is none."""
+
+    reason: MissingFactor = Field(examples=["expired"])
+    starts_on: date = Field(examples=["2026-11-01"])
+    ends_on: date = Field(description="no longer among them", examples=["2026-11-09"])
 
 
 class ConsumptionRow(Answer):
@@ -120,6 +118,16 @@ class ConsumptionRow(Answer):
         description="of each carrier in left_out, why there is no factor; several where units or "
         "days differ",
         examples=[{"natural_gas": ["range_only"]}],
+    )
+    left_out_days: dict[str, list[DaysLeftOut]] = Field(
+        description="of each carrier in left_out, the days it is left out on, by reason",
+        examples=[
+            {
+                "natural_gas": [
+                    {"reason": "expired", "starts_on": "2026-11-01", "ends_on": "2026-11-09"}
+                ]
+            }
+        ],
     )
 
 
@@ -197,8 +205,6 @@ async def _selection(caller: Caller, query: ConsumptionQuery, within: list[Span]
         unit=query.unit,
         industry=query.industry or "",
         energy=await parameters.known_energy(caller, query.energy),
-        now=caller.now,
-        unverified=caller.unverified,
     )
 
 
@@ -246,7 +252,18 @@ def _row(line: Line, selection: Selection, why: LeftOut) -> ConsumptionRow:
         held=used is not None and used.held,
         left_out=[] if used is None else used.left_out,
         left_out_reasons=why.reasons(used, line.bucket),
+        left_out_days=days_left_out(why.days(used, line.bucket)),
     )
+
+
+def days_left_out(days: Mapping[str, Sequence[Missing]]) -> dict[str, list[DaysLeftOut]]:
+    return {
+        carrier: [
+            DaysLeftOut(reason=reason, starts_on=span.valid_from, ends_on=span.valid_to)
+            for reason, span in missing
+        ]
+        for carrier, missing in days.items()
+    }
 
 
 def group_names(line: Line, groups: frozenset[Group]) -> dict[str, str | None]:

@@ -113,6 +113,10 @@ class EpochInForce(Answer):
     rate_max: float | None = Field(examples=[630.0])
     first_value: float | None = Field(examples=[0.0])
     previous_last_value: float | None = Field(examples=[99991.5])
+    interval_s: int | None = Field(
+        description="a reading is due every so often from then on [s]; null: as before",
+        examples=[None],
+    )
     recorded: RecordedBy | None = Field(description="null: from before the ledger")
 
 

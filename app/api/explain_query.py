@@ -6,14 +6,13 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from app.api.parameters import CreditCode, IndustryCode, Instant, RegionCode
+from app.api.parameters import CreditCode, IndustryCode, Instant, RegionCode, Valued
 from app.api.warnings import parse_period
 from app.errors import InvalidParameter
 from app.lineage import Figure
 from energy import periods
-from energy.factors import Basis
 from energy.indicators import Indicator
 from energy.periods import Span, Step
 
@@ -43,7 +42,7 @@ class Language(StrEnum):
     EN = "en"
 
 
-class ExplainQuery(BaseModel):
+class ExplainQuery(Valued):
     """What is to be explained."""
 
     model_config = ConfigDict(extra="forbid")
@@ -82,17 +81,6 @@ class ExplainQuery(BaseModel):
     )
     industry: IndustryCode | None = Field(
         default=None, description="GB/T 4754 code, or the beginning of one", examples=["C31"]
-    )
-    energy: str | None = Field(
-        default=None,
-        pattern="^[a-z0-9_]{1,40}$",
-        description="energy carrier",
-        examples=["electricity"],
-    )
-    basis: Basis = Field(
-        default=Basis.CALORIFIC,
-        description="calorific value (当量值) or coal-equivalent value (等价值)",
-        examples=["calorific"],
     )
     product: str | None = Field(
         default=None,

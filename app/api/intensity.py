@@ -117,8 +117,6 @@ def _selection(caller: Caller, query: IntensityQuery, within: list[Span]) -> Sel
         bucket=query.bucket,
         basis=Basis.CALORIFIC,
         unit=query.unit,
-        now=caller.now,
-        unverified=caller.unverified,
     )
 
 

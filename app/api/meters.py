@@ -47,7 +47,9 @@ class Meter(Answer):
     rollover: float | None = Field(
         description="the value at which the register wraps", examples=[1000000.0]
     )
-    interval_s: int = Field(description="a reading is due every so often [s]", examples=[900])
+    interval_s: int = Field(
+        description="a reading is due every so often, at present [s]", examples=[900]
+    )
     role: str = Field(
         description="boundary, sub, output, feedstock, renewable or export", examples=["boundary"]
     )

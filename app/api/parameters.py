@@ -15,6 +15,7 @@ from db.catalogue import Filters, UnitEntry
 from db.consumption import Tier
 from db.scope import Scope
 from energy import codes
+from energy.factors import Basis
 from energy.periods import Span
 
 LIMIT_MAX = 1_000
@@ -166,6 +167,22 @@ class Selecting(Between):
         default=None,
         description="GB/T 4754 code, or the beginning of one: `C`, `C31`, `C3120`",
         examples=["C31"],
+    )
+
+
+class Valued(BaseModel):
+    """Adds the energy that is asked for, and what its coal equivalent is based on."""
+
+    energy: str | None = Field(
+        default=None,
+        pattern="^[a-z0-9_]{1,40}$",
+        description="energy carrier",
+        examples=["electricity"],
+    )
+    basis: Basis = Field(
+        default=Basis.CALORIFIC,
+        description="of energy_tce: calorific value (当量值) or coal-equivalent value (等价值)",
+        examples=["calorific"],
     )
 
 

@@ -1,10 +1,10 @@
-"""Owns /v1/production: stating output and its value, and reading back what was stated."""
+"""Owns /v1/production: stating output and its value, taking it back, and reading it."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 import app.production
@@ -16,6 +16,7 @@ from app.api.parameters import Between, CreditCode, Instant, NoParameters
 from app.depends import AuthenticatedCaller, StatingCaller
 from app.errors import InvalidParameter
 from app.production import Outcome
+from db.changes import Author
 from db.production import ProductionRow
 
 STATEMENTS_MAX = 1_000
@@ -110,6 +111,38 @@ class Statements(BaseModel):
     )
 
 
+class Why(BaseModel):
+    """Why a statement is taken back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(
+        min_length=1,
+        max_length=500,
+        pattern=r"^[^\x00-\x1f]*[^\x00-\x1f\s][^\x00-\x1f]*$",
+        description="why",
+        examples=["stated for the wrong plant"],
+    )
+    evidence: str = Field(
+        default="",
+        max_length=500,
+        pattern=r"^[^\x00-\x1f]*$",
+        description="what proves it: a document number, a file with its hash",
+        examples=["盘点表 2026-10"],
+    )
+
+
+class Withdrawn(Answer):
+    """A statement that holds no longer."""
+
+    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    product: str = Field(examples=["cement_clinker"])
+    starts_at: LocalTime = Field(examples=["2026-10-01T00:00:00+08:00"])
+    ends_at: LocalTime = Field(examples=["2026-11-01T00:00:00+08:00"])
+    withdrawn_at: LocalTime = Field(examples=["2026-11-24T09:12:44+08:00"])
+    actor: str = Field(description="label of the key", examples=["desk of Liuzhou"])
+
+
 class Taken(Answer):
     """What became of a statement."""
 
@@ -185,6 +218,40 @@ async def state_production(
             )
             for each in taken
         ]
+    )
+
+
+@router.delete(
+    "/v1/production/{unit}/{product}/{from}",
+    operation_id="withdraw_production",
+    summary="Take back what was stated of output",
+    responses=problems(401, 403, 404, 422, 503),
+)
+async def withdraw_production(
+    unit: Annotated[CreditCode, Path(description="credit code", examples=["91450200MA5KF5XJ0B"])],
+    product: Annotated[
+        str, Path(max_length=64, description="as it was stated", examples=["cement_clinker"])
+    ],
+    from_: Annotated[
+        Instant,
+        Path(alias="from", description="its first day", examples=["2026-10-01T00:00:00+08:00"]),
+    ],
+    why: Annotated[Why, Query()],
+    caller: StatingCaller,
+) -> Withdrawn:
+    """Let a statement hold no longer. It stays in the ledger, and is answered as known before.
+
+    Figures that rest on it are provisional again, until it is stated anew.
+    """
+    author = Author(caller.actor, why.reason.strip(), why.evidence.strip())
+    row = await app.production.withdraw(caller, unit, product, from_, author)
+    return Withdrawn(
+        unit=row.unit,
+        product=row.product,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        withdrawn_at=caller.now,
+        actor=caller.actor,
     )
 
 

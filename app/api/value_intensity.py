@@ -146,8 +146,6 @@ async def _selection(caller: Caller, query: ValueIntensityQuery, within: list[Sp
         region_prefix=await parameters.region_prefix(caller, query.region),
         unit=query.unit,
         industry=query.industry or "",
-        now=caller.now,
-        unverified=caller.unverified,
     )
 
 

@@ -22,6 +22,7 @@ from db.pool import Connection
 from energy import calorific, validity
 from energy.calorific import CalorificUom
 from energy.carriers import Nature
+from energy.validity import Days
 
 
 class CalorificValueLine(Line):
@@ -105,6 +106,12 @@ class CalorificValueSheet(Sheet[CalorificValueLine, CalorificValueRow]):
         findings: Findings,
     ) -> None:
         self._validities.review(changes, findings)
+
+    async def withdraw(self, connection: Connection, record: CalorificValueRow) -> None:
+        await db.factors.lock_for_changing(connection)
+        await super().withdraw(connection, record)
+        days = Days(record.valid_from, record.valid_to)
+        await revaluation.mark(connection, [Affected(record.carrier, record.unit, days)])
 
     async def store(
         self,

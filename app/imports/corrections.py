@@ -65,6 +65,10 @@ class CorrectionSheet(Sheet[CorrectionLine, CorrectionRow]):
             if subject not in self._targets:
                 findings.problem(row, "time", "the meter has no reading at this time")
 
+    async def withdraw(self, connection: Connection, record: CorrectionRow) -> None:
+        targets = await db.corrections.list_targets(connection, [record])
+        await db.corrections.delete(connection, targets[record.subject])
+
     async def store(
         self,
         connection: Connection,

@@ -25,6 +25,7 @@ from db.pool import Connection
 from energy import factors, validity
 from energy.carriers import Nature
 from energy.factors import Basis, FactorRange
+from energy.validity import Days
 
 EVERYONE = "everyone"
 """What the key says where no unit is named."""
@@ -150,6 +151,12 @@ class FactorSheet(Sheet[FactorLine, FactorRow]):
             if carrier.nature is Nature.FUEL and not _has_twin(record, after):
                 text = "a fuel is worth the same on both bases: give the row of the other one too"
                 findings.note(row, "basis", text)
+
+    async def withdraw(self, connection: Connection, record: FactorRow) -> None:
+        await db.factors.lock_for_changing(connection)
+        await super().withdraw(connection, record)
+        days = Days(record.valid_from, record.valid_to)
+        await revaluation.mark(connection, [Affected(record.carrier, record.unit, days)])
 
     async def store(
         self,

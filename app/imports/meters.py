@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
-
-from pydantic import Field
 
 import db.epochs
 import db.factors
@@ -20,6 +17,7 @@ from app.imports.fields import (
     CreditCode,
     DataCode,
     Instant,
+    IntervalS,
     Line,
     MeterCode,
     Name,
@@ -40,11 +38,11 @@ INTERVAL_S = 900
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 OUTPUT = "output"
 
-EPOCH_COLUMNS = frozenset({"multiplier", "rollover", "side", "installed_at"})
+EPOCH_COLUMNS = frozenset({"multiplier", "rollover", "side", "interval_s", "installed_at"})
 """What lives in the epochs of a meter, and changes by a new one: `nenghao import epochs`."""
 
 HARMLESS_COLUMNS = frozenset({"name", "data_code", "rate_max"})
-"""What may change although there are readings; of a register also `interval_s`."""
+"""What may change although there are readings."""
 
 
 class MeterLine(Line):
@@ -58,7 +56,7 @@ class MeterLine(Line):
     rollover: Positive | None = None
     side: Side = Side.SECONDARY
     rate_max: Positive | None = None
-    interval_s: Annotated[int, Field(ge=1, le=86_400)] = INTERVAL_S
+    interval_s: IntervalS = INTERVAL_S
     role: Role
     product: Code | None = None
     data_code: DataCode | None = None
@@ -164,8 +162,6 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
         earlier = change.new.installed_at < change.old.installed_at
         if earlier and not self._has_history(change):
             grave -= {"installed_at"}
-        if change.old.kind == change.new.kind == MeterKind.REGISTER:
-            grave -= {"interval_s"}
         return grave
 
     async def store(
@@ -176,16 +172,19 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
         await db.registry.replace_first_epochs(connection, [*new, *moved])
         limited = [change.new for change in changes if "rate_max" in change.columns]
         retimed = [change.new for change in changes if "interval_s" in change.columns]
-        for meter_id in [
-            *await db.epochs.limit_newest(connection, limited),
-            *await db.registry.list_meter_ids(connection, retimed),
-        ]:
+        await db.registry.retime(connection, retimed)
+        for meter_id in await db.epochs.limit_newest(connection, limited):
             await db.factors.mark_stale(connection, [meter_id], EARLIEST, None)
 
 
 def _refusal(change: Change[MeterRow], column: str) -> str:
     old = getattr(change.old, column)
     was = f"the meter has a history with {'none' if old is None else old}"
+    if column == "interval_s":
+        return (
+            f"{was}: an import of meters would rewrite the past; since when it is read every "
+            f"{change.new.interval_s} s is for `nenghao import epochs`, with the reason interval"
+        )
     if column in EPOCH_COLUMNS:
         return (
             f"{was}: an import of meters would rewrite the past; a new {column} is an event with "

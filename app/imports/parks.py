@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+import db.budgets
 import db.parks
 import db.registry
 from app.imports.fields import Line, Name
@@ -16,7 +17,9 @@ from app.imports.sheet import Change, Findings, Sheet
 from app.tables import Row
 from db.parks import ParkRow
 from db.pool import Connection
+from db.withdrawals import StillNeededError
 from energy import codes
+from energy.budgets import OwnerKind
 
 UNITS_LENGTH_MAX = 20_000
 """Characters of the cell `units`: about a thousand of them."""
@@ -48,6 +51,12 @@ class ParkSheet(Sheet[ParkLine, ParkRow]):
 
     async def stored(self, connection: Connection, records: Sequence[ParkRow]) -> list[ParkRow]:
         return await db.parks.list_parks(connection)
+
+    async def withdraw(self, connection: Connection, record: ParkRow) -> None:
+        budgets = await db.budgets.list_all(connection)
+        if any((row.owner_kind, row.owner) == (OwnerKind.PARK, record.park) for row in budgets):
+            raise StillNeededError("has an energy budget")
+        await super().withdraw(connection, record)
 
     async def store(
         self, connection: Connection, new: Sequence[ParkRow], changes: Sequence[Change[ParkRow]]

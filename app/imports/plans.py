@@ -43,7 +43,7 @@ class Entry:
 class Plan:
     """What an import would do. `store` writes `new` and `changed`, inside a transaction.
 
-    `facts` are the same as the ledger of changes keeps them.
+    `facts` are the same as the ledger of changes keeps them, `standing` what they replace.
     """
 
     kind: Kind
@@ -55,4 +55,5 @@ class Plan:
     problems: Sequence[Problem]
     notes: Sequence[Note]
     facts: Sequence[Fact]
+    standing: Sequence[Fact]
     store: Callable[[Connection], Awaitable[None]]

@@ -36,6 +36,7 @@ class ProductionSheet(Sheet[ProductionLine, ProductionRow]):
 
     kind = Kind.PRODUCTION
     key = ("unit", "product", "from")
+    fields = ("unit", "product", "starts_at")
     line = ProductionLine
 
     def __init__(

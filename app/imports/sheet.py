@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from pydantic import ValidationError
 
+import db.withdrawals
 from app.imports.fields import Line
 from app.imports.kinds import Kind
 from app.imports.plans import Entry, Note, Plan, Problem
@@ -72,6 +73,9 @@ class Sheet(ABC, Generic[L, R]):
     key: ClassVar[Key]
     """The columns that tell one record from another."""
 
+    fields: ClassVar[Key] = ()
+    """The fields of a record that do, where they are named otherwise."""
+
     line: type[L]
 
     @abstractmethod
@@ -97,6 +101,11 @@ class Sheet(ABC, Generic[L, R]):
         self, connection: Connection, new: Sequence[R], changes: Sequence[Change[R]]
     ) -> None:
         """Write the records, whole files at once."""
+
+    async def withdraw(self, connection: Connection, record: R) -> None:
+        """Let a record hold no longer, and mark what was computed from it to be computed anew."""
+        told = [getattr(record, name) for name in self.fields or self.key]
+        await db.withdrawals.delete(connection, self.kind, told)
 
     def key_of(self, record: R) -> Key:
         return tuple(str(getattr(record, column)) for column in self.key)
@@ -145,6 +154,7 @@ async def draft(
             *(_fact(sheet, record) for _, record in new),
             *(_fact(sheet, change.new) for change in changes),
         ],
+        standing=[_fact(sheet, change.old) for change in changes],
         store=store,
     )
 

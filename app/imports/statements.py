@@ -98,6 +98,7 @@ class TradeSheet(Sheet[TradeLine, TradeRow]):
 
     kind = Kind.TRADES
     key = ("unit", "carrier", "from")
+    fields = ("unit", "carrier", "starts_on")
     line = TradeLine
 
     def __init__(self, accounting: Accounting) -> None:

@@ -14,6 +14,7 @@ from alerts.verdicts import State, Verdict
 from db.facts import MeterUse
 from db.figures import FigureRow
 from db.limits import LimitRow
+from energy import intervals
 from energy.periods import Span
 from energy.registers import Kind
 
@@ -32,7 +33,7 @@ ENERGY = MeterUse(
     carrier="electricity",
     uom="kWh",
     kind=Kind.INTERVAL,
-    interval_s=900,
+    intervals=intervals.plain(900),
     installed_at=LONG_AGO,
     window=WINDOW,
     quantity=1000.0,

@@ -26,6 +26,7 @@ async def use(
     present: int = 96,
     held: bool = False,
     kgce: float | None = 0.1229,
+    partial: bool = False,
 ) -> None:
     """Insert a row of a unit's consumption, as settlement would."""
     tce = None if quantity is None or kgce is None else quantity * kgce / 1000
@@ -33,11 +34,11 @@ async def use(
         """
         INSERT INTO unit_consumption
         SELECT unit_id, $2, $3, $4::text::timestamptz, $5, $6, $7, $8, $9,
-               $9::double precision * 2.5
+               $9::double precision * 2.5, $10, $10
           FROM units
          WHERE unit = $1
         """,
-        unit, carrier, step, starts_at, quantity, estimated, present, held, tce,
+        unit, carrier, step, starts_at, quantity, estimated, present, held, tce, partial,
     )  # fmt: skip
 
 
@@ -132,13 +133,20 @@ async def test_a_month_in_which_the_factor_began_is_not_all_there(stage: Stage) 
         """,
         cast.QIANS_UNIT,
     )
-    for month in ("2026-10-01 00:00+08", "2026-11-01 00:00+08"):
-        await use(stage, cast.QIANS_UNIT, "month", month, 100, carrier="natural_gas")
+    for month, partial in (("2026-10-01 00:00+08", True), ("2026-11-01 00:00+08", False)):
+        await use(
+            stage, cast.QIANS_UNIT, "month", month, 100, carrier="natural_gas", partial=partial
+        )
     rows = await ask(
         stage, "li", from_="2026-10-01T00:00:00+08:00", to="2026-12-01T00:00:00+08:00",
         bucket="month",
     )  # fmt: skip
     assert [row["left_out"] for row in rows] == [["natural_gas"], []]
+    assert rows[0]["left_out_days"] == {
+        "natural_gas": [
+            {"reason": "not_yet_valid", "starts_on": "2026-10-01", "ends_on": "2026-10-15"}
+        ]
+    }
 
 
 async def test_estimates_weigh_by_their_energy(stage: Stage) -> None:
@@ -287,10 +295,13 @@ async def test_units_that_lack_a_factor_for_different_reasons_are_both_told(stag
 async def test_a_month_with_days_between_two_factors_is_not_all_there(stage: Stage) -> None:
     await own_factor(stage, "2026-01-01", "2026-10-10")
     await own_factor(stage, "2026-10-12")
-    await use(stage, cast.QIANS_UNIT, "month", "2026-10-01 00:00+08", 5, carrier="natural_gas")
+    await use(stage, cast.QIANS_UNIT, "month", "2026-10-01 00:00+08", 5, carrier="natural_gas",
+              partial=True)  # fmt: skip
     october = {"from_": "2026-10-01T00:00:00+08:00", "to": "2026-11-01T00:00:00+08:00"}
     (row,) = await ask(stage, "li", **october, bucket="month")
     assert row["left_out_reasons"] == {"natural_gas": ["expired"]}
+    (days,) = row["left_out_days"]["natural_gas"]
+    assert (days["starts_on"], days["ends_on"]) == ("2026-10-10", "2026-10-12")
 
 
 async def test_a_factor_that_ends_after_today_leaves_nothing_out_of_this_month(

@@ -32,6 +32,15 @@ REPLACED = {
 }
 
 
+INTERVAL = {
+    "unit": REPLACED["unit"],
+    "meter": "E01",
+    "starts_at": SINCE.isoformat(),
+    "reason": "interval",
+    "interval_s": "5400",
+}
+
+
 async def take(pool: Pool, folder: Path, row: Mapping[str, str]) -> Plan:
     path = folder / "epochs.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -114,6 +123,10 @@ async def test_a_step_across_an_unknown_change_is_announced_as_held(
         ({"reason": "installed"}, "reason"),
         ({"multiplier": "0"}, "multiplier"),
         ({"rollover": "50", "first_value": "60"}, "first_value"),
+        ({"multiplier": ""}, "multiplier"),
+        ({"reason": "interval", "interval_s": "3600"}, "multiplier"),
+        ({"reason": "interval", "multiplier": ""}, "interval_s"),
+        ({"interval_s": "0"}, "interval_s"),
     ],
 )
 async def test_what_cannot_be_an_epoch_is_refused(
@@ -164,23 +177,45 @@ def test_there_is_advice_for_every_reason() -> None:
     assert set(ADVICE) == set(DoubtReason)
 
 
-async def test_another_interval_says_anew_what_is_an_estimate(pool: Pool, tmp_path: Path) -> None:
+async def test_another_interval_says_anew_what_is_an_estimate_from_its_day_on(
+    pool: Pool, tmp_path: Path
+) -> None:
     unit_id, meter_id = await unit_with_register(pool)
     hour = timedelta(hours=1, minutes=30)
     await store(pool, unit_id, [(meter_id, SINCE + hour * n, n) for n in range(9)])
     await settle_all(pool)
     estimated = "SELECT sum(estimated_quantity) FROM area_consumption WHERE step = 'day'"
     assert await pool.fetchval(estimated) == pytest.approx(8)
-    path = tmp_path / "meters.csv"
-    path.write_text(
-        "unit,meter,name,carrier,kind,uom,role,installed_at,interval_s\n"
-        f"{REPLACED['unit']},E01,E01,electricity,register,kWh,boundary,2020-01-01T00:00:00Z,5400\n"
-    )
-    async with pool.acquire() as connection, connection.transaction():
-        plan = await importing.plan(connection, Kind.METERS, path, lambda done, total: None)
-        await importing.apply(connection, plan, Author("zhao", "test"), SINCE)
+    await take(pool, tmp_path, {**INTERVAL, "starts_at": (SINCE + hour * 2).isoformat()})
     await settle_all(pool)
-    assert await pool.fetchval(estimated) == 0
+    assert await pool.fetchval(estimated) == pytest.approx(2)
+    assert await used(pool) == pytest.approx(8)
+
+
+async def test_the_file_of_meters_may_say_the_interval_of_now_and_no_other(
+    pool: Pool, tmp_path: Path
+) -> None:
+    unit_id, meter_id = await unit_with_register(pool)
+    await store(pool, unit_id, [(meter_id, SINCE, 1.0)])
+    await take(pool, tmp_path, INTERVAL)
+    path = tmp_path / "meters.csv"
+    found = []
+    for interval_s in (5400, 900):
+        path.write_text(
+            "unit,meter,name,carrier,kind,uom,role,installed_at,interval_s\n"
+            f"{REPLACED['unit']},E01,进线,electricity,register,kWh,boundary,2020-01-01T00:00:00Z,"
+            f"{interval_s}\n"
+        )
+        async with pool.acquire() as connection, connection.transaction():
+            plan = await importing.plan(connection, Kind.METERS, path, lambda done, total: None)
+            found.append([(problem.column, problem.reason) for problem in plan.problems])
+            if not plan.problems:
+                await importing.apply(connection, plan, Author("zhao", "test"), SINCE)
+    assert found[0] == []
+    ((column, reason),) = found[1]
+    assert column == "interval_s"
+    assert "`nenghao import epochs`, with the reason interval" in reason
+    assert await pool.fetchval("SELECT interval_s FROM meters") == 900
 
 
 async def test_a_unit_that_moves_takes_its_consumption_along(pool: Pool, tmp_path: Path) -> None:

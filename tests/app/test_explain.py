@@ -169,7 +169,9 @@ def test_what_a_person_typed_begins_no_formula_in_a_spreadsheet() -> None:
 
 
 def stored(owner_id: int, step: Step, tce: float | None, quantity: float = 10.0) -> StoredSum:
-    return StoredSum(owner_id, "electricity", step, quantity, tce, 1.0, 90, held=False)
+    return StoredSum(
+        owner_id, "electricity", step, quantity, tce, 1.0, 90, held=False, left_out=False
+    )
 
 
 def shallow(unit_tce: float) -> Lineage:

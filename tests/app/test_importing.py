@@ -249,7 +249,7 @@ async def test_a_new_meter_begins_with_an_epoch_on_the_local_day(meter_desk: Des
     await meter_desk.take(Kind.METERS, {**METER, "uom": "万KWH"}, {**OUTPUT, "meter": "P01"})
     epochs = await meter_desk.connection.fetch(
         """
-        SELECT meter, uom, interval_s, starts_at, reason, multiplier, meter_epochs.rollover
+        SELECT meter, uom, meters.interval_s, starts_at, reason, multiplier, meter_epochs.rollover
           FROM meters JOIN meter_epochs USING (meter_id) ORDER BY meter
         """
     )

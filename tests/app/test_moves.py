@@ -69,11 +69,17 @@ async def test_the_energy_of_a_unit_that_moves_goes_with_it(pool: Pool, tmp_path
     assert await differences(pool) == 0
 
 
-async def test_readings_are_counted_anew_by_another_interval(pool: Pool, tmp_path: Path) -> None:
+async def test_readings_are_counted_anew_from_the_day_of_another_interval_on(
+    pool: Pool, tmp_path: Path
+) -> None:
     await settled(pool)
-    await take(pool, tmp_path, Kind.METERS, METER | {"interval_s": "3600"})
-    present = await pool.fetchval(
-        "SELECT max(readings_present) FROM unit_consumption WHERE step = 'hour'"
+    change = {
+        "unit": METER["unit"], "meter": "E01", "starts_at": (SINCE + QUARTER * 200).isoformat(),
+        "reason": "interval", "interval_s": "3600",
+    }  # fmt: skip
+    await take(pool, tmp_path, Kind.EPOCHS, change)
+    present = await pool.fetch(
+        "SELECT readings_present FROM unit_consumption WHERE step = 'hour' ORDER BY starts_at"
     )
-    assert present == 1
+    assert [row["readings_present"] for row in present] == [4] * 50 + [1] * 50
     assert await differences(pool) == 0

@@ -37,6 +37,7 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/meters",
         "/v1/production",
         "/v1/production",
+        "/v1/production/{unit}/{product}/{from}",
         "/v1/quality",
         "/v1/readings",
         SIGNED,

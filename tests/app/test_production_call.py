@@ -22,6 +22,7 @@ OCTOBER = {
     "output_value_cny": 40_000.0,
     "value_added_cny": 10_000.0,
 }
+SPAN = {"from_": "2026-10-01T00:00:00+08:00", "to": "2026-11-01T00:00:00+08:00"}
 SUBJECT = f"{cast.QIANS_UNIT}/steel/2026-10-01T00:00:00+08:00"
 
 
@@ -163,4 +164,55 @@ async def test_a_key_may_only_read_unless_it_was_made_to_state(stage: Stage) -> 
 async def test_of_two_at_once_one_states_and_the_other_finds_it_stated(stage: Stage) -> None:
     found = await asyncio.gather(outcomes(stage, OCTOBER), outcomes(stage, OCTOBER))
     assert sorted(found) == [["stored"], ["unchanged"]]
+    assert len(await history(stage)) == 1
+
+
+async def delete(
+    stage: Stage, name: str, unit: str = cast.QIANS_UNIT, **query: str
+) -> httpx.Response:
+    return await stage.client.delete(
+        f"/v1/production/{unit}/steel/2026-10-01T00:00:00%2B08:00",
+        params={"reason": "stated for the wrong plant", **query},
+        headers={"Authorization": f"Bearer {stage.cast.key(name)}"},
+    )
+
+
+async def test_a_statement_is_taken_back_and_may_be_made_anew(stage: Stage) -> None:
+    await outcomes(stage, OCTOBER)
+    answer = await delete(stage, "li", evidence="盘点表")
+    assert (answer.status_code, answer.json()["starts_at"]) == (200, OCTOBER["from"])
+    assert await stage.items("li", "/v1/production", unit=cast.QIANS_UNIT, **SPAN) == []
+    _, gone = await history(stage)
+    assert (gone.author.evidence, gone.fact.content) == ("盘点表", None)
+    assert (await delete(stage, "li")).status_code == 404
+    assert await outcomes(stage, {**OCTOBER, "quantity": 11.0}) == ["stored"]
+
+
+async def test_an_intensity_without_its_statement_is_provisional_and_tells_what_was_known(
+    stage: Stage,
+) -> None:
+    september = {**OCTOBER, "from": "2026-09-01T00:00:00+08:00", "to": OCTOBER["from"]}
+    await outcomes(stage, september, OCTOBER)
+    await delete(stage, "li")
+    query = {"unit": cast.QIANS_UNIT, "product": "steel", "bucket": "month"}
+    (row,) = await stage.items("li", "/v1/intensity", **query, **SPAN)
+    assert (row["state"], row["output_quantity"]) == ("provisional", None)
+    assert [one["output_quantity"] for one in row["history"]] == [10.0, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "query", "status"),
+    [
+        ("zhao", cast.QIANS_UNIT, {}, 403),  # may not state
+        ("sun", cast.QIANS_UNIT, {}, 404),
+        ("li", cast.SUNS_UNIT, {}, 404),
+        ("li", cast.QIANS_UNIT, {"reason": "  "}, 422),
+        ("li", cast.QIANS_UNIT, {"why": "x"}, 422),
+    ],
+)
+async def test_nobody_takes_back_what_is_not_theirs_or_without_saying_why(
+    stage: Stage, name: str, unit: str, query: dict[str, str], status: int
+) -> None:
+    await outcomes(stage, OCTOBER)
+    assert (await delete(stage, name, unit, **query)).status_code == status
     assert len(await history(stage)) == 1

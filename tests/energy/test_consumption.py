@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from energy import consumption, courses, instants
+from energy import consumption, courses, instants, intervals
 from energy.consumption import Hour
 from energy.periods import Span
 from energy.registers import Epoch, EpochReason, Kind, Reading
 
 START = datetime(2026, 1, 1, 8, tzinfo=UTC)
 EPOCHS = [Epoch(START, EpochReason.INSTALLED, multiplier=2.0)]
+DUE = intervals.plain(900)
 DAY = Span(START, START + timedelta(days=1))
 
 
@@ -23,7 +24,7 @@ def at(after: timedelta, value: float) -> Reading:
 def hours(kind: Kind, *readings: tuple[int, float]) -> list[Hour]:
     """Return the hours of readings given as (minutes after the start, value)."""
     made = [at(timedelta(minutes=minute), value) for minute, value in readings]
-    return consumption.hours(kind, made, courses.course(kind, made, EPOCHS, 900), 900, DAY)
+    return consumption.hours(kind, made, courses.course(kind, made, EPOCHS, DUE), DUE, DAY)
 
 
 def test_a_full_hour_has_four_readings_and_nothing_estimated() -> None:
@@ -41,7 +42,7 @@ def test_an_outage_is_spread_over_its_hours_and_flagged() -> None:
 def test_a_clock_some_seconds_off_fills_its_own_slot() -> None:
     made = [at(timedelta(minutes=15 * n, seconds=3), 4.0 * n) for n in range(9)]
     course = courses.register_course(made, EPOCHS)
-    found = consumption.hours(Kind.REGISTER, made, course, 900, DAY)
+    found = consumption.hours(Kind.REGISTER, made, course, DUE, DAY)
     assert [hour.readings_present for hour in found[:2]] == [4, 4]
     assert found[0].estimated_quantity == 0
 

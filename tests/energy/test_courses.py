@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from energy import consumption, courses, instants
+from energy import consumption, courses, instants, intervals
 from energy.periods import HOUR, Span
 from energy.registers import Advance, Course, Doubt, Epoch, EpochReason, Kind, Reading
 
@@ -157,7 +157,7 @@ def test_any_partition_of_time_sums_to_the_register(life: Life, data: st.DataObj
                 Kind.REGISTER,
                 life.readings,
                 course,
-                900,
+                intervals.plain(900),
                 Span(START + HOUR * first, START + HOUR * last),
             )
         )

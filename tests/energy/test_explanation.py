@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy import consumption, courses, explanation, instants
+from energy import consumption, courses, explanation, instants, intervals
 from energy.factors import Basis, Factor, FactorTable, MissingFactor
 from energy.periods import Span
 from energy.registers import Advance, Course, Epoch, EpochReason, Kind
@@ -17,6 +17,7 @@ from energy.registers import Advance, Course, Epoch, EpochReason, Kind
 START = datetime(2026, 10, 30, 16, tzinfo=UTC)
 EPOCH = (Epoch(START - timedelta(days=9), EpochReason.INSTALLED, 2.0, 10_000.0),)
 WITHIN = Span(START, START + timedelta(days=2))
+DUE = intervals.plain(900)
 
 steps = st.lists(
     st.tuples(
@@ -50,12 +51,12 @@ def test_what_lies_inside_a_span_is_what_its_hours_come_to(
     history = readings(told)
     first = START + timedelta(hours=skipped)
     within = Span(first, first + timedelta(hours=hours))
-    course = courses.course(Kind.REGISTER, history, EPOCH, 900)
-    found = consumption.hours(Kind.REGISTER, history, course, 900, within)
+    course = courses.course(Kind.REGISTER, history, EPOCH, DUE)
+    found = consumption.hours(Kind.REGISTER, history, course, DUE, within)
     used = fsum(hour.quantity for hour in found if hour.quantity is not None)
     assert explanation.total(course, within) == pytest.approx(used, abs=1e-6)
     estimated = fsum(hour.estimated_quantity for hour in found)
-    spread = fsum(explanation.inside(gap, within) for gap in explanation.gaps(course, 900, within))
+    spread = fsum(explanation.inside(gap, within) for gap in explanation.gaps(course, DUE, within))
     assert spread == pytest.approx(estimated, abs=1e-6)
 
 
@@ -70,8 +71,8 @@ def test_factor_by_factor_the_hours_are_worth_what_they_are_one_by_one(
         for n, kgce in enumerate(worth)
     )
     history = readings(told)
-    course = courses.course(Kind.REGISTER, history, EPOCH, 900)
-    hours = consumption.hours(Kind.REGISTER, history, course, 900, WITHIN)
+    course = courses.course(Kind.REGISTER, history, EPOCH, DUE)
+    hours = consumption.hours(Kind.REGISTER, history, course, DUE, WITHIN)
     rows = explanation.valued(hours, 0.5, table, "coal", Basis.CALORIFIC, None)
     tce = fsum(row.energy_tce for row in rows if row.energy_tce is not None)
     one_by_one = fsum(
@@ -111,7 +112,7 @@ def test_an_advance_without_length_lies_where_it_starts() -> None:
 
 def test_what_is_held_is_a_gap_without_a_quantity() -> None:
     held = Advance(moment(START), moment(START) + 60_000_000, None)
-    assert explanation.gaps(Course([held]), 900, WITHIN) == [held]
+    assert explanation.gaps(Course([held]), DUE, WITHIN) == [held]
     assert explanation.total(Course([held]), WITHIN) == 0.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -99,15 +100,24 @@ def test_measured_comes_before_declared_and_declared_before_reference(
 
 @settings(max_examples=1000)
 @given(rows(), DAYS, st.integers(0, 30), st.sampled_from(Unverified))
-def test_a_span_misses_what_some_day_of_it_misses(
+def test_a_span_misses_what_each_day_of_it_misses(
     made: list[Factor], first: date, length: int, unverified: Unverified
 ) -> None:
     table = FactorTable(made, unverified=unverified)
     days = [first + timedelta(days=days) for days in range(length + 1)]
-    by_day = {found for day in days if isinstance(found := look(table, day), MissingFactor)}
+    by_day = {day: found for day in days if isinstance(found := look(table, day), MissingFactor)}
     missing = table.missing_between(GAS, Basis.CALORIFIC, UNIT, first, days[-1])
-    assert set(missing) == by_day
-    assert len(missing) == len(by_day)
+    told = [
+        (day, reason)
+        for reason, span in missing
+        for day in days
+        if span.valid_from <= day and (span.valid_to is None or day < span.valid_to)
+    ]
+    assert told == [*by_day.items()]
+    assert all(
+        one[0] is not other[0] or one[1].valid_to != other[1].valid_from
+        for one, other in pairwise(missing)
+    )
 
 
 @settings(max_examples=1000)

@@ -135,11 +135,11 @@ async def test_the_stored_hours_are_those_of_the_whole_history(pool: Pool, seed:
                 "SELECT read_at, raw_value FROM accountable_readings ORDER BY read_at"
             )
         ]
-        course = courses.course(spec.kind, history, spec.epochs, spec.interval_s)
+        course = courses.course(spec.kind, history, spec.epochs, spec.intervals)
         right: list[Row] = [
             (hour.starts_at, rounded(hour.quantity), round(hour.estimated_quantity, 5),
              hour.readings_present, hour.held)
-            for hour in consumption.hours(spec.kind, history, course, spec.interval_s, SPAN)
+            for hour in consumption.hours(spec.kind, history, course, spec.intervals, SPAN)
         ]  # fmt: skip
         found: list[Row] = [
             (row["starts_at"], rounded(row["quantity"]), round(row["estimated_quantity"], 5),

@@ -1,0 +1,59 @@
+"""Owns `nenghao withdraw`: taking back what was stated, with reason and evidence; dry run first."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app import session
+from app.imports.kinds import Kind
+from app.resolve import Refusal
+from db.changes import Author
+from db.pool import Pool
+
+console = Console()
+
+
+def withdraw_command(
+    context: typer.Context,
+    kind: Annotated[Kind, typer.Argument(help="what was stated, as in `nenghao import`")],
+    key: Annotated[str, typer.Argument(help="of the fact, its columns joined by /")],
+    reason: Annotated[str, typer.Option(help="why")],
+    evidence: Annotated[str, typer.Option(help="what proves it: a document number, a file")] = "",
+    actor: Annotated[str | None, typer.Option(help="who states this; the login's name")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="write it; without: a dry run")] = False,
+) -> None:
+    """Let a fact hold no longer. What was stated stays in the ledger; what follows is recomputed.
+
+    The key is that of the ledger, as in 91…/E01/2026-06-01T01:00:00+00:00 of an epoch.
+    """
+    if not reason.strip():
+        raise Refusal("--reason is empty: say why")
+    author = Author(actor or getpass.getuser(), reason.strip(), evidence.strip())
+
+    from app import withdrawing  # here: it needs every kind of file
+
+    async def work(pool: Pool) -> withdrawing.Standing:
+        async with pool.acquire() as connection, connection.transaction():
+            standing = await withdrawing.find(connection, kind, key)
+            if apply:
+                await withdrawing.withdraw(connection, standing, author, datetime.now(UTC))
+            return standing
+
+    standing = session.with_pool(context, work)
+    table = Table("column", "holds", title=f"{kind} {key}", title_justify="left")
+    for column, told in (standing.fact.content or {}).items():
+        table.add_row(column, session.cell(told))
+    console.print(table)
+    for change in standing.history:
+        console.print(
+            f"stated {session.cell(change.changed_at)} by {change.author.actor or 'nobody'}: "
+            f"{change.author.reason} {change.author.evidence}",
+            markup=False,
+        )
+    console.print("withdrawn" if apply else "a dry run: add --apply to withdraw this")

@@ -1,0 +1,95 @@
+"""Owns withdrawing a stated fact of any kind: it holds no longer, and what follows is recomputed.
+
+What was stated stays in the ledger of changes, and what was known before the withdrawal is still
+answered as known then. Finding and withdrawing belong in one transaction of the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from types import SimpleNamespace
+
+import db.changes
+import db.registry
+from app import importing
+from app.imports import sheet as sheets
+from app.imports.kinds import Kind
+from app.resolve import Refusal
+from db.changes import Author, Change, Fact
+from db.pool import Connection
+from db.withdrawals import StillNeededError
+
+NOT_ALONE = {
+    Kind.UNITS: "a unit carries meters and readings; import it again as it should be",
+    Kind.METERS: "a meter carries readings; import it again as it should be, correct its readings, "
+    "or withdraw its epochs",
+    Kind.LEVELS: "a level is one of a scheme; choose another scheme, or import all its levels",
+    Kind.QUALITY_SCHEMES: "each day is scored by some scheme; import another that holds from then",
+}
+"""Kinds of which a single fact is never withdrawn, and what to do instead."""
+
+WITHDRAWABLE = tuple(kind for kind in Kind if kind not in NOT_ALONE)
+NAMED_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A fact that holds, what was stated of it so far, and how it is taken back."""
+
+    kind: Kind
+    fact: Fact
+    history: Sequence[Change]
+    delete: Callable[[Connection], Awaitable[None]]
+
+
+async def find(connection: Connection, kind: Kind, subject: str) -> Standing:
+    """Return the fact of a kind under its key. Raises Refusal with what to do if there is none."""
+    if kind in NOT_ALONE:
+        raise Refusal(f"{kind} are not withdrawn: {NOT_ALONE[kind]}")
+    await db.registry.lock_imports(connection)
+    sheet = await importing.SHEETS[kind](connection)
+    history = await db.changes.list_history(connection, kind, subject)
+    for record in await sheet.standing(connection, [_asked(sheet.key, subject, history)]):
+        fact = sheets.fact(kind, sheet.key_of(record), record)
+        if fact.subject == subject:
+            return Standing(kind, fact, history, partial(sheet.withdraw, record=record))
+    raise Refusal(await _none(connection, kind, subject, history))
+
+
+async def withdraw(
+    connection: Connection, standing: Standing, author: Author, now: datetime
+) -> None:
+    """Let a fact hold no longer, from now on. Raises Refusal if another one stands on it."""
+    try:
+        await standing.delete(connection)
+    except StillNeededError as error:
+        raise Refusal(f"{standing.fact.subject} {error}: withdraw that first") from error
+    gone = Fact(standing.kind, standing.fact.subject, None)
+    await db.changes.record_over(connection, author, [standing.fact], [gone], now)
+
+
+def _asked(key: Sequence[str], subject: str, history: Sequence[Change]) -> SimpleNamespace:
+    """Return what a sheet looks its records up by: what was stated, else the parts of the key."""
+    for change in reversed(history):
+        if change.fact.content is not None:
+            return SimpleNamespace(**change.fact.content)
+    parts = subject.split("/")
+    return SimpleNamespace(**dict(zip(key, [*parts, *[""] * len(key)], strict=False)))
+
+
+async def _none(connection: Connection, kind: Kind, subject: str, history: Sequence[Change]) -> str:
+    if history:
+        newest = history[-1]
+        return (
+            f"{kind} {subject} was withdrawn already, on {newest.changed_at:%Y-%m-%d} by "
+            f"{newest.author.actor}: {newest.author.reason}"
+        )
+    known = await db.changes.list_known(
+        connection, kind, db.changes.EVER, subject_prefix=subject.split("/", maxsplit=1)[0]
+    )
+    alike = sorted(known)[:NAMED_MAX]
+    hint = f"; there are {', '.join(alike)}" if alike else ""
+    return f"no fact of {kind} holds under {subject}{hint}"
