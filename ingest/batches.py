@@ -49,6 +49,7 @@ class Piece:
     last: int = 0
     number: tuple[int, str, int] | None = None
     is_receipted: bool = True
+    gateway_id: int | None = None
 
     @property
     def batch(self) -> str | None:
@@ -67,7 +68,7 @@ class Life:
     gateway_id: int
     device: str
     event: Event
-    payload: bytes
+    delivery: Delivery
 
 
 @dataclass(slots=True, eq=False)
@@ -87,7 +88,7 @@ class Flush:
     rows: list[bytes] = field(default_factory=list)
     weeks: list[Week] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
-    statuses: list[tuple[int, Status]] = field(default_factory=list)
+    statuses: list[tuple[int, Status, Delivery]] = field(default_factory=list)
     gateway_ids: set[int] = field(default_factory=set)
     stale_hours: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
@@ -96,6 +97,10 @@ class Flush:
     unborn: dict[tuple[str, str], Rebirth] = field(default_factory=dict)
     stood: list[tuple[Meter, int, float]] = field(default_factory=list)
     turned_away: set[str] = field(default_factory=set)
+
+    @property
+    def received_at(self) -> datetime:
+        return self.deliveries[-1].received_at
 
     def forget(self) -> None:
         """Let the meters stand where they stood: this flush will be judged once more."""
@@ -132,7 +137,7 @@ class Flush:
             (
                 sha256,
                 rejection.index,
-                piece.batch,
+                None if piece.batch is None else payload.legible(piece.batch),
                 rejection.meter,
                 rejection.reason,
                 rejection.detail,
@@ -189,7 +194,7 @@ def _take(
     elif fault is None:
         gateway = units[address.unit].gateways[address.gateway]
         flush.gateway_ids.add(gateway.gateway_id)
-        flush.statuses.append((gateway.gateway_id, said))
+        flush.statuses.append((gateway.gateway_id, said, delivery))
 
 
 def _take_sparkplug(
@@ -216,7 +221,7 @@ def _take_sparkplug(
             flush.doubtful.add(unit.unit)
         if _judge(flush, piece, said, unit, validator):
             gateway_id = unit.gateways[address.gateway].gateway_id
-            flush.lives.append(Life(gateway_id, outcome.device, outcome.event, delivery.payload))
+            flush.lives.append(Life(gateway_id, outcome.device, outcome.event, delivery))
             if outcome.rebirth is not None:
                 flush.unborn[address.unit, address.gateway] = outcome.rebirth
     if outcome.samples or outcome.fault is not None:
@@ -241,6 +246,7 @@ def _judge(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator: 
         flush.doubtful.add(unit.unit)
         _turn_away(piece, said, fault)
         return False
+    piece.gateway_id = gateway.gateway_id
     flush.gateway_ids.add(gateway.gateway_id)
     if said.seq is not None:
         piece.number = (gateway.gateway_id, said.boot, said.seq)

@@ -326,7 +326,7 @@ class Link:
                 Delivery(
                     generation,
                     packet_id,
-                    topic.decode(),
+                    topic.decode("utf-8", "replace"),
                     payload,
                     received_at,
                     user_property(properties, SIGNATURE) if properties else None,

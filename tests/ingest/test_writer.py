@@ -92,12 +92,6 @@ async def test_many_poisonous_messages_are_set_aside_whole(poisoned: Plant) -> N
     assert sum(piece.tally.received for piece in flush.pieces) == 2 * writer.POISON_ROWS_MAX
 
 
-async def test_what_no_row_causes_is_raised(plant: Plant) -> None:
-    await plant.pool.execute("ALTER TABLE stale_ranges ADD CHECK (meter_id < 0)")
-    with pytest.raises(Exception, match="stale_ranges"):
-        await plant.send(reading(0, 1))
-
-
 # -- fencing ---------------------------------------------------------------------------------------
 
 
