@@ -15,6 +15,9 @@ StaleRow = tuple[int, int, datetime, datetime]
 QuarantineRow = tuple[bytes, int | None, str | None, str | None, str, str, int, datetime]
 """sha256, reading_index, batch, meter, reason, detail, reading_count, received_at"""
 
+MessageRow = tuple[bytes, str, bytes, str | None, datetime, bytes | None]
+"""sha256, topic, payload, signature, received_at, said_sha256"""
+
 ConflictRow = tuple[int, datetime, float, str, datetime, str, str, bytes]
 """meter_id, read_at, raw_value, quality, received_at, topic, batch, sha256"""
 
@@ -141,14 +144,13 @@ async def copy_stale(connection: Connection, rows: Sequence[StaleRow]) -> None:
     )
 
 
-async def insert_quarantined_messages(
-    connection: Connection, rows: Sequence[tuple[bytes, str, bytes, str | None, datetime]]
-) -> None:
-    """Keep each message (sha256, topic, payload, signature, received_at) once."""
+async def insert_quarantined_messages(connection: Connection, rows: Sequence[MessageRow]) -> None:
+    """Keep each message once."""
     await connection.executemany(
         """
-        INSERT INTO quarantine_messages (sha256, topic, payload, signature, received_at)
-        VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO quarantine_messages (sha256, topic, payload, signature, received_at,
+                                         said_sha256)
+        VALUES ($1, $2, $3, $4, $5, $6)
             ON CONFLICT DO NOTHING
         """,
         rows,

@@ -112,12 +112,21 @@ async def close(
     return len(closed)
 
 
-async def is_resent(connection: Connection, sha256: bytes) -> bool:
-    """Return whether this very message was rejected before, in part or whole, for what it said.
+async def is_resent(connection: Connection, sha256: bytes, said_sha256: bytes) -> bool:
+    """Return whether this message, or one that says the same, was rejected before, in part or
+    whole, for what it said.
 
     A message that was turned away as a replay does not become true by being sent twice.
     """
     found: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM quarantine WHERE sha256 = $1 AND reason <> 'replayed')", sha256
+        """
+        SELECT EXISTS (SELECT
+                         FROM quarantine
+                         JOIN quarantine_messages USING (sha256)
+                        WHERE (sha256 = $1 OR said_sha256 = $2)
+                          AND reason <> 'replayed')
+        """,
+        sha256,
+        said_sha256,
     )
     return found

@@ -57,8 +57,14 @@ class Piece:
 
     def sha256(self) -> bytes:
         """Return the hash under which the message is kept: of topic, newline, payload."""
-        message = self.delivery.topic.encode() + b"\n" + self.delivery.payload
-        return hashlib.sha256(message).digest()
+        return self._sha256(self.delivery.payload)
+
+    def said_sha256(self) -> bytes:
+        """Return the hash of what the message says, whenever it was sent."""
+        return self._sha256(payload.but_for_sent_at(self.delivery.payload))
+
+    def _sha256(self, said: bytes) -> bytes:
+        return hashlib.sha256(self.delivery.topic.encode() + b"\n" + said).digest()
 
 
 @dataclass(frozen=True, slots=True)

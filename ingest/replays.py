@@ -1,7 +1,7 @@
 """Owns numbers of batches that were used twice: a re-send passes, another message is turned away.
 
-A re-send is the same message: the same bytes, or all its readings are here already, or it was
-rejected before and says the same again (decision 0012).
+A re-send is the same message: all its readings are here already, or it was rejected before and
+says the same again, whenever it was sent (decision 0012).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _keys(flush: Flush, piece: Piece) -> set[tuple[int, datetime]]:
 
 
 async def _is_resend(connection: Connection, flush: Flush, piece: Piece) -> bool:
-    if await db.quarantine.is_resent(connection, piece.sha256()):
+    if await db.quarantine.is_resent(connection, piece.sha256(), piece.said_sha256()):
         return True
     keys = _keys(flush, piece)
     meters, instants = [key[0] for key in keys], [key[1] for key in keys]

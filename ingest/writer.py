@@ -24,11 +24,11 @@ import db.intake
 import db.patience
 import db.sequences
 from db import reading_rows
-from db.intake import ConflictRow
+from db.intake import ConflictRow, MessageRow
 from db.pool import Connection, Pool
 from energy.ledger import Head
 from ingest import batches, faults, parts, payload, replays
-from ingest.batches import Flush, Life
+from ingest.batches import Flush, Life, Piece
 from ingest.faults import Point
 from ingest.linking import Linker
 from ingest.payload import DETAIL_LENGTH_MAX, Reason
@@ -296,19 +296,20 @@ async def _store_life(connection: Connection, life: Life, received_at: datetime)
 
 
 async def _store_quarantine(connection: Connection, flush: Flush) -> None:
-    quarantined = {sha256: piece.delivery for sha256, piece in flush.quarantined()}
+    quarantined = dict(flush.quarantined())
     if quarantined:
-        await db.intake.insert_quarantined_messages(
-            connection,
-            [
-                (
-                    sha256,
-                    payload.legible(each.topic),
-                    each.payload,
-                    None if each.signature is None else payload.legible(each.signature),
-                    each.received_at,
-                )
-                for sha256, each in quarantined.items()
-            ],
-        )
+        messages = [_message_row(sha256, piece) for sha256, piece in quarantined.items()]
+        await db.intake.insert_quarantined_messages(connection, messages)
         await db.intake.upsert_quarantine(connection, flush.quarantine_rows())
+
+
+def _message_row(sha256: bytes, piece: Piece) -> MessageRow:
+    delivery = piece.delivery
+    return (
+        sha256,
+        payload.legible(delivery.topic),
+        delivery.payload,
+        None if delivery.signature is None else payload.legible(delivery.signature),
+        delivery.received_at,
+        None if piece.number is None else piece.said_sha256(),
+    )
