@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from db import reading_rows
+from db.collectors import Arrival
 from db.intake import QuarantineRow, StaleRow, Totals
 from db.links import ReadingLink
 from db.metering import UnitEntry
@@ -50,6 +51,7 @@ class Piece:
     number: tuple[int, str, int] | None = None
     is_receipted: bool = True
     gateway_id: int | None = None
+    _hash: bytes = b""
 
     @property
     def batch(self) -> str | None:
@@ -57,7 +59,9 @@ class Piece:
 
     def sha256(self) -> bytes:
         """Return the hash under which the message is kept: of topic, newline, payload."""
-        return self._sha256(self.delivery.payload)
+        if not self._hash:
+            self._hash = self._sha256(self.delivery.payload)
+        return self._hash
 
     def said_sha256(self) -> bytes:
         """Return the hash of what the message says, whenever it was sent."""
@@ -124,6 +128,14 @@ class Flush:
             sum(tally.rejected for tally in tallies),
             sum(tally.is_repeated for tally in tallies),
         )
+
+    def arrivals(self) -> list[Arrival]:
+        """Return the messages of which readings were let in: who sent what when."""
+        return [
+            (piece.gateway_id, piece.delivery.received_at, piece.sha256())
+            for piece in self.pieces
+            if piece.last > piece.first and piece.gateway_id is not None
+        ]
 
     def stale_rows(self) -> list[StaleRow]:
         return [

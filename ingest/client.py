@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
 
@@ -38,6 +38,9 @@ from ingest.faults import Point
 from ingest.inbox import Inbox
 from ingest.sparkplug import nodes
 from ingest.wire import RECEIPT_IDS, Publication, Refusal, Wire, user_property
+
+INSTANT = timedelta(microseconds=1)
+"""What lies between messages that came in one read: the time of a reading tells which it was in."""
 
 KEEPALIVE_S = 30
 SESSION_NEVER_EXPIRES = 0xFFFFFFFF
@@ -318,7 +321,7 @@ class Link:
         try:
             faults.reach(Point.IN_CALLBACK_RAISE)
             faults.reach(Point.IN_CALLBACK_BLOCK)
-            received_at = self._clock()
+            now = self._clock()
             for _, topic, payload, _ in publications:
                 if topic.startswith(b"$"):
                     self._health.take(topic.decode(), payload)
@@ -328,10 +331,10 @@ class Link:
                     packet_id,
                     topic.decode("utf-8", "replace"),
                     payload,
-                    received_at,
+                    now + number * INSTANT,
                     user_property(properties, SIGNATURE) if properties else None,
                 )
-                for packet_id, topic, payload, properties in publications
+                for number, (packet_id, topic, payload, properties) in enumerate(publications)
                 if not topic.startswith(b"$")
             )
             if self._waiting:

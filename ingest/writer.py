@@ -39,7 +39,7 @@ from ingest.validate import Fault
 POISON_ROWS_MAX = 32
 """Rows of one flush found one by one; from then on the whole message of a bad row is set aside."""
 
-OUR_BOOKS = frozenset({"ingest_totals", "links"})
+OUR_BOOKS = frozenset({"ingest_totals", "links", "arrivals"})
 """Tables in which no message can be at fault: what they refuse is a bug, and a new start may help.
 """
 
@@ -184,9 +184,10 @@ async def _store_once(
     flush.links = linker.links
     async with connection.transaction():
         await replays.turn_away(connection, flush)  # the lock on its numbers was lost
-        if flush.rows:
-            await _store_staged(connection, flush, linker)
+        conflicting = await _store_staged(connection, flush, linker) if flush.rows else set()
         await _store_rest(connection, holder, flush)
+        if conflicting:  # when the messages that arrived are there to be looked up
+            await db.intake.insert_conflicts(connection, _conflicts(flush, conflicting))
 
 
 async def _store_fast(connection: Connection, holder: Holder, flush: Flush) -> None:
@@ -203,8 +204,8 @@ async def _store_fast(connection: Connection, holder: Holder, flush: Flush) -> N
         faults.reach(Point.BEFORE_COMMIT)
 
 
-async def _store_staged(connection: Connection, flush: Flush, linker: Linker) -> None:
-    """Store what is new, tell apart what is not, keep conflicting values as evidence."""
+async def _store_staged(connection: Connection, flush: Flush, linker: Linker) -> set[int]:
+    """Store what is new, tell apart what is not; return the ordinals of conflicting readings."""
     ids = linker.ids(flush.weeks)
     rows = ((n, row, ids[reading_rows.week(row)]) for n, row in enumerate(flush.rows))
     await db.intake.copy_to_staging(connection, rows)
@@ -213,8 +214,7 @@ async def _store_staged(connection: Connection, flush: Flush, linker: Linker) ->
     instants = [reading_rows.unpack(row)[1] for row in flush.rows]
     conflicting = await db.intake.list_conflicting(connection, min(instants), max(instants))
     batches.recount(flush, stored, conflicting)
-    if conflicting:
-        await db.intake.insert_conflicts(connection, _conflicts(flush, conflicting))
+    return conflicting
 
 
 def _conflicts(flush: Flush, conflicting: set[int]) -> list[ConflictRow]:
@@ -261,6 +261,7 @@ async def _store_rest(connection: Connection, holder: Holder, flush: Flush) -> N
         flush.name,
         holder.head,
         flush.links,
+        flush.arrivals(),
     ):
         raise FencedError(f"another process collects as {holder.name} now")
 

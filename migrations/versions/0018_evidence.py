@@ -1,7 +1,7 @@
-"""What a rejected batch says but for `sent_at`: a re-send that stamps it anew is recognised.
+"""Evidence of both sides of a conflict; what a rejected batch says but for `sent_at`.
 
-Safe before the new code starts: columns are added, nothing is rewritten. Locks `quarantine_messages`
-against writing while its (empty) index is built.
+Safe before the new code starts: columns and tables are added, nothing is rewritten. Locks
+`quarantine_messages` against writing while its (empty) index is built.
 """
 
 from alembic import op
@@ -17,6 +17,26 @@ COMMENT ON COLUMN quarantine_messages.said_sha256 IS
     'of topic, newline, what a numbered batch says but for sent_at; NULL: not numbered';
 CREATE INDEX quarantine_messages_said ON quarantine_messages (said_sha256)
  WHERE said_sha256 IS NOT NULL;  -- is this batch a re-send of one that was rejected?
+
+CREATE TABLE arrivals (
+    first_link_id bigint PRIMARY KEY,
+    gateway_ids   integer[] NOT NULL,
+    received_at   timestamptz[] NOT NULL,
+    sha256        bytea[] NOT NULL
+);
+COMMENT ON TABLE arrivals IS
+    'The messages of a flush that stored readings, under the first of its links';
+COMMENT ON COLUMN arrivals.sha256 IS 'of topic, newline, payload of each message';
+
+ALTER TABLE conflicts
+    ADD COLUMN first_value double precision,
+    ADD COLUMN first_quality text,
+    ADD COLUMN first_received_at timestamptz,
+    ADD COLUMN first_gateway_id integer REFERENCES gateways,
+    ADD COLUMN first_sha256 bytea;
+COMMENT ON COLUMN conflicts.first_value IS 'of the reading that stands, as it arrived';
+COMMENT ON COLUMN conflicts.first_sha256 IS
+    'of topic, newline, payload of the message it came in; NULL: not known';
 """
 
 

@@ -100,6 +100,19 @@ async def test_what_was_not_acknowledged_comes_again_in_order(wire: Wire) -> Non
     assert not again.session_lost
 
 
+async def test_messages_that_come_in_one_read_have_each_their_own_time(wire: Wire) -> None:
+    link = wire.link(clock=lambda: datetime(2026, 11, 23, tzinfo=UTC))
+    await until(lambda: link.connected)
+    link.close()
+    for number in range(5):
+        wire.gateway.put([("E01", now(), float(number))])
+    await asyncio.sleep(0.2)
+    again = wire.link(clock=lambda: datetime(2026, 11, 23, tzinfo=UTC), session_expected=True)
+    async with asyncio.timeout(15):
+        taken = [each for _ in range(5) for each in await again.take(1, 10_000)]
+    assert len({each.received_at for each in taken}) == len(taken)
+
+
 async def test_receive_maximum_bounds_what_is_under_way(wire: Wire) -> None:
     link = wire.link()
     await until(lambda: link.connected)
