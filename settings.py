@@ -78,6 +78,16 @@ class Settings(BaseSettings):
         description="folders whose disks `collect` watches, with : between, such as those of the "
         "database and the broker on its machine; empty: the state folder",
     )
+    quarantine_days: int = Field(
+        default=400, ge=1, le=36_500, description="`settle` deletes older rejected messages [d]"
+    )
+    quarantine_mib_max: int = Field(
+        default=10_240,
+        ge=1,
+        le=10_000_000,
+        description="above it `settle` deletes rejected messages that were replayed, and says so "
+        "when that does not help [MiB]",
+    )
     oldest_reading_days: int = Field(
         default=400, ge=1, le=36_500, description="older readings are rejected (time_too_old) [d]"
     )

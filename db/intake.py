@@ -176,7 +176,8 @@ async def insert_quarantined_messages(connection: Connection, rows: Sequence[Mes
         INSERT INTO quarantine_messages (sha256, topic, payload, signature, received_at,
                                          said_sha256)
         VALUES ($1, $2, $3, $4, $5, $6)
-            ON CONFLICT DO NOTHING
+            ON CONFLICT (sha256)
+            DO UPDATE SET topic = excluded.topic WHERE false  -- locks it against being deleted
         """,
         rows,
     )

@@ -11,6 +11,7 @@ from pydantic import Field
 import db.intake
 import db.metrics
 import db.migrate
+import db.quarantine
 from app import depends, errors, state
 from app.api.answers import Answer, problems
 from app.api.parameters import NoParameters
@@ -90,4 +91,5 @@ async def _facts(pool: Pool) -> Facts:
             backlog=await db.metrics.fetch_backlog(connection),
             letters=await db.metrics.count_letters(connection),
             heartbeats=await db.metrics.list_heartbeats(connection),
+            quarantine=await db.quarantine.fetch_size(connection),
         )

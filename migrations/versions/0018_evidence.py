@@ -1,4 +1,4 @@
-"""Evidence of both sides of a conflict; what a rejected batch says but for `sent_at`.
+"""Evidence of both sides of a conflict; of rejected batches what they say, and how many they are.
 
 Safe before the new code starts: columns and tables are added, nothing is rewritten. Locks
 `quarantine_messages` against writing while its (empty) index is built.
@@ -17,6 +17,15 @@ COMMENT ON COLUMN quarantine_messages.said_sha256 IS
     'of topic, newline, what a numbered batch says but for sent_at; NULL: not numbered';
 CREATE INDEX quarantine_messages_said ON quarantine_messages (said_sha256)
  WHERE said_sha256 IS NOT NULL;  -- is this batch a re-send of one that was rejected?
+
+CREATE TABLE quarantine_size (
+    only_one      boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    measured_at   timestamptz NOT NULL,
+    messages      bigint NOT NULL,
+    payload_bytes bigint NOT NULL,
+    unreplayed    bigint NOT NULL
+);
+COMMENT ON TABLE quarantine_size IS 'What there was in quarantine when it was last measured';
 
 CREATE TABLE arrivals (
     first_link_id bigint PRIMARY KEY,

@@ -43,6 +43,9 @@ async def test_metrics_show_what_the_database_knows(stage: Stage) -> None:
     await stage.pool.execute(
         "INSERT INTO heartbeats VALUES ('settle', 'host-1', '2026-11-23 07:59:30Z', '')"
     )
+    await stage.pool.execute(
+        "INSERT INTO quarantine_size VALUES (true, '2026-11-23 07:59Z', 3, 2048, 4)"
+    )
     text = (await stage.get("zhou", "/metrics")).text
     for line in (
         "nenghao_database_up 1.0",
@@ -52,5 +55,7 @@ async def test_metrics_show_what_the_database_knows(stage: Stage) -> None:
         "nenghao_stale_oldest_age_seconds 60.0",
         'nenghao_outbox_letters{state="failed"} 0.0',
         'nenghao_heartbeat_age_seconds{instance="host-1",program="settle"} 30.0',
+        "nenghao_quarantine_bytes 2048.0",
+        "nenghao_quarantine_unreplayed 4.0",
     ):
         assert line in text
