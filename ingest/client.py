@@ -36,9 +36,10 @@ from ingest.broker_health import BrokerHealth
 from ingest.broker_url import BrokerUrl
 from ingest.faults import Point
 from ingest.inbox import Inbox
+from ingest.manners import Manners
 from ingest.readiness import Readiness
 from ingest.sparkplug import nodes
-from ingest.wire import RECEIPT_IDS, Publication, Refusal, Wire, user_property
+from ingest.wire import RECEIPT_IDS, Publication, Refusal, Wire, expires, user_property
 
 INSTANT = timedelta(microseconds=1)
 """What lies between messages that came in one read: the time of a reading tells which it was in."""
@@ -114,6 +115,7 @@ class Link:
         self._inbox = Inbox()
         self._wire: Wire | None = None
         self._health = BrokerHealth()
+        self._manners = Manners()
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._lost = asyncio.Event()
@@ -273,7 +275,8 @@ class Link:
             self.session_lost = self._is_owed = True
             log.critical("session_lost", help="the gateways will send again what was under way")
         self._session_expected = True
-        options, fleeting = SubscribeOptions(qos=1), SubscribeOptions(qos=0)
+        options = SubscribeOptions(qos=1, retainAsPublished=True)  # to see who retains what
+        fleeting = SubscribeOptions(qos=0)
         _, self._subscription = client.subscribe([(topic, options) for topic in self._filters])
         client.subscribe([(topic, fleeting) for topic in broker_health.TOPICS])
         if is_lost:
@@ -346,9 +349,13 @@ class Link:
             faults.reach(Point.IN_CALLBACK_RAISE)
             faults.reach(Point.IN_CALLBACK_BLOCK)
             now = self._clock()
-            for _, topic, payload, _ in publications:
+            for _, topic, payload, properties, is_retained in publications:
                 if topic.startswith(b"$"):
                     self._health.take(topic.decode(), payload)
+                elif properties or is_retained:
+                    name = topic.decode("utf-8", "replace")
+                    is_expiring = expires(properties)
+                    self._manners.take(name, is_retained=is_retained, is_expiring=is_expiring)
             self._inbox.put(
                 Delivery(
                     generation,
@@ -358,7 +365,7 @@ class Link:
                     now + number * INSTANT,
                     user_property(properties, SIGNATURE) if properties else None,
                 )
-                for number, (packet_id, topic, payload, properties) in enumerate(publications)
+                for number, (packet_id, topic, payload, properties, _) in enumerate(publications)
                 if not topic.startswith(b"$")
             )
             if self._waiting:
