@@ -48,6 +48,11 @@ class Settings(BaseSettings):
         description="broker login that may enrol gateways (dynamic security); "
         "empty: the local services",
     )
+    logins_file: Path | None = Field(
+        default=None,
+        description="the broker's dynamic-security.json, where this machine can read it: has it "
+        "room, and is it whole, when gateways are enrolled or revoked?",
+    )
     authority_dir: Path | None = Field(
         default=None,
         description="folder of the platform's certificate authority; set: gateways are enrolled "

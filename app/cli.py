@@ -327,6 +327,7 @@ def _addresses(settings: Settings) -> Addresses:
         settings.gateway_broker_url,
         settings.broker_reload,
         settings.unverified_factors,
+        settings.logins_file,
     )
 
 

@@ -19,7 +19,7 @@ import db.gateways
 from app import enrolment, session
 from app.resolve import Addresses, Refusal
 from db.pool import Pool
-from ingest import authority, broker_url, kick
+from ingest import authority, broker_url, credentials, kick, logins_file
 
 RELOAD_S_MAX = 30
 RELOADED_AFTER_S = 1.0
@@ -57,6 +57,8 @@ def gateways_enrol(
 async def _enrol(
     found: Addresses, unit: str, gateway: str, any_client_id: bool, pool: Pool
 ) -> None:
+    if found.logins_file is not None:
+        logins_file.require_room(found.logins_file)
     async with pool.acquire() as connection:
         (login,) = await enrolment.enrol(
             connection, found.broker_admin(), [(unit, gateway)], any_client_id=any_client_id
@@ -66,6 +68,8 @@ async def _enrol(
     print(f"client id: {'any' if any_client_id else login.username}")
     print(f"topics:    nenghao/v1/{login.city}/{login.unit}/{login.gateway}/…")
     print(f"signing key: {key.hex()}")
+    if found.logins_file is not None:  # the login holds already, and is shown this once
+        logins_file.require_whole(found.logins_file, login.username, is_known=True)
 
 
 async def _certify(folder: Path, unit: str, gateway: str, out: Path, pool: Pool) -> None:
@@ -95,8 +99,11 @@ def gateways_revoke(context: typer.Context, unit: UnitOption, gateway: GatewayOp
 
 
 async def _revoke(found: Addresses, unit: str, gateway: str, pool: Pool) -> None:
-    async with pool.acquire() as connection:
+    async with pool.acquire() as connection:  # a full disk is no reason to leave it in
         await enrolment.revoke(connection, found.broker_admin(), unit, gateway)
+    if found.logins_file is not None:
+        name = credentials.username(unit, gateway)
+        logins_file.require_whole(found.logins_file, name, is_known=False)
 
 
 async def _revoke_certificates(found: Addresses, unit: str, gateway: str, pool: Pool) -> None:
