@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,6 +63,9 @@ SEEN_AGAIN_AFTER = timedelta(seconds=10)
 REQUEST_PAUSE_S = 60.0
 WATCHDOG_PAUSE_S = 1.0
 HEARTBEAT_S = 5.0
+LOOKS = 10
+"""How often one looks between two signs of life whether readiness has changed."""
+
 STANDBY_AFTER_S = 1.0
 """Whoever holds its shard by then was no standby."""
 
@@ -361,15 +365,21 @@ async def _beat_as_standby(pool: Pool, name: str, clock: Callable[[], datetime])
 
 
 async def _beat(pool: Pool, name: str, link: Link, clock: Callable[[], datetime]) -> None:
-    async def beat(connection: Connection) -> None:
-        await db.heartbeats.beat(connection, PROGRAM, name, clock(), link.readiness)
+    """Say how ready we are, every few seconds and when that changes."""
+
+    async def beat(connection: Connection, said: Readiness) -> None:
+        await db.heartbeats.beat(connection, PROGRAM, name, clock(), said)
 
     await db.patience.patiently(
         pool, lambda connection: db.heartbeats.delete(connection, PROGRAM, _standby(name))
     )
     while True:
-        await db.patience.patiently(pool, beat)
-        await asyncio.sleep(HEARTBEAT_S)
+        said = link.readiness
+        await db.patience.patiently(pool, partial(beat, said=said))
+        for _ in range(LOOKS):
+            if link.readiness is not said:
+                break
+            await asyncio.sleep(HEARTBEAT_S / LOOKS)
 
 
 def _standby(name: str) -> str:

@@ -88,7 +88,7 @@ def test_a_batch_published_by_hand_can_be_read_back(programs: Programs, services
     )
     published_at = time.monotonic()
     assert (receipt["received"], receipt["stored"], receipt["rejected_total"]) == (2, 1, 1)
-    assert " ready " in programs.run("ready")
+    eventually(lambda: " ready " in programs.run("ready"))
 
     query = {"unit": UNIT, "from": at.isoformat(), "to": (at + timedelta(hours=1)).isoformat()}
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:
