@@ -40,6 +40,9 @@ def gateways_enrol(
     any_client_id: Annotated[
         bool, typer.Option("--any-client-id", help="for try-outs: do not bind the MQTT client id")
     ] = False,
+    sparkplug: Annotated[
+        bool, typer.Option("--sparkplug", help="with an authority: it speaks Sparkplug B, too")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="folder for key and certificate (with an authority)")
     ] = None,
@@ -51,7 +54,14 @@ def gateways_enrol(
     elif out is None:
         raise Refusal("say where key and certificate shall be written: --out FOLDER")
     else:
-        session.with_pool(context, partial(_certify, found.authority_dir, unit, gateway, out))
+        reload = found.broker_reload if sparkplug else None
+        if sparkplug and reload is None:
+            raise Refusal(
+                "set NENGHAO_BROKER_RELOAD: the broker must read `acl` in the authority's folder "
+                "anew, which is what its acl_file has to be"
+            )
+        work = partial(_certify, found.authority_dir, unit, gateway, out, reload)
+        session.with_pool(context, work)
 
 
 async def _enrol(
@@ -72,13 +82,20 @@ async def _enrol(
         logins_file.require_whole(found.logins_file, login.username, is_known=True)
 
 
-async def _certify(folder: Path, unit: str, gateway: str, out: Path, pool: Pool) -> None:
+async def _certify(
+    folder: Path, unit: str, gateway: str, out: Path, reload: str | None, pool: Pool
+) -> None:
+    """Hand over a certificate; with `reload` the gateway speaks Sparkplug, too."""
     now = datetime.now(UTC)
     ours = authority.ensure(folder, now)
     async with pool.acquire() as connection:
-        issued = await enrolment.certify(connection, ours, unit, gateway, now)
+        issued = await enrolment.certify(
+            connection, ours, unit, gateway, now, speaks_sparkplug=reload is not None
+        )
         key = await enrolment.issue_key(connection, unit, gateway)
     authority.hand_over(out, ours, issued, key)
+    if reload is not None:
+        await asyncio.to_thread(_reload, reload)
     print(f"written to {out}: ca.pem gateway.pem gateway.key signing.key")
     print(f"serial {issued.serial}, valid until {issued.expires_at:%Y-%m-%d}")
 

@@ -1,4 +1,5 @@
-"""Evidence of both sides of a conflict; of rejected batches what they say, and how many they are.
+"""Evidence of both sides of a conflict; of rejected batches what they say, and how many they are;
+gateways with certificates that speak Sparkplug.
 
 Safe before the new code starts: columns and tables are added, nothing is rewritten. Locks
 `quarantine_messages` against writing while its (empty) index is built.
@@ -17,6 +18,9 @@ COMMENT ON COLUMN quarantine_messages.said_sha256 IS
     'of topic, newline, what a numbered batch says but for sent_at; NULL: not numbered';
 CREATE INDEX quarantine_messages_said ON quarantine_messages (said_sha256)
  WHERE said_sha256 IS NOT NULL;  -- is this batch a re-send of one that was rejected?
+
+ALTER TABLE gateways ADD COLUMN sparkplug boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN gateways.sparkplug IS 'has a certificate, and Sparkplug topics beside its own';
 
 CREATE TABLE quarantine_size (
     only_one      boolean PRIMARY KEY DEFAULT true CHECK (only_one),
