@@ -48,6 +48,11 @@ class Settings(BaseSettings):
         description="broker login that may enrol gateways (dynamic security); "
         "empty: the local services",
     )
+    logins_file: Path | None = Field(
+        default=None,
+        description="the broker's dynamic-security.json, where this machine can read it: has it "
+        "room, and is it whole, when gateways are enrolled or revoked?",
+    )
     authority_dir: Path | None = Field(
         default=None,
         description="folder of the platform's certificate authority; set: gateways are enrolled "
@@ -77,6 +82,16 @@ class Settings(BaseSettings):
         default=None,
         description="folders whose disks `collect` watches, with : between, such as those of the "
         "database and the broker on its machine; empty: the state folder",
+    )
+    quarantine_days: int = Field(
+        default=400, ge=1, le=36_500, description="`settle` deletes older rejected messages [d]"
+    )
+    quarantine_mib_max: int = Field(
+        default=10_240,
+        ge=1,
+        le=10_000_000,
+        description="above it `settle` deletes rejected messages that were replayed, and says so "
+        "when that does not help [MiB]",
     )
     oldest_reading_days: int = Field(
         default=400, ge=1, le=36_500, description="older readings are rejected (time_too_old) [d]"

@@ -26,13 +26,14 @@ from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
-from ingest import broker_url, collect, heads, settle, shards
+from ingest import broker_url, collect, heads, retention, settle, shards
 from ingest.authority import AuthorityError
 from ingest.client import ConnectionLostError
 from ingest.credentials import CredentialsError
 from ingest.kick import KickError
 from ingest.names import NameFault
 from ingest.probe import ProbeError
+from ingest.retention import Retention
 from ingest.writer import FencedError
 from settings import Settings
 
@@ -132,10 +133,12 @@ def settle_command() -> None:
     """Turn readings into consumption; keep the heads of the ledger once a day."""
     settings = _settings()
     instance = _instance()
+    kept = Retention(timedelta(days=settings.quarantine_days), settings.quarantine_mib_max << 20)
 
     async def work(pool: Pool) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(heads.run(pool, clock=_now))
+            tasks.create_task(retention.run(pool, kept, clock=_now))
             await settle.run(
                 pool,
                 instance,
@@ -324,6 +327,7 @@ def _addresses(settings: Settings) -> Addresses:
         settings.gateway_broker_url,
         settings.broker_reload,
         settings.unverified_factors,
+        settings.logins_file,
     )
 
 

@@ -14,6 +14,7 @@ from app import (
     local,
     quality_commands,
     quarantine,
+    readiness,
     verify,
     withdrawals,
 )
@@ -31,5 +32,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(corrections.corrections_app, name="corrections")
     app.add_typer(verify.verify_app, name="verify")
     verify.verify_app.command("evidence")(evidence_file.evidence_command)
+    app.command("ready")(readiness.ready_command)
     app.command("import")(administration.import_command)
     app.command("withdraw")(withdrawals.withdraw_command)

@@ -9,6 +9,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from importlib import resources
 
 import db.gateways
 from app.resolve import Refusal
@@ -60,10 +61,20 @@ async def issue_key(connection: Connection, unit: str, gateway: str) -> bytes:
 
 
 async def certify(
-    connection: Connection, ours: Authority, unit: str, gateway: str, now: datetime
+    connection: Connection,
+    ours: Authority,
+    unit: str,
+    gateway: str,
+    now: datetime,
+    *,
+    speaks_sparkplug: bool = False,
 ) -> Issued:
-    """Enrol a gateway and give it a certificate; those it had are left to expire or be revoked."""
+    """Enrol a gateway and give it a certificate; those it had are left to expire or be revoked.
+
+    The broker must read `acl` anew before a gateway may use its Sparkplug topics.
+    """
     async with connection.transaction():
+        await db.gateways.lock_revocations(connection)
         city = await db.gateways.enrol(connection, unit, gateway)
         if city is None:
             raise Refusal(f"unit {unit} is not registered; import it first")
@@ -71,7 +82,17 @@ async def certify(
         await db.gateways.insert_certificate(
             connection, unit, gateway, issued.serial, issued.issued_at, issued.expires_at
         )
+        await db.gateways.mark_sparkplug(connection, unit, gateway, speaks=speaks_sparkplug)
+        await _write_access(connection, ours)
         return issued
+
+
+async def _write_access(connection: Connection, ours: Authority) -> None:
+    """Write the lines of gateways that speak Sparkplug, if there are or were any."""
+    gateways = await db.gateways.list_sparkplug(connection)
+    if gateways or (ours.folder / "acl").exists():
+        standard = resources.files("deploy") / "mosquitto" / "acl"
+        ours.write_access(standard.read_text(encoding="utf-8"), gateways)
 
 
 async def revoke_certificates(
@@ -87,6 +108,7 @@ async def revoke_certificates(
         city = await db.gateways.revoke_certificates(connection, unit, gateway, now)
         revoked = await db.gateways.list_revoked_certificates(connection)
         ours.write_revocations(revoked, now)
+        await _write_access(connection, ours)
         return city, unit, gateway
 
 

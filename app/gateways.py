@@ -19,7 +19,7 @@ import db.gateways
 from app import enrolment, session
 from app.resolve import Addresses, Refusal
 from db.pool import Pool
-from ingest import authority, broker_url, kick
+from ingest import authority, broker_url, credentials, kick, logins_file
 
 RELOAD_S_MAX = 30
 RELOADED_AFTER_S = 1.0
@@ -40,6 +40,9 @@ def gateways_enrol(
     any_client_id: Annotated[
         bool, typer.Option("--any-client-id", help="for try-outs: do not bind the MQTT client id")
     ] = False,
+    sparkplug: Annotated[
+        bool, typer.Option("--sparkplug", help="with an authority: it speaks Sparkplug B, too")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="folder for key and certificate (with an authority)")
     ] = None,
@@ -51,12 +54,21 @@ def gateways_enrol(
     elif out is None:
         raise Refusal("say where key and certificate shall be written: --out FOLDER")
     else:
-        session.with_pool(context, partial(_certify, found.authority_dir, unit, gateway, out))
+        reload = found.broker_reload if sparkplug else None
+        if sparkplug and reload is None:
+            raise Refusal(
+                "set NENGHAO_BROKER_RELOAD: the broker must read `acl` in the authority's folder "
+                "anew, which is what its acl_file has to be"
+            )
+        work = partial(_certify, found.authority_dir, unit, gateway, out, reload)
+        session.with_pool(context, work)
 
 
 async def _enrol(
     found: Addresses, unit: str, gateway: str, any_client_id: bool, pool: Pool
 ) -> None:
+    if found.logins_file is not None:
+        logins_file.require_room(found.logins_file)
     async with pool.acquire() as connection:
         (login,) = await enrolment.enrol(
             connection, found.broker_admin(), [(unit, gateway)], any_client_id=any_client_id
@@ -66,15 +78,24 @@ async def _enrol(
     print(f"client id: {'any' if any_client_id else login.username}")
     print(f"topics:    nenghao/v1/{login.city}/{login.unit}/{login.gateway}/…")
     print(f"signing key: {key.hex()}")
+    if found.logins_file is not None:  # the login holds already, and is shown this once
+        logins_file.require_whole(found.logins_file, login.username, is_known=True)
 
 
-async def _certify(folder: Path, unit: str, gateway: str, out: Path, pool: Pool) -> None:
+async def _certify(
+    folder: Path, unit: str, gateway: str, out: Path, reload: str | None, pool: Pool
+) -> None:
+    """Hand over a certificate; with `reload` the gateway speaks Sparkplug, too."""
     now = datetime.now(UTC)
     ours = authority.ensure(folder, now)
     async with pool.acquire() as connection:
-        issued = await enrolment.certify(connection, ours, unit, gateway, now)
+        issued = await enrolment.certify(
+            connection, ours, unit, gateway, now, speaks_sparkplug=reload is not None
+        )
         key = await enrolment.issue_key(connection, unit, gateway)
     authority.hand_over(out, ours, issued, key)
+    if reload is not None:
+        await asyncio.to_thread(_reload, reload)
     print(f"written to {out}: ca.pem gateway.pem gateway.key signing.key")
     print(f"serial {issued.serial}, valid until {issued.expires_at:%Y-%m-%d}")
 
@@ -95,8 +116,11 @@ def gateways_revoke(context: typer.Context, unit: UnitOption, gateway: GatewayOp
 
 
 async def _revoke(found: Addresses, unit: str, gateway: str, pool: Pool) -> None:
-    async with pool.acquire() as connection:
+    async with pool.acquire() as connection:  # a full disk is no reason to leave it in
         await enrolment.revoke(connection, found.broker_admin(), unit, gateway)
+    if found.logins_file is not None:
+        name = credentials.username(unit, gateway)
+        logins_file.require_whole(found.logins_file, name, is_known=False)
 
 
 async def _revoke_certificates(found: Addresses, unit: str, gateway: str, pool: Pool) -> None:

@@ -16,6 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from db.intake import Totals
 from db.metrics import Backlog, Heartbeat
+from db.quarantine import QuarantineSize
+from ingest import readiness
+from ingest.readiness import Readiness
 
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 UNKNOWN_ROUTE = "unknown"
@@ -30,6 +33,7 @@ class Facts:
     backlog: Backlog
     letters: Mapping[str, int]
     heartbeats: Sequence[Heartbeat]
+    quarantine: QuarantineSize | None
 
 
 class Metrics:
@@ -134,6 +138,31 @@ def _families(facts: Facts, now: datetime) -> Iterable[Metric]:
     for beat in facts.heartbeats:
         beats.add_metric([beat.program, beat.instance], _age_s(beat.beat_at, now))
     yield beats
+    ready = GaugeMetricFamily(
+        "nenghao_collector_ready", "Whether a collector collects", labels=["collector"]
+    )
+    for each in readiness.states(facts.heartbeats, now):
+        if not each.is_standby:
+            ready.add_metric([each.collector], each.readiness is Readiness.READY)
+    yield ready
+    if facts.quarantine is not None:
+        yield from _quarantine(facts.quarantine)
+
+
+def _quarantine(size: QuarantineSize) -> Iterable[Metric]:
+    yield GaugeMetricFamily(
+        "nenghao_quarantine_bytes",
+        "Payload of rejected messages that are kept, as last measured",
+        value=size.payload_bytes,
+    )
+    yield GaugeMetricFamily(
+        "nenghao_quarantine_messages", "Rejected messages that are kept", value=size.messages
+    )
+    yield GaugeMetricFamily(
+        "nenghao_quarantine_unreplayed",
+        "Rejections that wait for a decision",
+        value=size.unreplayed,
+    )
 
 
 def _age_s(since: datetime | None, now: datetime) -> float:

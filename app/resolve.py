@@ -37,6 +37,7 @@ class Addresses:
     gateway_broker_url: str | None = None
     broker_reload: str | None = None
     unverified: Unverified = Unverified.NOTE
+    logins_file: Path | None = None
 
     def database(self) -> str:
         """Return the URL of a database that answers."""

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from db.intake import Totals
 from db.links import ReadingLink
 from db.pool import Connection
 from energy.ledger import Head
+
+Arrival = tuple[int, datetime, bytes]
+"""gateway_id, received_at, sha256"""
 
 LINK_IDS = 2**32
 """Links that one who stores may make: the lower half of a link_id."""
@@ -83,8 +87,10 @@ async def add_totals(
     flush: UUID,
     head: Head,
     links: Sequence[ReadingLink],
+    arrivals: Sequence[Arrival],
 ) -> bool:
-    """Count a flush, leave its name, and append its `links` to the chain that ends with `head`.
+    """Count a flush, leave its name, and append its `links` to the chain that ends with `head`;
+    under the first of them are kept the `arrivals`, the messages it stored readings of.
 
     False: a later holder has begun, nothing may be stored.
     """
@@ -113,6 +119,11 @@ async def add_totals(
              CROSS JOIN unnest($11::bigint[], $12::bigint[], $13::timestamptz[],
                                $14::timestamptz[], $15::integer[], $16::bytea[], $17::bytea[])
                         AS added
+        ), arrived AS (
+            INSERT INTO arrivals (first_link_id, gateway_ids, received_at, sha256)
+            SELECT ($12::bigint[])[1], $18::integer[], $19::timestamptz[], $20::bytea[]
+              FROM held
+             WHERE cardinality($12::bigint[]) > 0
         )
         SELECT count(*)
           FROM held
@@ -134,6 +145,9 @@ async def add_totals(
         [link.readings for link in links],
         [link.content for link in links],
         [link.sha256 for link in links],
+        [each[0] for each in arrivals],
+        [each[1] for each in arrivals],
+        [each[2] for each in arrivals],
     )
     return held == 1
 

@@ -184,3 +184,34 @@ async def list_all(connection: Connection) -> list[GatewayRow]:
         """
     )
     return [GatewayRow(**row) for row in rows]
+
+
+async def mark_sparkplug(connection: Connection, unit: str, gateway: str, *, speaks: bool) -> None:
+    await connection.execute(
+        """
+        UPDATE gateways
+           SET sparkplug = $3
+          FROM units
+         WHERE units.unit_id = gateways.unit_id
+           AND unit = $1
+           AND gateway = $2
+        """,
+        unit,
+        gateway,
+        speaks,
+    )
+
+
+async def list_sparkplug(connection: Connection) -> list[tuple[str, str, str]]:
+    """Return (city, unit, gateway) of gateways with Sparkplug topics that are not shut out."""
+    rows = await connection.fetch(
+        """
+        SELECT city, unit, gateway
+          FROM gateways
+          JOIN units USING (unit_id)
+         WHERE sparkplug
+           AND revoked_at IS NULL
+         ORDER BY city, unit, gateway
+        """
+    )
+    return [(row["city"], row["unit"], row["gateway"]) for row in rows]

@@ -22,3 +22,10 @@ async def beat(
         beat_at,
         detail,
     )
+
+
+async def delete(connection: Connection, program: str, instance: str) -> None:
+    """Forget one that has become another."""
+    await connection.execute(
+        "DELETE FROM heartbeats WHERE program = $1 AND instance = $2", program, instance
+    )

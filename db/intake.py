@@ -15,6 +15,9 @@ StaleRow = tuple[int, int, datetime, datetime]
 QuarantineRow = tuple[bytes, int | None, str | None, str | None, str, str, int, datetime]
 """sha256, reading_index, batch, meter, reason, detail, reading_count, received_at"""
 
+MessageRow = tuple[bytes, str, bytes, str | None, datetime, bytes | None]
+"""sha256, topic, payload, signature, received_at, said_sha256"""
+
 ConflictRow = tuple[int, datetime, float, str, datetime, str, str, bytes]
 """meter_id, read_at, raw_value, quality, received_at, topic, batch, sha256"""
 
@@ -122,11 +125,36 @@ async def list_conflicting(
 
 
 async def insert_conflicts(connection: Connection, rows: Sequence[ConflictRow]) -> None:
+    """Keep other values beside the stored readings they contradict, with what is known of both.
+
+    Which message brought the first one the arrivals of its flush tell, by unit and time, if there
+    is one such message: it is not guessed.
+    """
     await connection.executemany(
         """
         INSERT INTO conflicts (meter_id, read_at, raw_value, quality, received_at, topic, batch,
-                               sha256)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                               sha256, first_value, first_quality, first_received_at,
+                               first_gateway_id, first_sha256)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, readings.raw_value, readings.quality,
+               readings.received_at, first.gateway_id, first.sha256
+          FROM readings
+          JOIN meters USING (meter_id)
+          LEFT JOIN LATERAL (
+               SELECT (array_agg(gateway_id))[1] AS gateway_id,
+                      (array_agg(message.sha256))[1] AS sha256
+                 FROM (SELECT gateway_ids, received_at, sha256
+                         FROM arrivals
+                        WHERE first_link_id <= readings.link_id
+                        ORDER BY first_link_id DESC
+                        LIMIT 1) AS flush,
+                      unnest(flush.gateway_ids, flush.received_at, flush.sha256)
+                          AS message (gateway_id, received_at, sha256)
+                 JOIN gateways USING (gateway_id)
+                WHERE message.received_at = readings.received_at
+                  AND gateways.unit_id = meters.unit_id
+               HAVING count(*) = 1) AS first ON true
+         WHERE readings.meter_id = $1
+           AND readings.read_at = $2
             ON CONFLICT DO NOTHING
         """,
         rows,
@@ -141,15 +169,15 @@ async def copy_stale(connection: Connection, rows: Sequence[StaleRow]) -> None:
     )
 
 
-async def insert_quarantined_messages(
-    connection: Connection, rows: Sequence[tuple[bytes, str, bytes, str | None, datetime]]
-) -> None:
-    """Keep each message (sha256, topic, payload, signature, received_at) once."""
+async def insert_quarantined_messages(connection: Connection, rows: Sequence[MessageRow]) -> None:
+    """Keep each message once."""
     await connection.executemany(
         """
-        INSERT INTO quarantine_messages (sha256, topic, payload, signature, received_at)
-        VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT DO NOTHING
+        INSERT INTO quarantine_messages (sha256, topic, payload, signature, received_at,
+                                         said_sha256)
+        VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (sha256)
+            DO UPDATE SET topic = excluded.topic WHERE false  -- locks it against being deleted
         """,
         rows,
     )

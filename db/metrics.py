@@ -23,6 +23,7 @@ class Heartbeat:
     program: str
     instance: str
     beat_at: datetime
+    detail: str
 
 
 async def fetch_backlog(connection: Connection) -> Backlog:
@@ -50,6 +51,6 @@ async def count_letters(connection: Connection) -> dict[str, int]:
 
 async def list_heartbeats(connection: Connection) -> list[Heartbeat]:
     rows = await connection.fetch(
-        "SELECT program, instance, beat_at FROM heartbeats ORDER BY program, instance"
+        "SELECT program, instance, beat_at, detail FROM heartbeats ORDER BY program, instance"
     )
     return [Heartbeat(**row) for row in rows]

@@ -85,16 +85,35 @@ async def list_known(
     return [ReadingEntry(**row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class ConflictEntry:
+    """Another value for a stored reading, and the messages both came in, as far as is known.
+
+    A message is the SHA-256 of topic, newline, payload.
+    """
+
+    read_at: datetime
+    raw_value: float
+    quality: str
+    received_at: datetime
+    topic: str
+    sha256: bytes | None
+    first_gateway: str | None
+    first_sha256: bytes | None
+
+
 async def list_conflicts(
     connection: Connection, scope: Scope, meter_id: int, *, first: datetime, last: datetime
-) -> list[ReadingEntry]:
+) -> list[ConflictEntry]:
     """Return second, different values for readings from `first` to `last`, both included."""
     rows = await connection.fetch(
         """
-        SELECT read_at, raw_value, conflicts.quality, conflicts.received_at
+        SELECT read_at, raw_value, conflicts.quality, conflicts.received_at, topic, sha256,
+               gateway AS first_gateway, first_sha256
           FROM conflicts
           JOIN meters USING (meter_id)
           JOIN visible_units($1, $2) USING (unit_id)
+          LEFT JOIN gateways ON gateway_id = first_gateway_id
          WHERE meter_id = $3
            AND read_at BETWEEN $4 AND $5
          ORDER BY read_at, conflicts.received_at, raw_value
@@ -105,4 +124,4 @@ async def list_conflicts(
         first,
         last,
     )
-    return [ReadingEntry(**row) for row in rows]
+    return [ConflictEntry(**row) for row in rows]

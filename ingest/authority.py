@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ingest import names
+from ingest import access, names
 
 AUTHORITY_VALID = timedelta(days=3650)
 SERVER_VALID = timedelta(days=397)
@@ -86,6 +86,14 @@ class Authority:
             builder = builder.add_revoked_certificate(entry.revocation_date(revoked_at).build())
         signed = builder.sign(self._key, hashes.SHA256())
         _write(self.folder / "crl.pem", signed.public_bytes(serialization.Encoding.PEM), 0o644)
+
+    def write_access(self, standard: str, gateways: Iterable[access.Gateway]) -> None:
+        """Write `acl`: what is in `acl.base`, `standard` to begin with, and lines of `gateways`."""
+        base = self.folder / "acl.base"
+        if not base.exists():
+            _write(base, standard.encode(), 0o644)
+        text = access.rules(base.read_text(encoding="utf-8"), gateways)
+        _write(self.folder / "acl", text.encode(), 0o644)
 
     def _issue(
         self,

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from db import reading_rows
+from db.collectors import Arrival
 from db.intake import QuarantineRow, StaleRow, Totals
 from db.links import ReadingLink
 from db.metering import UnitEntry
@@ -49,6 +50,8 @@ class Piece:
     last: int = 0
     number: tuple[int, str, int] | None = None
     is_receipted: bool = True
+    gateway_id: int | None = None
+    _hash: bytes = b""
 
     @property
     def batch(self) -> str | None:
@@ -56,8 +59,16 @@ class Piece:
 
     def sha256(self) -> bytes:
         """Return the hash under which the message is kept: of topic, newline, payload."""
-        message = self.delivery.topic.encode() + b"\n" + self.delivery.payload
-        return hashlib.sha256(message).digest()
+        if not self._hash:
+            self._hash = self._sha256(self.delivery.payload)
+        return self._hash
+
+    def said_sha256(self) -> bytes:
+        """Return the hash of what the message says, whenever it was sent."""
+        return self._sha256(payload.but_for_sent_at(self.delivery.payload))
+
+    def _sha256(self, said: bytes) -> bytes:
+        return hashlib.sha256(self.delivery.topic.encode() + b"\n" + said).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ class Life:
     gateway_id: int
     device: str
     event: Event
-    payload: bytes
+    delivery: Delivery
 
 
 @dataclass(slots=True, eq=False)
@@ -87,7 +98,7 @@ class Flush:
     rows: list[bytes] = field(default_factory=list)
     weeks: list[Week] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
-    statuses: list[tuple[int, Status]] = field(default_factory=list)
+    statuses: list[tuple[int, Status, Delivery]] = field(default_factory=list)
     gateway_ids: set[int] = field(default_factory=set)
     stale_hours: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
@@ -96,6 +107,10 @@ class Flush:
     unborn: dict[tuple[str, str], Rebirth] = field(default_factory=dict)
     stood: list[tuple[Meter, int, float]] = field(default_factory=list)
     turned_away: set[str] = field(default_factory=set)
+
+    @property
+    def received_at(self) -> datetime:
+        return self.deliveries[-1].received_at
 
     def forget(self) -> None:
         """Let the meters stand where they stood: this flush will be judged once more."""
@@ -113,6 +128,14 @@ class Flush:
             sum(tally.rejected for tally in tallies),
             sum(tally.is_repeated for tally in tallies),
         )
+
+    def arrivals(self) -> list[Arrival]:
+        """Return the messages of which readings were let in: who sent what when."""
+        return [
+            (piece.gateway_id, piece.delivery.received_at, piece.sha256())
+            for piece in self.pieces
+            if piece.last > piece.first and piece.gateway_id is not None
+        ]
 
     def stale_rows(self) -> list[StaleRow]:
         return [
@@ -132,7 +155,7 @@ class Flush:
             (
                 sha256,
                 rejection.index,
-                piece.batch,
+                None if piece.batch is None else payload.legible(piece.batch),
                 rejection.meter,
                 rejection.reason,
                 rejection.detail,
@@ -189,7 +212,7 @@ def _take(
     elif fault is None:
         gateway = units[address.unit].gateways[address.gateway]
         flush.gateway_ids.add(gateway.gateway_id)
-        flush.statuses.append((gateway.gateway_id, said))
+        flush.statuses.append((gateway.gateway_id, said, delivery))
 
 
 def _take_sparkplug(
@@ -216,7 +239,7 @@ def _take_sparkplug(
             flush.doubtful.add(unit.unit)
         if _judge(flush, piece, said, unit, validator):
             gateway_id = unit.gateways[address.gateway].gateway_id
-            flush.lives.append(Life(gateway_id, outcome.device, outcome.event, delivery.payload))
+            flush.lives.append(Life(gateway_id, outcome.device, outcome.event, delivery))
             if outcome.rebirth is not None:
                 flush.unborn[address.unit, address.gateway] = outcome.rebirth
     if outcome.samples or outcome.fault is not None:
@@ -241,6 +264,7 @@ def _judge(flush: Flush, piece: Piece, said: Batch, unit: UnitEntry, validator: 
         flush.doubtful.add(unit.unit)
         _turn_away(piece, said, fault)
         return False
+    piece.gateway_id = gateway.gateway_id
     flush.gateway_ids.add(gateway.gateway_id)
     if said.seq is not None:
         piece.number = (gateway.gateway_id, said.boot, said.seq)

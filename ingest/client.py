@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
 
@@ -36,8 +36,13 @@ from ingest.broker_health import BrokerHealth
 from ingest.broker_url import BrokerUrl
 from ingest.faults import Point
 from ingest.inbox import Inbox
+from ingest.manners import Manners
+from ingest.readiness import Readiness
 from ingest.sparkplug import nodes
-from ingest.wire import RECEIPT_IDS, Publication, Refusal, Wire, user_property
+from ingest.wire import RECEIPT_IDS, Publication, Refusal, Wire, expires, user_property
+
+INSTANT = timedelta(microseconds=1)
+"""What lies between messages that came in one read: the time of a reading tells which it was in."""
 
 KEEPALIVE_S = 30
 SESSION_NEVER_EXPIRES = 0xFFFFFFFF
@@ -51,6 +56,9 @@ FLUSH_PAUSE_S = 0.005
 FLUSH_S_MAX = 45.0
 LOOP_SILENT_S_MAX = 10.0
 """paho goes round its loop every second; after this its thread is stuck in a callback."""
+STUCK_AFTER_S = 4.0
+"""From then on it is not ready; it may come round yet."""
+
 TAKEN_OVER = 0x8E
 UNREACHABLE_HELP = "start the broker (`nenghao services up`) or mend NENGHAO_MQTT_URL; trying on"
 REFUSED_HELP = "check the user and the password in NENGHAO_MQTT_URL; trying on"
@@ -96,6 +104,8 @@ class Link:
         """The generation in which the broker last answered our subscription."""
 
         self.session_lost = False
+        self._is_owed = False  # what was lost with the session was not asked for yet
+        self._is_refused = False  # some of our filters were
         self._broker = broker
         self._filters = filters
         self._receive_maximum = receive_maximum
@@ -105,6 +115,7 @@ class Link:
         self._inbox = Inbox()
         self._wire: Wire | None = None
         self._health = BrokerHealth()
+        self._manners = Manners()
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._lost = asyncio.Event()
@@ -212,6 +223,23 @@ class Link:
     def connected(self) -> bool:
         return self._client.is_connected()
 
+    @property
+    def readiness(self) -> Readiness:
+        """Return what keeps deliveries from coming, or READY."""
+        if not self.connected:
+            return Readiness.NO_BROKER
+        if self._failure is not None or self._is_stuck(STUCK_AFTER_S):
+            return Readiness.STUCK
+        if self.subscribed_in != self.generation:
+            return Readiness.NOT_SUBSCRIBED
+        if self._is_refused:
+            return Readiness.SUBSCRIPTION_REFUSED
+        return Readiness.SESSION_LOST if self._is_owed else Readiness.READY
+
+    def settle_session(self) -> None:
+        """Take note that the gateways were asked for what was lost with the session."""
+        self._is_owed = self._lost.is_set()
+
     def check(self) -> None:
         """Raise if the network thread is dead, or the broker gave our session to another."""
         if self._failure is not None:
@@ -221,10 +249,10 @@ class Link:
         if self._is_stuck():
             raise ConnectionLostError(f"the network thread is stuck for {LOOP_SILENT_S_MAX:g} s")
 
-    def _is_stuck(self) -> bool:
+    def _is_stuck(self, silent_s: float = LOOP_SILENT_S_MAX) -> bool:
         if self._wire is None or not self.connected:
             return False
-        return time.monotonic() - self._wire.looked_at_s > LOOP_SILENT_S_MAX
+        return time.monotonic() - self._wire.looked_at_s > silent_s
 
     def _on_connect(
         self,
@@ -244,10 +272,11 @@ class Link:
         self._wire.flush()
         is_lost = self._session_expected and not flags.session_present
         if is_lost:
-            self.session_lost = True
+            self.session_lost = self._is_owed = True
             log.critical("session_lost", help="the gateways will send again what was under way")
         self._session_expected = True
-        options, fleeting = SubscribeOptions(qos=1), SubscribeOptions(qos=0)
+        options = SubscribeOptions(qos=1, retainAsPublished=True)  # to see who retains what
+        fleeting = SubscribeOptions(qos=0)
         _, self._subscription = client.subscribe([(topic, options) for topic in self._filters])
         client.subscribe([(topic, fleeting) for topic in broker_health.TOPICS])
         if is_lost:
@@ -266,6 +295,7 @@ class Link:
         if packet_id == self._subscription:
             pairs = zip(self._filters, reasons, strict=False)
             refused = {topic: str(reason) for topic, reason in pairs if reason.is_failure}
+            self._is_refused = bool(refused)
             if refused:
                 log.critical("subscription_refused", filters=refused, help=FILTERS_HELP)
             self.subscribed_in = self.generation
@@ -318,20 +348,24 @@ class Link:
         try:
             faults.reach(Point.IN_CALLBACK_RAISE)
             faults.reach(Point.IN_CALLBACK_BLOCK)
-            received_at = self._clock()
-            for _, topic, payload, _ in publications:
+            now = self._clock()
+            for _, topic, payload, properties, is_retained in publications:
                 if topic.startswith(b"$"):
                     self._health.take(topic.decode(), payload)
+                elif properties or is_retained:
+                    name = topic.decode("utf-8", "replace")
+                    is_expiring = expires(properties)
+                    self._manners.take(name, is_retained=is_retained, is_expiring=is_expiring)
             self._inbox.put(
                 Delivery(
                     generation,
                     packet_id,
-                    topic.decode(),
+                    topic.decode("utf-8", "replace"),
                     payload,
-                    received_at,
+                    now + number * INSTANT,
                     user_property(properties, SIGNATURE) if properties else None,
                 )
-                for packet_id, topic, payload, properties in publications
+                for number, (packet_id, topic, payload, properties, _) in enumerate(publications)
                 if not topic.startswith(b"$")
             )
             if self._waiting:

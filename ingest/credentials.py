@@ -72,7 +72,7 @@ def grant(
 def withdraw(admin_url: str, unit: str, gateway: str, *, timeout_s: float = 10) -> bool:
     """Take a gateway's login away and cut its live connection. Return whether it had one."""
     with _administrator(admin_url, timeout_s) as ask:
-        answers = ask(_removal(_username(unit, gateway)))
+        answers = ask(_removal(username(unit, gateway)))
     missing = {answer.get("error") for answer in answers if answer["command"] == "deleteClient"}
     if missing <= {None, "Client not found"}:
         return missing == {None}
@@ -84,10 +84,11 @@ def _login(city: str, unit: str, gateway: str) -> Login:
         names.check(city, unit, gateway)
     except NameFault as error:
         raise CredentialsError(str(error)) from None
-    return Login(city, unit, gateway, _username(unit, gateway), secrets.token_urlsafe(24))
+    return Login(city, unit, gateway, username(unit, gateway), secrets.token_urlsafe(24))
 
 
-def _username(unit: str, gateway: str) -> str:
+def username(unit: str, gateway: str) -> str:
+    """Return the login of a gateway. Raises CredentialsError for a name it cannot have."""
     try:
         names.check_gateway(unit, gateway)
     except NameFault as error:

@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 READ_BYTES = 256 * 1024
@@ -29,11 +29,13 @@ REFUSED_FROM = 0x80
 
 _PUBLISH, _PUBACK = 0x30, 0x40
 _PUBLISH_QOS_1 = 0x32
+_RETAIN = 0x01
 _NO_PROPERTIES = b"\0"
 _U16 = struct.Struct(">H")
 _ACK = struct.Struct(">BBH")
 _USER_PROPERTY = 0x26
-_PROPERTY_BYTES = {0x01: 1, 0x02: 4, 0x23: 2}
+_EXPIRY = 0x02
+_PROPERTY_BYTES = {0x01: 1, _EXPIRY: 4, 0x23: 2}
 _PROPERTIES_WITH_LENGTH = {0x03, 0x08, 0x09}
 _SUBSCRIPTION_IDENTIFIER = 0x0B
 
@@ -49,6 +51,7 @@ class Publication(NamedTuple):
     topic: bytes
     payload: bytes
     properties: bytes
+    is_retained: bool
 
 
 class Refusal(NamedTuple):
@@ -239,7 +242,8 @@ def _publication(stream: bytes, start: int, body: int, end: int) -> Publication:
         at += size
     else:
         at += 1
-    return Publication(packet_id, topic, stream[at:end], properties)
+    is_retained = stream[start] & _RETAIN == _RETAIN
+    return Publication(packet_id, topic, stream[at:end], properties, is_retained)
 
 
 def publish_packet(topic: bytes, payload: bytes, packet_id: int) -> bytes:
@@ -256,24 +260,39 @@ def publish_packet(topic: bytes, payload: bytes, packet_id: int) -> bytes:
 
 def user_property(properties: bytes, name: str) -> str | None:
     """Return the last user property `name` of a PUBLISH, or None (MQTT 5, 2.2.2.2 and 3.3.2.3)."""
-    found, at, wanted = None, 0, name.encode()
+    found, wanted = None, name.encode()
+    for identifier, at in _properties(properties):
+        if identifier == _USER_PROPERTY:
+            key, at = _text(properties, at)
+            if key == wanted:
+                value, _ = _text(properties, at)
+                found = value.decode("utf-8", "replace")
+    return found
+
+
+def expires(properties: bytes) -> bool:
+    """Return whether a PUBLISH was sent with a message expiry (MQTT 5, 3.3.2.3.3)."""
+    return any(identifier == _EXPIRY for identifier, _ in _properties(properties))
+
+
+def _properties(properties: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the identifier of each property of a PUBLISH, and where its value begins."""
+    at = 0
     while at < len(properties):
         identifier = properties[at]
         at += 1
+        yield identifier, at
         if identifier in _PROPERTY_BYTES:
             at += _PROPERTY_BYTES[identifier]
         elif identifier in _PROPERTIES_WITH_LENGTH:
             _, at = _text(properties, at)
         elif identifier == _USER_PROPERTY:
-            key, at = _text(properties, at)
-            value, at = _text(properties, at)
-            if key == wanted:
-                found = value.decode("utf-8", "replace")
+            _, at = _text(properties, at)
+            _, at = _text(properties, at)
         elif identifier == _SUBSCRIPTION_IDENTIFIER:
             at, _ = _remaining_length(properties, at - 1, len(properties))
         else:
             raise MalformedPacketError(f"PUBLISH has no property 0x{identifier:02x}")
-    return found
 
 
 def _text(properties: bytes, at: int) -> tuple[bytes, int]:

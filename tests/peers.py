@@ -79,9 +79,20 @@ class Peer:
         self._client.loop_stop()
         self._client._reset_sockets()  # what paho leaves to the collector of garbage
 
-    def publish(self, topic: str, payload: bytes = b"{}", *, retain: bool = False) -> str:
+    def publish(
+        self,
+        topic: str,
+        payload: bytes = b"{}",
+        *,
+        retain: bool = False,
+        expiry_s: int | None = None,
+    ) -> str:
         """Publish with QoS 1; return the broker's word."""
-        self._client.publish(topic, payload, qos=1, retain=retain)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # untyped in paho
+        if expiry_s is not None:
+            properties.MessageExpiryInterval = expiry_s
+        given = properties if self._client.protocol is MQTTProtocolVersion.MQTTv5 else None
+        self._client.publish(topic, payload, qos=1, retain=retain, properties=given)
         return str(self._answers.get(timeout=WAIT_S))
 
     def send(self, topic: str, payload: bytes) -> None:

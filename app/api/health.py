@@ -11,12 +11,15 @@ from pydantic import Field
 import db.intake
 import db.metrics
 import db.migrate
+import db.quarantine
 from app import depends, errors, state
-from app.api.answers import Answer, problems
+from app.api.answers import Answer, LocalTime, problems
 from app.api.parameters import NoParameters
 from app.errors import ApiError, Unavailable
 from app.metrics import Facts
 from db.pool import Pool
+from ingest import readiness
+from ingest.readiness import Readiness as CollectorState
 
 router = APIRouter(tags=["health"])
 
@@ -27,11 +30,25 @@ class Health(Answer):
     alive: bool = Field(examples=[True])
 
 
+class CollectorReadiness(Answer):
+    """What a collector, or a standby for one, said last."""
+
+    collector: str = Field(
+        description="its name, with @ and a host: a standby there", examples=["collector-450200"]
+    )
+    state: CollectorState = Field(examples=["ready"])
+    said_at: LocalTime = Field(examples=["2026-11-23T08:00:05+08:00"])
+
+
 class Readiness(Answer):
     """The platform can serve."""
 
     ready: bool = Field(examples=[True])
     schema_revision: str = Field(description="of the database", examples=["0005"])
+    collected: bool = Field(
+        description="every collector that was heard within a day is ready", examples=[True]
+    )
+    collectors: list[CollectorReadiness]
 
 
 @router.get("/healthz", operation_id="fetch_health", summary="Is the process alive?")
@@ -47,17 +64,30 @@ async def fetch_health(_: Annotated[NoParameters, Query()]) -> Health:
     responses=problems(503),
 )
 async def fetch_readiness(request: Request, _: Annotated[NoParameters, Query()]) -> Readiness:
-    """Answer 503, code `database_unavailable` or `schema_differs`, where it cannot serve."""
+    """Answer 503, code `database_unavailable` or `schema_differs`, where it cannot serve.
+
+    Collectors are other programs: what they say is shown, and is no reason not to serve.
+    """
     held = state.of(request)
     async with depends.read_only(held["pool"]) as connection:
         revision = await db.migrate.fetch_revision(connection)
+        beats = await db.metrics.list_heartbeats(connection) if revision else []
     if revision != held["revision"]:
         raise Unavailable(
             "schema_differs",
             f"The schema of the database is {revision or 'none'}, this program needs "
             f"{held['revision']}. Run `nenghao migrate`, or the program of that release.",
         )
-    return Readiness(ready=True, schema_revision=revision)
+    found = readiness.states(beats, held["clock"]())
+    return Readiness(
+        ready=True,
+        schema_revision=revision,
+        collected=readiness.is_collected(found),
+        collectors=[
+            CollectorReadiness(collector=each.collector, state=each.readiness, said_at=each.beat_at)
+            for each in found
+        ],
+    )
 
 
 @router.get(
@@ -90,4 +120,5 @@ async def _facts(pool: Pool) -> Facts:
             backlog=await db.metrics.fetch_backlog(connection),
             letters=await db.metrics.count_letters(connection),
             heartbeats=await db.metrics.list_heartbeats(connection),
+            quarantine=await db.quarantine.fetch_size(connection),
         )

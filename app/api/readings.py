@@ -19,7 +19,7 @@ from app.api.parameters import Between, CreditCode, Instant, Page
 from app.depends import AuthenticatedCaller, Caller
 from app.errors import InvalidParameter, NotFound
 from db.changes import Change
-from db.readings import ReadingEntry
+from db.readings import ConflictEntry, ReadingEntry
 from energy.periods import Span
 
 SPAN_MAX = timedelta(days=400)
@@ -47,12 +47,28 @@ class ReadingsQuery(Between, Page):
     )
 
 
+HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
 class Conflict(Answer):
     """A second, different value that arrived for a stored reading: evidence, not an update."""
 
     value: float = Field(examples=[120345.7])
     quality: str = Field(examples=["good"])
     received_at: LocalTime = Field(examples=["2026-11-23T09:00:02+08:00"])
+    topic: str = Field(
+        description="that it came in on: city, unit and gateway of its sender",
+        examples=["nenghao/v1/450200/91450200MA5KF5XJ0B/gw2/readings"],
+    )
+    message: str | None = Field(
+        description="SHA-256 of topic, newline, payload of the message it came in", examples=[HASH]
+    )
+    first_gateway: str | None = Field(
+        description="sender of the reading that stands; null: not known", examples=["gw1"]
+    )
+    first_message: str | None = Field(
+        description="SHA-256 of the message that reading came in; null: not known", examples=[HASH]
+    )
 
 
 class Correction(Answer):
@@ -114,7 +130,7 @@ async def list_readings(
     corrections = await db.corrections.list_stated(
         caller.connection, entry.unit, entry.meter, [row.read_at for row in page], at=at
     )
-    conflicts: list[ReadingEntry] = []
+    conflicts: list[ConflictEntry] = []
     if page:
         conflicts = await db.readings.list_conflicts(
             caller.connection,
@@ -168,13 +184,21 @@ def _span(query: ReadingsQuery) -> Span:
 
 def _items(
     page: Iterable[ReadingEntry],
-    conflicts: Iterable[ReadingEntry],
+    conflicts: Iterable[ConflictEntry],
     corrections: Mapping[datetime, Change],
 ) -> list[Reading]:
     beside: dict[datetime, list[Conflict]] = {}
     for other in conflicts:
         beside.setdefault(other.read_at, []).append(
-            Conflict(value=other.raw_value, quality=other.quality, received_at=other.received_at)
+            Conflict(
+                value=other.raw_value,
+                quality=other.quality,
+                received_at=other.received_at,
+                topic=other.topic,
+                message=_hex(other.sha256),
+                first_gateway=other.first_gateway,
+                first_message=_hex(other.first_sha256),
+            )
         )
     return [
         Reading(
@@ -187,6 +211,10 @@ def _items(
         )
         for row in page
     ]
+
+
+def _hex(sha256: bytes | None) -> str | None:
+    return None if sha256 is None else sha256.hex()
 
 
 def _correction(change: Change | None) -> Correction | None:

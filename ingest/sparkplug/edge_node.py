@@ -19,6 +19,9 @@ from ingest.sparkplug.wire import Fault, Message, Metric
 SEQ_COUNT = 256
 DEVICES_MAX = 1_000
 METRICS_DEFINED_MAX = 20_000
+HEARD_MAX = 1_000
+"""Messages of one millisecond of which the order is remembered."""
+
 BIRTH_BYTES_MAX = 1024 * 1024
 """Of all births of one edge node together: what a gateway can make the collector remember."""
 
@@ -57,7 +60,7 @@ class Sample:
     """A metric that should be a reading. `name` None: its alias is in no birth.
 
     `device` is empty for a metric of the edge node; `datatype` may come from the birth. With
-    `is_before_birth` the message is older than the birth, which says nothing of its aliases.
+    `is_before_birth` the message is older than the birth, or may be: its aliases are not known.
     """
 
     index: int
@@ -80,23 +83,57 @@ class Outcome:
     device: str = NODE
 
 
+class _Order:
+    """In which order messages of one millisecond were heard: their own times do not tell.
+
+    Births are counted; a message belongs after the births that were counted when it first came,
+    however often it comes again. Only the newest millisecond is remembered.
+    """
+
+    def __init__(self) -> None:
+        self._sent_ms = -1
+        self._births = 0
+        self._heard: dict[int, int] = {}
+
+    def place(self, message: Message, payload: bytes, *, is_birth: bool) -> int | None:
+        """Return how many births had come when `message` first did, a birth itself included.
+
+        None: it was not heard before, and is no birth.
+        """
+        sent_ms, known = message.sent_ms, hash(payload)
+        if sent_ms is not None and sent_ms > self._sent_ms:
+            self._sent_ms = sent_ms
+            self._heard.clear()
+        first = self._heard.get(known) if sent_ms == self._sent_ms else None
+        if first is None:
+            self._births += is_birth
+            if sent_ms == self._sent_ms and len(self._heard) < HEARD_MAX:
+                self._heard[known] = self._births
+            return self._births if is_birth else None
+        return first
+
+
 @dataclass(slots=True)
 class _Birth:
-    """What one birth defines."""
+    """What one birth defines; `place` is its own in the order of births."""
 
     length: int
     sent_ms: int | None
+    place: int
     datatypes: dict[str, int | None] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
 
-    def is_after(self, message: Message) -> bool:
-        """Return whether `message` was sent before this birth: a redelivery, or a clock set back.
+    def may_follow(self, message: Message, place: int | None, *, is_next: bool) -> bool:
+        """Return whether `message` was sent after this birth, so that its aliases are of it.
 
-        Its aliases may be those of an earlier birth.
+        Not a redelivery, or one of a clock set back. Sent in the very millisecond of the birth, it
+        followed if it was first heard after it; one not heard before, if its number `is_next`.
         """
-        if self.sent_ms is None or message.sent_ms is None:
+        if self.sent_ms is None or message.sent_ms is None or message.sent_ms > self.sent_ms:
+            return True
+        if message.sent_ms < self.sent_ms:
             return False
-        return message.sent_ms < self.sent_ms
+        return is_next if place is None else place >= self.place
 
 
 class EdgeNode:
@@ -107,6 +144,7 @@ class EdgeNode:
         self._bd_seq: int | None = None
         self._seq: int | None = None
         self._rebirth: Rebirth | None = None
+        self._order = _Order()
 
     @classmethod
     def restored(cls, births: Mapping[str, bytes]) -> EdgeNode:
@@ -117,7 +155,7 @@ class EdgeNode:
         node = cls()
         for device, payload in births.items():
             message = wire.decode(payload)
-            if isinstance(message, Message) and node._define(device, message, len(payload)) is None:
+            if isinstance(message, Message) and node._define(device, message, payload) is None:
                 node._rebirth = Rebirth.RESTORED
                 if device == NODE:
                     node._bd_seq = message.bd_seq()
@@ -134,12 +172,11 @@ class EdgeNode:
             return replace(self._after_unreadable(message_type, device, message), device=device)
         match message_type:
             case MessageType.NBIRTH:
-                return self._after_node_birth(message, len(payload))
+                return self._after_node_birth(message, payload)
             case MessageType.DBIRTH:
-                return self._after_device_birth(device, message, len(payload))
+                return self._after_device_birth(device, message, payload)
             case MessageType.NDATA | MessageType.DDATA:
-                self._follow(message, device)
-                return self._outcome(Event.DATA, device, message)
+                return self._after_data(device, message, payload)
             case MessageType.DDEATH:
                 self._follow(message, NODE)
                 self._births.pop(device, None)
@@ -164,24 +201,33 @@ class EdgeNode:
             self._want(Rebirth.DEVICE_NOT_BORN)
         return Outcome(event, None, [], self._rebirth, fault)
 
-    def _after_node_birth(self, message: Message, length: int) -> Outcome:
+    def _after_node_birth(self, message: Message, payload: bytes) -> Outcome:
         self._forget()
         self._bd_seq, self._seq = message.bd_seq(), message.seq
-        fault = self._define(NODE, message, length)
+        fault = self._define(NODE, message, payload)
         if fault is not None:
             self._want(Rebirth.NODE_NOT_BORN)
             return self._outcome(Event.NODE_REFUSED, NODE, message, fault)
         self._rebirth = None
         return self._outcome(Event.NODE_BORN, NODE, message)
 
-    def _after_device_birth(self, device: str, message: Message, length: int) -> Outcome:
+    def _after_device_birth(self, device: str, message: Message, payload: bytes) -> Outcome:
         self._follow(message, NODE)
         self._births.pop(device, None)
-        fault = self._define(device, message, length)
+        fault = self._define(device, message, payload)
         if fault is not None:
             self._want(Rebirth.DEVICE_NOT_BORN)
             return self._outcome(Event.DEVICE_REFUSED, device, message, fault)
         return self._outcome(Event.DEVICE_BORN, device, message)
+
+    def _after_data(self, device: str, message: Message, payload: bytes) -> Outcome:
+        is_next = self._seq is not None and message.seq == (self._seq + 1) % SEQ_COUNT
+        place = self._order.place(message, payload, is_birth=False)
+        birth = self._births.get(device)
+        is_late = birth is not None and not birth.may_follow(message, place, is_next=is_next)
+        if not is_late or place is None:  # its number is of what came before the birth
+            self._follow(message, device)
+        return self._outcome(Event.DATA, device, message, is_late=is_late)
 
     def _after_node_death(self, message: Message) -> Outcome:
         """Believe a death unless it names another session than the birth.
@@ -199,9 +245,11 @@ class EdgeNode:
         self._births.clear()
         self._bd_seq = self._seq = None
 
-    def _define(self, device: str, message: Message, length: int) -> Fault | None:
+    def _define(self, device: str, message: Message, payload: bytes) -> Fault | None:
         """Keep what a birth defines, or return why it cannot be kept."""
-        birth = _Birth(length, message.sent_ms)
+        length, place = len(payload), self._order.place(message, payload, is_birth=True)
+        assert place is not None
+        birth = _Birth(length, message.sent_ms, place)
         for metric in message.metrics:
             if metric.name is None:
                 continue
@@ -245,12 +293,18 @@ class EdgeNode:
             self._rebirth = rebirth
 
     def _outcome(
-        self, event: Event, device: str, message: Message, fault: Fault | None = None
+        self,
+        event: Event,
+        device: str,
+        message: Message,
+        fault: Fault | None = None,
+        *,
+        is_late: bool = False,
     ) -> Outcome:
         samples = []
         birth = self._births.get(device)
         for index, metric in enumerate(message.metrics):
-            sample = _sample(index, device, metric, birth, message)
+            sample = _sample(index, device, metric, birth, is_late=is_late)
             if sample.name is None and metric.alias is not None and event is Event.DATA:
                 self._want(Rebirth.UNKNOWN_ALIAS)
             if sample.name is None or not _is_control(sample.name):
@@ -261,16 +315,15 @@ class EdgeNode:
 
 
 def _sample(
-    index: int, device: str, metric: Metric, birth: _Birth | None, message: Message
+    index: int, device: str, metric: Metric, birth: _Birth | None, *, is_late: bool
 ) -> Sample:
-    name, datatype, is_before_birth = metric.name, metric.datatype, False
+    name, datatype = metric.name, metric.datatype
     if birth is not None:
-        is_before_birth = birth.is_after(message)
-        if name is None and metric.alias is not None and not is_before_birth:
+        if name is None and metric.alias is not None and not is_late:
             name = birth.names.get(metric.alias)
         if datatype is None and name is not None:
             datatype = birth.datatypes.get(name)
-    return Sample(index, device, name, datatype, metric, is_before_birth)
+    return Sample(index, device, name, datatype, metric, is_before_birth=is_late)
 
 
 def _is_control(name: str) -> bool:

@@ -60,7 +60,7 @@ def _reading(sample: Sample, meters: Container[str]) -> tuple[WireReading, int] 
         of = f"alias {metric.alias}" if metric.alias is not None else "a metric without a name"
         detail = f"{of} is in no birth of {sample.device or 'the edge node'}"
         if sample.is_before_birth and metric.alias is not None:
-            detail = f"{of} belongs to an earlier birth: the payload's time is before the newest"
+            detail = f"{of} may be of an earlier birth: the payload was not sent after the newest"
         return _rejection(sample, None, Reason.INVALID_FIELD, detail)
     codes = candidates(sample.device, sample.name)
     meter = next((code for code in codes if code in meters), None)

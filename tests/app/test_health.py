@@ -11,6 +11,24 @@ async def test_health_and_readiness_need_no_key(shown_stage: Stage) -> None:
     assert ready["ready"] is True
 
 
+async def test_readiness_names_the_collectors_and_does_not_depend_on_them(stage: Stage) -> None:
+    await stage.pool.execute(
+        """
+        INSERT INTO heartbeats
+        VALUES ('collect', 'c1', '2026-11-23 07:59:50Z', 'ready'),
+               ('collect', 'c2', '2026-11-23 07:59:50Z', 'no_broker'),
+               ('collect', 'c2@host', '2026-11-23 07:59:50Z', 'standby')
+        """
+    )
+    ready = (await stage.get("zhou", "/readyz")).json()
+    assert (ready["ready"], ready["collected"]) == (True, False)
+    assert [each["state"] for each in ready["collectors"]] == ["ready", "no_broker", "standby"]
+    text = (await stage.get("zhou", "/metrics")).text
+    assert 'nenghao_collector_ready{collector="c1"} 1.0' in text
+    assert 'nenghao_collector_ready{collector="c2"} 0.0' in text
+    assert "c2@host" not in text.partition("nenghao_collector_ready{")[2]
+
+
 async def test_a_schema_of_another_release_is_not_ready(stage: Stage) -> None:
     await stage.pool.execute("UPDATE alembic_version SET version_num = '0001'")
     answer = await stage.get("zhou", "/readyz")
@@ -43,6 +61,9 @@ async def test_metrics_show_what_the_database_knows(stage: Stage) -> None:
     await stage.pool.execute(
         "INSERT INTO heartbeats VALUES ('settle', 'host-1', '2026-11-23 07:59:30Z', '')"
     )
+    await stage.pool.execute(
+        "INSERT INTO quarantine_size VALUES (true, '2026-11-23 07:59Z', 3, 2048, 4)"
+    )
     text = (await stage.get("zhou", "/metrics")).text
     for line in (
         "nenghao_database_up 1.0",
@@ -52,5 +73,7 @@ async def test_metrics_show_what_the_database_knows(stage: Stage) -> None:
         "nenghao_stale_oldest_age_seconds 60.0",
         'nenghao_outbox_letters{state="failed"} 0.0',
         'nenghao_heartbeat_age_seconds{instance="host-1",program="settle"} 30.0',
+        "nenghao_quarantine_bytes 2048.0",
+        "nenghao_quarantine_unreplayed 4.0",
     ):
         assert line in text

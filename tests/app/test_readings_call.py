@@ -62,4 +62,5 @@ async def test_a_conflicting_value_is_shown_beside_the_first(stage: Stage, meter
     first, second = await stage.items("li", "/v1/readings", **QUERY, **span)
     assert first["value"] == 100
     assert [(c["value"], c["quality"]) for c in first["conflicts"]] == [(999, "uncertain")]
+    assert first["conflicts"][0]["first_message"] is None
     assert second["conflicts"] == []

@@ -42,13 +42,15 @@ class Certified:
         return self.authority.issue_gateway("450200", unit, gateway, datetime.now(UTC))
 
     def reload_command(self) -> str:
-        """Return the command that hands the broker the list of revoked certificates."""
+        """Return the command that hands the broker what the authority wrote: crl.pem, acl."""
         inside = self.broker.installation
         target = inside.outside(f"{self.broker.folder}/crl.pem")
+        acl, rules = inside.outside(f"{self.broker.folder}/acl"), self.authority.folder / "acl"
         running = self.broker.running()
         assert running is not None
         crl = self.authority.folder / "crl.pem"
-        return f"sh -c 'cat {crl} > {target} && kill -HUP {running.pid}'"
+        also = f"(test ! -e {rules} || cat {rules} > {acl})"
+        return f"sh -c 'cat {crl} > {target} && {also} && kill -HUP {running.pid}'"
 
     def restart(self) -> None:
         self.broker.stop(print)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import socket
 import ssl
+import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import deploy
 from deploy.services import Services
-from ingest import authority
+from ingest import access, authority
 from ingest.client import SESSION_NEVER_EXPIRES
 from ingest.kick import kick
 from ingest.names import NameFault
@@ -38,6 +42,43 @@ def test_a_gateway_publishes_on_its_own_topics_and_no_others(certified: Certifie
     for topic in (f"{OTHERS}/readings", f"{MINE}/receipts", "$SYS/x", "nenghao/v1/x", "x"):
         assert peer.publish(topic) == "Not authorized", topic
     peer.close()
+
+
+def test_lines_of_its_own_let_a_gateway_speak_sparkplug_as_soon_as_they_are_read(
+    certified: Certified,
+) -> None:
+    unit = "91450200MA0000001K"
+    peer = CertifiedPeer(certified, certified.issue("gw5"))
+    other = CertifiedPeer(certified, certified.issue("gw6"))
+    assert [peer.connect(), other.connect()] == ["Success"] * 2
+    own = [f"spBv1.0/{unit}/{kind}/gw5" for kind in ("NBIRTH", "NDATA", "NDEATH")]
+    own += [f"spBv1.0/{unit}/{kind}/gw5/E01" for kind in ("DBIRTH", "DDATA", "DDEATH")]
+    assert {peer.publish(topic) for topic in own} == {"Not authorized"}
+
+    standard = (Path(deploy.__file__).parent / "mosquitto" / "acl").read_text()
+    certified.authority.write_access(standard, [("450200", unit, "gw5")])
+    subprocess.run(shlex.split(certified.reload_command()), check=True)
+    with Peer(certified.collector_url) as collector:
+        time.sleep(1)  # the broker reads between two rounds of its loop
+        assert collector.subscribe("spBv1.0/+/NBIRTH/+") == "Granted QoS 1"
+        words = [peer.publish(topic) for topic in own]
+        assert "Not authorized" not in words
+        assert collector.next_message() == (own[0], b"{}")
+        peer.client.subscribe(f"spBv1.0/{unit}/NCMD/gw5", qos=1)
+        assert peer.answers.get(timeout=10) == "Granted QoS 1"
+        collector.publish(f"spBv1.0/{unit}/NCMD/gw5", b"rebirth")
+        assert peer.messages.get(timeout=10) == (f"spBv1.0/{unit}/NCMD/gw5", b"rebirth")
+    foreign = [topic.replace("gw5", "gw6") for topic in own]
+    assert {peer.publish(topic) for topic in foreign} == {"Not authorized"}
+    assert {other.publish(topic) for topic in (*own, *foreign)} == {"Not authorized"}
+    assert peer.publish(f"{MINE}/readings".replace("gw1", "gw5")) != "Not authorized"
+    peer.close()
+    other.close()
+
+
+def test_a_name_that_would_be_a_rule_gets_no_lines() -> None:
+    with pytest.raises(NameFault):
+        access.rules("", [("450200", "91450200MA0000001K", "gw\ntopic write #")])
 
 
 def test_its_readings_reach_the_collector_and_its_receipts_it(certified: Certified) -> None:

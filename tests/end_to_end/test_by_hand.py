@@ -75,6 +75,7 @@ def test_a_batch_published_by_hand_can_be_read_back(programs: Programs, services
     key = programs.run("keys", "create", "--label", "test", "--region", "450200").strip()
     shown = programs.run("gateways", "enrol", "--unit", UNIT, "--gateway", "gw1")
     login = {k.strip(): v.strip() for k, v in (line.split(":", 1) for line in shown.splitlines())}
+    programs.run("ready", code=1)
     for program in ("collect", "settle", "serve"):
         programs.start(program)
     url = f"http://127.0.0.1:{port}"
@@ -87,6 +88,7 @@ def test_a_batch_published_by_hand_can_be_read_back(programs: Programs, services
     )
     published_at = time.monotonic()
     assert (receipt["received"], receipt["stored"], receipt["rejected_total"]) == (2, 1, 1)
+    eventually(lambda: " ready " in programs.run("ready"))
 
     query = {"unit": UNIT, "from": at.isoformat(), "to": (at + timedelta(hours=1)).isoformat()}
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:

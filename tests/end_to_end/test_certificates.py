@@ -32,7 +32,7 @@ def test_a_gateway_is_certified_heard_and_shut_out(
             "NENGHAO_BROKER_RELOAD": certified.reload_command(),
         }
         out = tmp_path / "gw1"
-        programs.run("gateways", "enrol", *WHO, "--out", str(out))
+        programs.run("gateways", "enrol", *WHO, "--out", str(out), "--sparkplug")
         assert [(out / name).stat().st_mode & 0o777 for name in ("gateway.key", "signing.key")] == [
             0o600,
             0o600,
@@ -41,6 +41,9 @@ def test_a_gateway_is_certified_heard_and_shut_out(
         assert peer.connect() == "Success"
         topic = f"nenghao/v1/450200/{UNIT}/gw1/readings"
         assert peer.publish(topic) in ("Success", "No matching subscribers")
+        birth = f"spBv1.0/{UNIT}/NBIRTH/gw1"
+        assert peer.publish(birth) in ("Success", "No matching subscribers")
+        assert peer.publish(birth.replace("gw1", "gw2")) == "Not authorized"
         assert f"{datetime.now(UTC).year + 2}" in programs.run("gateways", "list")
 
         programs.run("gateways", "revoke", *WHO)
@@ -49,6 +52,7 @@ def test_a_gateway_is_certified_heard_and_shut_out(
         assert again.connect() != "Success"
         again.client.loop_stop()
         peer.client.loop_stop()
+        assert f"/{UNIT}/gw1" not in (certified.authority.folder / "acl").read_text()
     with psycopg.connect(database_url) as connection:
         left = connection.execute(
             "SELECT count(*) FROM gateway_keys WHERE valid_until IS NULL OR valid_until > now()"

@@ -52,6 +52,13 @@ def test_a_wrong_setting_is_named(
     assert "secret" not in said
 
 
+def test_a_file_of_logins_that_cannot_be_looked_at_is_named(programs: Programs) -> None:
+    programs.environment["NENGHAO_LOGINS_FILE"] = "/nowhere/dynamic-security.json"
+    said = programs.run("gateways", "enrol", "--unit", "x", "--gateway", "gw1", code=2)
+    assert "NENGHAO_LOGINS_FILE" in said
+    assert "Traceback" not in said
+
+
 def test_a_broker_that_is_down_is_named_and_the_collector_goes_on_trying(
     programs: Programs,
 ) -> None:

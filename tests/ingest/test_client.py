@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from deploy.services import Services
 from ingest import broker_url, credentials
 from ingest.client import ConnectionLostError, Link
+from ingest.readiness import Readiness
 from ingest.simulator.gateway import Gateway
 from ingest.topics import Address
 from tests import factories
@@ -100,6 +101,19 @@ async def test_what_was_not_acknowledged_comes_again_in_order(wire: Wire) -> Non
     assert not again.session_lost
 
 
+async def test_messages_that_come_in_one_read_have_each_their_own_time(wire: Wire) -> None:
+    link = wire.link(clock=lambda: datetime(2026, 11, 23, tzinfo=UTC))
+    await until(lambda: link.connected)
+    link.close()
+    for number in range(5):
+        wire.gateway.put([("E01", now(), float(number))])
+    await asyncio.sleep(0.2)
+    again = wire.link(clock=lambda: datetime(2026, 11, 23, tzinfo=UTC), session_expected=True)
+    async with asyncio.timeout(15):
+        taken = [each for _ in range(5) for each in await again.take(1, 10_000)]
+    assert len({each.received_at for each in taken}) == len(taken)
+
+
 async def test_receive_maximum_bounds_what_is_under_way(wire: Wire) -> None:
     link = wire.link()
     await until(lambda: link.connected)
@@ -115,6 +129,12 @@ async def test_a_session_that_is_gone_is_noticed(wire: Wire) -> None:
     link = wire.link(session_expected=True)
     await until(lambda: link.connected)
     assert link.session_lost
+    await until(lambda: link.readiness is Readiness.SESSION_LOST)
+    link.settle_session()
+    await until(lambda: link.readiness is Readiness.SESSION_LOST)  # somebody has still to be told
+    await link.until_session_lost(0)
+    link.settle_session()
+    await until(lambda: link.readiness is Readiness.READY)
 
 
 async def test_a_filter_that_the_broker_refuses_is_said(wire: Wire) -> None:
@@ -125,6 +145,21 @@ async def test_a_filter_that_the_broker_refuses_is_said(wire: Wire) -> None:
     (said,) = (each for each in logs if each["event"] == "subscription_refused")
     assert list(said["filters"]) == [refused]
     assert link.connected
+    await until(lambda: link.readiness is Readiness.SUBSCRIPTION_REFUSED)
+
+
+async def test_a_collector_is_ready_when_its_subscription_is_answered(wire: Wire) -> None:
+    link = wire.link()
+    while link.readiness is not Readiness.READY:
+        await asyncio.sleep(0)
+    assert link.subscribed_in == link.generation
+    link.close()
+    await until(lambda: link.readiness is Readiness.NO_BROKER)
+
+
+async def test_a_collector_whose_network_thread_broke_is_not_ready(wire: Wire) -> None:
+    link = wire.link(clock=broken_clock)
+    await until(lambda: link.readiness is Readiness.STUCK)  # it hears figures of the broker
 
 
 async def test_receipts_that_the_broker_refuses_are_said_once_for_each_kind(wire: Wire) -> None:

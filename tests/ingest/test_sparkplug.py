@@ -252,7 +252,8 @@ def test_seq_wraps_after_255_and_a_repeat_is_no_gap() -> None:
 
 def test_a_gap_loses_no_reading_and_wants_a_rebirth_until_it_comes() -> None:
     node = born(double("E01", alias=7))
-    outcome = node.after(MessageType.NDATA, "", payload(2, double(alias=7)))
+    later = payload(2, double(alias=7), sent_ms=AT_MS + 1)
+    outcome = node.after(MessageType.NDATA, "", later)
     assert outcome.rebirth is Rebirth.SEQ_GAP
     assert len(pairs(readings.batch(outcome, METERS))) == 1
     assert node.after(MessageType.NDATA, "", payload(3)).rebirth is Rebirth.SEQ_GAP
@@ -343,6 +344,71 @@ def test_a_birth_nobody_can_read_ends_the_meaning_of_aliases() -> None:
     assert pairs(readings.batch(outcome, METERS)) == []
 
 
+# -- in the very millisecond of a birth ------------------------------------------------------------
+
+
+def read(node: EdgeNode, kind: MessageType, message: bytes, device: str = "") -> str | None:
+    """Return the meter of the one reading of a message; None: it was rejected."""
+    batch = readings.batch(node.after(kind, device, message), METERS)
+    assert len(batch.readings) + len(batch.rejections) == 1
+    return batch.readings[0].meter if batch.readings else None
+
+
+FIRST, SECOND = (payload(0, double(name, alias=1)) for name in ("E01", "E02"))
+DATA = payload(1, double(alias=1, value=5.0))
+OTHER = payload(1, double(alias=1, value=6.0))
+
+
+def test_data_with_the_next_number_follow_a_birth_of_their_millisecond() -> None:
+    node = EdgeNode()
+    assert read(node, MessageType.NBIRTH, SECOND) == "E02"
+    assert [read(node, MessageType.NDATA, DATA) for _ in range(2)] == ["E02", "E02"]
+
+
+def test_data_that_came_before_a_rebirth_of_their_millisecond_are_not_read_by_it() -> None:
+    node = EdgeNode()
+    read(node, MessageType.NBIRTH, FIRST)
+    assert read(node, MessageType.NDATA, DATA) == "E01"
+    read(node, MessageType.NBIRTH, SECOND)
+    assert read(node, MessageType.NDATA, DATA) is None  # though its number would be the next
+    assert read(node, MessageType.NDATA, OTHER) == "E02"
+
+
+def test_a_run_that_is_delivered_again_is_read_as_the_first_time() -> None:
+    node = EdgeNode()
+    run = [
+        (MessageType.NBIRTH, FIRST),
+        (MessageType.NDATA, DATA),
+        (MessageType.NBIRTH, SECOND),
+        (MessageType.NDATA, OTHER),
+    ]
+    meters = ["E01", "E01", "E02", "E02"]
+    assert [[read(node, *each) for each in run] for _ in range(2)] == [meters, meters]
+
+
+def test_a_number_out_of_turn_in_the_millisecond_of_a_birth_is_not_guessed() -> None:
+    node = born(double("E01", alias=1))
+    assert read(node, MessageType.NDATA, payload(7, double(alias=1))) is None
+
+
+def test_after_a_restart_nobody_knows_what_came_first_in_one_millisecond() -> None:
+    node = EdgeNode.restored({"": SECOND})
+    assert read(node, MessageType.NDATA, DATA) is None
+    assert read(node, MessageType.NDATA, payload(2, double("E01", alias=1))) == "E01"
+    later = payload(3, double(alias=1), sent_ms=AT_MS + 1)
+    assert read(node, MessageType.NDATA, later) == "E02"
+
+
+def test_the_birth_of_another_device_does_not_make_data_late() -> None:
+    node = born()
+    flow = payload(1, double("flow", alias=1))
+    read(node, MessageType.DBIRTH, flow, "gas")
+    data = payload(2, double(alias=1))
+    assert read(node, MessageType.DDATA, data, "gas") == "gas.flow"
+    read(node, MessageType.DBIRTH, payload(3, double("E01")), "steam")
+    assert read(node, MessageType.DDATA, data, "gas") == "gas.flow"
+
+
 def test_births_are_kept_within_bounds() -> None:
     node = born()
     full = payload(1, *(double(f"m{n}") for n in range(wire.METRICS_MAX)))
@@ -355,7 +421,8 @@ def test_births_are_kept_within_bounds() -> None:
 def test_kept_births_explain_aliases_after_a_restart() -> None:
     device = payload(1, double("flow", alias=1))
     node = EdgeNode.restored({"": GOLDEN_NBIRTH, "gas": device, "broken": b"\xff"})
-    outcome = node.after(MessageType.DDATA, "gas", payload(77, double(alias=1)))
+    later = payload(77, double(alias=1), sent_ms=AT_MS + 1)
+    outcome = node.after(MessageType.DDATA, "gas", later)
     assert pairs(readings.batch(outcome, METERS))[0][1].meter == "gas.flow"
     assert (outcome.batch, outcome.rebirth) == ("spb-3-77", Rebirth.RESTORED)
     assert node.after(MessageType.DDATA, "gas", payload(79)).rebirth is Rebirth.SEQ_GAP

@@ -79,7 +79,7 @@ async def test_births_and_data_become_readings(plant: Plant) -> None:
 async def test_a_collector_that_starts_anew_knows_the_aliases(plant: Plant) -> None:
     await deliver(plant, "NBIRTH", BIRTH)
     plant.collector = plant.new_collector()
-    assert tally(await deliver(plant, "NDATA", message(1, value(1, 101, 1)))) == (1, 1, 0, 0, 0)
+    assert tally(await deliver(plant, "NDATA", sent(1, 1, value(1, 101, 1)))) == (1, 1, 0, 0, 0)
 
 
 async def test_data_before_birth_is_kept_and_a_rebirth_asked_for_once(plant: Plant) -> None:
@@ -105,7 +105,7 @@ async def test_data_redelivered_after_a_birth_with_other_aliases_is_quarantined(
 
 async def test_a_gap_in_the_sequence_loses_no_reading_and_asks_for_a_rebirth(plant: Plant) -> None:
     await deliver(plant, "NBIRTH", BIRTH)
-    flush = await deliver(plant, "NDATA", message(7, value(1, 101, 1)))
+    flush = await deliver(plant, "NDATA", sent(1, 7, value(1, 101, 1)))
     assert tally(flush) == (1, 1, 0, 0, 0)
     assert commands(plant, flush) == [f"{ROOT}/NCMD/gw1"]
 

@@ -92,12 +92,6 @@ async def test_many_poisonous_messages_are_set_aside_whole(poisoned: Plant) -> N
     assert sum(piece.tally.received for piece in flush.pieces) == 2 * writer.POISON_ROWS_MAX
 
 
-async def test_what_no_row_causes_is_raised(plant: Plant) -> None:
-    await plant.pool.execute("ALTER TABLE stale_ranges ADD CHECK (meter_id < 0)")
-    with pytest.raises(Exception, match="stale_ranges"):
-        await plant.send(reading(0, 1))
-
-
 # -- fencing ---------------------------------------------------------------------------------------
 
 
@@ -197,6 +191,44 @@ async def test_a_resend_after_the_registry_was_mended_is_no_replay(plant: Plant)
     async with plant.pool.acquire() as connection:
         await factories.meter(connection, plant.unit_id, "E02")
     assert tally(await deliver(plant, message)) == (2, 1, 1, 0, 0)
+
+
+def restamped(message: bytes, second: int) -> bytes:
+    """Return a batch as a gateway writes it anew: with the time of this sending."""
+    told = {"sent_at": f"2026-11-23T08:00:{second}Z", **json.loads(message)}
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+async def test_a_resend_of_a_rejected_batch_may_say_anew_when_it_was_sent(plant: Plant) -> None:
+    message = numbered(1, reading(0, 1), reading(0, 5, "E02"))
+    assert tally(await deliver(plant, restamped(message, 10))) == (2, 1, 0, 0, 1)
+    assert tally(await deliver(plant, restamped(message, 20))) == (2, 0, 1, 0, 1)
+    async with plant.pool.acquire() as connection:
+        await factories.meter(connection, plant.unit_id, "E02")
+    assert tally(await deliver(plant, restamped(message, 40))) == (2, 1, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "other"),
+    [
+        (numbered(1, reading(0, 5, "E02")), numbered(1, reading(0, 6, "E02"))),
+        (numbered(1, reading(0, 5, "E02")), numbered(1, reading(5, 5, "E02"))),
+        (numbered(1, reading(0, 5, "E02")), numbered(1, reading(0, 5, "E02"), batch="x")),
+        (
+            numbered(1, reading(0, 5, "E02"), reading(0, 5, "E03")),
+            numbered(1, reading(0, 5, "E02")),
+        ),
+    ],
+    ids=["value", "time", "batch", "fewer"],
+)
+async def test_another_message_under_the_number_of_a_rejected_one_is_a_replay(
+    plant: Plant, said: bytes, other: bytes
+) -> None:
+    await deliver(plant, restamped(said, 10))
+    async with plant.pool.acquire() as connection:
+        await factories.meter(connection, plant.unit_id, "E02")
+    assert reasons(await deliver(plant, restamped(other, 20))) == [Reason.REPLAYED]
+    assert await plant.pool.fetchval("SELECT count(*) FROM readings") == 0
 
 
 # -- signatures ------------------------------------------------------------------------------------

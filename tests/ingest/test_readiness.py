@@ -1,0 +1,71 @@
+"""[14] Whether collectors are ready is known to whoever asks the database."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+import db.metrics
+from db.metrics import Heartbeat
+from db.pool import Pool
+from deploy.services import Services
+from ingest import readiness
+from ingest.readiness import CollectorState, Readiness
+from tests.ingest.conftest import NOW, collecting, utc_now
+
+
+def beat(name: str, detail: str, age_s: float = 0, program: str = "collect") -> Heartbeat:
+    return Heartbeat(program, name, NOW - timedelta(seconds=age_s), detail)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (beat("c", "ready", 15), Readiness.READY),
+        (beat("c", "ready", 16), Readiness.SILENT),
+        (beat("c", "no_broker"), Readiness.NO_BROKER),
+        (beat("c", "connected"), Readiness.SILENT),
+    ],
+)
+def test_only_who_says_so_and_lately_is_ready(said: Heartbeat, meant: Readiness) -> None:
+    (state,) = readiness.states([said], NOW)
+    assert state.readiness is meant
+    assert readiness.is_collected([state]) is (meant is Readiness.READY)
+
+
+def test_other_programs_and_names_that_were_given_up_do_not_count() -> None:
+    beats = [beat("c", "ready"), beat("d", "ready", 90_000), beat("s", "", program="settle")]
+    assert [each.collector for each in readiness.states(beats, NOW)] == ["c"]
+
+
+def test_a_standby_alone_collects_nothing_and_beside_a_holder_is_no_reason_to_worry() -> None:
+    holder = CollectorState("c", Readiness.READY, NOW)
+    standby = CollectorState("c@host", Readiness.STANDBY, NOW)
+    assert not readiness.is_collected([standby])
+    assert readiness.is_collected([holder, standby])
+    assert not readiness.is_collected([])
+
+
+async def test_a_collector_and_its_standby_say_what_they_are(
+    pool: Pool, services: Services
+) -> None:
+    name = f"ready-{uuid4().hex[:8]}"
+    host = socket.gethostname()
+
+    async def until(*expected: tuple[str, Readiness]) -> None:
+        found: list[tuple[str, Readiness]] = []
+        async with asyncio.timeout(15):
+            while found != list(expected):
+                await asyncio.sleep(0.1)
+                async with pool.acquire() as connection:
+                    beats = await db.metrics.list_heartbeats(connection)
+                found = [(s.collector, s.readiness) for s in readiness.states(beats, utc_now())]
+
+    async with collecting(pool, services, name), collecting(pool, services, name):
+        await until((name, Readiness.READY), (f"{name}@{host}", Readiness.STANDBY))
+    async with collecting(pool, services, name):
+        await until((name, Readiness.READY))
