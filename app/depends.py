@@ -9,7 +9,7 @@ sent, so that a slow client holds none.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -27,6 +27,9 @@ from energy.factors import Unverified
 
 CONNECTION_WITHIN_S = 5
 """How long a request waits for a connection before it is told that the platform is busy."""
+
+EARLIER_DAYS_AT_ONCE = 2
+"""Calls as known on an earlier day at a time: each may hold its connection for many seconds."""
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -83,8 +86,15 @@ async def knowing(
     """Lend a transaction that may make the known tables, if they are asked for; else as ever."""
     held = state.of(request)
     now = held["clock"]()
-    lent = rolled_back if AS_KNOWN_ON in request.query_params else read_only
-    async with lent(held["pool"]) as connection:
+    async with AsyncExitStack() as stack:
+        lent = read_only
+        if AS_KNOWN_ON in request.query_params:
+            if held["earlier_days"].locked():
+                detail = "Others are asking what was known on earlier days. Try again later."
+                raise Unavailable("busy", detail)
+            await stack.enter_async_context(held["earlier_days"])
+            lent = rolled_back
+        connection = await stack.enter_async_context(lent(held["pool"]))
         holder = await _holder(connection, credentials, now)
         yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
 

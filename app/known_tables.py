@@ -31,6 +31,10 @@ READINGS_LOOKED_AT_MAX = 3_000_000
 READINGS_SETTLED_MAX = 500_000
 """Readings that one answer settles anew: those that bear on what changed."""
 
+METERS_SETTLED_MAX = 1_000
+"""Meters that one answer settles anew: about 15 ms each. A month that was over then needs few, one
+that went on needs them all."""
+
 ROWS_MAX = 2_000_000
 """Rows of sums that one answer copies."""
 
@@ -108,15 +112,15 @@ async def _take_back(
     apart = periods.merged(spans)
     for span in apart:
         await db.known_sums.note_reaches(caller.connection, span)
-        stale = await _stale(caller.connection, span)
+        stale = await _stale(caller.connection, span, caller.now)
         await _settle(caller, span, steps, stale)
         await db.known_sums.keep(caller.connection, span, steps)
     await db.known_sums.show(caller.connection)
     return apart
 
 
-async def _stale(connection: Connection, span: Span) -> list[StaleRange]:
-    """Return what of the sums of today was otherwise then."""
+async def _stale(connection: Connection, span: Span, now: datetime) -> list[StaleRange]:
+    """Return what of the sums of today was otherwise then, which is `now`."""
     reach = await db.known_sums.fetch_reach(connection)
     if reach is None:
         return []
@@ -127,7 +131,8 @@ async def _stale(connection: Connection, span: Span) -> list[StaleRange]:
         await db.known_sums.mark_late(connection, each)
     await db.known_sums.mark_others(connection, span)
     stale = await db.known_sums.list_stale(connection)
-    _refuse_beyond(sum(map(_readings, stale)), READINGS_SETTLED_MAX)
+    _refuse_beyond(sum(_readings(each, now) for each in stale), READINGS_SETTLED_MAX)
+    _refuse_beyond(len({each.meter_id for each in stale}), METERS_SETTLED_MAX, "meters")
     return stale
 
 
@@ -179,8 +184,10 @@ async def _add_up_areas(caller: Caller, spans: Sequence[Span]) -> None:
             await db.rollups.insert_area_sums(caller.connection, region, of_region, step)
 
 
-def _readings(stale: StaleRange) -> float:
-    return (stale.span.ends_at - stale.span.starts_at).total_seconds() / stale.interval_s
+def _readings(stale: StaleRange, now: datetime) -> float:
+    """Return about how many readings are settled anew; of what came later there are none."""
+    length = min(stale.span.ends_at, now) - stale.span.starts_at
+    return max(0.0, length.total_seconds() / stale.interval_s)
 
 
 def _refuse_beyond(count: float, limit: int, of: str = "readings") -> None:

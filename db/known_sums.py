@@ -330,6 +330,7 @@ async def copy_doubts(connection: Connection) -> None:
           JOIN pg_temp.reaches USING (meter_id)
         """
     )
+    await connection.execute("ANALYZE pg_temp.doubts")
 
 
 async def copy_sums(
@@ -367,6 +368,7 @@ async def copy_sums(
         """,
         *asked,
     )
+    await connection.execute("ANALYZE pg_temp.meter_consumption, pg_temp.unit_consumption")
 
 
 async def keep(connection: Connection, span: Span, steps: Collection[Step]) -> None:

@@ -178,6 +178,46 @@ FIRST_EPOCHS: LiteralString = """
            AND first.reason = 'installed'
 """
 
+# The limit of a meter's newest epoch is what was told last: of the meter, or of the epoch.
+NEWEST_LIMITS: LiteralString = """
+        WITH changed AS (
+            SELECT DISTINCT split_part(subject, '/', 1) AS unit,
+                   split_part(subject, '/', 2) AS meter
+              FROM public.changes
+             WHERE noun IN ('meters', 'epochs')
+               AND changed_at > {known_at}
+        ), newest AS (
+            SELECT meter_id, max(starts_at) AS starts_at, min(unit) || '/' || min(meter) AS name
+              FROM changed
+              JOIN public.units USING (unit)
+              JOIN public.meters USING (unit_id, meter)
+              JOIN pg_temp.meter_epochs USING (meter_id)
+             GROUP BY meter_id
+            HAVING count(*) > 1
+        )
+        UPDATE pg_temp.meter_epochs AS known
+           SET rate_max = (told.fact->>'rate_max')::double precision
+          FROM newest
+         CROSS JOIN LATERAL (
+               SELECT content::jsonb AS fact
+                 FROM public.changes
+                WHERE changed_at <= {known_at}
+                  AND content IS NOT NULL
+                  AND ((noun = 'meters' AND subject = name)
+                       OR (noun = 'epochs' AND starts_with(subject, name || '/')
+                           AND (content::jsonb->>'starts_at')::timestamptz = newest.starts_at))
+                ORDER BY change_id DESC
+                LIMIT 1) AS told
+         WHERE known.meter_id = newest.meter_id
+           AND known.starts_at = newest.starts_at
+"""
+
+# Epochs of meters that were not known yet.
+NO_EPOCHS: LiteralString = """
+        DELETE FROM pg_temp.meter_epochs
+         WHERE meter_id NOT IN (SELECT meter_id FROM pg_temp.meters)
+"""
+
 PARK_UNITS: LiteralString = """
         CREATE TEMP TABLE park_units AS
         WITH newest AS (
@@ -208,7 +248,8 @@ INDEX: LiteralString = """
         ANALYZE pg_temp.{table}
 """
 
-# Readings, links and changes only grow, so that views of them are enough.
+# Readings, links and changes only grow, so that views of them are enough. What was not known yet is
+# not even looked at: no reading is accepted that is from a later day than it came on.
 GROWN: LiteralString = """
         CREATE TEMP VIEW changes AS
         SELECT changes.*
@@ -218,9 +259,11 @@ GROWN: LiteralString = """
         CREATE TEMP VIEW readings AS
         SELECT readings.*
           FROM public.readings
-          LEFT JOIN public.links USING (link_id)
-         WHERE received_at <= {known_at}
-           AND (stored_at IS NULL OR stored_at <= {known_at});
+         WHERE read_at < {known_at} + INTERVAL '1 day'
+           AND received_at <= {known_at}
+           AND coalesce((SELECT stored_at <= {known_at}
+                           FROM public.links
+                          WHERE links.link_id = readings.link_id), true);
 """
 
 # The views of the house, from their own definitions: those name tables as they are found.
@@ -262,6 +305,9 @@ async def make_facts(connection: Connection) -> None:
                 await connection.execute(index.replace("{index}", each.index))
     if "meters" in nouns:
         await connection.execute(_told(FIRST_EPOCHS))
+        await connection.execute(NO_EPOCHS)
+    if nouns & {"meters", "epochs"}:
+        await connection.execute(_told(NEWEST_LIMITS))
     if "parks" in nouns:
         await connection.execute(_told(PARK_UNITS))
     await connection.execute(_told(GROWN))
