@@ -11,13 +11,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
+import db.known_stale
 import db.known_sums
 import db.known_tables
 import db.rollups
 from app.depends import Caller
 from app.errors import ApiError
 from db.consumption import Selection
-from db.known_sums import StaleRange
+from db.known_stale import StaleRange
 from db.pool import Connection
 from db.rollups import StaleArea
 from db.settlement import Stale
@@ -111,7 +112,7 @@ async def _take_back(
     """
     apart = periods.merged(spans)
     for span in apart:
-        await db.known_sums.note_reaches(caller.connection, span)
+        await db.known_stale.note_reaches(caller.connection, span)
         stale = await _stale(caller.connection, span, caller.now)
         await _settle(caller, span, steps, stale)
         await db.known_sums.keep(caller.connection, span, steps)
@@ -121,16 +122,16 @@ async def _take_back(
 
 async def _stale(connection: Connection, span: Span, now: datetime) -> list[StaleRange]:
     """Return what of the sums of today was otherwise then, which is `now`."""
-    reach = await db.known_sums.fetch_reach(connection)
+    reach = await db.known_stale.fetch_reach(connection)
     if reach is None:
         return []
-    late = await db.known_sums.list_late_spans(connection, reach)
-    due = [await db.known_sums.count_due(connection, each) for each in late]
+    late = await db.known_stale.list_late_spans(connection, reach)
+    due = [await db.known_stale.count_due(connection, each) for each in late]
     _refuse_beyond(sum(due), READINGS_LOOKED_AT_MAX)
     for each in late:
-        await db.known_sums.mark_late(connection, each)
-    await db.known_sums.mark_others(connection, span)
-    stale = await db.known_sums.list_stale(connection)
+        await db.known_stale.mark_late(connection, each)
+    await db.known_stale.mark_others(connection, span)
+    stale = await db.known_stale.list_stale(connection)
     _refuse_beyond(sum(_readings(each, now) for each in stale), READINGS_SETTLED_MAX)
     _refuse_beyond(len({each.meter_id for each in stale}), METERS_SETTLED_MAX, "meters")
     return stale
@@ -142,7 +143,7 @@ async def _settle(
     """Settle anew what is stale, on copies of the sums of today."""
     connection = caller.connection
     await db.known_sums.copy_doubts(connection)
-    recounted = await db.known_sums.list_recounted(connection)
+    recounted = await db.known_stale.list_recounted(connection)
     again = await _again(connection, span, max(steps, key=list(Step).index), stale)
     again |= {unit_id: span.starts_at for unit_id, _ in recounted}
     meters = await db.known_sums.count_meters(connection)
