@@ -23,6 +23,8 @@ AS_KNOWN_ON = "as_known_on"
 UNAVAILABLE_CLASSES = ("08", "53", "57", "58")
 """SQLSTATE classes: connection, resources, operator intervention, system."""
 
+NO_TEMPORARY_TABLES = (asyncpg.ReadOnlySQLTransactionError, asyncpg.InsufficientPrivilegeError)
+
 log = structlog.get_logger("serve")
 
 
@@ -250,6 +252,14 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
         log.warning("too_slow", path=request.url.path, query=request.url.query)
         detail = "This took too long. Ask for a shorter span, a coarser bucket or fewer units."
         return Unavailable("too_slow", detail).response()
+    if AS_KNOWN_ON in request.query_params and isinstance(error, NO_TEMPORARY_TABLES):
+        log.error("no_temporary_tables", error=repr(error))
+        detail = (
+            "This platform's login at its database may make no temporary tables, which an answer "
+            "as known on an earlier day needs: it reads a copy, or the right was taken from it. "
+            "Its operator can mend it; /v1/explain answers."
+        )
+        return Unavailable("earlier_days_unavailable", detail).response()
     if is_outage(error):
         log.error("database_unavailable", error=repr(error))
         detail = "The database does not answer. Try again in a few seconds."

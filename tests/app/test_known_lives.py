@@ -1,4 +1,4 @@
-"""Whatever happens to a register, in whatever order it becomes known: its hours, as known at an
+"""Whatever happens to a register, in whatever order it becomes known: its sums, as known at an
 instant, are those that settlement stored then.
 """
 
@@ -22,6 +22,7 @@ from db.corrections import CorrectionRow
 from db.epochs import EpochRow
 from db.pool import Connection, Pool
 from db.scope import Scope
+from energy import periods
 from energy.periods import Span, Step
 from energy.registers import Epoch
 from tests import factories
@@ -31,9 +32,14 @@ from tests.ingest.test_settlement import SINCE, Told, settle_all, unit_with_regi
 UNIT = factories.unit_code(1)
 HOUR = timedelta(hours=1)
 AUTHOR = Author("zhao", "test")
-SPAN = Span(SINCE - timedelta(days=9), SINCE + timedelta(days=60))
+SPAN = Span(
+    periods.floor(SINCE - timedelta(days=9), Step.MONTH),
+    periods.floor(SINCE + timedelta(days=69), Step.MONTH),
+)
+STEPS = (Step.HOUR, Step.DAY, Step.MONTH)
 
-Hours = list[tuple[datetime, float | None, float, int, bool, float | None]]
+Sums = list[tuple[object, ...]]
+"""Sums as they are stored, figures to six digits."""
 
 
 async def arrive(pool: Pool, unit_id: int, told: list[Told], at: datetime) -> None:
@@ -78,7 +84,7 @@ async def correct(
 
 async def live(
     pool: Pool, chance: random.Random, unit_id: int, meter_id: int
-) -> dict[datetime, Hours]:
+) -> dict[datetime, dict[Step, Sums]]:
     """Let the life of a register become known bit by bit; return what was stored at instants."""
     rate_max = chance.choice([None, 400.0, 2000.0])
     await pool.execute("UPDATE meter_epochs SET rate_max = $1", rate_max)
@@ -86,7 +92,7 @@ async def live(
     if chance.random() < 0.7:
         chance.shuffle(waiting)
     known: list[Told] = []
-    stored: dict[datetime, Hours] = {}
+    stored: dict[datetime, dict[Step, Sums]] = {}
     at = SINCE + timedelta(days=70)
     while waiting or epochs:
         at += timedelta(minutes=7)
@@ -105,27 +111,30 @@ async def live(
         if chance.random() < 0.5:
             await settle_all(pool)
             async with pool.acquire() as connection:
-                stored[at] = await hours(connection)
+                stored[at] = {step: await sums(connection, step) for step in STEPS}
     return stored
 
 
-async def hours(connection: Connection) -> Hours:
+async def sums(connection: Connection, step: Step) -> Sums:
     rows = await connection.fetch(
         "SELECT starts_at, quantity, estimated_quantity, readings_present, held, calorific_tce "
-        "FROM meter_consumption WHERE step = 'hour' ORDER BY starts_at"
+        "FROM meter_consumption WHERE step = $1 ORDER BY starts_at",
+        step,
     )
-    return [tuple(None if v is None else round(v, 6) if isinstance(v, float) else v for v in row)
-            for row in rows]  # type: ignore[misc]  # fmt: skip  # as the statement says
+    return [
+        tuple(round(each, 6) if isinstance(each, float) else each for each in row) for row in rows
+    ]
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_hours_are_those_that_were_stored_then(pool: Pool, seed: int) -> None:
+async def test_sums_are_those_that_were_stored_then(pool: Pool, seed: int) -> None:
     chance = random.Random(seed)
     unit_id, meter_id = await unit_with_register(pool, rollover=ROLLOVER)
     stored = await live(pool, chance, unit_id, meter_id)
     for at, then in stored.items():
+        step = chance.choice(STEPS)
         async with depends.rolled_back(pool) as connection:
             caller = Caller(connection, Scope("45"), at + timedelta(days=99), "zhao")
             caller = await known_tables.facts(caller, at)
-            await known_tables.sums(caller, [SPAN], {Step.HOUR})
-            assert await hours(connection) == then, at
+            await known_tables.sums(caller, [SPAN], {step})
+            assert await sums(connection, step) == then[step], (at, step)

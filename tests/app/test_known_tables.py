@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -319,13 +320,14 @@ OF_THE_REST: dict[Kind, list[dict[str, str]]] = {
             "kind": "register", "uom": "kWh", "multiplier": "3", "rate_max": "7",
             "role": "boundary", "installed_at": "2026-11-02T00:00:00+08:00",
         }
-        for meter in ("N01", "N02")
+        for meter in ("N01", "N02", "N04")
     ],
     Kind.EPOCHS: [
         {
-            "unit": UNIT, "meter": "N01", "starts_at": "2026-11-09T00:00:00+08:00",
+            "unit": UNIT, "meter": meter, "starts_at": "2026-11-09T00:00:00+08:00",
             "reason": "replaced", "multiplier": "2", "first_value": "0",
         }
+        for meter in ("N01", "N04")
     ],
     Kind.LEVELS: [
         {
@@ -356,7 +358,7 @@ LATER_OF_THE_REST: dict[Kind, list[dict[str, str]]] = {
     ],
     Kind.METERS: [
         {**OF_THE_REST[Kind.METERS][1], "multiplier": "4", "rate_max": "8", "name": "m"},
-        {**OF_THE_REST[Kind.METERS][0], "rate_max": "8", "multiplier": "2"},
+        {**OF_THE_REST[Kind.METERS][2], "rate_max": "8", "multiplier": "2"},
         {**OF_THE_REST[Kind.METERS][1], "meter": "N03"},
     ],
     Kind.EPOCHS: [{**OF_THE_REST[Kind.EPOCHS][0], "multiplier": "9"}],
@@ -451,6 +453,21 @@ async def test_too_much_is_refused_with_how_to_narrow_it(works: Stage) -> None:
     )
     assert (answer.status_code, answer.json()["code"]) == (422, "too_many_rows")
     assert "a smaller region, or for a shorter span" in answer.json()["detail"]
+
+
+async def test_a_copy_of_the_database_says_that_it_is_one(works: Stage) -> None:
+    name = await works.pool.fetchval("SELECT current_database()")
+    await works.pool.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await works.pool.expire_connections()
+    refused = await works.code("li", "/v1/factors", as_known_on=THEN)
+    assert refused == (503, "earlier_days_unavailable")
+    assert (await works.get("li", "/v1/factors")).status_code == 200
+
+
+async def test_more_at_once_than_the_platform_bears_is_refused(works: Stage) -> None:
+    calls = [works.get("li", "/v1/factors", as_known_on=THEN) for _ in range(4)]
+    statuses = sorted([answer.status_code for answer in await asyncio.gather(*calls)])
+    assert statuses == [200, 200, 503, 503]
 
 
 async def test_a_call_that_knows_only_today_names_those_that_know_more(works: Stage) -> None:
