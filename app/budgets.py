@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import db.budgets
 from app.depends import Caller
-from db.budgets import AlikeMeters, BudgetEntry, DaySum
+from db.budgets import AlikeMeters, BudgetEntry, BudgetRow, DaySum
 from energy import budgets, forecast, periods, roles, workdays
 from energy.budgets import DayUse, Obstacle, Standing
 from energy.coverage import Calendar, Due
@@ -91,6 +91,14 @@ async def charged(
         unverified = [carrier for budget, carrier in doubtful if budget == number]
         result.append(Charged(entry, standing, unverified))
     return result
+
+
+def span(rows: Sequence[BudgetRow], at: datetime) -> Span:
+    """Return the days of which `charged` wants to know, up to the day that holds `at`."""
+    ends_at = periods.following(periods.floor(at, Step.DAY), Step.DAY)
+    through_on = periods.floor(at, Step.DAY).astimezone(LOCAL).date() - DAY
+    starts_on = min(budgets.history_starts_on(row.starts_on, through_on) for row in rows)
+    return Span(_instant(starts_on).astimezone(UTC), ends_at)
 
 
 async def _unverified(

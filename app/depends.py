@@ -1,14 +1,15 @@
 """Owns what every call gets: an authenticated scope and one transaction.
 
 It is read-only, so that the whole answer comes from one snapshot, unless the call states facts:
-then they are committed together before the answer. The connection goes back before the answer is
+then they are committed together before the answer; or it asks what was known on an earlier day:
+then all that it makes for that is rolled back. The connection goes back before the answer is
 sent, so that a slow client holds none.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -19,13 +20,16 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 import app.auth
 from app import state
 from app.auth import Holder
-from app.errors import Forbidden, InvalidParameter, Unauthorized, Unavailable
+from app.errors import AS_KNOWN_ON, Forbidden, InvalidParameter, Unauthorized, Unavailable
 from db.pool import Connection, Pool
 from db.scope import Scope
 from energy.factors import Unverified
 
 CONNECTION_WITHIN_S = 5
 """How long a request waits for a connection before it is told that the platform is busy."""
+
+EARLIER_DAYS_AT_ONCE = 2
+"""Calls as known on an earlier day at a time: each may hold its connection for many seconds."""
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -39,7 +43,8 @@ bearer = HTTPBearer(
 class Caller:
     """Who asks: what they may see, the transaction that answers, when, and under which label.
 
-    `unverified` is what becomes of factors that nobody verified.
+    `unverified` is what becomes of factors that nobody verified. `known_at`: what was known at that
+    instant answers, see `app/known_tables.py`; None: what is known now.
     """
 
     connection: Connection
@@ -47,6 +52,7 @@ class Caller:
     now: datetime
     actor: str
     unverified: Unverified = Unverified.NOTE
+    known_at: datetime | None = None
 
 
 def plain_query(request: Request) -> None:
@@ -69,6 +75,26 @@ async def authenticated(
     held = state.of(request)
     now = held["clock"]()
     async with read_only(held["pool"]) as connection:
+        holder = await _holder(connection, credentials, now)
+        yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
+
+
+async def knowing(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> AsyncIterator[Caller]:
+    """Lend a transaction that may make the known tables, if they are asked for; else as ever."""
+    held = state.of(request)
+    now = held["clock"]()
+    async with AsyncExitStack() as stack:
+        lent = read_only
+        if AS_KNOWN_ON in request.query_params:
+            if held["earlier_days"].locked():
+                detail = "Others are asking what was known on earlier days. Try again later."
+                raise Unavailable("busy", detail)
+            await stack.enter_async_context(held["earlier_days"])
+            lent = rolled_back
+        connection = await stack.enter_async_context(lent(held["pool"]))
         holder = await _holder(connection, credentials, now)
         yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
 
@@ -112,6 +138,18 @@ async def read_only(pool: Pool) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
+async def rolled_back(pool: Pool) -> AsyncIterator[Connection]:
+    """Lend a connection inside a transaction with one snapshot, of which nothing stays."""
+    async with _lent(pool) as connection:
+        transaction = connection.transaction(isolation="repeatable_read")
+        await transaction.start()
+        try:
+            yield connection
+        finally:
+            await transaction.rollback()
+
+
+@asynccontextmanager
 async def _lent(pool: Pool) -> AsyncIterator[Connection]:
     try:
         connection = await pool.acquire(timeout=CONNECTION_WITHIN_S)
@@ -124,4 +162,5 @@ async def _lent(pool: Pool) -> AsyncIterator[Connection]:
 
 
 AuthenticatedCaller = Annotated[Caller, Depends(authenticated, scope="function")]
+KnowingCaller = Annotated[Caller, Depends(knowing, scope="function")]
 StatingCaller = Annotated[Caller, Depends(stating, scope="function")]

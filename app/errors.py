@@ -17,8 +17,13 @@ from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+AS_KNOWN_ON = "as_known_on"
+"""The parameter that asks for what was known on a day."""
+
 UNAVAILABLE_CLASSES = ("08", "53", "57", "58")
 """SQLSTATE classes: connection, resources, operator intervention, system."""
+
+NO_TEMPORARY_TABLES = (asyncpg.ReadOnlySQLTransactionError, asyncpg.InsufficientPrivilegeError)
 
 log = structlog.get_logger("serve")
 
@@ -193,15 +198,20 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = [_fault(each["loc"], each["type"], each["msg"]) for each in error.errors()]
+    faults = [
+        _fault(each["loc"], each["type"], each["msg"], request.app) for each in error.errors()
+    ]
     unknown = [each["type"] == "extra_forbidden" for each in error.errors()]
     code = "unknown_parameter" if all(unknown) else "invalid_parameter"
     detail = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults)
     return ApiError(code, detail, errors=faults).response()
 
 
-def _fault(location: Sequence[object], kind: str, message: str) -> Fault:
+def _fault(location: Sequence[object], kind: str, message: str, app: FastAPI) -> Fault:
     match kind:
+        case "extra_forbidden" if location[-1] == AS_KNOWN_ON:
+            detail = "is not answered here: this call tells what is known now. These tell what "
+            detail += f"was known on a day: {', '.join(_knowing(app))}"
         case "missing":
             detail = "is required"
         case "extra_forbidden":
@@ -209,6 +219,15 @@ def _fault(location: Sequence[object], kind: str, message: str) -> Fault:
         case _:
             detail = message.removeprefix("Value error, ")
     return Fault(parameter=str(location[-1]), detail=detail)
+
+
+def _knowing(app: FastAPI) -> list[str]:
+    """Return the calls that answer as known on a day, as their own descriptions say."""
+    return sorted(
+        path
+        for path, calls in app.openapi()["paths"].items()
+        if any(each["name"] == AS_KNOWN_ON for each in calls.get("get", {}).get("parameters", ()))
+    )
 
 
 async def _framework(request: Request, error: Exception) -> JSONResponse:
@@ -233,6 +252,14 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
         log.warning("too_slow", path=request.url.path, query=request.url.query)
         detail = "This took too long. Ask for a shorter span, a coarser bucket or fewer units."
         return Unavailable("too_slow", detail).response()
+    if AS_KNOWN_ON in request.query_params and isinstance(error, NO_TEMPORARY_TABLES):
+        log.error("no_temporary_tables", error=repr(error))
+        detail = (
+            "This platform's login at its database may make no temporary tables, which an answer "
+            "as known on an earlier day needs: it reads a copy, or the right was taken from it. "
+            "Its operator can mend it; /v1/explain answers."
+        )
+        return Unavailable("earlier_days_unavailable", detail).response()
     if is_outage(error):
         log.error("database_unavailable", error=repr(error))
         detail = "The database does not answer. Try again in a few seconds."

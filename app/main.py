@@ -136,6 +136,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
                 uploads=uploads,
                 unverified=settings.unverified_factors,
                 coverage_floor=settings.coverage_floor,
+                earlier_days=asyncio.Semaphore(depends.EARLIER_DAYS_AT_ONCE),
             )
             storing.cancel()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypedDict, cast
@@ -17,7 +18,10 @@ Clock = Callable[[], datetime]
 
 
 class State(TypedDict):
-    """`revision` is the schema this code needs; below `coverage_floor` nothing is forecast."""
+    """`revision` is the schema this code needs; below `coverage_floor` nothing is forecast.
+
+    `earlier_days` bounds how many calls ask at once what was known on an earlier day.
+    """
 
     pool: Pool
     clock: Clock
@@ -26,6 +30,7 @@ class State(TypedDict):
     uploads: Uploads
     unverified: Unverified
     coverage_floor: float
+    earlier_days: asyncio.Semaphore
 
 
 def of(request: Request) -> State:

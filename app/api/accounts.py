@@ -6,19 +6,20 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 import app.account_facts
 import app.accounts
 import db.rulesets
+from app import known_tables
 from app.account_facts import Facts, Question
 from app.accounts import Accounts, Projects
 from app.api import account_rows, consumption, parameters
 from app.api.account_rows import AccountRow, DeductionRow, RuleSetRow
 from app.api.answers import ListOf, problems
 from app.api.consumption import Note
-from app.api.parameters import RegionCode
-from app.depends import AuthenticatedCaller, Caller
+from app.api.parameters import AsKnown, RegionCode
+from app.depends import Caller, KnowingCaller
 from app.errors import InvalidParameter, NotFound
 from db.scope import Scope
 from energy import periods, rulesets
@@ -29,7 +30,7 @@ from energy.rulesets import RuleSet
 router = APIRouter(tags=["balance"])
 
 
-class AccountQuery(BaseModel):
+class AccountQuery(AsKnown):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -86,13 +87,14 @@ class AccountAnswer(ListOf[AccountRow]):
     responses=problems(401, 404, 422, 503),
 )
 async def list_accounts(
-    query: Annotated[AccountQuery, Query()], caller: AuthenticatedCaller
+    query: Annotated[AccountQuery, Query()], caller: KnowingCaller
 ) -> AccountAnswer:
     """Return the account of a region's key units, of a year beside a base year.
 
     Both years go by the same rule set. What is deducted is listed with its evidence; a deduction
     that is not known makes no figure. A key of one unit sees that unit's part, without GDP.
     """
+    caller = await known_tables.facts(caller, query.as_known_on)
     question = await _question(caller, query)
     facts = await _facts(caller, question)
     accounts = Accounts(facts)
@@ -146,6 +148,12 @@ async def _facts(caller: Caller, question: Question) -> Facts:
     if question.rules.across_share_max is not None:
         years.add(question.rules.period_base_year)
     spans = {year: _months(year, question.through_month) for year in years}
+    await known_tables.sums(
+        caller,
+        list(spans.values()),
+        {Step.DAY, Step.MONTH},
+        region_prefix=question.region_prefix,
+    )
     return await app.account_facts.fetch(caller, question, spans)
 
 

@@ -11,11 +11,12 @@ import app.balance
 import db.meter_sums
 import db.registry
 import db.statements
+from app import known_tables
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import Between, CreditCode
+from app.api.parameters import AsKnown, Between, CreditCode
 from app.balance import CarrierBalance, Side
-from app.depends import AuthenticatedCaller
+from app.depends import KnowingCaller
 from app.errors import InvalidParameter
 from energy import periods
 from energy.balance import Absence, Comparison, Flow, Incomparable, Origin
@@ -27,7 +28,7 @@ DAYS_MAX = 1_100
 router = APIRouter(tags=["balance"])
 
 
-class BalanceQuery(Between):
+class BalanceQuery(Between, AsKnown):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -120,7 +121,7 @@ class BalanceAnswer(ListOf[BalanceRow]):
     responses=problems(401, 404, 422, 503),
 )
 async def list_balance(
-    query: Annotated[BalanceQuery, Query()], caller: AuthenticatedCaller
+    query: Annotated[BalanceQuery, Query()], caller: KnowingCaller
 ) -> BalanceAnswer:
     """Return the balance (能源实物平衡) of whole days, carrier by carrier.
 
@@ -128,7 +129,9 @@ async def list_balance(
     first day and on the day after the last; statements must cover the days exactly.
     """
     span = _days(query.span())
+    caller = await known_tables.facts(caller, query.as_known_on)
     await parameters.visible_unit(caller, query.unit)
+    await known_tables.sums(caller, [span], {Step.DAY}, unit=query.unit)
     meters = await db.meter_sums.list_sums(
         caller.connection,
         caller.scope,

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 import app.benchmark_shares
 import app.consumption
@@ -18,16 +18,16 @@ import db.outputs
 import db.production
 import db.products
 import db.silence
-from app import stated
+from app import known_tables, stated
 from app.api import parameters
 from app.api.answers import Answer, ListOf, problems
 from app.api.consumption import Note, notes
 from app.api.intensity import ELECTRICITY
 from app.api.intensity_answers import limit_notes
-from app.api.parameters import RegionCode
+from app.api.parameters import AsKnown, RegionCode
 from app.benchmark_shares import Known, Obscurity, Placed, Share, Slot
 from app.consumption import Line
-from app.depends import AuthenticatedCaller, Caller
+from app.depends import Caller, KnowingCaller
 from app.intensity import Made, Reason
 from db.consumption import Group, Selection
 from db.limits import LimitRow
@@ -44,7 +44,7 @@ Uoms: TypeAlias = dict[str, IntensityUom]
 """The unit of measure of the benchmark, by product."""
 
 
-class SharesQuery(BaseModel):
+class SharesQuery(AsKnown):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -135,13 +135,14 @@ class SharesAnswer(ListOf[ShareRow]):
     responses=problems(401, 404, 422, 503),
 )
 async def list_benchmark_shares(
-    query: Annotated[SharesQuery, Query()], caller: AuthenticatedCaller
+    query: Annotated[SharesQuery, Query()], caller: KnowingCaller
 ) -> SharesAnswer:
     """Return capacity of units at or below the benchmark ÷ all capacity, by product.
 
     Capacities and limits are those of the end of the year, or of today. A unit without a figure
     is unknown, neither at the benchmark nor failing it.
     """
+    caller = await known_tables.facts(caller, query.as_known_on)
     year = query.year or caller.now.astimezone(LOCAL).year
     months = app.consumption.buckets(_year(year), Step.MONTH, caller.now)
     prefix = await parameters.region_prefix(caller, query.region)
@@ -159,6 +160,7 @@ async def list_benchmark_shares(
         groups=frozenset({Group.UNIT}),
         region_prefix=prefix,
     )
+    await known_tables.selected(caller, selection)
     known = await _known(caller, selection, months, _uoms(limits, on))
     products = await db.products.list_products(caller.connection)
     shares = app.benchmark_shares.shares(capacities, products, limits, known, on)

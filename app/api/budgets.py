@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -10,13 +10,14 @@ from pydantic import Field
 
 import app.budgets
 import db.budgets
-from app import cursor, state
+from app import cursor, known_tables, state
 from app.api import parameters
 from app.api.answers import Answer, ListOf, problems
-from app.api.parameters import CreditCode, Instant, Page, RegionCode
+from app.api.parameters import AsKnown, CreditCode, Instant, Page, RegionCode
 from app.budgets import Charged
-from app.depends import AuthenticatedCaller
+from app.depends import Caller, KnowingCaller
 from app.errors import InvalidParameter
+from db.budgets import BudgetEntry
 from energy.budgets import Obstacle, OwnerKind
 from energy.factors import Basis
 from energy.forecast import Outlook
@@ -28,7 +29,7 @@ PAGE_MAX = 100
 """Budgets at a time: each is a year of days."""
 
 
-class BudgetQuery(Page):
+class BudgetQuery(Page, AsKnown):
     """What is asked for."""
 
     limit: int = Field(
@@ -131,7 +132,7 @@ class Budgets(ListOf[Budget]):
     responses=problems(401, 404, 422, 503),
 )
 async def list_budgets(
-    query: Annotated[BudgetQuery, Query()], caller: AuthenticatedCaller, request: Request
+    query: Annotated[BudgetQuery, Query()], caller: KnowingCaller, request: Request
 ) -> Budgets:
     """Return the budgets whose period holds the day of `at`.
 
@@ -139,21 +140,19 @@ async def list_budgets(
     use of late by kind of day (weekdays, holidays); its band is what that has missed by in the
     last eight weeks. There is none on figures that lack something: `reason` says what.
     """
+    caller = await known_tables.facts(caller, query.as_known_on)
     at = query.at or caller.now
     if at > caller.now:
         raise InvalidParameter("at", "is in the future")
     (after,) = cursor.decode(query.cursor, 1)
     if query.unit is not None:
         await parameters.visible_unit(caller, query.unit)
-    entries = await db.budgets.list_budgets(
-        caller.connection,
-        caller.scope,
-        region_prefix=await parameters.region_prefix(caller, query.region),
-        unit=query.unit,
-        at=at,
-        after=_number(after),
-        limit=query.limit + 1,
-    )
+    prefix = await parameters.region_prefix(caller, query.region)
+    entries = await _entries(caller, query, prefix, at, _number(after))
+    if caller.known_at is not None and entries:
+        span = app.budgets.span([entry.row for entry in entries[: query.limit]], at)
+        await known_tables.budgets(caller, [entry.budget_id for entry in entries], span)
+        entries = await _entries(caller, query, prefix, at, _number(after))
     page = entries[: query.limit]
     found = await app.budgets.charged(
         caller,
@@ -166,6 +165,21 @@ async def list_budgets(
     return Budgets(
         items=[_item(each) for each in found],
         next=cursor.encode(str(page[-1].budget_id)) if more else None,
+    )
+
+
+async def _entries(
+    caller: Caller, query: BudgetQuery, region_prefix: str, at: datetime, after: int
+) -> list[BudgetEntry]:
+    """Return a page and one more. Which units are silent is known once the sums are there."""
+    return await db.budgets.list_budgets(
+        caller.connection,
+        caller.scope,
+        region_prefix=region_prefix,
+        unit=query.unit,
+        at=at,
+        after=after,
+        limit=query.limit + 1,
     )
 
 

@@ -11,12 +11,13 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 import app.carbon
 import app.consumption
+from app import known_tables
 from app.api import consumption, parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.consumption import Note
-from app.api.parameters import Selecting, Valued
+from app.api.parameters import AsKnown, Selecting, Valued
 from app.carbon import Part, Row
-from app.depends import AuthenticatedCaller, Caller
+from app.depends import Caller, KnowingCaller
 from db.consumption import Group, Selection
 from energy.carbon import CarbonFactor, Obstacle
 from energy.factors import Basis
@@ -34,7 +35,7 @@ def parse_groups(text: str) -> str:
     return text
 
 
-class CarbonQuery(Selecting, Valued):
+class CarbonQuery(Selecting, Valued, AsKnown):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -136,7 +137,7 @@ class CarbonAnswer(ListOf[CarbonRow]):
     responses=problems(401, 404, 422, 503),
 )
 async def list_carbon(
-    query: Annotated[CarbonQuery, Query()], caller: AuthenticatedCaller
+    query: Annotated[CarbonQuery, Query()], caller: KnowingCaller
 ) -> CarbonAnswer:
     """Return every bucket that touches `[from, to)`, in full, up to now.
 
@@ -145,8 +146,10 @@ async def list_carbon(
     that was counted emits.
     """
     bucket = Step(query.bucket)
+    caller = await known_tables.facts(caller, query.as_known_on)
     within = app.consumption.buckets(query.span(), bucket, caller.now)
     selection = await _selection(caller, query, bucket, within)
+    await known_tables.selected(caller, selection)
     rows = await app.carbon.rows(caller, selection, within) if within else []
     return CarbonAnswer(
         bucket=bucket,

@@ -12,11 +12,12 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 import app.consumption
 import app.left_out
 import db.unverified
+from app import known_tables
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import Selecting, Valued
+from app.api.parameters import AsKnown, Selecting, Valued
 from app.consumption import Line
-from app.depends import AuthenticatedCaller, Caller
+from app.depends import Caller, KnowingCaller
 from app.left_out import LeftOut, Missing, Reasons
 from db.consumption import Group, Selection
 from energy.factors import Basis, MissingFactor, Unverified
@@ -44,7 +45,7 @@ def parse_groups(text: str) -> str:
 BucketParameter = Annotated[Step, BeforeValidator(parse_step)]
 
 
-class ConsumptionQuery(Selecting, Valued):
+class ConsumptionQuery(Selecting, Valued, AsKnown):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -160,7 +161,7 @@ class ConsumptionAnswer(ListOf[ConsumptionRow]):
     responses=problems(401, 404, 422, 503),
 )
 async def list_consumption(
-    query: Annotated[ConsumptionQuery, Query()], caller: AuthenticatedCaller
+    query: Annotated[ConsumptionQuery, Query()], caller: KnowingCaller
 ) -> ConsumptionAnswer:
     """Return every bucket that touches `[from, to)`, in full, up to now.
 
@@ -168,12 +169,14 @@ async def list_consumption(
     `group_by=meter` every meter is shown as it counts (and its unit with it): those rows do not
     add up to the unit. A unit that is named must be visible, else the answer is 404.
     """
+    caller = await known_tables.facts(caller, query.as_known_on)
     within = app.consumption.buckets(query.span(), query.bucket, caller.now)
     selection = await _selection(caller, query, within)
     if not within:
         return ConsumptionAnswer(
             bucket=query.bucket, basis=query.basis, items=[], notes=[], next=None
         )
+    await known_tables.selected(caller, selection)
     lines = await app.consumption.lines(caller, selection, within)
     why = await app.left_out.fetch(caller, selection, [line.used for line in lines])
     items = [_row(line, selection, why) for line in lines]

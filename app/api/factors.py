@@ -7,13 +7,14 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 import db.factors
+from app import known_tables
 from app.api import parameters
 from app.api.answers import Answer, ListOf, problems
-from app.api.parameters import CreditCode
-from app.depends import AuthenticatedCaller, Caller
+from app.api.parameters import AsKnown, CreditCode
+from app.depends import Caller, KnowingCaller
 from app.errors import InvalidParameter, NotFound
 from app.left_out import LeftOut
 from db.factors import CarrierRow
@@ -39,7 +40,7 @@ def parse_day(text: object) -> date:
     return day
 
 
-class FactorsQuery(BaseModel):
+class FactorsQuery(AsKnown):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -124,7 +125,7 @@ class FactorsAnswer(ListOf[FactorItem]):
     responses=problems(401, 404, 422, 503),
 )
 async def list_factors(
-    query: Annotated[FactorsQuery, Query()], caller: AuthenticatedCaller
+    query: Annotated[FactorsQuery, Query()], caller: KnowingCaller
 ) -> FactorsAnswer:
     """Return the factors for everyone and, of a unit that is named, its own.
 
@@ -132,6 +133,7 @@ async def list_factors(
     precedence, unless it is unverified and the platform refuses those. A unit that is named must
     be visible, else the answer is 404.
     """
+    caller = await known_tables.facts(caller, query.as_known_on)
     on = query.on or caller.now.astimezone(LOCAL).date()
     unit_id = await _unit_id(caller, query.unit)
     table = FactorTable(

@@ -18,14 +18,14 @@ import db.outputs
 import db.production
 import db.products
 import db.silence
-from app import intensity_rows, stated
+from app import intensity_rows, known_tables, stated
 from app.api import parameters
 from app.api.answers import problems
 from app.api.consumption import BucketParameter, Note, missing, notes
 from app.api.intensity_answers import IntensityAnswer, item, limit_notes
-from app.api.parameters import Between, CreditCode
+from app.api.parameters import AsKnown, Between, CreditCode
 from app.consumption import Line
-from app.depends import AuthenticatedCaller, Caller
+from app.depends import Caller, KnowingCaller
 from app.errors import NotFound
 from app.intensity_rows import Known, Question
 from db.consumption import Selection
@@ -40,7 +40,7 @@ ELECTRICITY = "electricity"
 router = APIRouter(tags=["consumption"])
 
 
-class IntensityQuery(Between):
+class IntensityQuery(Between, AsKnown):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -68,7 +68,7 @@ class IntensityQuery(Between):
     responses=problems(401, 404, 422, 503),
 )
 async def list_intensity(
-    query: Annotated[IntensityQuery, Query()], caller: AuthenticatedCaller
+    query: Annotated[IntensityQuery, Query()], caller: KnowingCaller
 ) -> IntensityAnswer:
     """Return every bucket that touches `[from, to)`, in full, up to now.
 
@@ -76,10 +76,12 @@ async def list_intensity(
     then what the output meters of the product counted, and the figure is provisional. It is in the
     unit of measure of the newest limit where that converts.
     """
+    caller = await known_tables.facts(caller, query.as_known_on)
     within = app.consumption.buckets(query.span(), query.bucket, caller.now)
     await parameters.visible_unit(caller, query.unit)
     meters = await db.outputs.list_meters(caller.connection, caller.scope, unit=query.unit)
     selection = _selection(caller, query, within)
+    await known_tables.selected(caller, selection)
     statements = await db.production.list_statements(
         caller.connection,
         caller.scope,

@@ -145,6 +145,17 @@ class Between(BaseModel):
         return Span(self.from_, self.to)
 
 
+class AsKnown(BaseModel):
+    """Adds the instant whose knowledge answers."""
+
+    as_known_on: Instant | None = Field(
+        default=None,
+        description="answer as it would have been answered at this instant, from what was stored "
+        "and stated until then; RFC 3339 with an offset",
+        examples=["2026-12-01T00:00:00+08:00"],
+    )
+
+
 class Selecting(Between):
     """Which units are asked for, and to what level regions are grouped."""
 

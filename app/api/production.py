@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import app.production
 import db.production
-from app import statements
+from app import known_tables, statements
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import Between, CreditCode, Instant, NoParameters
-from app.depends import AuthenticatedCaller, StatingCaller
+from app.api.parameters import AsKnown, Between, CreditCode, Instant, NoParameters
+from app.depends import KnowingCaller, StatingCaller
 from app.errors import InvalidParameter
 from app.production import Outcome
 from db.changes import Author
@@ -159,7 +159,7 @@ class TakenAll(Answer):
     items: list[Taken]
 
 
-class ProductionQuery(Between):
+class ProductionQuery(Between, AsKnown):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -262,11 +262,12 @@ async def withdraw_production(
     responses=problems(401, 404, 422, 503),
 )
 async def list_production(
-    query: Annotated[ProductionQuery, Query()], caller: AuthenticatedCaller
+    query: Annotated[ProductionQuery, Query()], caller: KnowingCaller
 ) -> ProductionAnswer:
-    """Return the statements that touch `[from, to)`, as they are known now."""
+    """Return the statements that touch `[from, to)`, as they are known now or were then."""
     if (query.span().ends_at - query.span().starts_at).days > DAYS_MAX:
         raise InvalidParameter("to", f"is more than {DAYS_MAX:,} days after from")
+    caller = await known_tables.facts(caller, query.as_known_on)
     await parameters.visible_unit(caller, query.unit)
     rows = await db.production.list_statements(
         caller.connection, caller.scope, span=query.span(), unit=query.unit

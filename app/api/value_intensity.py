@@ -13,12 +13,12 @@ import db.changes
 import db.makers
 import db.production
 import db.silence
-from app import stated
+from app import known_tables, stated
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.consumption import BucketParameter, Note, notes
-from app.api.parameters import Selecting
-from app.depends import AuthenticatedCaller, Caller
+from app.api.parameters import AsKnown, Selecting
+from app.depends import Caller, KnowingCaller
 from app.intensity import Reason
 from app.value_intensity import Known, Row, Together
 from db.consumption import Group, Selection
@@ -39,7 +39,7 @@ def parse_groups(text: str) -> str:
     return text
 
 
-class ValueIntensityQuery(Selecting):
+class ValueIntensityQuery(Selecting, AsKnown):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -114,13 +114,14 @@ class ValueAnswer(ListOf[ValueRow]):
     responses=problems(401, 404, 422, 503),
 )
 async def list_value_intensity(
-    query: Annotated[ValueIntensityQuery, Query()], caller: AuthenticatedCaller
+    query: Annotated[ValueIntensityQuery, Query()], caller: KnowingCaller
 ) -> ValueAnswer:
     """Return every bucket that touches `[from, to)`, in full, up to now.
 
     Only units of which energy and value are both known are in a sum, with both; the others are
     named with the reason, and the sum is provisional while there are any.
     """
+    caller = await known_tables.facts(caller, query.as_known_on)
     within = app.consumption.buckets(query.span(), query.bucket, caller.now)
     selection = await _selection(caller, query, within)
     groups = {Group(name) for name in query.group_by.split(",")} if query.group_by else set()
@@ -152,6 +153,7 @@ async def _selection(caller: Caller, query: ValueIntensityQuery, within: list[Sp
 async def _known(
     caller: Caller, query: ValueIntensityQuery, selection: Selection, within: list[Span]
 ) -> Known:
+    await known_tables.selected(caller, selection)
     lines = await app.consumption.lines(caller, selection, within)
     statements = await db.production.list_statements(
         caller.connection,

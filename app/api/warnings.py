@@ -6,13 +6,14 @@ import re
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 import app.assessments
+from app import known_tables
 from app.api.answers import Answer, ListOf, problems
-from app.api.parameters import RegionCode
+from app.api.parameters import AsKnown, RegionCode
 from app.assessments import Assessed, Period
-from app.depends import AuthenticatedCaller
+from app.depends import KnowingCaller
 from db.figures import FigureRow
 from energy import levels
 from energy.assessment import Exemption, Finding
@@ -31,7 +32,7 @@ def parse_period(text: str) -> str:
     return text
 
 
-class WarningQuery(BaseModel):
+class WarningQuery(AsKnown):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -177,14 +178,13 @@ class Warnings(ListOf[RegionWarning]):
     summary="Warning level of each region and indicator, with all it rests on",
     responses=problems(401, 404, 422, 503),
 )
-async def list_warnings(
-    query: Annotated[WarningQuery, Query()], caller: AuthenticatedCaller
-) -> Warnings:
+async def list_warnings(query: Annotated[WarningQuery, Query()], caller: KnowingCaller) -> Warnings:
     """Return levels from cumulative figures; there is no level where an input is missing.
 
     Published figures of regions are shown to keys of that region; a key of a unit sees those of
     the regions it lies in. A region that this key may not see is answered like a missing one.
     """
+    caller = await known_tables.facts(caller, query.as_known_on)
     found = await app.assessments.assessed(caller, query.region, query.when())
     items = [
         _item(each, finding)
