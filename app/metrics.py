@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from db.intake import Totals
-from db.metrics import Backlog, Heartbeat
+from db.metrics import Backlog, Heartbeat, Night
 
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 UNKNOWN_ROUTE = "unknown"
@@ -30,6 +30,7 @@ class Facts:
     backlog: Backlog
     letters: Mapping[str, int]
     heartbeats: Sequence[Heartbeat]
+    night: Night
 
 
 class Metrics:
@@ -134,6 +135,27 @@ def _families(facts: Facts, now: datetime) -> Iterable[Metric]:
     for beat in facts.heartbeats:
         beats.add_metric([beat.program, beat.instance], _age_s(beat.beat_at, now))
     yield beats
+    yield from _of_night(facts.night, now)
+
+
+def _of_night(night: Night, now: datetime) -> Iterable[Metric]:
+    for name, meaning, value in (
+        ("reconciliation_differences", "Sums that differed from the readings last night, repaired",
+         night.differences),
+        ("reconciliation_unknown_units", "Units that could not be reconciled last night",
+         night.unknown_units),
+        ("verification_findings", "What nightly verification found to be not as it was stored",
+         night.findings),
+        ("reconciliation_age_seconds", "Time since the last reconciliation was finished",
+         _age_s(night.reconciled_at, now)),
+    ):  # fmt: skip
+        yield GaugeMetricFamily(f"nenghao_{name}", meaning, value=value)
+    if night.verified_at is not None:
+        yield GaugeMetricFamily(
+            "nenghao_verification_age_seconds",
+            "Time since a part of the verification was done",
+            value=_age_s(night.verified_at, now),
+        )
 
 
 def _age_s(since: datetime | None, now: datetime) -> float:

@@ -90,4 +90,5 @@ async def _facts(pool: Pool) -> Facts:
             backlog=await db.metrics.fetch_backlog(connection),
             letters=await db.metrics.count_letters(connection),
             heartbeats=await db.metrics.list_heartbeats(connection),
+            night=await db.metrics.fetch_night(connection),
         )

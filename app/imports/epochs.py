@@ -83,6 +83,9 @@ class EpochSheet(Sheet[EpochLine, EpochRow]):
     async def stored(self, connection: Connection, records: Sequence[EpochRow]) -> list[EpochRow]:
         return await db.epochs.list_epochs(connection, sorted({row.unit for row in records}))
 
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[EpochRow]:
+        return await db.epochs.list_epochs(connection, units)
+
     async def store(
         self, connection: Connection, new: Sequence[EpochRow], changes: Sequence[Change[EpochRow]]
     ) -> None:
