@@ -21,7 +21,7 @@ from rich.table import Table
 import db.durability
 import db.migrate
 import db.pool
-from app import commands, dangers, logs, running, supervisor
+from app import commands, dangers, logs, nightly, running, supervisor
 from app.resolve import Addresses, Refusal
 from app.supervisor import Program
 from db.pool import Pool
@@ -130,7 +130,7 @@ def collect_command(
 
 @app.command("settle")
 def settle_command() -> None:
-    """Turn readings into consumption; keep the heads of the ledger once a day."""
+    """Turn readings into consumption; keep the ledger's heads and verify all once a day."""
     settings = _settings()
     instance = _instance()
     kept = Retention(timedelta(days=settings.quarantine_days), settings.quarantine_mib_max << 20)
@@ -139,6 +139,7 @@ def settle_command() -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(heads.run(pool, clock=_now))
             tasks.create_task(retention.run(pool, kept, clock=_now))
+            tasks.create_task(nightly.run(_addresses(settings).database(), _now))
             await settle.run(
                 pool,
                 instance,

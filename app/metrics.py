@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from db.intake import Totals
-from db.metrics import Backlog, Heartbeat
+from db.metrics import Backlog, Heartbeat, Night
 from db.quarantine import QuarantineSize
 from ingest import readiness
 from ingest.readiness import Readiness
@@ -34,6 +34,7 @@ class Facts:
     letters: Mapping[str, int]
     heartbeats: Sequence[Heartbeat]
     quarantine: QuarantineSize | None
+    night: Night
 
 
 class Metrics:
@@ -147,6 +148,7 @@ def _families(facts: Facts, now: datetime) -> Iterable[Metric]:
     yield ready
     if facts.quarantine is not None:
         yield from _quarantine(facts.quarantine)
+    yield from _of_night(facts.night, now)
 
 
 def _quarantine(size: QuarantineSize) -> Iterable[Metric]:
@@ -163,6 +165,26 @@ def _quarantine(size: QuarantineSize) -> Iterable[Metric]:
         "Rejections that wait for a decision",
         value=size.unreplayed,
     )
+
+
+def _of_night(night: Night, now: datetime) -> Iterable[Metric]:
+    for name, meaning, value in (
+        ("reconciliation_differences", "Sums that differed from the readings last night, repaired",
+         night.differences),
+        ("reconciliation_unknown_units", "Units that could not be reconciled last night",
+         night.unknown_units),
+        ("verification_findings", "What nightly verification found to be not as it was stored",
+         night.findings),
+        ("reconciliation_age_seconds", "Time since the last reconciliation was finished",
+         _age_s(night.reconciled_at, now)),
+    ):  # fmt: skip
+        yield GaugeMetricFamily(f"nenghao_{name}", meaning, value=value)
+    if night.verified_at is not None:
+        yield GaugeMetricFamily(
+            "nenghao_verification_age_seconds",
+            "Time since a part of the verification was done",
+            value=_age_s(night.verified_at, now),
+        )
 
 
 def _age_s(since: datetime | None, now: datetime) -> float:

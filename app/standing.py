@@ -1,87 +1,185 @@
 """Owns whether the facts that hold are those that were stated: tables against the ledger.
 
-Who changes a factor, a target or a meter past the platform leaves the ledger as it was.
+Who changes, removes or adds a factor, a target or a meter past the platform leaves the ledger as it
+was. What the release ships needs no statement, and what was sealed was stated by who sealed it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import db.changes
-from app import importing
+import db.registry
+from app import importing, reference
 from app.imports import sheet as sheets
 from app.imports.kinds import Kind
-from db.changes import Content
+from app.verification import SEAL
+from db.changes import Content, Fact
 from db.pool import Connection
 
-ELSEWHERE = {Kind.PRODUCTION, Kind.CORRECTIONS}
-"""Kinds that are stated over HTTP as well, with checks of their own."""
+ELSEWHERE = {Kind.CORRECTIONS}
+"""Kinds with a check of their own."""
 
 OF_EPOCHS = {"multiplier", "rollover", "side", "rate_max", "interval_s", "installed_at"}
 """Columns of a meter that are those of its newest epoch once one was recorded."""
 
 SHOWN = 3
+UNITS_A_TIME = 500
+
+Progress = sheets.Progress
+BySubject = dict[str, Content]
 
 
 @dataclass(frozen=True, slots=True)
 class Unlike:
     """A fact that does not hold as it was stated; `fault` says in what."""
 
-    kind: Kind
+    kind: str
     subject: str
     fault: str
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What was found of one kind: facts that differ, and subjects that nobody stated."""
+    """What was found of one kind of fact, or one reference table.
 
-    kind: Kind
-    unlike: list[Unlike]
-    unstated: list[str]
+    `unlike` are facts that differ from what was stated, or shipped; `unstated` those that hold and
+    that nobody stated.
+    """
+
+    kind: str
+    unlike: list[Unlike] = field(default_factory=list)
+    unstated: BySubject = field(default_factory=dict)
+
+    @property
+    def findings(self) -> list[Unlike]:
+        """Return all that does not hold: what nobody stated may hold for nobody."""
+        fault = "holds, and nobody stated it: `nenghao verify seal` vouches for it, or it must go"
+        return [*self.unlike, *(Unlike(self.kind, each, fault) for each in sorted(self.unstated))]
 
 
-async def of_all(connection: Connection) -> list[Standing]:
-    """Return how the facts of every kind stand of which something was ever stated."""
-    moved = await db.changes.list_known(connection, Kind.EPOCHS, db.changes.EVER)
-    meters = {subject.rsplit("/", 1)[0] for subject in moved}
-    found = []
-    for kind in Kind:
-        if kind in ELSEWHERE:
-            continue
-        stated = await db.changes.list_known(connection, kind, db.changes.EVER)
-        if stated:
-            holds = await _holding(connection, kind, stated)
-            unlike = list(_unlike(kind, stated, holds, meters))
-            found.append(Standing(kind, unlike, sorted(holds.keys() - stated.keys())))
+def unseen(done: int, total: int) -> None:
+    """Show nobody how far it is."""
+
+
+async def of_all(connection: Connection, progress: Progress = unseen) -> list[Standing]:
+    """Return how the facts of every kind stand, and the rows that the release ships."""
+    sealed = await _sealed(connection)
+    kinds = [kind for kind in Kind if kind not in ELSEWHERE]
+    known = {kind: await _subjects(connection, kind) for kind in reference_kinds()}
+    compared = await reference.compare(connection, known)
+    found = list(_of_reference(compared, sealed))
+    for done, kind in enumerate(kinds, start=1):
+        shipped = compared.shipped.get(kind, set())
+        found.append(await _of_kind(connection, kind, sealed.get(kind, {}), shipped))
+        progress(done, len(kinds))
     return found
 
 
-async def _holding(
-    connection: Connection, kind: Kind, stated: Mapping[str, Content]
-) -> dict[str, Content]:
-    """Return what holds now, by subject."""
+def reference_kinds() -> list[Kind]:
+    """Return the kinds of import that may restate a reference row."""
+    return [table.kind for table in reference.TABLES if table.kind is not None]
+
+
+async def list_seals(connection: Connection) -> list[Fact]:
+    """Return facts that vouch for all that nobody stated, as it is now."""
+    return [
+        Fact(SEAL, f"{one.kind}/{subject}", content)
+        for one in await of_all(connection)
+        for subject, content in sorted(one.unstated.items())
+    ]
+
+
+async def _sealed(connection: Connection) -> dict[str, BySubject]:
+    """Return what was sealed, by kind; seals of readings name a week and no kind."""
+    sealed: dict[str, BySubject] = {}
+    known = await db.changes.list_known(connection, SEAL, db.changes.EVER)
+    for subject, content in known.items():
+        kind, slash, rest = subject.partition("/")
+        if slash:
+            sealed.setdefault(kind, {})[rest] = content
+    return sealed
+
+
+async def _subjects(connection: Connection, kind: Kind) -> set[str]:
+    return set(await db.changes.list_known(connection, kind, db.changes.EVER))
+
+
+def _of_reference(
+    compared: reference.Compared, sealed: Mapping[str, BySubject]
+) -> Iterator[Standing]:
+    for table in reference.TABLES:
+        vouched = sealed.get(table.name, {}) if table.kind is None else {}
+        extra = compared.unstated.get(table.name, {})
+        unlike = [
+            Unlike(table.name, subject, fault)
+            for (name, subject), fault in compared.faults.items()
+            if name == table.name
+        ]
+        unlike += _unlike(table.name, vouched, extra, set())
+        yield Standing(
+            table.name,
+            unlike,
+            {subject: extra[subject] for subject in extra.keys() - vouched.keys()},
+        )
+
+
+async def _of_kind(
+    connection: Connection, kind: Kind, sealed: BySubject, shipped: set[str]
+) -> Standing:
     sheet = await importing.SHEETS[kind](connection)
-    asked: list[Any] = [SimpleNamespace(**content) for content in stated.values()]
-    holds = {}
-    for record in await sheet.standing(connection, asked):
-        kept = sheets.fact(kind, sheet.key_of(record), record)
-        holds[kept.subject] = kept.content or {}
-    return holds
+    found = Standing(kind)
+    async for units in _pages(connection, kind, sealed if sheet.is_by_unit() else None):
+        stated = await db.changes.list_known(connection, kind, db.changes.EVER, units=units)
+        vouched = _of_units(sealed, units) | stated
+        holds = {}
+        for record in await sheet.standing(connection, units or []):
+            kept = sheets.fact(kind, sheet.key_of(record), record)
+            holds[kept.subject] = kept.content or {}
+        moved = await _moved(connection, units) if kind is Kind.METERS else set()
+        found.unlike.extend(_unlike(kind, vouched, holds, moved))
+        unstated = holds.keys() - vouched.keys() - shipped
+        found.unstated.update({subject: holds[subject] for subject in unstated})
+    return found
+
+
+async def _pages(
+    connection: Connection, kind: Kind, sealed: BySubject | None
+) -> AsyncIterator[list[str] | None]:
+    """Yield units some at a time, those that are gone too. Without `sealed`, None: all at once."""
+    if sealed is None:
+        yield None
+        return
+    registered = await db.registry.list_unit_codes(connection)
+    stated = await db.changes.list_units(connection, kind)
+    units = sorted({*registered, *stated, *(subject.split("/")[0] for subject in sealed)})
+    for first in range(0, len(units), UNITS_A_TIME):
+        yield units[first : first + UNITS_A_TIME]
+
+
+def _of_units(sealed: BySubject, units: Sequence[str] | None) -> BySubject:
+    if units is None:
+        return sealed
+    codes = set(units)
+    return {subject: told for subject, told in sealed.items() if subject.split("/")[0] in codes}
+
+
+async def _moved(connection: Connection, units: Sequence[str] | None) -> set[str]:
+    """Return the meters of which an epoch was stated, as unit/meter."""
+    epochs = await db.changes.list_known(connection, Kind.EPOCHS, db.changes.EVER, units=units)
+    return {subject.rsplit("/", 1)[0] for subject in epochs}
 
 
 def _unlike(
-    kind: Kind, stated: Mapping[str, Content], holds: Mapping[str, Content], meters: set[str]
+    kind: str, stated: Mapping[str, Content], holds: Mapping[str, Content], moved: set[str]
 ) -> Iterator[Unlike]:
     for subject, content in stated.items():
         now = holds.get(subject)
         if now is None:
             yield Unlike(kind, subject, "was stated and is gone")
             continue
-        own = OF_EPOCHS if kind is Kind.METERS and subject in meters else set()
+        own = OF_EPOCHS if subject in moved else set()
         columns = [
             f"{column} is {now.get(column)!r}, stated was {told!r}"
             for column, told in content.items()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import db.changes
 import db.corrections
@@ -21,15 +22,24 @@ from db.reconciliation import Difference
 from energy import ledger
 from energy.factors import Unverified
 from energy.ledger import Head, Link
-from energy.periods import Span
+from energy.periods import LOCAL, Span
 from ingest import reconcile
 
 LINKS_A_TIME = 10_000
 MISMATCHES_MAX = 1_000
 """Broken links of a week that are told; the first is among them."""
 
+DIFFERENCES_MAX = 1_000
+"""Sums that differ and are kept to be told; more are counted."""
+
 SEAL = "seals"
-"""Noun of the facts that vouch for readings from before the ledger."""
+"""Noun of the facts that vouch for what is there and was never stated.
+
+Readings from before the ledger, under their week; rows of tables, under their kind and subject.
+"""
+
+WITNESS_ALLOWANCE = timedelta(hours=1)
+"""A witness' head was read at a time that no lock held: a change under way may say it is older."""
 
 Progress = Callable[[str, int, int], None]
 """Told of which check how many steps of how many are done."""
@@ -67,7 +77,9 @@ async def verify(
     report = Report()
     for check in (check_changes, check_links, check_readings, check_corrections):
         await check(connection, report, progress)
-    await check_heads(connection, report, await db.heads.list_kept(connection), "here")
+    kept = await db.heads.list_kept(connection)
+    await check_times(connection, report, kept, witnessed)
+    await check_heads(connection, report, kept, "here")
     await check_heads(connection, report, witnessed, "elsewhere")
     return report
 
@@ -80,6 +92,32 @@ async def check_changes(connection: Connection, report: Report, progress: Progre
         return await db.changes.list_links(connection, after=after, limit=LINKS_A_TIME)
 
     await _follow(CHANGES, page, head, report, progress)
+
+
+async def check_times(
+    connection: Connection,
+    report: Report,
+    kept: Iterable[KeptHead],
+    witnessed: Iterable[KeptHead],
+) -> None:
+    """Find changes that say they were made before a change or a head that does not know them."""
+    heads = [(each.head.number, each.noted_at) for each in kept if each.chain == CHANGES]
+    heads += [
+        (each.head.number, each.noted_at - WITNESS_ALLOWANCE)
+        for each in witnessed
+        if each.chain == CHANGES
+    ]
+    for each in await db.changes.list_backdated(connection, heads, MISMATCHES_MAX):
+        then = "the head kept then does not contain it" if each.past_head else "the one before it"
+        fault = (
+            f"link {each.number} says {_told(each.changed_at)}, which is before "
+            f"{_told(each.latest)}, {then}: it was backdated"
+        )
+        report.findings.append(Finding(CHANGES, each.number, fault))
+
+
+def _told(at: datetime) -> str:
+    return at.astimezone(LOCAL).isoformat(timespec="seconds")
 
 
 async def check_links(connection: Connection, report: Report, progress: Progress) -> None:
@@ -98,9 +136,19 @@ async def check_links(connection: Connection, report: Report, progress: Progress
             report.findings.append(Finding(READINGS + name, head.number, fault))
 
 
-async def check_readings(connection: Connection, report: Report, progress: Progress) -> None:
-    """Hold the readings of every week against the links that vouch for them."""
-    weeks = await db.links.list_weeks(connection)
+async def check_readings(
+    connection: Connection,
+    report: Report,
+    progress: Progress,
+    weeks: Sequence[Span] | None = None,
+) -> None:
+    """Hold the readings of `weeks`, or of every week, against the links that vouch for them."""
+    sealed = await list_sealed_weeks(connection)
+    if weeks is None:
+        weeks = await db.links.list_weeks(connection)
+    else:
+        named = {name_of(week) for week in weeks}
+        sealed = {week: content for week, content in sealed.items() if week in named}
     unlinked: dict[str, Unlinked] = {}
     for done, week in enumerate(weeks, start=1):
         for each in await db.links.list_mismatches(connection, week, MISMATCHES_MAX):
@@ -108,13 +156,20 @@ async def check_readings(connection: Connection, report: Report, progress: Progr
                 chain, fault = "readings", f"{each.found} readings name a link that is not there"
             else:
                 chain, fault = READINGS + each.chain, _mismatch(each.kept, each.found)
-            report.findings.append(Finding(chain, each.number, f"{fault} (week of {_name(week)})"))
+            report.findings.append(
+                Finding(chain, each.number, f"{fault} (week of {name_of(week)})")
+            )
         found = await db.links.fetch_unlinked(connection, week)
         if found is not None:
-            unlinked[_name(week)] = found
+            unlinked[name_of(week)] = found
         progress("readings by week", done, len(weeks))
-    sealed = await db.changes.list_known(connection, SEAL, db.changes.EVER)
     _judge_unlinked(report, unlinked, sealed)
+
+
+async def list_sealed_weeks(connection: Connection) -> dict[str, Content]:
+    """Return what was sealed of readings, by week; rows are sealed under a kind and a slash."""
+    sealed = await db.changes.list_known(connection, SEAL, db.changes.EVER)
+    return {subject: content for subject, content in sealed.items() if "/" not in subject}
 
 
 def _judge_unlinked(
@@ -149,7 +204,7 @@ async def list_seals(connection: Connection, progress: Progress) -> list[Fact]:
     for done, week in enumerate(weeks, start=1):
         found = await db.links.fetch_unlinked(connection, week)
         if found is not None:
-            facts.append(Fact(SEAL, _name(week), seal_of(found)))
+            facts.append(Fact(SEAL, name_of(week), seal_of(found)))
         progress("readings by week", done, len(weeks))
     return facts
 
@@ -158,7 +213,7 @@ def seal_of(found: Unlinked) -> Content:
     return {"readings": found.readings, "sha256": found.content.hex()}
 
 
-def _name(week: Span) -> str:
+def name_of(week: Span) -> str:
     return f"{week.starts_at:%Y-%m-%d}Z"
 
 
@@ -243,23 +298,37 @@ async def _follow(chain: str, page: Page, head: Head, report: Report, progress: 
     return last
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sums:
-    """How many units were settled anew, and which stored sums differed."""
+    """How many units were settled anew, which stored sums differed, and how many more.
 
-    units: int
-    differences: list[Difference]
+    `failed` are units that could not be settled: nothing is known of their sums.
+    """
+
+    units: int = 0
+    failed: list[int] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    more: int = 0
+
+    @property
+    def hold(self) -> bool:
+        return not (self.failed or self.differences)
 
 
 async def sums(pool: Pool, progress: Progress, *, repair: bool, unverified: Unverified) -> Sums:
     """Compare every sum with the readings below it, unit by unit."""
     async with pool.acquire() as connection:
         total = await db.reconciliation.count_units(connection)
-    units, differences = 0, list[Difference]()
+    sums = Sums()
     async for unit_id, found in reconcile.of_all(
         pool, reconcile.ALL_TIME, repair=repair, unverified=unverified
     ):
-        units += unit_id > 0
-        differences += found
-        progress("sums", units, total)
-    return Sums(units, differences)
+        sums.units += unit_id > 0
+        if found is None:
+            sums.failed.append(unit_id)
+        else:
+            room = DIFFERENCES_MAX - len(sums.differences)
+            sums.differences += found[:room]
+            sums.more += len(found[room:])
+        progress("sums", sums.units, total)
+    return sums

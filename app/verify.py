@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import json
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ import db.links
 from app import session, verification
 from app.resolve import Refusal
 from app.verification import Report, Sums
-from db.changes import Author
+from db.changes import Author, Fact
 from db.heads import CHANGES, READINGS, KeptHead
 from db.pool import Connection, Pool
 from energy.ledger import Head
@@ -83,7 +84,8 @@ def verify_command(
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
                 report = await verification.verify(connection, witnessed, _shown(bars))
-                facts = await standing.of_all(connection)
+                show = _shown(bars)
+                facts = await standing.of_all(connection, functools.partial(show, "facts"))
             sums = await verification.sums(pool, _shown(bars), repair=repair, unverified=unverified)
         return report, facts, sums
 
@@ -91,7 +93,7 @@ def verify_command(
     render(report, console)
     unlike = render_facts(facts, console)
     render_sums(sums, console, repair=repair)
-    if report.findings or unlike or sums.differences:
+    if report.findings or unlike or not sums.hold:
         raise typer.Exit(1)
 
 
@@ -118,20 +120,26 @@ def seal_command(
     reason: Annotated[str, typer.Option(help="why, for the ledger of changes")],
     actor: Annotated[str | None, typer.Option(help="who states this; the login's name")] = None,
 ) -> None:
-    """Vouch from now on for readings from before the ledger, as they are now."""
+    """Vouch from now on, as they are now, for readings from before the ledger (once), and for rows
+    that nobody stated.
+    """
+    from app import standing  # here: it needs every kind of file
 
-    async def work(pool: Pool) -> int:
+    async def work(pool: Pool) -> tuple[int, int]:
         with Progress(console=console, transient=True) as bars:
             async with pool.acquire() as connection, connection.transaction():
-                known = await db.changes.list_known(connection, verification.SEAL, db.changes.EVER)
-                if known:
-                    raise Refusal("they are sealed already: a seal is made once")
-                facts = await verification.list_seals(connection, _shown(bars))
+                weeks: list[Fact] = []
+                if not await verification.list_sealed_weeks(connection):
+                    weeks = await verification.list_seals(connection, _shown(bars))
+                rows = await standing.list_seals(connection)
                 author = Author(actor or getpass.getuser(), reason)
-                await db.changes.record(connection, author, facts, datetime.now(UTC))
-                return len(facts)
+                await db.changes.record(connection, author, [*weeks, *rows], datetime.now(UTC))
+                return len(weeks), len(rows)
 
-    console.print(f"{session.with_pool(context, work, statement_s=STATEMENT_S)} weeks sealed")
+    weeks, rows = session.with_pool(context, work, statement_s=STATEMENT_S)
+    if not weeks and not rows:
+        raise Refusal("there is nothing to seal: readings are sealed once, and all rows are stated")
+    console.print(f"{weeks} weeks of readings and {rows} rows sealed")
 
 
 def _shown(bars: Progress) -> verification.Progress:
@@ -208,32 +216,30 @@ def render(report: Report, console: Console) -> None:
 
 
 def render_facts(facts: Sequence[Standing], console: Console) -> int:
-    """Print which facts do not hold as they were stated; return how many."""
-    unlike = [each for one in facts for each in one.unlike]
-    for each in unlike[:DIFFERENCES_SHOWN]:
+    """Print which facts do not hold as they were stated or shipped; return how many."""
+    findings = [each for one in facts for each in one.findings]
+    for each in findings[:DIFFERENCES_SHOWN]:
         line = f"facts: {each.kind} {each.subject}: {each.fault}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    if len(unlike) > DIFFERENCES_SHOWN:
-        console.print(f"facts: {len(unlike) - DIFFERENCES_SHOWN:,} more", highlight=False)
-    if not unlike:
-        console.print("facts: those that were stated hold as they were stated")
-    for one in facts:
-        if one.unstated:
-            some = ", ".join(one.unstated[:3])
-            line = f"note: {one.kind}: {len(one.unstated):,} that nobody stated, such as {some}"
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-    return len(unlike)
+    if len(findings) > DIFFERENCES_SHOWN:
+        console.print(f"facts: {len(findings) - DIFFERENCES_SHOWN:,} more", highlight=False)
+    if not findings:
+        console.print("facts: all hold as they were stated, reference rows as they were shipped")
+    return len(findings)
 
 
 def render_sums(sums: Sums, console: Console, *, repair: bool) -> None:
     """Print how many units agree with their readings, or the sums that do not."""
-    if not sums.differences:
+    for unit_id in sums.failed[:DIFFERENCES_SHOWN]:
+        line = f"sums: unit {unit_id} cannot be settled, see the log: its sums are not known"
+        console.print(line, highlight=False, soft_wrap=True)
+    if sums.hold:
         console.print(f"sums: {sums.units:,} units and all areas agree with the readings")
-        return
     for each in sums.differences[:DIFFERENCES_SHOWN]:
         at = each.starts_at.astimezone(LOCAL).isoformat(timespec="minutes")
         line = f"sums: {each.owner} {each.step} {at}: {each.stored} stored, {each.right} is right"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    more = len(sums.differences) - DIFFERENCES_SHOWN
-    tail = "were repaired" if repair else "repair them with --repair"
-    console.print(f"sums: {f'{more:,} more; ' if more > 0 else ''}{tail}", highlight=False)
+    more = len(sums.differences) + sums.more - DIFFERENCES_SHOWN
+    if sums.differences:
+        tail = "were repaired" if repair else "repair them with --repair"
+        console.print(f"sums: {f'{more:,} more; ' if more > 0 else ''}{tail}", highlight=False)

@@ -53,6 +53,19 @@ class NonFossilRow:
     source: str
 
 
+async def list_all(connection: Connection) -> list[CertificateRow]:
+    rows = await connection.fetch(
+        """
+        SELECT certificate, energy_type, mwh, generated_in, province, unit, certificates.region,
+               acquired_on, retired_for_year, retired_for_region, project, source
+          FROM certificates
+          LEFT JOIN units USING (unit_id)
+         ORDER BY certificate
+        """
+    )
+    return [CertificateRow(**row) for row in rows]
+
+
 async def list_by_number(connection: Connection, numbers: Sequence[str]) -> list[CertificateRow]:
     rows = await connection.fetch(
         """

@@ -60,12 +60,32 @@ class Change:
     fact: Fact
 
 
-async def record(
-    connection: Connection, author: Author, facts: Sequence[Fact], changed_at: datetime
-) -> None:
-    """Append `facts` to the chain, in this transaction; others wait for its end."""
+@dataclass(frozen=True, slots=True)
+class Backdated:
+    """A link that says it is older than what was there before it; `past_head`: than a head."""
+
+    number: int
+    changed_at: datetime
+    latest: datetime
+    past_head: bool
+
+
+async def lock(connection: Connection) -> None:
+    """Keep others from appending until this transaction ends, and wait for those who do."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+
+
+async def record(
+    connection: Connection, author: Author, facts: Sequence[Fact], now: datetime
+) -> None:
+    """Append `facts` to the chain, in this transaction; others wait for its end.
+
+    Their time is chosen while the lock is held: `now`, unless the link before or a kept head is
+    later, as when another writer was faster. So time never runs backwards along the chain.
+    """
+    await lock(connection)
     number, previous = await fetch_head(connection)
+    changed_at = max(now, await fetch_latest(connection) or now)
     rows = []
     for number, fact in enumerate(facts, start=number + 1):  # noqa: B020  # counts on
         text = None if fact.content is None else ledger.canonical(fact.content)
@@ -104,6 +124,68 @@ async def fetch_head(connection: Connection) -> tuple[int, bytes]:
         "SELECT change_id, sha256 FROM changes ORDER BY change_id DESC LIMIT 1"
     )
     return (0, GENESIS) if row is None else (row["change_id"], row["sha256"])
+
+
+async def fetch_latest(connection: Connection) -> datetime | None:
+    """Return the time of the newest link or of the newest kept head, whichever is later."""
+    latest: datetime | None = await connection.fetchval(
+        """
+        SELECT greatest((SELECT changed_at FROM changes ORDER BY change_id DESC LIMIT 1),
+                        (SELECT max(noted_at) FROM heads WHERE chain = 'changes'))
+        """
+    )
+    return latest
+
+
+async def list_backdated(
+    connection: Connection, kept: Sequence[tuple[int, datetime]], limit: int
+) -> list[Backdated]:
+    """Return links whose time is before that of an earlier link, or of a head without them.
+
+    `kept` are heads: how many links the chain had, and when.
+    """
+    rows = await connection.fetch(
+        """
+        WITH marks AS (
+            SELECT change_id AS number, changed_at AS at, false AS is_head
+              FROM changes
+             UNION ALL
+            SELECT links, noted_at, true
+              FROM unnest($1::bigint[], $2::timestamptz[]) AS kept (links, noted_at)
+        ), followed AS (
+            SELECT number, at, is_head, max(at) OVER before AS latest,
+                   max(at) FILTER (WHERE is_head) OVER before AS head_at
+              FROM marks
+            WINDOW before AS (ORDER BY number, is_head
+                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        )
+        SELECT number, at AS changed_at, latest,
+               coalesce(at < head_at, false) AS past_head
+          FROM followed
+         WHERE NOT is_head
+           AND at < latest
+         ORDER BY number
+         LIMIT $3
+        """,
+        [links for links, _ in kept],
+        [noted_at for _, noted_at in kept],
+        limit,
+    )
+    return [Backdated(**row) for row in rows]
+
+
+async def list_units(connection: Connection, noun: str) -> list[str]:
+    """Return the units of which something was ever stated: their codes begin the subjects."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT split_part(subject, '/', 1) AS unit
+          FROM changes
+         WHERE noun = $1
+         ORDER BY unit
+        """,
+        noun,
+    )
+    return [row["unit"] for row in rows]
 
 
 async def list_links(connection: Connection, *, after: int = 0, limit: int = 10_000) -> list[Link]:
@@ -208,9 +290,17 @@ async def list_newest(
 
 
 async def list_known(
-    connection: Connection, noun: str, at: datetime, *, subject_prefix: str = ""
+    connection: Connection,
+    noun: str,
+    at: datetime,
+    *,
+    subject_prefix: str = "",
+    units: Sequence[str] | None = None,
 ) -> dict[str, Content]:
-    """Return what was known at an instant of a kind of fact, by subject; not what was withdrawn."""
+    """Return what was known at an instant of a kind of fact, by subject; not what was withdrawn.
+
+    With `units`, only of subjects that begin with their codes.
+    """
     rows = await connection.fetch(
         """
         SELECT DISTINCT ON (subject) subject, content
@@ -218,11 +308,13 @@ async def list_known(
          WHERE noun = $1
            AND (changed_at <= $2 OR actor = '')
            AND starts_with(subject, $3)
+           AND ($4::text[] IS NULL OR split_part(subject, '/', 1) = ANY ($4))
          ORDER BY subject, change_id DESC
         """,
         noun,
         at,
         subject_prefix,
+        units,
     )
     known = {row["subject"]: _parsed(row["content"]) for row in rows}
     return {subject: content for subject, content in known.items() if content is not None}

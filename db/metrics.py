@@ -26,6 +26,41 @@ class Heartbeat:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What the last reconciliation and the last verification of each part found, and when.
+
+    `unknown_units` could not be reconciled. `verified_at` None: nothing was ever verified.
+    """
+
+    reconciled_at: datetime
+    differences: int
+    unknown_units: int
+    verified_at: datetime | None
+    findings: int
+
+
+async def fetch_night(connection: Connection) -> Night:
+    row = await connection.fetchrow(
+        """
+        WITH newest AS (
+            SELECT DISTINCT ON (part)
+                   checked_at, findings
+              FROM nightly_checks
+             ORDER BY part, night DESC
+        )
+        SELECT reconciled_at, differences, failed AS unknown_units,
+               (SELECT max(checked_at) FROM newest) AS verified_at,
+               (SELECT coalesce(sum(findings), 0)::bigint FROM newest) AS findings
+          FROM reconciliations
+         ORDER BY reconciled_at DESC
+         LIMIT 1
+        """
+    )
+    assert row is not None  # migration 0009 writes the first one
+    return Night(**row)
+
+
 async def fetch_backlog(connection: Connection) -> Backlog:
     row = await connection.fetchrow(
         "SELECT count(*) AS ranges, min(marked_at) AS since FROM stale_ranges"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import LiteralString
 
 from db.pool import Connection
@@ -33,6 +33,19 @@ class Difference:
     starts_at: datetime
     stored: float | None
     right: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How far a reconciliation is, and what it found until there.
+
+    `failed` are units that could not be settled: nothing is known of their sums.
+    """
+
+    last_unit: int = 0
+    units: int = 0
+    differences: int = 0
+    failed: int = 0
 
 
 async def lock_unit(connection: Connection, unit_id: int) -> None:
@@ -297,18 +310,54 @@ async def mark_areas_stale(connection: Connection, differences: Sequence[Differe
     )
 
 
-async def note(
-    connection: Connection, reconciled_at: datetime, *, units: int, differences: int
-) -> None:
+async def claim(
+    connection: Connection, night: date, now: datetime, until: datetime
+) -> Tally | None:
+    """Take up the reconciliation of a night where it is; None: somebody else is at it."""
+    row = await connection.fetchrow(
+        """
+        INSERT INTO reconciliation_nights AS known (night, claimed_until)
+        VALUES ($1, $3)
+            ON CONFLICT (night) DO UPDATE SET claimed_until = $3 WHERE known.claimed_until < $2
+        RETURNING last_unit, units, differences, failed
+        """,
+        night,
+        now,
+        until,
+    )
+    return None if row is None else Tally(**row)
+
+
+async def renew(connection: Connection, night: date, tally: Tally, until: datetime) -> bool:
+    """Keep how far a reconciliation is; False: somebody else is further."""
+    answer = await connection.execute(
+        """
+        UPDATE reconciliation_nights
+           SET last_unit = $2, units = $3, differences = $4, failed = $5, claimed_until = $6
+         WHERE night = $1
+           AND last_unit < $2
+        """,
+        night,
+        tally.last_unit,
+        tally.units,
+        tally.differences,
+        tally.failed,
+        until,
+    )
+    return answer == "UPDATE 1"
+
+
+async def note(connection: Connection, reconciled_at: datetime, tally: Tally) -> None:
     """Keep what a reconciliation found."""
     await connection.execute(
         """
-        INSERT INTO reconciliations (reconciled_at, units, differences)
-        VALUES ($1, $2, $3)
+        INSERT INTO reconciliations (reconciled_at, units, differences, failed)
+        VALUES ($1, $2, $3, $4)
         """,
         reconciled_at,
-        units,
-        differences,
+        tally.units,
+        tally.differences,
+        tally.failed,
     )
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+import db.changes
 import db.heads
 import db.patience
 from db.pool import Connection, Pool
@@ -23,9 +24,14 @@ log = structlog.get_logger("settle")
 
 
 async def note_once(connection: Connection, now: datetime) -> int:
-    """Keep the heads of the day that ended last, if nobody has; return how many were kept."""
+    """Keep the heads of the day that ended last, if nobody has; return how many were kept.
+
+    No change is under way meanwhile: what is not in the head of the changes comes after it.
+    """
     ended = now.astimezone(LOCAL).date() - timedelta(days=1)
-    return await db.heads.note(connection, ended, now)
+    async with connection.transaction():
+        await db.changes.lock(connection)
+        return await db.heads.note(connection, ended, now)
 
 
 async def run(pool: Pool, *, clock: Callable[[], datetime]) -> None:

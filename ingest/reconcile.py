@@ -17,11 +17,11 @@ import db.patience
 import db.reconciliation
 import db.settlement
 from db.pool import Connection, Pool
-from db.reconciliation import Difference
+from db.reconciliation import Difference, Tally
 from db.settlement import Stale
 from energy import periods
 from energy.factors import Unverified
-from energy.periods import Span, Step
+from energy.periods import LOCAL, Span, Step
 from ingest import rollups, unit_settlement
 
 NIGHTLY_SPAN = timedelta(days=40)
@@ -31,6 +31,9 @@ NIGHT_HOUR = timedelta(hours=2)
 """After midnight of Asia/Shanghai."""
 
 LOOK_S = 60.0
+LEASE = timedelta(minutes=10)
+"""Of whoever reconciles tonight, from its last unit on: then another goes on where it was."""
+
 RANGES_MAX = 1_000_000
 ALL_TIME = Span(datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
@@ -96,10 +99,18 @@ async def of_areas(connection: Connection, span: Span, *, repair: bool) -> list[
 
 
 async def of_all(
-    pool: Pool, span: Span, *, repair: bool, unverified: Unverified = Unverified.NOTE
-) -> AsyncIterator[tuple[int, list[Difference]]]:
-    """Yield each unit with its differences, and at last the areas as unit 0."""
-    last = 0
+    pool: Pool,
+    span: Span,
+    *,
+    repair: bool,
+    unverified: Unverified = Unverified.NOTE,
+    after: int = 0,
+) -> AsyncIterator[tuple[int, list[Difference] | None]]:
+    """Yield each unit past `after` with its differences, and at last the areas as unit 0.
+
+    None: the unit could not be settled, and nothing is known of its sums.
+    """
+    last = after
     while unit_ids := await db.patience.patiently(
         pool, functools.partial(db.reconciliation.list_unit_ids, after=last)
     ):
@@ -107,10 +118,12 @@ async def of_all(
             work = functools.partial(
                 of_unit, unit_id=unit_id, span=span, repair=repair, unverified=unverified
             )
+            found: list[Difference] | None = None
             try:
-                yield unit_id, await db.patience.patiently(pool, work, limit_s=None)
+                found = await db.patience.patiently(pool, work, limit_s=None)
             except Exception as error:  # it is registered wrongly: the others must not wait
                 log.error("unit_not_reconciled", unit_id=unit_id, error=repr(error))
+            yield unit_id, found
         last = unit_ids[-1]
     areas = functools.partial(of_areas, span=span, repair=repair)
     yield 0, await db.patience.patiently(pool, areas, limit_s=None)
@@ -132,23 +145,53 @@ async def run(pool: Pool, clock: Callable[[], datetime], unverified: Unverified)
     while True:
         now = clock()
         if is_due(now, await db.patience.patiently(pool, db.reconciliation.fetch_newest)):
-            await reconcile(pool, Span(now - NIGHTLY_SPAN, now), now, unverified)
+            await reconcile(pool, Span(now - NIGHTLY_SPAN, now), clock, unverified)
         await asyncio.sleep(LOOK_S)
 
 
-async def reconcile(pool: Pool, span: Span, now: datetime, unverified: Unverified) -> int:
-    """Reconcile and repair once; return how many sums differed."""
-    units = differences = 0
-    async for unit_id, found in of_all(pool, span, repair=True, unverified=unverified):
-        units += unit_id > 0
-        differences += len(found)
-        for each in found[:3]:
-            log.critical("sum_differed", owner=each.owner, step=each.step, stored=each.stored,
-                         starts_at=each.starts_at.isoformat(), right=each.right)  # fmt: skip
+async def reconcile(
+    pool: Pool, span: Span, clock: Callable[[], datetime], unverified: Unverified
+) -> Tally | None:
+    """Reconcile and repair once; return what was found, None where somebody else is at it.
 
-    async def note(connection: Connection) -> None:
-        await db.reconciliation.note(connection, now, units=units, differences=differences)
+    Where it was broken off, tonight, it goes on with the next unit.
+    """
+    night = (span.ends_at.astimezone(LOCAL) - NIGHT_HOUR).date()
+
+    async def claim(connection: Connection) -> Tally | None:
+        now = clock()
+        return await db.reconciliation.claim(connection, night, now, now + LEASE)
+
+    tally = await db.patience.patiently(pool, claim)
+    if tally is None:
+        return None
+    async for unit_id, found in of_all(
+        pool, span, repair=True, unverified=unverified, after=tally.last_unit
+    ):
+        tally = _counted(tally, unit_id, found)
+
+        async def renew(connection: Connection, tally: Tally = tally) -> bool:
+            return await db.reconciliation.renew(connection, night, tally, clock() + LEASE)
+
+        if unit_id and not await db.patience.patiently(pool, renew):
+            return None  # our lease was over, and somebody else is further
+
+    async def note(connection: Connection, tally: Tally = tally) -> None:
+        await db.reconciliation.note(connection, span.ends_at, tally)
 
     await db.patience.patiently(pool, note)
-    log.info("reconciled", units=units, differences=differences)
-    return differences
+    log.info("reconciled", units=tally.units, differences=tally.differences, failed=tally.failed)
+    return tally
+
+
+def _counted(tally: Tally, unit_id: int, found: list[Difference] | None) -> Tally:
+    """Return `tally` with a unit more; the areas are unit 0."""
+    for each in (found or [])[:3]:
+        log.critical("sum_differed", owner=each.owner, step=each.step, stored=each.stored,
+                     starts_at=each.starts_at.isoformat(), right=each.right)  # fmt: skip
+    return Tally(
+        max(tally.last_unit, unit_id),
+        tally.units + (unit_id > 0),
+        tally.differences + len(found or []),
+        tally.failed + (found is None),
+    )

@@ -19,6 +19,7 @@ import db.pool
 from db.pool import Connection, Pool
 from deploy import services as local_services
 from deploy.services import Services
+from tests.held import Held
 
 STATE_DIR = Path(__file__).parent.parent / "var"
 TEMPLATE = "nenghao_template"
@@ -40,11 +41,20 @@ def template_url(services: Services) -> str:
 
 
 @pytest.fixture
-def database_url(services: Services, template_url: str) -> Iterator[str]:
-    """The URL of a fresh migrated database, for tests with several connections."""
+def database_url(
+    services: Services, template_url: str, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """The URL of a fresh migrated database, for tests with several connections.
+
+    What the test wrote through the platform must hold at its end: tests/held.py.
+    """
     name = f"test_{uuid4().hex[:12]}"
-    yield db.admin.recreate(services.database_url, name, template=TEMPLATE)
-    db.admin.drop(services.database_url, name)
+    url = db.admin.recreate(services.database_url, name, template=TEMPLATE)
+    yield url
+    try:
+        Held.of(request).check_database(url)
+    finally:
+        db.admin.drop(services.database_url, name)
 
 
 @pytest.fixture
@@ -60,11 +70,16 @@ def shared_database_url(services: Services, template_url: str) -> str:
 
 
 @pytest.fixture
-async def connection(shared_database_url: str) -> AsyncIterator[Connection]:
-    """A connection inside a transaction that is rolled back."""
+async def connection(
+    shared_database_url: str, request: pytest.FixtureRequest
+) -> AsyncIterator[Connection]:
+    """A connection inside a transaction that is rolled back, once all in it holds."""
     opened = await asyncpg.connect(shared_database_url, server_settings={"timezone": "UTC"})
     transaction = opened.transaction()
     await transaction.start()
     yield opened
-    await transaction.rollback()
-    await opened.close()
+    try:
+        await Held.of(request).check_connection(opened)
+    finally:
+        await transaction.rollback()
+        await opened.close()

@@ -121,4 +121,5 @@ async def _facts(pool: Pool) -> Facts:
             letters=await db.metrics.count_letters(connection),
             heartbeats=await db.metrics.list_heartbeats(connection),
             quarantine=await db.quarantine.fetch_size(connection),
+            night=await db.metrics.fetch_night(connection),
         )

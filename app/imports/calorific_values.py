@@ -89,14 +89,13 @@ class CalorificValueSheet(Sheet[CalorificValueLine, CalorificValueRow]):
     async def stored(
         self, connection: Connection, records: Sequence[CalorificValueRow]
     ) -> list[CalorificValueRow]:
-        rows = await self.standing(connection, records)
+        rows = await self.standing(connection, sorted({each.unit for each in records}))
         self._validities.compare(records, rows)
         return rows
 
     async def standing(
-        self, connection: Connection, stated: Sequence[CalorificValueRow]
+        self, connection: Connection, units: Sequence[str]
     ) -> list[CalorificValueRow]:
-        units = sorted({each.unit for each in stated})
         return await db.factors.list_calorific_values(connection, units)
 
     async def review(

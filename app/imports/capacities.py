@@ -63,6 +63,9 @@ class CapacitySheet(Sheet[CapacityLine, CapacityRow]):
         units = sorted({record.unit for record in records})
         return await db.capacities.list_by_unit(connection, units)
 
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[CapacityRow]:
+        return await db.capacities.list_by_unit(connection, units)
+
     async def store(
         self,
         connection: Connection,

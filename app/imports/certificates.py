@@ -127,6 +127,9 @@ class CertificateSheet(Sheet[CertificateLine, CertificateRow]):
         numbers = [record.certificate for record in records]
         return await db.certificates.list_by_number(connection, numbers)
 
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[CertificateRow]:
+        return await db.certificates.list_all(connection)
+
     async def review(
         self,
         connection: Connection,

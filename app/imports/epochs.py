@@ -108,6 +108,9 @@ class EpochSheet(Sheet[EpochLine, EpochRow]):
         meter_id = await db.epochs.fetch_meter_id(connection, record.unit, record.meter)
         await db.factors.mark_stale(connection, [meter_id], record.starts_at, None)
 
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[EpochRow]:
+        return await db.epochs.list_epochs(connection, units)
+
     async def store(
         self, connection: Connection, new: Sequence[EpochRow], changes: Sequence[Change[EpochRow]]
     ) -> None:

@@ -132,15 +132,13 @@ class FactorSheet(Sheet[FactorLine, FactorRow]):
             findings.note(row, "kgce_per_uom", text)
 
     async def stored(self, connection: Connection, records: Sequence[FactorRow]) -> list[FactorRow]:
-        rows = await self.standing(connection, records)
+        carriers = sorted({each.carrier for each in records})
+        rows = await db.factors.list_factor_rows(connection, carriers)
         self._validities.compare(records, rows)
         return rows
 
-    async def standing(
-        self, connection: Connection, stated: Sequence[FactorRow]
-    ) -> list[FactorRow]:
-        carriers = sorted({each.carrier for each in stated})
-        return await db.factors.list_factor_rows(connection, carriers)
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[FactorRow]:
+        return await db.factors.list_factor_rows(connection, sorted(self._carriers))
 
     async def review(
         self, connection: Connection, changes: Sequence[Change[FactorRow]], findings: Findings

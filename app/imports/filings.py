@@ -92,6 +92,9 @@ class FilingSheet(Sheet[FilingLine, FilingRow]):
             connection, sorted({record.unit for record in records})
         )
 
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[FilingRow]:
+        return await db.filings.list_filings(connection, units)
+
     async def store(
         self,
         connection: Connection,

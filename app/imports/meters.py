@@ -136,6 +136,9 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
         self._epochs = {self.key_of(meter.row): meter.epochs for meter in meters}
         return [meter.row for meter in meters]
 
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[MeterRow]:
+        return [each.row for each in await db.registry.list_meters_by_unit(connection, units)]
+
     async def review(
         self, connection: Connection, changes: Sequence[Change[MeterRow]], findings: Findings
     ) -> None:

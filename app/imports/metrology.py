@@ -53,6 +53,9 @@ class VerificationSheet(Sheet[VerificationLine, VerificationRow]):
         units = sorted({record.unit for record in records})
         return await db.metrology.list_verifications(connection, units)
 
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[VerificationRow]:
+        return await db.metrology.list_verifications(connection, units)
+
     async def store(
         self,
         connection: Connection,
@@ -85,6 +88,9 @@ class ValueLimitSheet(Sheet[ValueLimitLine, ValueLimitRow]):
         self, connection: Connection, records: Sequence[ValueLimitRow]
     ) -> list[ValueLimitRow]:
         units = sorted({record.unit for record in records})
+        return await db.metrology.list_value_limits(connection, units)
+
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[ValueLimitRow]:
         return await db.metrology.list_value_limits(connection, units)
 
     async def store(

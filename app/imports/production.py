@@ -81,6 +81,9 @@ class ProductionSheet(Sheet[ProductionLine, ProductionRow]):
         self._stored = await db.production.list_by_unit(connection, units)
         return self._stored
 
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[ProductionRow]:
+        return await db.production.list_by_unit(connection, units)
+
     async def review(
         self,
         connection: Connection,

@@ -86,9 +86,17 @@ class Sheet(ABC, Generic[L, R]):
     async def stored(self, connection: Connection, records: Sequence[R]) -> Sequence[R]:
         """Return what is stored under the keys of `records`; more does no harm."""
 
-    async def standing(self, connection: Connection, stated: Sequence[R]) -> Sequence[R]:
-        """Return what holds now under the keys of what was `stated`; more does no harm."""
-        return await self.stored(connection, stated)
+    async def standing(self, connection: Connection, units: Sequence[str]) -> Sequence[R]:
+        """Return what holds now of `units`, or all that holds of a kind that is not kept by unit.
+
+        Nothing but what is stored is looked at: it is the other half of what the ledger says.
+        """
+        return await self.stored(connection, [])
+
+    @classmethod
+    def is_by_unit(cls) -> bool:
+        """Return whether each record is of one unit, whose code begins its subject."""
+        return cls.key[0] == "unit"
 
     async def review(
         self, connection: Connection, changes: Sequence[Change[R]], findings: Findings

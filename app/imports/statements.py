@@ -86,6 +86,9 @@ class StockSheet(Sheet[StockLine, StockRow]):
         units = sorted({record.unit for record in records})
         return await db.statements.list_stocks_by_unit(connection, units)
 
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[StockRow]:
+        return await db.statements.list_stocks_by_unit(connection, units)
+
     async def store(
         self, connection: Connection, new: Sequence[StockRow], changes: Sequence[Change[StockRow]]
     ) -> None:
@@ -135,6 +138,9 @@ class TradeSheet(Sheet[TradeLine, TradeRow]):
         self._records = list(records)
         self._stored = await db.statements.list_trades_by_unit(connection, units)
         return self._stored
+
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[TradeRow]:
+        return await db.statements.list_trades_by_unit(connection, units)
 
     async def review(
         self, connection: Connection, changes: Sequence[Change[TradeRow]], findings: Findings

@@ -65,6 +65,9 @@ class UnitSheet(Sheet[UnitLine, UnitRow]):
     async def stored(self, connection: Connection, records: Sequence[UnitRow]) -> list[UnitRow]:
         return await db.registry.list_units_by_code(connection, [row.unit for row in records])
 
+    async def standing(self, connection: Connection, units: Sequence[str]) -> list[UnitRow]:
+        return await db.registry.list_units_by_code(connection, units)
+
     async def review(
         self, connection: Connection, changes: Sequence[Change[UnitRow]], findings: Findings
     ) -> None:

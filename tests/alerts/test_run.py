@@ -20,6 +20,8 @@ from ingest.collect import Collector
 from tests import factories
 from tests.alerts.conftest import FLOOR, NOW, PUBLIC_URL, Post, Works, contact, limit
 
+pytestmark = pytest.mark.puts_in("contacts", "limits")
+
 HOURS = 3
 INTERVAL = timedelta(minutes=15)
 

@@ -19,7 +19,9 @@ from deploy.services import Services
 from energy.factors import Unverified
 from settings import Settings
 from tests import cast
+from tests.app.books import filled
 from tests.cast import Cast
+from tests.ingest.conftest import Plant
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -89,3 +91,9 @@ async def shown_stage(services: Services, template_url: str) -> AsyncIterator[St
     url = db.admin.recreate(services.database_url, "nenghao_stage", template=template)
     async with staged(url) as made:
         yield made
+
+
+@pytest.fixture
+async def books(pool: Pool) -> Plant:
+    """Two collectors have stored three weeks of readings, people have stated facts."""
+    return await filled(pool)

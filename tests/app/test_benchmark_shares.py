@@ -11,6 +11,8 @@ from tests import cast
 from tests.app import works
 from tests.app.conftest import Stage
 
+pytestmark = pytest.mark.puts_in("capacities")
+
 SEPTEMBER = datetime(2026, 8, 31, 16, tzinfo=UTC)
 PRODUCT = "cement_clinker"
 UNITS = (cast.QIANS_UNIT, cast.QIANS_OTHER_UNIT, cast.SUNS_UNIT)

@@ -108,6 +108,7 @@ async def test_what_was_known_on_a_day_is_answered_as_it_was(stage: Stage) -> No
     ]  # fmt: skip
 
 
+@pytest.mark.tampers("when readings and links were stored")
 async def test_a_reading_that_came_later_was_not_known(stage: Stage, meter_id: int) -> None:
     """It had come before and was rejected: its link tells when it was stored."""
     await stage.pool.execute(

@@ -159,6 +159,7 @@ async def test_a_unit_of_which_nothing_is_known_is_unknown_not_zero(works: Stage
     assert found["check"]["agrees"] is True
 
 
+@pytest.mark.tampers("sums: settled with another setting of unverified factors")
 async def test_an_unverified_factor_that_is_refused_leaves_its_place(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -173,6 +174,7 @@ async def test_an_unverified_factor_that_is_refused_leaves_its_place(
 # -- tampering -------------------------------------------------------------------------------------
 
 
+@pytest.mark.tampers("sums")
 @pytest.mark.parametrize("step", ["hour", "day"])
 @pytest.mark.parametrize("table", ["meter_consumption", "unit_consumption"])
 async def test_a_stored_sum_that_was_touched_does_not_agree(
@@ -201,6 +203,7 @@ async def test_a_stored_sum_that_was_touched_does_not_agree(
     assert touched[step] is False or table == "meter_consumption"
 
 
+@pytest.mark.tampers("sums")
 async def test_both_numbers_are_told_where_they_differ(works: Stage) -> None:
     await works.pool.execute("UPDATE unit_consumption SET calorific_tce = 2 * calorific_tce")
     check = (await explain(works, **UNIT))["check"]
@@ -208,6 +211,7 @@ async def test_both_numbers_are_told_where_they_differ(works: Stage) -> None:
     assert day["energy_tce"] == pytest.approx(2 * check["recomputed"])
 
 
+@pytest.mark.tampers("a reading")
 async def test_a_reading_that_was_touched_shows_in_the_sum_that_was_stored_before(
     works: Stage,
 ) -> None:
@@ -215,6 +219,7 @@ async def test_a_reading_that_was_touched_shows_in_the_sum_that_was_stored_befor
     assert (await explain(works, **METER))["check"]["agrees"] is False
 
 
+@pytest.mark.tampers("sums")
 async def test_a_carrier_without_a_meter_is_a_part_that_does_not_agree(works: Stage) -> None:
     await works.pool.execute(
         """
@@ -270,6 +275,7 @@ async def test_readings_that_had_not_come_were_not_known(works: Stage) -> None:
     assert (earlier["value"]["value"], earlier["tree"]["detail"]["readings"]["count"]) == (None, 0)
 
 
+@pytest.mark.tampers("an epoch")
 async def test_epochs_and_factors_are_those_that_were_recorded_by_then(works: Stage) -> None:
     asked = {**UNIT, "as_known_on": "2026-11-05T12:00:00+08:00"}
     later = (november.START + timedelta(days=20)).isoformat()

@@ -112,6 +112,7 @@ async def test_an_intensity_is_energy_over_output_and_both_are_taken_apart(mill:
     assert output["meters"][0]["detail"]["readings"]["count"] >= 24
 
 
+@pytest.mark.tampers("sums")
 async def test_a_stored_output_that_was_touched_does_not_agree(mill: Stage) -> None:
     await mill.pool.execute(
         """
@@ -123,6 +124,7 @@ async def test_a_stored_output_that_was_touched_does_not_agree(mill: Stage) -> N
     assert (await explain(mill, **STEEL))["check"]["agrees"] is False
 
 
+@pytest.mark.tampers("the time of a change")
 async def test_before_output_was_stated_the_metered_one_counted(mill: Stage) -> None:
     await mill.pool.execute("ALTER TABLE changes DISABLE TRIGGER ALL")
     await mill.pool.execute(
@@ -195,6 +197,7 @@ async def test_a_level_is_what_it_would_have_been_on_that_day(region: Stage) -> 
     assert (before["check"]["agrees"], before["row"]) == (None, None)
 
 
+@pytest.mark.tampers("a figure")
 async def test_a_figure_that_was_touched_outside_of_the_ledger_does_not_agree(
     region: Stage,
 ) -> None:

@@ -296,6 +296,7 @@ async def test_a_meter_with_readings_may_be_renamed_and_installed_earlier(meter_
     assert (meter.name, meter.installed_at) == ("进线", datetime(2017, 12, 31, 16, tzinfo=UTC))
 
 
+@pytest.mark.tampers("an epoch that nobody stated")
 async def test_an_import_leaves_later_epochs_alone(meter_desk: Desk) -> None:
     await meter_desk.take(Kind.METERS, METER)
     await meter_desk.connection.execute(

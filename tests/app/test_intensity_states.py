@@ -9,6 +9,8 @@ import pytest
 from tests import cast, factories
 from tests.app.conftest import Stage
 
+pytestmark = pytest.mark.puts_in("limits")
+
 MONTH = "2026-10-01 00:00+08"
 STATED = {
     "unit": cast.QIANS_UNIT,

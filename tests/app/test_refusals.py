@@ -118,6 +118,7 @@ async def test_an_answer_that_would_be_too_long_says_how_to_narrow_it(stage: Sta
     assert "coarser bucket" in answer.json()["detail"]
 
 
+@pytest.mark.tampers("the database: it is gone")
 async def test_a_database_that_goes_away_is_an_outage_and_not_a_bug(
     database_url: str, services: object
 ) -> None:

@@ -252,6 +252,7 @@ async def test_marking_goes_through_meters_in_bounded_steps(connection: Connecti
     assert (len(first), len(rest)) == (3, 2)
 
 
+@pytest.mark.tampers("sums: settled with another setting of unverified factors")
 async def test_a_platform_that_is_set_anew_values_the_past_anew(works: Works) -> None:
     await works.read(works.coal_id, "2026-01-01", days=1)
     await works.read(works.gas_id, "2026-01-01", days=1)

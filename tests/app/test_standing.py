@@ -1,4 +1,4 @@
-"""A fact that was changed past the platform is found: the ledger knows how it was stated."""
+"""What was changed past the platform is found: the ledger and the release know how it was."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app import importing, standing
+from app import importing, reference, standing
 from app.imports.kinds import Kind
+from db import changes
 from db.changes import Author
 from db.pool import Connection
+from tests import factories
 from tests.app.test_importing import EXAMPLES, NOW
 
 ZHAO = Author("zhao", "test")
@@ -30,15 +32,20 @@ async def stated(connection: Connection) -> Connection:
 
 async def found(connection: Connection) -> list[tuple[str, str]]:
     kinds = await standing.of_all(connection)
-    return [(each.kind, each.fault) for one in kinds for each in one.unlike]
+    return [(each.kind, each.fault) for one in kinds for each in one.findings]
 
 
 async def test_all_that_was_imported_holds_as_it_was_stated(stated: Connection) -> None:
     assert await found(stated) == []
-    kinds = {one.kind for one in await standing.of_all(stated)}
-    assert kinds >= {Kind.UNITS, Kind.METERS, Kind.EPOCHS, Kind.FACTORS, Kind.TARGETS}
 
 
+async def test_a_new_database_holds_what_the_release_ships(connection: Connection) -> None:
+    assert await found(connection) == []
+    tables = {table.name for table in reference.TABLES}
+    assert {table for table, rows in reference.shipped().items() if rows} == tables
+
+
+@pytest.mark.tampers("facts")
 @pytest.mark.parametrize(
     ("tampering", "kind"),
     [
@@ -49,6 +56,7 @@ async def test_all_that_was_imported_holds_as_it_was_stated(stated: Connection) 
         ("UPDATE meter_epochs SET first_value = 1 WHERE reason = 'replaced'", "epochs"),
         ("DELETE FROM meter_epochs WHERE reason = 'multiplier'", "epochs"),
         ("UPDATE region_figures SET energy_growth = -0.5", "figures"),
+        ("UPDATE production SET quantity = quantity * 2", "production"),
     ],
 )
 async def test_what_was_changed_past_the_platform_is_found(
@@ -58,10 +66,116 @@ async def test_what_was_changed_past_the_platform_is_found(
     assert kind in {each for each, _ in await found(stated)}
 
 
-async def test_what_nobody_stated_is_named(stated: Connection) -> None:
-    await stated.execute(
-        "INSERT INTO meter_epochs (meter_id, starts_at, reason, multiplier) "
-        "SELECT meter_id, '2026-10-01Z', 'multiplier', 9 FROM meters WHERE meter = 'E02'"
+@pytest.mark.parametrize(
+    ("tampering", "kind", "fault"),
+    [
+        (
+            "UPDATE factors SET kgce_per_uom = 0.12 "
+            "WHERE carrier = 'electricity' AND basis = 'calorific' AND valid_to IS NULL",
+            "factors",
+            "kgce_per_uom is 0.12, factors.csv says 0.1229",
+        ),
+        (
+            "UPDATE factors SET valid_to = '2024-01-01' "
+            "WHERE carrier = 'coke' AND valid_to IS NULL",
+            "factors",
+            "valid_to is '2024-01-01', factors.csv says None",
+        ),
+        (
+            "UPDATE limits SET baseline = 118 WHERE product = 'cement_clinker'",
+            "limits",
+            "baseline is 118, limits.csv says 117",
+        ),
+        (
+            "DELETE FROM level_bands WHERE scheme = 'national' AND level = '2'",
+            "level_bands",
+            "is in level_bands.csv of this release, and is gone",
+        ),
+        (
+            "UPDATE carriers SET nature = 'fuel' WHERE carrier = 'electricity'",
+            "carriers",
+            "nature is 'fuel', carriers.csv says 'power'",
+        ),
+        (
+            "UPDATE quality_schemes SET completeness_pass = 0.5",
+            "quality_schemes",
+            "completeness_pass is 0.5, quality_schemes.csv says 0.9",
+        ),
+    ],
+)
+async def test_a_reference_row_that_is_not_as_shipped_is_named_with_its_column(
+    connection: Connection, tampering: str, kind: str, fault: str
+) -> None:
+    await connection.execute(tampering)
+    assert (kind, fault) in await found(connection)
+
+
+@pytest.mark.parametrize("table", [table.name for table in reference.TABLES])
+async def test_no_reference_table_can_lose_a_row_unseen(connection: Connection, table: str) -> None:
+    await connection.execute("SET session_replication_role = replica")  # past foreign keys
+    await connection.execute(f"DELETE FROM {table}")
+    faults = [fault for kind, fault in await found(connection) if kind == table]
+    assert len(faults) == len(reference.shipped()[table])
+
+
+@pytest.mark.tampers("facts")
+async def test_an_import_that_restates_a_reference_row_holds_in_its_place(
+    connection: Connection, tmp_path: Path
+) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_text(
+        "product,uom,edition,baseline,benchmark,valid_from,source\n"
+        "cement_clinker,kgce/t,标杆水平和基准水平（2023年版）,110,100,2023-01-01,checked\n",
+        encoding="utf-8",
     )
-    (epochs,) = [one for one in await standing.of_all(stated) if one.kind is Kind.EPOCHS]
-    assert len(epochs.unstated) == 1
+    plan = await importing.plan(connection, Kind.LIMITS, path, lambda done, total: None)
+    await importing.apply(connection, plan, ZHAO, NOW)
+    assert await found(connection) == []
+    await connection.execute("UPDATE limits SET baseline = 117 WHERE product = 'cement_clinker'")
+    assert ("limits", "baseline is 117.0, stated was 110.0") in await found(connection)
+
+
+@pytest.mark.parametrize(
+    ("insert", "kind"),
+    [
+        (
+            "INSERT INTO meter_epochs (meter_id, starts_at, reason, multiplier) "
+            "SELECT meter_id, '2026-10-01Z', 'multiplier', 9 FROM meters WHERE meter = 'E02'",
+            "epochs",
+        ),
+        (
+            "INSERT INTO units (unit, name, region, industry) "
+            "SELECT '91450200MA00000993', name, region, industry FROM units LIMIT 1",
+            "units",
+        ),
+        (
+            "INSERT INTO capacities SELECT unit_id, 'lime', 5, 't', '2026-01-01', 'none' "
+            "FROM units ORDER BY unit LIMIT 1",
+            "capacities",
+        ),
+        (
+            "INSERT INTO factors (carrier, basis, kgce_per_uom, valid_from, edition, source, "
+            "verified) VALUES ('natural_gas', 'calorific', 1, '2026-01-01', 'x', 'none', true)",
+            "factors",
+        ),
+        ("INSERT INTO industries VALUES ('T99', '无', 'none')", "industries"),
+    ],
+)
+async def test_a_row_that_nobody_stated_is_a_finding_until_it_is_sealed(
+    stated: Connection, insert: str, kind: str
+) -> None:
+    await stated.execute(insert)
+    ((found_kind, fault),) = await found(stated)
+    assert (found_kind, "nobody stated it" in fault) == (kind, True)
+    await changes.record(stated, ZHAO, await standing.list_seals(stated), NOW)
+    assert await found(stated) == []
+
+
+@pytest.mark.tampers("facts")
+async def test_what_was_sealed_is_held_as_it_was(connection: Connection) -> None:
+    await factories.unit(connection)
+    await changes.record(connection, ZHAO, await standing.list_seals(connection), NOW)
+    await connection.execute("UPDATE units SET region = '450203'")
+    assert await found(connection) == [("units", "region is '450203', stated was '450202'")]
+    await connection.execute("DELETE FROM units")
+    assert await found(connection) == [("units", "was stated and is gone")]

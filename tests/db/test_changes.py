@@ -21,6 +21,7 @@ async def state(connection: Connection, day: int, subject: str, content: float |
     await db.changes.record(connection, ZHAO, [fact], NOW + timedelta(days=day))
 
 
+@pytest.mark.tampers("facts: the ledger alone is written")
 async def test_what_was_known_on_a_day_is_what_was_stated_until_then(
     connection: Connection,
 ) -> None:
@@ -40,6 +41,7 @@ async def test_what_was_known_on_a_day_is_what_was_stated_until_then(
     assert await known(5) == {"450300/2026": -0.01}
 
 
+@pytest.mark.tampers("facts: the ledger alone is written")
 async def test_a_history_names_who_and_why(connection: Connection) -> None:
     await state(connection, 0, "450200/2026", -0.02)
     await state(connection, 1, "450200/2026", -0.03)
@@ -48,6 +50,7 @@ async def test_a_history_names_who_and_why(connection: Connection) -> None:
     assert second.fact.content == {"required_rate": -0.03}
 
 
+@pytest.mark.tampers("facts: the ledger alone is written")
 async def test_the_chain_holds_until_somebody_touches_it(connection: Connection) -> None:
     for day in range(5):
         await state(connection, day, "450200/2026", -0.01 * day)

@@ -34,7 +34,7 @@ async def settled(pool: Pool) -> tuple[int, int]:
 async def differences(pool: Pool, *, repair: bool = False) -> list[tuple[str, str]]:
     found = []
     async for _, some in reconcile.of_all(pool, ALL_TIME, repair=repair):
-        found += [(each.owner, each.step) for each in some]
+        found += [(each.owner, each.step) for each in some or []]
     return found
 
 
@@ -111,7 +111,9 @@ async def test_a_night_is_reconciled_once_and_what_differed_is_counted(
     await pool.execute("UPDATE meter_consumption SET quantity = 7 WHERE step = 'day'")
     now = SINCE + timedelta(days=10)
     span = Span(SINCE - timedelta(days=1), now)
-    assert await reconcile.reconcile(pool, span, now, Unverified.NOTE) > 0
+    tally = await reconcile.reconcile(pool, span, lambda: now, Unverified.NOTE)
+    assert tally is not None
+    assert tally.differences > 0
     noted = await pool.fetchrow(
         "SELECT reconciled_at, units, differences > 0 FROM reconciliations WHERE units = 1"
     )

@@ -1,0 +1,175 @@
+"""Owns whether reference rows are those that the release ships, row by row and column by column.
+
+What an import stated under the key of such a row holds in its place: `app/standing.py` judges it.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import db.reference
+from app.imports.factors import EVERYONE
+from app.imports.kinds import Kind
+from db.changes import Content
+from db.pool import Connection
+from db.reference import Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A reference table, its file, its key, and the kind of import that may restate its rows.
+
+    `absent` stands in a subject for a part of the key that is NULL.
+    """
+
+    name: str
+    file: str
+    key: tuple[str, ...]
+    kind: Kind | None = None
+    absent: str = ""
+
+    def subject(self, content: Mapping[str, object]) -> str:
+        parts = (content.get(column) for column in self.key)
+        return "/".join(self.absent if part is None else str(part) for part in parts)
+
+
+TABLES = (
+    Table("regions", "regions.csv", ("region",)),
+    Table("region_aliases", "region_aliases.csv", ("alias",)),
+    Table("industries", "industries.csv", ("industry",)),
+    Table("carriers", "carriers.csv", ("carrier",)),
+    Table("factor_ranges", "factor_ranges.csv", ("carrier",)),
+    Table(
+        "factors",
+        "factors.csv",
+        ("carrier", "basis", "unit_id", "valid_from"),
+        Kind.FACTORS,
+        EVERYONE,
+    ),
+    Table("products", "products.csv", ("product",)),
+    Table("equivalents", "equivalents.csv", ("energy_uom", "valid_from")),
+    Table("limits", "limits.csv", ("product", "edition", "valid_from"), Kind.LIMITS),
+    Table("level_bands", "level_bands.csv", ("scheme", "level"), Kind.LEVELS),
+    Table("scheme_choices", "scheme_choices.csv", ("region", "indicator"), Kind.SCHEMES),
+    Table("grids", "grids.csv", ("grid",)),
+    Table("grid_choices", "grid_choices.csv", ("region", "valid_from"), Kind.GRIDS),
+    Table(
+        "carbon_factors",
+        "carbon_factors.csv",
+        ("carrier", "grid", "valid_from"),
+        Kind.CARBON_FACTORS,
+    ),
+    Table("rule_sets", "rulesets.csv", ("rule_set",)),
+    Table("quality_schemes", "quality_schemes.csv", ("valid_from",), Kind.QUALITY_SCHEMES),
+)
+
+RENAMED = {("limits", "limit"): "limit_value"}
+"""Columns that are called otherwise in the file than in the table."""
+
+EDITION_2020 = "GB/T 2589-2020"
+EDITION_2020_FROM = "2021-04-01"
+EDITION_2008 = {
+    "valid_to": EDITION_2020_FROM,
+    "edition": "GB/T 2589-2008",
+    "source": "figure of the 2020 edition, taken for the edition before it: general knowledge",
+    "verified": "false",
+}
+FIRST_DAY = "2015-01-01"
+SAME_BEFORE = "; same figure as in the 2008 edition (general knowledge)"
+YEARLY = "yearly value"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What was found: `faults` by table and subject; subjects of a table that are not shipped.
+
+    `shipped` are the subjects of each kind that are reference rows.
+    """
+
+    faults: dict[tuple[str, str], str]
+    unstated: dict[str, dict[str, Content]]
+    shipped: dict[Kind, set[str]]
+
+
+async def compare(connection: Connection, stated: Mapping[Kind, Collection[str]]) -> Compared:
+    """Hold reference tables against their files; `stated` are subjects that imports restated."""
+    found = await db.reference.list_rows(connection, shipped())
+    result = Compared({}, {}, {})
+    for table in TABLES:
+        own = [row for row in found if row.table == table.name]
+        stored = {table.subject(row.content): row.content for row in own if row.is_stored}
+        right = {table.subject(row.content): row.content for row in own if not row.is_stored}
+        columns = [column for column in shipped()[table.name][0] if column not in table.key]
+        restated = set() if table.kind is None else set(stated.get(table.kind, ()))
+        for subject in sorted(right.keys() - restated):
+            fault = _fault(table, columns, stored.get(subject), right[subject])
+            if fault is not None:
+                result.faults[table.name, subject] = fault
+        if table.kind is None:
+            extra = {subject: stored[subject] for subject in stored.keys() - right.keys()}
+            result.unstated[table.name] = extra
+        else:
+            result.shipped[table.kind] = set(right)
+    return result
+
+
+def _fault(
+    table: Table, columns: Sequence[str], stored: Content | None, right: Content
+) -> str | None:
+    if stored is None:
+        return f"is in {table.file} of this release, and is gone"
+    unlike = [
+        f"{column} is {stored[column]!r}, {table.file} says {right[column]!r}"
+        for column in columns
+        if stored[column] != right[column]
+    ]
+    return "; ".join(unlike) or None
+
+
+@cache
+def shipped() -> Mapping[str, Sequence[Cells]]:
+    """Return the rows that the migrations of this release leave behind, by table; NULL is None."""
+    rows = {table.name: list(_rows(table.name, table.file)) for table in TABLES}
+    natures = {row["carrier"]: row["nature"] for row in _rows("carriers", "carrier_natures.csv")}
+    rows["carriers"] = [{**row, "nature": natures[row["carrier"]]} for row in rows["carriers"]]
+    rows["factors"] = list(_by_edition(rows["factors"]))
+    return rows
+
+
+def _rows(table: str, file: str) -> Iterator[Cells]:
+    path = resources.files("migrations") / "reference" / file
+    with path.open(encoding="utf-8") as text:
+        for row in csv.DictReader(text):
+            yield {RENAMED.get((table, name), name): cell or None for name, cell in row.items()}
+
+
+def _by_edition(rows: Sequence[Cells]) -> Iterator[Cells]:
+    """Yield factors as migration 0010 dated them: by edition, and electricity by year."""
+    for row in rows:
+        if row["edition"] == YEARLY:
+            yield from _by_year(row)
+        elif (row["edition"], row["valid_from"]) == (EDITION_2020, FIRST_DAY):
+            source = (row["source"] or "").replace(SAME_BEFORE, "")
+            yield {**row, "valid_from": EDITION_2020_FROM, "source": source}
+            yield {**row, **EDITION_2008}
+        else:
+            yield row
+
+
+def _by_year(row: Cells) -> Iterator[Cells]:
+    years = list(_rows("factors", "electricity_equivalents.csv"))
+    ends = [*(f"{each['year']}-01-01" for each in years[1:]), None]
+    for each, end in zip(years, ends, strict=True):
+        yield {
+            **row,
+            "kgce_per_uom": each["kgce_per_kwh"],
+            "valid_from": f"{each['year']}-01-01",
+            "valid_to": end,
+            "edition": each["year"],
+            "source": each["source"],
+            "verified": each["verified"],
+        }
