@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from types import SimpleNamespace
 
 import db.changes
 import db.registry
@@ -52,7 +51,8 @@ async def find(connection: Connection, kind: Kind, subject: str) -> Standing:
     await db.registry.lock_imports(connection)
     sheet = await importing.SHEETS[kind](connection)
     history = await db.changes.list_history(connection, kind, subject)
-    for record in await sheet.standing(connection, [_asked(sheet.key, subject, history)]):
+    units = [subject.split("/", maxsplit=1)[0]] if sheet.is_by_unit() else []
+    for record in await sheet.standing(connection, units):
         fact = sheets.fact(kind, sheet.key_of(record), record)
         if fact.subject == subject:
             return Standing(kind, fact, history, partial(sheet.withdraw, record=record))
@@ -69,15 +69,6 @@ async def withdraw(
         raise Refusal(f"{standing.fact.subject} {error}: withdraw that first") from error
     gone = Fact(standing.kind, standing.fact.subject, None)
     await db.changes.record_over(connection, author, [standing.fact], [gone], now)
-
-
-def _asked(key: Sequence[str], subject: str, history: Sequence[Change]) -> SimpleNamespace:
-    """Return what a sheet looks its records up by: what was stated, else the parts of the key."""
-    for change in reversed(history):
-        if change.fact.content is not None:
-            return SimpleNamespace(**change.fact.content)
-    parts = subject.split("/")
-    return SimpleNamespace(**dict(zip(key, [*parts, *[""] * len(key)], strict=False)))
 
 
 async def _none(connection: Connection, kind: Kind, subject: str, history: Sequence[Change]) -> str:

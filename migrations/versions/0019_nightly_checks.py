@@ -7,7 +7,7 @@ Safe before the new code starts: tables are added, and a column with a default. 
 from alembic import op
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 
 SCHEMA = """
 SET lock_timeout = '5s';

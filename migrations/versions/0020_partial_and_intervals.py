@@ -15,7 +15,7 @@ never partial: it has one factor or none.
 from alembic import op
 
 revision = "0020"
-down_revision = "0017"
+down_revision = "0019"
 
 SCHEMA = """
 SET lock_timeout = '5s';

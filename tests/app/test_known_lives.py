@@ -60,7 +60,7 @@ async def arrive(pool: Pool, unit_id: int, told: list[Told], at: datetime) -> No
 async def record(pool: Pool, epoch: Epoch, rate_max: float | None, at: datetime) -> None:
     row = EpochRow(
         UNIT, "E01", epoch.starts_at, epoch.reason, epoch.multiplier, epoch.side, ROLLOVER,
-        rate_max, epoch.first_value, epoch.previous_last_value,
+        rate_max, epoch.first_value, epoch.previous_last_value, None,
     )  # fmt: skip
     async with pool.acquire() as connection, connection.transaction():
         for meter_id, starts_at in await db.epochs.upsert(connection, [row]):
