@@ -76,7 +76,7 @@ async def test_an_alias_is_replayed_as_what_it_meant_or_not_at_all(
     plant: Plant, reborn_as: str | None, stored: str | None
 ) -> None:
     await sparkplug.deliver(plant, "NBIRTH", birth("X01"))
-    await sparkplug.deliver(plant, "NDATA", sparkplug.message(1, sparkplug.value(1, 777, -30)))
+    await sparkplug.deliver(plant, "NDATA", sparkplug.sent(1, 1, sparkplug.value(1, 777, -30)))
     *_, entry = await entries(plant)
     if reborn_as:
         later = NOW + timedelta(seconds=1)
