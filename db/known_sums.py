@@ -22,12 +22,12 @@ MAKE: LiteralString = """
                                         ends_at timestamptz);
         CREATE TEMP TABLE stale_areas (region text, division text, carrier text,
                                        starts_at timestamptz, ends_at timestamptz);
-        CREATE TEMP TABLE doubts (LIKE public.doubts INCLUDING INDEXES);
-        CREATE TEMP TABLE meter_consumption (LIKE public.meter_consumption INCLUDING INDEXES);
-        CREATE TEMP TABLE unit_consumption (LIKE public.unit_consumption INCLUDING INDEXES);
-        CREATE TEMP TABLE area_consumption (LIKE public.area_consumption INCLUDING INDEXES);
-        CREATE TEMP TABLE kept_of_meters (LIKE public.meter_consumption INCLUDING INDEXES);
-        CREATE TEMP TABLE kept_of_units (LIKE public.unit_consumption INCLUDING INDEXES)
+        CREATE TEMP TABLE doubts (LIKE public.doubts INCLUDING ALL);
+        CREATE TEMP TABLE meter_consumption (LIKE public.meter_consumption INCLUDING ALL);
+        CREATE TEMP TABLE unit_consumption (LIKE public.unit_consumption INCLUDING ALL);
+        CREATE TEMP TABLE area_consumption (LIKE public.area_consumption INCLUDING ALL);
+        CREATE TEMP TABLE kept_of_meters (LIKE public.meter_consumption INCLUDING ALL);
+        CREATE TEMP TABLE kept_of_units (LIKE public.unit_consumption INCLUDING ALL)
 """
 
 CLEAR: LiteralString = """

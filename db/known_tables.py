@@ -101,6 +101,9 @@ FIRST_EPOCHS_ARE_IN = "meter_epochs"
 
 KNOWN_AT: LiteralString = "(SELECT current_setting('nenghao.known_at')::timestamptz)"
 
+# What stood before the ledger heard of it is recorded when something takes its place, by nobody.
+KNOWN: LiteralString = "(changed_at <= {known_at} OR actor = '')"
+
 # `since`: of what something became known later. `told`: all that was ever stated of it, as columns.
 # Ids that nobody states are those of the row of today; where there is none, of the change.
 TAKEN_BACK: LiteralString = """
@@ -110,7 +113,7 @@ TAKEN_BACK: LiteralString = """
              WHERE noun = '{noun}'
                AND changed_at > {known_at}
         ), told AS (
-            SELECT subject, change_id, changed_at, told, jsonb_build_array({key}) AS key
+            SELECT subject, change_id, changed_at, actor, told, jsonb_build_array({key}) AS key
               FROM since
               JOIN public.changes USING (subject)
              CROSS JOIN LATERAL (SELECT content::jsonb AS fact) AS parsed
@@ -126,7 +129,7 @@ TAKEN_BACK: LiteralString = """
         ), newest AS (
             SELECT DISTINCT ON (subject) change_id, told, key
               FROM told
-             WHERE changed_at <= {known_at}
+             WHERE {known}
              ORDER BY subject, change_id DESC
         )
         SELECT r.*
@@ -152,7 +155,7 @@ FIRST_EPOCHS: LiteralString = """
             SELECT DISTINCT ON (subject) subject, content::jsonb AS fact
               FROM public.changes
              WHERE noun = 'meters'
-               AND changed_at <= {known_at}
+               AND {known}
                AND subject IN (SELECT subject
                                  FROM public.changes
                                 WHERE noun = 'meters'
@@ -167,7 +170,7 @@ FIRST_EPOCHS: LiteralString = """
                rate_max = CASE WHEN EXISTS (SELECT
                                               FROM pg_temp.meter_epochs AS later
                                              WHERE later.meter_id = first.meter_id
-                                               AND later.reason <> 'installed')
+                                               AND later.reason NOT IN ('installed', 'interval'))
                                THEN rate_max
                                ELSE (fact->>'rate_max')::double precision
                           END
@@ -192,6 +195,7 @@ NEWEST_LIMITS: LiteralString = """
               JOIN public.units USING (unit)
               JOIN public.meters USING (unit_id, meter)
               JOIN pg_temp.meter_epochs USING (meter_id)
+             WHERE reason <> 'interval'
              GROUP BY meter_id
             HAVING count(*) > 1
         )
@@ -201,7 +205,7 @@ NEWEST_LIMITS: LiteralString = """
          CROSS JOIN LATERAL (
                SELECT content::jsonb AS fact
                  FROM public.changes
-                WHERE changed_at <= {known_at}
+                WHERE {known}
                   AND content IS NOT NULL
                   AND ((noun = 'meters' AND subject = name)
                        OR (noun = 'epochs' AND starts_with(subject, name || '/')
@@ -224,7 +228,7 @@ PARK_UNITS: LiteralString = """
             SELECT DISTINCT ON (subject) subject AS park, content::jsonb AS fact
               FROM public.changes
              WHERE noun = 'parks'
-               AND changed_at <= {known_at}
+               AND {known}
                AND subject IN (SELECT subject
                                  FROM public.changes
                                 WHERE noun = 'parks'
@@ -254,7 +258,7 @@ GROWN: LiteralString = """
         CREATE TEMP VIEW changes AS
         SELECT changes.*
           FROM public.changes
-         WHERE changed_at <= {known_at};
+         WHERE {known};
 
         CREATE TEMP VIEW readings AS
         SELECT readings.*
@@ -266,17 +270,20 @@ GROWN: LiteralString = """
                           WHERE links.link_id = readings.link_id), true);
 """
 
-# The views of the house, from their own definitions: those name tables as they are found.
+# The views of the house in the order in which they were made, from their own definitions: those
+# name tables, which are found anew.
 VIEWS: LiteralString = """
         DO $$
         DECLARE
-            view text;
+            view pg_class;
         BEGIN
-            FOREACH view IN ARRAY ARRAY['accountable_readings', 'course_readings',
-                                        'dated_factors', 'budget_units'] LOOP
-                EXECUTE 'CREATE TEMP VIEW ' || view || ' AS '
-                        || replace(pg_get_viewdef(('public.' || view)::regclass),
-                                   'public.', '');
+            FOR view IN SELECT *
+                          FROM pg_class
+                         WHERE relnamespace = 'public'::regnamespace
+                           AND relkind = 'v'
+                         ORDER BY oid LOOP
+                EXECUTE 'CREATE TEMP VIEW ' || view.relname || ' AS '
+                        || replace(pg_get_viewdef(view.oid), 'public.', '');
             END LOOP;
         END
         $$
@@ -321,7 +328,7 @@ async def _list_changed(connection: Connection) -> set[str]:
 
 
 async def make_views(connection: Connection) -> None:
-    """Make the views over readings, factors and budgets, from the tables that are found now."""
+    """Make all views anew, over the tables that are found now."""
     await connection.execute(VIEWS)
 
 
@@ -337,4 +344,4 @@ def _taken_back(each: StatedTable) -> LiteralString:
 
 
 def _told(statement: LiteralString) -> LiteralString:
-    return statement.replace("{known_at}", KNOWN_AT)
+    return statement.replace("{known}", KNOWN).replace("{known_at}", KNOWN_AT)
