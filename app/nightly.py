@@ -17,6 +17,7 @@ import db.links
 import db.nightly
 import db.patience
 import db.pool
+import db.reconciliation
 from app import verification
 from app.verification import Finding, Report
 from db.nightly import Checked
@@ -49,6 +50,7 @@ async def run(url: str, clock: Callable[[], datetime]) -> None:
         except Exception as error:
             if not db.patience.is_retryable(error):
                 raise
+            log.warning("not_verified", error=repr(error))  # the next round goes on
         await asyncio.sleep(LOOK_S)
 
 
@@ -67,10 +69,15 @@ def night_of(now: datetime) -> date:
 
 
 async def check_one(connection: Connection, now: datetime) -> bool:
-    """Do the next check of the night; False: there is none, or somebody else is at one."""
+    """Do the next check of the night; False: there is none, or somebody else is at one.
+
+    The night in which the database was made has none: it is at work on what it begins with.
+    """
     night = night_of(now)
     async with connection.transaction(isolation="repeatable_read"):
         if not await db.nightly.try_lock(connection):
+            return False
+        if night <= night_of(await db.reconciliation.fetch_first(connection)):
             return False
         newest = {each.part: each for each in await db.nightly.list_newest(connection)}
         due = [part for part in ALWAYS if part not in newest or newest[part].night < night]

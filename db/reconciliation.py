@@ -361,6 +361,12 @@ async def note(connection: Connection, reconciled_at: datetime, tally: Tally) ->
     )
 
 
+async def fetch_first(connection: Connection) -> datetime:
+    """Return when the database was made: migration 0009 noted it."""
+    first: datetime = await connection.fetchval("SELECT min(reconciled_at) FROM reconciliations")
+    return first
+
+
 async def fetch_newest(connection: Connection) -> datetime:
     """Return when the newest reconciliation was done, or the database made."""
     newest: datetime = await connection.fetchval("SELECT max(reconciled_at) FROM reconciliations")

@@ -109,6 +109,7 @@ async def test_a_reading_off_the_course_of_its_register_is_not_valid(
     assert (day["arrived"], day["valid"]) == (5, 3)
 
 
+@pytest.mark.tampers("sums: put in by hand")
 async def test_a_held_hour_is_not_valid(connection: Connection, meter_id: int) -> None:
     await put(connection, meter_id, slots(count=5))
     await connection.execute(
@@ -133,6 +134,7 @@ async def test_a_day_begins_within_a_minute_of_midnight(
     assert tuple(row) == (1, in_time)
 
 
+@pytest.mark.tampers("sums: put in by hand")
 async def test_a_late_reading_that_was_settled_is_counted(
     connection: Connection, meter_id: int
 ) -> None:

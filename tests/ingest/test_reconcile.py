@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+import db.reconciliation
 from db.pool import Pool
+from db.reconciliation import Tally
 from energy.factors import Unverified
-from energy.periods import Span
+from energy.periods import LOCAL, Span
 from ingest import reconcile
 from ingest.reconcile import ALL_TIME
 from tests import factories
@@ -120,3 +122,43 @@ async def test_a_night_is_reconciled_once_and_what_differed_is_counted(
     assert noted is not None
     assert tuple(noted) == (now, 1, True)
     assert not reconcile.is_due(now + timedelta(minutes=1), now)
+
+
+async def test_a_night_that_was_broken_off_goes_on_after_the_last_unit(
+    pool: Pool, settled: tuple[int, int]
+) -> None:
+    now = SINCE + timedelta(days=10)
+    span = Span(SINCE - timedelta(days=1), now)
+    night = (now.astimezone(LOCAL) - reconcile.NIGHT_HOUR).date()
+    async with pool.acquire() as connection:
+        await factories.unit(connection, factories.unit_code(2))
+        begun = await db.reconciliation.claim(connection, night, now, now + reconcile.LEASE)
+        assert begun == Tally()
+        done = Tally(last_unit=settled[0], units=1, differences=5)
+        assert await db.reconciliation.renew(connection, night, done, now + reconcile.LEASE)
+    assert await reconcile.reconcile(pool, span, lambda: now, Unverified.NOTE) is None  # not ours
+    later = now + 2 * reconcile.LEASE
+    tally = await reconcile.reconcile(pool, span, lambda: later, Unverified.NOTE)
+    assert tally is not None
+    assert (tally.units, tally.differences, tally.failed) == (2, 5, 0)
+
+
+async def test_whoever_lost_the_lease_leaves_the_night_to_who_is_further(pool: Pool) -> None:
+    night = SINCE.date()
+    async with pool.acquire() as connection:
+        await db.reconciliation.claim(connection, night, SINCE, SINCE)
+        assert await db.reconciliation.renew(connection, night, Tally(last_unit=9), SINCE)
+        assert not await db.reconciliation.renew(connection, night, Tally(last_unit=5), SINCE)
+
+
+@pytest.mark.tampers("a meter")
+async def test_a_unit_that_cannot_be_settled_is_not_said_to_agree(
+    pool: Pool, settled: tuple[int, int]
+) -> None:
+    await pool.execute("UPDATE meters SET uom = 'bushel'")
+    found = [some async for _, some in reconcile.of_all(pool, ALL_TIME, repair=False)]
+    assert found == [None, []]
+    span = Span(SINCE - timedelta(days=1), SINCE + timedelta(days=10))
+    tally = await reconcile.reconcile(pool, span, lambda: span.ends_at, Unverified.NOTE)
+    assert tally is not None
+    assert (tally.units, tally.failed) == (1, 1)

@@ -102,6 +102,7 @@ async def test_a_day_below_ninety_percent_opens_a_clock(
     assert (("E01", "gap") in await standing(connection)) is is_gap
 
 
+@pytest.mark.tampers("sums: put in by hand")
 async def test_late_readings_repair_a_gap(connection: Connection, meter_id: int) -> None:
     lost = [DAY + SLOT * n for n in range(1, 21)]
     await put(connection, meter_id, [at for at in until(NOW) if at not in lost])

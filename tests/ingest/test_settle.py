@@ -165,6 +165,7 @@ async def test_a_settler_that_fails_leaves_the_work_to_the_next(plant: Plant) ->
     assert await quantities(plant, "day") == [60.0]
 
 
+@pytest.mark.tampers("a meter")
 async def test_a_unit_that_cannot_be_settled_does_not_stop_the_others(plant: Plant) -> None:
     async with plant.pool.acquire() as connection:
         other = await factories.unit(connection, factories.unit_code(2))

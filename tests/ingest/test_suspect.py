@@ -73,6 +73,7 @@ async def producing(connection: Connection, unit_id: int) -> int:
     return output
 
 
+@pytest.mark.tampers("sums: put in by hand")
 async def test_a_stuck_register_is_suspected_with_its_numbers(
     connection: Connection, meter_id: int, producing: int
 ) -> None:
@@ -85,6 +86,7 @@ async def test_a_stuck_register_is_suspected_with_its_numbers(
     assert one["evidence"]["intervals"] == 16
 
 
+@pytest.mark.tampers("sums: put in by hand")
 async def test_a_multiplier_of_100000_makes_no_stuck_register(
     connection: Connection, unit_id: int, producing: int
 ) -> None:
@@ -114,6 +116,7 @@ async def test_a_day_of_its_own_is_not(connection: Connection, meter_id: int, na
     assert await found(connection, "copied_curve") == []
 
 
+@pytest.mark.tampers("sums: put in by hand")
 async def test_what_was_found_is_kept_once(connection: Connection, meter_id: int) -> None:
     await replay(connection, meter_id, "register_copied")
     await assess_all(connection)
@@ -162,6 +165,7 @@ async def test_subs_above_the_boundary_are_suspected_beyond_their_accuracy(
     assert [row["subject"] for row in rows] == ["electricity"] * count
 
 
+@pytest.mark.tampers("facts: the ledger alone is written")
 @pytest.mark.parametrize(("day", "count"), [(10, 0), (11, 1)])
 async def test_what_is_stated_after_the_deadline_is_a_late_edit(
     connection: Connection, unit_id: int, meter_id: int, day: int, count: int
@@ -177,6 +181,7 @@ async def test_what_is_stated_after_the_deadline_is_a_late_edit(
         assert row["starts_at"] == datetime(2026, 10, 1, tzinfo=LOCAL)
 
 
+@pytest.mark.tampers("facts: the ledger alone is written")
 async def test_what_others_stated_is_not_held_against_a_unit(
     connection: Connection, unit_id: int, meter_id: int
 ) -> None:
@@ -186,6 +191,7 @@ async def test_what_others_stated_is_not_held_against_a_unit(
     assert await found(connection, "late_edit") == []
 
 
+@pytest.mark.tampers("facts: the ledger alone is written")
 @pytest.mark.parametrize(("day", "count"), [(10, 0), (11, 1)])
 async def test_what_is_stated_of_several_months_is_due_after_the_last(
     connection: Connection, meter_id: int, day: int, count: int
