@@ -87,18 +87,20 @@ YEARLY = "yearly value"
 class Compared:
     """What was found: `faults` by table and subject; subjects of a table that are not shipped.
 
-    `shipped` are the subjects of each kind that are reference rows.
+    `shipped` are the subjects of each kind that are reference rows; a kind is `exceeded` if there
+    are other rows for everyone, which an import may have stated.
     """
 
     faults: dict[tuple[str, str], str]
     unstated: dict[str, dict[str, Content]]
     shipped: dict[Kind, set[str]]
+    exceeded: set[Kind]
 
 
 async def compare(connection: Connection, stated: Mapping[Kind, Collection[str]]) -> Compared:
     """Hold reference tables against their files; `stated` are subjects that imports restated."""
     found = await db.reference.list_rows(connection, shipped())
-    result = Compared({}, {}, {})
+    result = Compared({}, {}, {}, set())
     for table in TABLES:
         own = [row for row in found if row.table == table.name]
         stored = {table.subject(row.content): row.content for row in own if row.is_stored}
@@ -109,11 +111,12 @@ async def compare(connection: Connection, stated: Mapping[Kind, Collection[str]]
             fault = _fault(table, columns, stored.get(subject), right[subject])
             if fault is not None:
                 result.faults[table.name, subject] = fault
-        if table.kind is None:
-            extra = {subject: stored[subject] for subject in stored.keys() - right.keys()}
-            result.unstated[table.name] = extra
-        else:
+        extra = {subject: stored[subject] for subject in stored.keys() - right.keys()}
+        result.unstated[table.name] = extra
+        if table.kind is not None:
             result.shipped[table.kind] = set(right)
+            if extra:
+                result.exceeded.add(table.kind)
     return result
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import db.changes
+import db.filled
 import db.registry
 from app import importing, reference
 from app.imports import sheet as sheets
@@ -66,9 +67,12 @@ def unseen(done: int, total: int) -> None:
 async def of_all(connection: Connection, progress: Progress = unseen) -> list[Standing]:
     """Return how the facts of every kind stand, and the rows that the release ships."""
     sealed = await _sealed(connection)
-    kinds = [kind for kind in Kind if kind not in ELSEWHERE]
-    known = {kind: await _subjects(connection, kind) for kind in reference_kinds()}
+    filled = await db.filled.list_kinds(connection)
+    known = {
+        kind: await _subjects(connection, kind) for kind in reference_kinds() if kind in filled
+    }
     compared = await reference.compare(connection, known)
+    kinds = [kind for kind in Kind if kind in filled | compared.exceeded and kind not in ELSEWHERE]
     found = list(_of_reference(compared, sealed))
     for done, kind in enumerate(kinds, start=1):
         shipped = compared.shipped.get(kind, set())
@@ -110,8 +114,9 @@ def _of_reference(
     compared: reference.Compared, sealed: Mapping[str, BySubject]
 ) -> Iterator[Standing]:
     for table in reference.TABLES:
-        vouched = sealed.get(table.name, {}) if table.kind is None else {}
-        extra = compared.unstated.get(table.name, {})
+        is_importable = table.kind is not None  # then _of_kind knows what was stated of it
+        vouched = {} if is_importable else sealed.get(table.name, {})
+        extra = {} if is_importable else compared.unstated[table.name]
         unlike = [
             Unlike(table.name, subject, fault)
             for (name, subject), fault in compared.faults.items()
