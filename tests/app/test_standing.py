@@ -179,3 +179,16 @@ async def test_what_was_sealed_is_held_as_it_was(connection: Connection) -> None
     assert await found(connection) == [("units", "region is '450203', stated was '450202'")]
     await connection.execute("DELETE FROM units")
     assert await found(connection) == [("units", "was stated and is gone")]
+
+
+@pytest.mark.tampers("facts")
+async def test_factors_of_an_older_release_hold_until_an_import_names_their_sources(
+    connection: Connection,
+) -> None:
+    await connection.execute(
+        "UPDATE factors SET source = 'huatuo6.cn; public repositories', verified = true, "
+        "note = NULL WHERE carrier = 'raw_coal' AND basis = 'calorific' AND note IS NOT NULL"
+    )
+    assert await found(connection) == []
+    await connection.execute("UPDATE factors SET kgce_per_uom = 0.7 WHERE carrier = 'raw_coal'")
+    assert await found(connection) != []
