@@ -115,6 +115,7 @@ def factor_row(content: Content) -> FactorRow:
         edition=str(content["edition"]),
         source=str(content["source"]),
         verified=bool(content["verified"]),
+        note=text(content.get("note")),
     )
 
 

@@ -42,7 +42,7 @@ from app.api import (
 )
 from app.metrics import Metrics, RequestCounter
 from app.state import Clock, State
-from app.uploads import Uploads
+from app.uploads import Patience, Uploads
 from settings import Settings
 
 DESCRIPTION = """\
@@ -94,6 +94,9 @@ NOUNS = (
 """Each has a router; this is the order in the documentation."""
 
 
+PATIENCE = Patience()
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -112,7 +115,18 @@ class Interface(FastAPI):
         return described
 
 
-def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now) -> FastAPI:
+def _name() -> str:
+    """Return the name that the uploads of this process are stored under."""
+    return f"upload-{socket.gethostname()}-{os.getpid()}"
+
+
+def create_app(
+    settings: Settings,
+    database_url: str,
+    *,
+    clock: Clock = utc_now,
+    patience: Patience = PATIENCE,
+) -> FastAPI:
     """Return the HTTP interface on the database at `database_url`; nothing is opened yet."""
     metrics = Metrics()
 
@@ -121,12 +135,8 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
         async with await db.pool.create_pool(
             database_url, timeout_s=settings.database_timeout_s, application="nenghao-serve"
         ) as pool:
-            uploads = Uploads(
-                pool,
-                f"upload-{socket.gethostname()}-{os.getpid()}",
-                oldest=timedelta(days=settings.oldest_reading_days),
-                clock=clock,
-            )
+            oldest = timedelta(days=settings.oldest_reading_days)
+            uploads = Uploads(pool, _name(), oldest=oldest, clock=clock, patience=patience)
             storing = asyncio.create_task(uploads.run())
             yield State(
                 pool=pool,

@@ -68,14 +68,12 @@ async def of_all(connection: Connection, progress: Progress = unseen) -> list[St
     """Return how the facts of every kind stand, and the rows that the release ships."""
     sealed = await _sealed(connection)
     filled = await db.filled.list_kinds(connection)
-    known = {
-        kind: await _subjects(connection, kind) for kind in reference_kinds() if kind in filled
-    }
-    compared = await reference.compare(connection, known)
+    heard = {kind: await db.changes.list_subjects(connection, kind) for kind in reference_kinds()}
+    compared = await reference.compare(connection, heard)
     kinds = [kind for kind in Kind if kind in filled | compared.exceeded and kind not in ELSEWHERE]
     found = list(_of_reference(compared, sealed))
     for done, kind in enumerate(kinds, start=1):
-        shipped = compared.shipped.get(kind, set())
+        shipped = compared.shipped.get(kind, set()) - heard.get(kind, set())
         found.append(await _of_kind(connection, kind, sealed.get(kind, {}), shipped))
         progress(done, len(kinds))
     return found
@@ -104,10 +102,6 @@ async def _sealed(connection: Connection) -> dict[str, BySubject]:
         if slash:
             sealed.setdefault(kind, {})[rest] = content
     return sealed
-
-
-async def _subjects(connection: Connection, kind: Kind) -> set[str]:
-    return set(await db.changes.list_known(connection, kind, db.changes.EVER))
 
 
 def _of_reference(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,17 +17,25 @@ from app.errors import Unauthorized, Unavailable
 from db.pool import Pool
 from ingest import batches, writer
 from ingest.acks import Delivery
-from ingest.collect import DELIVERIES_MAX, Assembler
+from ingest.collect import DELIVERIES_MAX, KEY_AGE_MAX, Assembler
 from ingest.writer import FencedError, Holder
 
 WAITING_MAX = 1_000
 """Uploads that wait for their commit; more are told to come again."""
 
-COMMIT_S_MAX = 15.0
 UNSIGNED = (
     "Sign topic, newline and body with the gateway's key, HMAC-SHA-256 in hex, in the header "
     "Nenghao-Signature. The path must be that of an enrolled gateway."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a batch may take to its commit, and how old a key may be that does not hold."""
+
+    commit_s_max: float = 15.0
+    key_age_max: timedelta = KEY_AGE_MAX
+
 
 log = structlog.get_logger("uploads")
 
@@ -35,12 +44,21 @@ class Uploads:
     """The uploads of one process, stored under a name of its own in the totals."""
 
     def __init__(
-        self, pool: Pool, name: str, *, oldest: timedelta, clock: Callable[[], datetime]
+        self,
+        pool: Pool,
+        name: str,
+        *,
+        oldest: timedelta,
+        clock: Callable[[], datetime],
+        patience: Patience,
     ) -> None:
         self._pool = pool
         self._name = name
         self._clock = clock
-        self._assembler = Assembler(pool, oldest=oldest, clock=clock)
+        self._commit_s_max = patience.commit_s_max
+        self._assembler = Assembler(
+            pool, oldest=oldest, clock=clock, key_age_max=patience.key_age_max
+        )
         self._waiting: asyncio.Queue[tuple[Delivery, asyncio.Future[bytes]]] = asyncio.Queue(
             WAITING_MAX
         )
@@ -55,7 +73,7 @@ class Uploads:
         delivery = Delivery(0, 0, topic, payload, self._clock(), signature)
         receipt: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(COMMIT_S_MAX):
+            async with asyncio.timeout(self._commit_s_max):
                 if signature is None or not await self._assembler.is_signed(delivery):
                     raise Unauthorized("bad_signature", UNSIGNED)
                 self._waiting.put_nowait((delivery, receipt))

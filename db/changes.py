@@ -188,6 +188,14 @@ async def list_units(connection: Connection, noun: str) -> list[str]:
     return [row["unit"] for row in rows]
 
 
+async def list_subjects(connection: Connection, noun: str) -> set[str]:
+    """Return the subjects of which anything was ever stated, also those that were withdrawn."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT subject FROM changes WHERE noun = $1 ORDER BY subject", noun
+    )
+    return {row["subject"] for row in rows}
+
+
 async def list_links(connection: Connection, *, after: int = 0, limit: int = 10_000) -> list[Link]:
     """Return the links of the chain in order, each with the text it vouches for as it stands."""
     rows = await connection.fetch(

@@ -34,7 +34,10 @@ class CarrierRow:
 
 @dataclass(frozen=True, slots=True)
 class FactorRow:
-    """A factor as `nenghao import factors` states it; `unit` None: for everyone."""
+    """A factor as `nenghao import factors` states it; `unit` None: for everyone.
+
+    `note` says where a figure was found that nobody compared with its source.
+    """
 
     carrier: str
     basis: str
@@ -45,6 +48,7 @@ class FactorRow:
     edition: str
     source: str
     verified: bool
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,8 @@ async def list_factor_rows(connection: Connection, carriers: Sequence[str]) -> l
     """Return the factors of `carriers` that are not measured."""
     rows = await connection.fetch(
         """
-        SELECT carrier, basis, unit, kgce_per_uom, valid_from, valid_to, edition, source, verified
+        SELECT carrier, basis, unit, kgce_per_uom, valid_from, valid_to, edition, source, verified,
+               note
           FROM factors
           LEFT JOIN units USING (unit_id)
          WHERE carrier = ANY ($1)
@@ -180,20 +185,21 @@ async def upsert_factors(connection: Connection, rows: Sequence[FactorRow]) -> N
     await connection.execute(
         """
         INSERT INTO factors (carrier, basis, unit_id, kgce_per_uom, valid_from, valid_to, edition,
-                             source, verified)
+                             source, verified, note)
         SELECT carrier, basis, unit_id, kgce_per_uom, valid_from, valid_to, edition, source,
-               verified
+               verified, note
           FROM unnest($1::text[], $2::text[], $3::text[], $4::double precision[], $5::date[],
-                      $6::date[], $7::text[], $8::text[], $9::boolean[])
+                      $6::date[], $7::text[], $8::text[], $9::boolean[], $10::text[])
                AS given (carrier, basis, unit, kgce_per_uom, valid_from, valid_to, edition,
-                         source, verified)
+                         source, verified, note)
           LEFT JOIN units USING (unit)
             ON CONFLICT (carrier, basis, unit_id, valid_from)
             DO UPDATE SET kgce_per_uom = excluded.kgce_per_uom,
                           valid_to = excluded.valid_to,
                           edition = excluded.edition,
                           source = excluded.source,
-                          verified = excluded.verified
+                          verified = excluded.verified,
+                          note = excluded.note
         """,
         [row.carrier for row in rows],
         [row.basis for row in rows],
@@ -204,6 +210,7 @@ async def upsert_factors(connection: Connection, rows: Sequence[FactorRow]) -> N
         [row.edition for row in rows],
         [row.source for row in rows],
         [row.verified for row in rows],
+        [row.note for row in rows],
     )
 
 

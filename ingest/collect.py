@@ -77,9 +77,17 @@ log = structlog.get_logger("collect")
 class Assembler:
     """Turns deliveries into flushes; knows the units it has seen."""
 
-    def __init__(self, pool: Pool, *, oldest: timedelta, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        oldest: timedelta,
+        clock: Callable[[], datetime],
+        key_age_max: timedelta = KEY_AGE_MAX,
+    ) -> None:
         self._pool = pool
         self._clock = clock
+        self._ages_max = (UNIT_ENTRY_AGE_MAX, key_age_max)  # a key may be a moment old
         self._validator = Validator(oldest)
         self._units: dict[str, UnitEntry] = {}
         self._loaded_at: dict[str, datetime] = {}
@@ -129,7 +137,7 @@ class Assembler:
     async def is_signed(self, delivery: Delivery) -> bool:
         """Return whether `delivery` carries the signature of the gateway whose topic it names."""
         address, _ = topics.parse(delivery.topic)
-        for age_max in (UNIT_ENTRY_AGE_MAX, KEY_AGE_MAX):  # a key may be a moment old
+        for age_max in self._ages_max:
             now = self._clock()
             if self._is_old(address.unit, now, age_max):
                 await self._load([address.unit], now)
@@ -143,7 +151,7 @@ class Assembler:
         Asked before they are read: what they say of births would be believed of later ones.
         """
         doubted = [each for each in deliveries if nodes.is_ours(each.topic)]
-        for age_max in (UNIT_ENTRY_AGE_MAX, KEY_AGE_MAX):  # a key may be a moment old
+        for age_max in self._ages_max:
             now = self._clock()
             units = {sparkplug.sender(each.topic)[0] for each in doubted}
             await self._load({unit for unit in units if self._is_old(unit, now, age_max)}, now)

@@ -68,6 +68,7 @@ class FactorLine(Line):
     source: Source
     verified: Annotated[bool, BeforeValidator(parse_truth)]
     unit: CreditCode | None = None
+    note: Source | None = None
 
 
 class FactorSheet(Sheet[FactorLine, FactorRow]):
@@ -115,6 +116,7 @@ class FactorSheet(Sheet[FactorLine, FactorRow]):
             edition=line.edition,
             source=line.source,
             verified=line.verified,
+            note=line.note,
         )
         self._validities.remember(record, row)
         return record

@@ -84,7 +84,7 @@ class FilingSheet(Sheet[FilingLine, FilingRow]):
             self._reference_uoms,
             row,
             findings,
-            rate="a month has a quantity, not a rate",
+            otherwise="a month has a quantity, not a rate",
         )
 
     async def stored(self, connection: Connection, records: Sequence[FilingRow]) -> list[FilingRow]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import db.epochs
 import db.factors
 import db.registry
+from app.imports import quantities
 from app.imports.fields import (
     Code,
     CreditCode,
@@ -29,7 +30,6 @@ from app.imports.sheet import Change, Findings, Sheet
 from app.tables import Row
 from db.pool import Connection
 from db.registry import MeterRow
-from energy import carriers
 from energy.registers import Kind as MeterKind
 from energy.registers import Side
 from energy.roles import Role
@@ -115,20 +115,17 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
         if line.carrier is None:
             findings.problem(row, "carrier", "is required of every meter but output meters")
             return line.uom
-        reference_uom = self._reference_uoms.get(line.carrier)
-        if reference_uom is None:
-            findings.problem(row, "carrier", "is not a known energy carrier")
-            return line.uom
-        try:
-            uom = carriers.parse_uom(line.uom)
-            carriers.conversion(uom, reference_uom)
-        except carriers.UomError as error:
-            findings.problem(row, "uom", str(error))
-            return line.uom
-        if carriers.is_rate(uom) != (line.kind is MeterKind.GAUGE):
-            wanted = "a rate, as in kW or t/h" if line.kind is MeterKind.GAUGE else "a quantity"
-            findings.problem(row, "uom", f"{_article(line)} shows {wanted}")
-        return uom
+        is_gauge = line.kind is MeterKind.GAUGE
+        return quantities.uom(
+            line.carrier,
+            line.uom,
+            self._reference_uoms,
+            row,
+            findings,
+            is_rate=is_gauge,
+            otherwise=f"{_article(line)} shows "
+            + ("a rate, as in kW or t/h" if is_gauge else "a quantity"),
+        )
 
     async def stored(self, connection: Connection, records: Sequence[MeterRow]) -> list[MeterRow]:
         units = sorted({record.unit for record in records})

@@ -1,4 +1,4 @@
-"""Owns the unit of measure of a stated quantity: one that its carrier can be accounted in."""
+"""Owns the unit of measure of a quantity or rate: one that its carrier can be accounted in."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ def uom(
     row: Row,
     findings: Findings,
     *,
-    rate: str,
+    is_rate: bool = False,
+    otherwise: str,
 ) -> str:
-    """Return `told` as `energy.carriers` writes it; `rate`: what to say of a quantity per time."""
+    """Return `told` as `energy.carriers` writes it; `otherwise` is said of what is (no) rate."""
     reference_uom = reference_uoms.get(carrier)
     if reference_uom is None:
         findings.problem(row, "carrier", "is not a known energy carrier")
@@ -29,6 +30,6 @@ def uom(
     except carriers.UomError as error:
         findings.problem(row, "uom", str(error))
         return told
-    if carriers.is_rate(parsed):
-        findings.problem(row, "uom", rate)
+    if carriers.is_rate(parsed) != is_rate:
+        findings.problem(row, "uom", otherwise)
     return parsed

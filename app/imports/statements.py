@@ -58,7 +58,7 @@ class Accounting:
             self._reference_uoms,
             row,
             findings,
-            rate="is a rate; state a quantity, as in kWh or t",
+            otherwise="is a rate; state a quantity, as in kWh or t",
         )
 
 

@@ -13,7 +13,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 import db.admin
-from app.main import create_app
+from app.main import PATIENCE, create_app
+from app.uploads import Patience
 from db.pool import Pool
 from deploy.services import Services
 from energy.factors import Unverified
@@ -59,10 +60,14 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    url: str, timeout_s: float = 10, *, unverified: Unverified = Unverified.NOTE
+    url: str,
+    timeout_s: float = 10,
+    *,
+    unverified: Unverified = Unverified.NOTE,
+    patience: Patience = PATIENCE,
 ) -> AsyncIterator[Stage]:
     settings = Settings(database_timeout_s=timeout_s, unverified_factors=unverified)
-    app = create_app(settings, url, clock=lambda: NOW)
+    app = create_app(settings, url, clock=lambda: NOW, patience=patience)
     async with app.router.lifespan_context(app) as state:
         assert state is not None
 

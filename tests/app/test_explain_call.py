@@ -160,10 +160,12 @@ async def test_a_unit_of_which_nothing_is_known_is_unknown_not_zero(works: Stage
 
 
 @pytest.mark.tampers("sums: settled with another setting of unverified factors")
+@pytest.mark.tampers("a reference factor that nobody stated anew")
 async def test_an_unverified_factor_that_is_refused_leaves_its_place(
     database_url: str, tmp_path: Path
 ) -> None:
     async with staged(database_url, unverified=Unverified.REFUSE) as strict:
+        await strict.pool.execute("UPDATE factors SET verified = true WHERE carrier = 'raw_coal'")
         await november.play(strict, tmp_path, unverified=Unverified.REFUSE)
         found = await explain(strict, **{**METER, "meter": "C01"})
     later = found["tree"]["detail"]["spans"][1]

@@ -253,13 +253,15 @@ async def test_marking_goes_through_meters_in_bounded_steps(connection: Connecti
 
 
 @pytest.mark.tampers("sums: settled with another setting of unverified factors")
+@pytest.mark.tampers("a reference factor that nobody stated anew")
 async def test_a_platform_that_is_set_anew_values_the_past_anew(works: Works) -> None:
     await works.read(works.coal_id, "2026-01-01", days=1)
     await works.read(works.gas_id, "2026-01-01", days=1)
     await works.take(Kind.FACTORS, {**GAS, "verified": "false"})
+    await works.pool.execute("UPDATE factors SET verified = true WHERE carrier = 'raw_coal'")
     await works.settle(Unverified.NOTE)
     async with works.pool.acquire() as connection, connection.transaction():
-        assert await revalue_unverified(connection) == 1  # gas; the coal of 2026 is verified
+        assert await revalue_unverified(connection) == 1  # gas
     await works.settle(Unverified.REFUSE)
     assert await works.days("natural_gas") == [None]
     assert await works.days("raw_coal") == pytest.approx([REFERENCE])

@@ -189,3 +189,16 @@ async def test_every_kind_of_row_is_found_where_nobody_stated_it(stated: Connect
     unstated = {one.kind for one in await standing.of_all(stated) if one.unstated}
     shipped = {Kind.LIMITS, Kind.SCHEMES, Kind.QUALITY_SCHEMES}  # their examples are in the release
     assert unstated >= {*Kind} - standing.ELSEWHERE - shipped
+
+
+@pytest.mark.tampers("facts")
+async def test_factors_of_an_older_release_hold_until_an_import_names_their_sources(
+    connection: Connection,
+) -> None:
+    await connection.execute(
+        "UPDATE factors SET source = 'huatuo6.cn; public repositories', verified = true, "
+        "note = NULL WHERE carrier = 'raw_coal' AND basis = 'calorific' AND note IS NOT NULL"
+    )
+    assert await found(connection) == []
+    await connection.execute("UPDATE factors SET kgce_per_uom = 0.7 WHERE carrier = 'raw_coal'")
+    assert await found(connection) != []

@@ -13,10 +13,11 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from app.uploads import Patience
 from ingest.payload import PAYLOAD_BYTES_MAX
 from ingest.validate import signatures
 from tests import factories
-from tests.app.conftest import Stage
+from tests.app.conftest import Stage, staged
 
 UNIT = factories.unit_code(77)
 KEY = b"k" * 32
@@ -26,6 +27,19 @@ TOPIC = f"nenghao/v1/450200/{UNIT}/gw1/readings"
 
 @pytest.fixture
 async def plant(stage: Stage) -> Stage:
+    return await planted(stage)
+
+
+@pytest.fixture
+async def hasty(database_url: str) -> AsyncIterator[Stage]:
+    """A plant whose platform waits for half a second, and reads a key again at once."""
+    patience = Patience(commit_s_max=0.5, key_age_max=timedelta(seconds=-1))
+    async with staged(database_url, patience=patience) as stage:
+        yield await planted(stage)
+
+
+async def planted(stage: Stage) -> Stage:
+    """Register a unit with a meter and a gateway that signs."""
     async with stage.pool.acquire() as connection:
         unit_id = await factories.unit(connection, UNIT)
         gateway_id = await factories.gateway(connection, unit_id)
@@ -143,34 +157,27 @@ async def test_what_is_wrong_in_a_signed_batch_is_in_its_receipt(plant: Stage) -
     assert await plant.pool.fetchval("SELECT count(*) FROM quarantine_messages") == 1
 
 
-async def test_a_batch_that_cannot_be_stored_now_is_to_be_sent_again(
-    plant: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.uploads.COMMIT_S_MAX", 0.5)
-    async with plant.pool.acquire() as blocker, blocker.transaction():
+async def test_a_batch_that_cannot_be_stored_now_is_to_be_sent_again(hasty: Stage) -> None:
+    async with hasty.pool.acquire() as blocker, blocker.transaction():
         await blocker.execute("LOCK TABLE ingest_totals IN ACCESS EXCLUSIVE MODE")
-        answer = await upload(plant, batch(1))
+        answer = await upload(hasty, batch(1))
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
     assert answer.headers["retry-after"]
 
 
-async def test_a_database_that_does_not_answer_holds_nobody(
-    plant: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.uploads.COMMIT_S_MAX", 0.5)
-    async with plant.pool.acquire() as blocker, blocker.transaction():
+async def test_a_database_that_does_not_answer_holds_nobody(hasty: Stage) -> None:
+    async with hasty.pool.acquire() as blocker, blocker.transaction():
         await blocker.execute("LOCK TABLE units IN ACCESS EXCLUSIVE MODE")
         async with asyncio.timeout(5):
-            answer = await upload(plant, batch(1))
+            answer = await upload(hasty, batch(1))
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
 
 
-async def test_a_new_key_holds_at_once(plant: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.collect.KEY_AGE_MAX", timedelta(seconds=-1))
-    assert (await upload(plant, batch(1))).status_code == 200
-    await plant.pool.execute("UPDATE gateway_keys SET signing_key = $1", b"n" * 32)
+async def test_a_new_key_holds_at_once(hasty: Stage) -> None:
+    assert (await upload(hasty, batch(1))).status_code == 200
+    await hasty.pool.execute("UPDATE gateway_keys SET signing_key = $1", b"n" * 32)
     body = batch(2, 1)
-    answer = await upload(plant, body, signature=signatures(TOPIC, body, [b"n" * 32])[0])
+    answer = await upload(hasty, body, signature=signatures(TOPIC, body, [b"n" * 32])[0])
     assert answer.status_code == 200, answer.text
 
 

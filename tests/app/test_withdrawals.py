@@ -102,6 +102,20 @@ async def test_what_stood_before_the_ledger_is_known_on_every_day_before_its_wit
     assert key not in await db.changes.list_known(connection, "factors", LATER)
 
 
+@pytest.mark.tampers("a withdrawn row that is put back")
+async def test_a_reference_row_that_was_withdrawn_and_is_there_again_is_a_finding(
+    connection: Connection,
+) -> None:
+    await withdraw(connection, Kind.FACTORS, "diesel/calorific/everyone/2021-04-01")
+    assert [one for one in await standing.of_all(connection) if one.findings] == []
+    await connection.execute(
+        "INSERT INTO factors (carrier, basis, kgce_per_uom, valid_from, edition, source, verified) "
+        "VALUES ('diesel', 'calorific', 1.4571, '2021-04-01', 'GB/T 2589-2020', 'x', true)"
+    )
+    (found,) = [one for one in await standing.of_all(connection) if one.findings]
+    assert found.kind == "factors"
+
+
 async def test_what_an_import_replaces_is_known_on_every_day_before(desk: Desk) -> None:
     row = {**GAS, "carrier": "diesel", "unit": "", "valid_from": "2021-04-01",
            "kgce_per_uom": "1.5"}  # fmt: skip

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import csv
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
+import db.changes
 import db.factors
+from app import importing
+from app.imports.kinds import Kind
+from db.changes import Author
 from db.pool import Connection
 from energy.carriers import Nature
-from energy.factors import Basis, Factor, FactorTable, MissingFactor
+from energy.factors import KJ_PER_KGCE, Basis, Factor, FactorTable, MissingFactor
 
+BY_STANDARD = Path(str(resources.files("migrations") / "reference" / "factors_by_standard.csv"))
 EDITION = "GB/T 2589-2020"
 IN_FORCE = date(2021, 4, 1)
 TODAY = date(2026, 11, 23)
@@ -57,6 +63,9 @@ RANGES = {
 }
 """Where the standard gives a range; that of biogas is from memory."""
 
+DEFINED = {"electricity": 3_600.0, "heat": 1_000.0}
+"""What they are by definition, in kJ per reference unit."""
+
 FROM_MEMORY = {
     "lng": 1.7572,
     "methanol": 0.6794,
@@ -97,7 +106,8 @@ async def test_a_sourced_factor_is_loaded_as_published(
     rows = {row.carrier: row for row in await db.factors.list_carriers(connection)}
     assert factor is not None
     assert (factor.kgce_per_uom, rows[carrier].reference_uom) == (kgce, uom)
-    assert (factor.edition, factor.valid_from, factor.verified) == (EDITION, IN_FORCE, True)
+    assert (factor.edition, factor.valid_from) == (EDITION, IN_FORCE)
+    assert factor.verified == (carrier in DEFINED)
 
 
 @pytest.mark.parametrize("carrier", FROM_MEMORY)
@@ -111,14 +121,17 @@ async def test_a_factor_from_memory_is_not_called_verified(
         assert (factor.kgce_per_uom, factor.verified) == (FROM_MEMORY[carrier], False)
 
 
-async def test_nothing_is_called_verified_but_what_is_sourced(connection: Connection) -> None:
+async def test_nothing_is_called_verified_but_what_follows_from_the_definition(
+    connection: Connection,
+) -> None:
+    """The other figures were found re-hosted, and nobody has compared them with the standard."""
     verified = [factor for factor in await everyones(connection) if factor.verified]
+    assert {(factor.carrier, factor.basis, factor.valid_from) for factor in verified} == {
+        (carrier, Basis.CALORIFIC, IN_FORCE) for carrier in DEFINED
+    }
     for factor in verified:
-        old_water = factor.carrier == "new_water" and factor.edition == "GB/T 2589-2008"
-        figure = 0.0857 if old_water else SOURCED[factor.carrier][0]
-        assert factor.kgce_per_uom == figure
-        assert old_water or factor.valid_from == IN_FORCE
-    assert len(verified) == 2 * len(SOURCED) - 2 + 2  # electricity and heat on one basis only
+        exact = DEFINED[factor.carrier] / KJ_PER_KGCE
+        assert factor.kgce_per_uom == pytest.approx(exact, abs=1e-4)
 
 
 @pytest.mark.parametrize("carrier", RANGES)
@@ -127,7 +140,7 @@ async def test_a_range_is_not_a_factor(connection: Connection, carrier: str) -> 
     given = found.range_of(carrier)
     assert given is not None
     assert (given.low, given.high) == RANGES[carrier]
-    assert given.verified == (carrier != "biogas")
+    assert given.verified is False
     for basis in Basis:
         assert found.look_up(carrier, basis, None, TODAY) is MissingFactor.RANGE_ONLY
 
@@ -152,9 +165,9 @@ async def test_days_before_the_edition_are_valued_without_being_called_verified(
         (date(2021, 3, 31), "GB/T 2589-2008", False),
         (IN_FORCE, EDITION, True),
     ):
-        factor = found.find("raw_coal", Basis.CALORIFIC, None, day)
+        factor = found.find("electricity", Basis.CALORIFIC, None, day)
         assert factor is not None
-        assert (factor.kgce_per_uom, factor.edition, factor.verified) == (0.7143, edition, verified)
+        assert (factor.kgce_per_uom, factor.edition, factor.verified) == (0.1229, edition, verified)
 
 
 async def test_new_water_is_valued_by_the_edition_of_the_day(connection: Connection) -> None:
@@ -207,3 +220,43 @@ async def test_the_editions_were_told_apart_without_changing_a_figure(
                 assert factor is not None
                 assert factor.kgce_per_uom == float(row["kgce_per_uom"]), (row["carrier"], day)
                 day += timedelta(days=30)
+
+
+async def test_a_source_is_a_standard_or_a_document_and_no_address_of_a_third_party(
+    connection: Connection,
+) -> None:
+    rows = await connection.fetch(
+        "SELECT source, verified, note, carrier, basis FROM factors UNION ALL "
+        "SELECT source, verified, NULL, carrier, '' FROM factor_ranges"
+    )
+    for row in rows:
+        assert ".cn" not in row["source"]
+        assert "public repositories" not in row["source"]
+    found = [row for row in rows if row["note"]]
+    assert len(found) == 55
+    assert all(row["source"].startswith("GB/T 2589-20") for row in found)
+    assert not any(row["verified"] for row in found)
+    verified = {(row["carrier"], row["basis"]) for row in rows if row["verified"]}
+    assert verified == {("electricity", "calorific"), ("heat", "calorific")}
+
+
+async def test_a_platform_in_use_takes_the_sources_through_its_ledger(
+    connection: Connection,
+) -> None:
+    """Its rows are those of before; what the file says of them is imported as any fact is."""
+    await connection.execute(
+        "UPDATE factors SET source = 'huatuo6.cn', verified = true, note = NULL "
+        "WHERE note IS NOT NULL"
+    )
+    plan = await importing.plan(connection, Kind.FACTORS, BY_STANDARD, lambda done, total: None)
+    assert (plan.problems, len(plan.new), len(plan.changed)) == ([], 0, 55)
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    await importing.apply(connection, plan, Author("zhao", "sources named"), now)
+    key = "raw_coal/calorific/everyone/2021-04-01"
+    before, after = await db.changes.list_history(connection, "factors", key)
+    assert [(each.fact.content or {})["source"] for each in (before, after)] == [
+        "huatuo6.cn",
+        "GB/T 2589-2020 综合能耗计算通则",
+    ]
+    again = await importing.plan(connection, Kind.FACTORS, BY_STANDARD, lambda done, total: None)
+    assert again.unchanged == 57

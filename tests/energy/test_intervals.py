@@ -113,3 +113,30 @@ def test_energy_is_conserved_whatever_the_intervals_are(due: Intervals, quarters
     found = hours(Kind.REGISTER, history, due)
     whole = sum(hour.quantity or 0 for hour in found)
     assert abs(whole - (history[-1][1] - history[0][1])) < 1e-9
+
+
+def test_the_reading_at_a_change_closes_the_interval_that_ends() -> None:
+    """From 10:15 on the register is read at full hours: 10:15 is the last of its quarters."""
+    at = START + 10 * HOUR + timedelta(minutes=15)
+    due = [Interval(EVER, 900), Interval(at, 3600)]
+    times = [START + timedelta(minutes=15 * n) for n in range(42)]
+    times += [START + n * HOUR for n in range(11, 49)]
+    history = [(instants.of(time), float(n)) for n, time in enumerate(times)]
+    found = {each.starts_at: each.readings_present for each in hours(Kind.REGISTER, history, due)}
+    assert [found[START + n * HOUR] for n in (9, 10, 11)] == [4, 2, 1]  # 10:15 and 11:00
+
+
+def test_a_step_across_a_change_may_be_as_long_as_the_longer_interval_allows() -> None:
+    at = START + 2 * HOUR
+    history = [
+        (instants.of(START + timedelta(minutes=minute)), float(minute))
+        for minute in (*range(0, 106, 15), 165)
+    ]
+    for due in (
+        [Interval(EVER, 900), Interval(at, 3600)],
+        [Interval(EVER, 3600), Interval(at, 900)],
+    ):
+        found = hours(Kind.REGISTER, history, due)
+        assert sum(hour.estimated_quantity for hour in found) == 0
+    plain = hours(Kind.REGISTER, history, intervals.plain(900))
+    assert sum(hour.estimated_quantity for hour in plain) == 60
