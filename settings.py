@@ -35,6 +35,11 @@ class Settings(BaseSettings):
         description="PostgreSQL with TimescaleDB, postgresql://user:password@host:port/database; "
         "empty: the local services",
     )
+    view_database_url: SecretStr | None = Field(
+        default=None,
+        description="login that only looks, for what `serve` reads: nenghao_view, or a member of "
+        "it; empty: nenghao_view with a password derived from that of NENGHAO_DATABASE_URL",
+    )
     database_timeout_s: float = Field(
         default=10, ge=1, le=600, description="longest wait for one database statement [s]"
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 
+import db.logins
 import db.migrate
 import db.pool
 from app import depends, errors
@@ -43,6 +44,7 @@ from app.api import (
 from app.metrics import Metrics, RequestCounter
 from app.state import Clock, State
 from app.uploads import Uploads
+from db.pool import Pool
 from settings import Settings
 
 DESCRIPTION = """\
@@ -112,15 +114,31 @@ class Interface(FastAPI):
         return described
 
 
+def view_url(settings: Settings, database_url: str) -> str:
+    """Return the URL of the login that only looks."""
+    given = settings.view_database_url
+    return db.logins.derived(database_url) if given is None else given.get_secret_value()
+
+
+@asynccontextmanager
+async def _pools(settings: Settings, database_url: str) -> AsyncIterator[tuple[Pool, Pool]]:
+    """Open the platform's own pool, and that of the login that only looks."""
+    timeout_s, name = settings.database_timeout_s, "nenghao-serve"
+    looking = view_url(settings, database_url)
+    async with (
+        await db.pool.create_pool(database_url, timeout_s=timeout_s, application=name) as pool,
+        await db.pool.create_view_pool(looking, timeout_s=timeout_s, application=name) as views,
+    ):
+        yield pool, views
+
+
 def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now) -> FastAPI:
     """Return the HTTP interface on the database at `database_url`; nothing is opened yet."""
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        async with await db.pool.create_pool(
-            database_url, timeout_s=settings.database_timeout_s, application="nenghao-serve"
-        ) as pool:
+        async with _pools(settings, database_url) as (pool, views):
             uploads = Uploads(
                 pool,
                 f"upload-{socket.gethostname()}-{os.getpid()}",
@@ -130,6 +148,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             storing = asyncio.create_task(uploads.run())
             yield State(
                 pool=pool,
+                views=views,
                 clock=clock,
                 metrics=metrics,
                 revision=db.migrate.newest_revision(),

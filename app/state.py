@@ -20,10 +20,13 @@ Clock = Callable[[], datetime]
 class State(TypedDict):
     """`revision` is the schema this code needs; below `coverage_floor` nothing is forecast.
 
+    `pool` is the platform's own, for what is written; `views` is a login that only looks, and sees
+    what is in the scope of a transaction.
     `earlier_days` bounds how many calls ask at once what was known on an earlier day.
     """
 
     pool: Pool
+    views: Pool
     clock: Clock
     metrics: Metrics
     revision: str
