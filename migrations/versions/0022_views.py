@@ -31,10 +31,14 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA api GRANT SELECT ON TABLES TO nenghao_view;
 
 # What is in scope. No barriers: they are written into the views of api as if by hand.
 IN_SCOPE = """
+CREATE FUNCTION has_scope() RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT length(split_part(current_setting('nenghao.scope', true), '/', 1)) >= 2
+$$;
+
 CREATE VIEW units_in_scope AS
 SELECT unit_id, unit, region, city
   FROM units
- WHERE length(split_part(current_setting('nenghao.scope', true), '/', 1)) >= 2
+ WHERE has_scope()
    AND region LIKE split_part(current_setting('nenghao.scope', true), '/', 1) || '%'
    AND (split_part(current_setting('nenghao.scope', true), '/', 2) = ''
         OR unit = split_part(current_setting('nenghao.scope', true), '/', 2));
@@ -48,7 +52,7 @@ SELECT meter_id
 CREATE VIEW whole_regions_in_scope AS
 SELECT region
   FROM regions
- WHERE length(split_part(current_setting('nenghao.scope', true), '/', 1)) >= 2
+ WHERE has_scope()
    AND region LIKE split_part(current_setting('nenghao.scope', true), '/', 1) || '%'
    AND split_part(current_setting('nenghao.scope', true), '/', 2) = '';
 COMMENT ON VIEW whole_regions_in_scope IS 'those of which all may be seen: none for an enterprise';
@@ -101,7 +105,7 @@ BEGIN
                                 'grid_choices', 'carbon_factors', 'level_bands', 'scheme_choices',
                                 'quality_schemes', 'rule_sets', 'rules', 'links'] LOOP
         EXECUTE format('CREATE VIEW api.%1$I WITH (security_barrier) AS '
-                       'SELECT * FROM public.%1$I', name);
+                       'SELECT * FROM public.%1$I WHERE public.has_scope()', name);
     END LOOP;
     FOREACH name IN ARRAY ARRAY['gateways', 'calorific_values', 'capacities', 'production',
                                 'monthly_filings', 'repairs', 'suspicions', 'stocks', 'trades',
@@ -112,8 +116,8 @@ BEGIN
     END LOOP;
     FOREACH name IN ARRAY ARRAY['factors', 'dated_factors'] LOOP
         EXECUTE format('CREATE VIEW api.%1$I WITH (security_barrier) AS '
-                       'SELECT * FROM public.%1$I WHERE unit_id IS NULL OR unit_id IN '
-                       '(SELECT unit_id FROM public.units_in_scope)', name);
+                       'SELECT * FROM public.%1$I WHERE public.has_scope() AND (unit_id IS NULL '
+                       'OR unit_id IN (SELECT unit_id FROM public.units_in_scope))', name);
     END LOOP;
     FOREACH name IN ARRAY ARRAY['meter_epochs', 'doubts', 'verifications', 'value_limits'] LOOP
         EXECUTE format('CREATE VIEW api.%1$I WITH (security_barrier) AS '
@@ -179,7 +183,8 @@ SELECT *
 CREATE VIEW api.changes WITH (security_barrier) AS
 SELECT *
   FROM public.changes
- WHERE CASE
+ WHERE public.has_scope()
+   AND CASE
        WHEN noun IN ('limits', 'levels', 'schemes', 'carbon_factors', 'grids', 'quality_schemes')
        THEN true
        WHEN noun IN ('figures', 'targets', 'non_fossil')
@@ -206,7 +211,8 @@ COMMENT ON VIEW chain_heads IS 'where every chain stands, as whoever appends to 
 
 CREATE VIEW api.chain_heads WITH (security_barrier) AS
 SELECT *
-  FROM public.chain_heads;
+  FROM public.chain_heads
+ WHERE public.has_scope();
 
 CREATE FUNCTION key_of(wanted bytea) RETURNS SETOF api_keys
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$

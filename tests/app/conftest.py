@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,9 +20,11 @@ from energy.factors import Unverified
 from settings import Settings
 from tests import cast
 from tests.app.books import filled
+from tests.app import possessions
 from tests.cast import Cast
 from tests.ingest.conftest import Plant
 
+POSSESSED = "nenghao_possessed"
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
@@ -40,6 +42,19 @@ class Stage:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         params = {parameter.rstrip("_"): str(value) for parameter, value in query.items()}
         return await self.client.get(path, params=params, headers=headers)
+
+    async def ask(
+        self,
+        key: str | None,
+        path: str,
+        *,
+        method: str = "GET",
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+    ) -> httpx.Response:
+        """Return the answer to whoever holds `key`."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return await self.client.request(method, path, params=query, json=body, headers=headers)
 
     async def items(self, name: str, path: str, **query: str | int) -> list[dict[str, Any]]:
         """Return the items of an answer that must be 200."""
@@ -97,3 +112,14 @@ async def shown_stage(services: Services, template_url: str) -> AsyncIterator[St
 async def books(pool: Pool) -> Plant:
     """Two collectors have stored three weeks of readings, people have stated facts."""
     return await filled(pool)
+
+
+@pytest.fixture(scope="session")
+async def possessed_stage(services: Services, template_url: str) -> AsyncIterator[Stage]:
+    """A stage for tests that only read, where Qian's unit has a row in everything."""
+    template = template_url.rsplit("/", 1)[-1]
+    url = db.admin.recreate(services.database_url, POSSESSED, template=template)
+    async with staged(url) as made:
+        async with made.pool.acquire() as connection:
+            await possessions.enter(connection)
+        yield made
