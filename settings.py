@@ -116,6 +116,33 @@ class Settings(BaseSettings):
     http_port: int = Field(
         default=8000, ge=0, le=65_535, description="port of the HTTP interface; 0: any free one"
     )
+    oidc_issuer: str | None = Field(
+        default=None,
+        pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])",
+        description="OpenID provider whose access tokens `serve` takes beside API keys, as it "
+        "calls itself; https off this machine",
+    )
+    oidc_audience: str | None = Field(
+        default=None, description="whom those tokens must be made for: this platform's name there"
+    )
+    oidc_role_claim: str = Field(
+        default="nenghao_role",
+        min_length=1,
+        description="claim with the role, a text or a list; a path such as realm_access.roles",
+    )
+    oidc_region_claim: str = Field(
+        default="nenghao_region", min_length=1, description="claim with the GB/T 2260 code"
+    )
+    oidc_unit_claim: str = Field(
+        default="nenghao_unit",
+        min_length=1,
+        description="claim with the credit code, for the role enterprise",
+    )
+    oidc_plain_tokens: bool = Field(
+        default=False,
+        description="take tokens of type JWT too, of a provider older than RFC 9068; their "
+        "audience must then be no client's id",
+    )
     settle_pause_s: float = Field(
         default=1, ge=0.05, le=60, description="pause of settlement when nothing is stale [s]"
     )

@@ -25,6 +25,7 @@ from app import state
 from app.auth import Holder
 from app.errors import AS_KNOWN_ON, Forbidden, InvalidParameter, Unauthorized, Unavailable
 from app.roles import Act
+from app.state import State
 from db.pool import Connection, Pool
 from db.scope import Scope
 from energy.factors import Unverified
@@ -39,7 +40,8 @@ bearer = HTTPBearer(
     auto_error=False,
     scheme_name="api_key",
     bearerFormat="nh_…",
-    description="An API key, made with `nenghao keys create`. It sees one region or one unit.",
+    description="An API key, made with `nenghao keys create`, or an access token of the OpenID "
+    "provider that the operator trusts. It sees one region or one unit.",
 )
 
 
@@ -87,8 +89,9 @@ async def authenticated(
 ) -> AsyncIterator[Caller]:
     held = state.of(request)
     now = held["clock"]()
+    person = await _person(held, credentials, now)
     async with read_only(held["views"]) as connection:
-        holder = await _holder(connection, credentials, now)
+        holder = person or await _key_holder(connection, credentials, now)
         _admit(holder, Act.READ)
         if holder.use_is_news(now):
             async with _lent(held["pool"]) as own:
@@ -129,8 +132,9 @@ def changing(act: Act) -> Callable[..., AsyncIterator[Caller]]:
     ) -> AsyncIterator[Caller]:
         held = state.of(request)
         now = held["clock"]()
+        person = await _person(held, credentials, now)
         async with _lent(held["pool"]) as connection, connection.transaction():
-            holder = await _holder(connection, credentials, now)
+            holder = person or await _key_holder(connection, credentials, now)
             _admit(holder, act)
             if holder.use_is_news(now):
                 await _note_use(connection, holder, now)
@@ -153,13 +157,27 @@ async def _note_use(connection: Connection, holder: Holder, now: datetime) -> No
     await db.keys.mark_used(connection, holder.key_id, now, within=app.auth.USE_NOTED_WITHIN)
 
 
-async def _holder(
-    connection: Connection, credentials: HTTPAuthorizationCredentials | None, now: datetime
-) -> Holder:
+async def _person(
+    held: State, credentials: HTTPAuthorizationCredentials | None, now: datetime
+) -> Holder | None:
+    """Return who holds an access token; None: what was sent must be an API key.
+
+    It is asked before a connection is lent: the provider may be slow.
+    """
     if credentials is None:
         raise Unauthorized(
             "unauthenticated", "Send an API key: `Authorization: Bearer nh_…`. Operators make them."
         )
+    tokens, text = held["tokens"], credentials.credentials
+    if tokens is None or text.startswith(app.auth.PREFIX):
+        return None
+    return await tokens.fetch_holder(text, now)
+
+
+async def _key_holder(
+    connection: Connection, credentials: HTTPAuthorizationCredentials | None, now: datetime
+) -> Holder:
+    assert credentials is not None  # _person has refused
     return await app.auth.fetch_holder(connection, credentials.credentials, now)
 
 

@@ -42,7 +42,10 @@ from app.api import (
     warnings,
 )
 from app.metrics import Metrics, RequestCounter
+from app.providers import Provider
+from app.resolve import Refusal
 from app.state import Clock, State
+from app.tokens import Tokens, Trust
 from app.uploads import Uploads
 from db.pool import Pool
 from settings import Settings
@@ -120,6 +123,23 @@ def view_url(settings: Settings, database_url: str) -> str:
     return db.logins.derived(database_url) if given is None else given.get_secret_value()
 
 
+def _tokens(settings: Settings) -> Tokens | None:
+    issuer, audience = settings.oidc_issuer, settings.oidc_audience
+    if issuer is None:
+        return None
+    if audience is None:
+        raise Refusal("NENGHAO_OIDC_AUDIENCE is not set: name what tokens must be made for")
+    trust = Trust(
+        issuer,
+        audience,
+        settings.oidc_role_claim,
+        settings.oidc_region_claim,
+        settings.oidc_unit_claim,
+        settings.oidc_plain_tokens,
+    )
+    return Tokens(trust, Provider(issuer))
+
+
 @asynccontextmanager
 async def _pools(settings: Settings, database_url: str) -> AsyncIterator[tuple[Pool, Pool]]:
     """Open the platform's own pool, and that of the login that only looks."""
@@ -135,6 +155,7 @@ async def _pools(settings: Settings, database_url: str) -> AsyncIterator[tuple[P
 def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now) -> FastAPI:
     """Return the HTTP interface on the database at `database_url`; nothing is opened yet."""
     metrics = Metrics()
+    tokens = _tokens(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
@@ -149,6 +170,7 @@ def create_app(settings: Settings, database_url: str, *, clock: Clock = utc_now)
             yield State(
                 pool=pool,
                 views=views,
+                tokens=tokens,
                 clock=clock,
                 metrics=metrics,
                 revision=db.migrate.newest_revision(),

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 import db.admin
 from app.main import create_app
+from app.state import Clock
 from db.pool import Pool
 from deploy.services import Services
 from energy.factors import Unverified
@@ -74,10 +75,15 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    url: str, timeout_s: float = 10, *, unverified: Unverified = Unverified.NOTE
+    url: str,
+    timeout_s: float = 10,
+    *,
+    unverified: Unverified = Unverified.NOTE,
+    settings: Settings | None = None,
+    clock: Clock = lambda: NOW,
 ) -> AsyncIterator[Stage]:
-    settings = Settings(database_timeout_s=timeout_s, unverified_factors=unverified)
-    app = create_app(settings, url, clock=lambda: NOW)
+    usual = Settings(database_timeout_s=timeout_s, unverified_factors=unverified)
+    app = create_app(settings or usual, url, clock=clock)
     async with app.router.lifespan_context(app) as state:
         assert state is not None
 
