@@ -10,7 +10,7 @@ before the answer is sent, so that a slow client holds none.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -88,35 +88,46 @@ async def authenticated(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> AsyncIterator[Caller]:
     held = state.of(request)
-    now = held["clock"]()
-    person = await _person(held, credentials, now)
-    async with read_only(held["views"]) as connection:
-        holder = person or await _key_holder(connection, credentials, now)
-        _admit(holder, Act.READ)
-        if holder.use_is_news(now):
-            async with _lent(held["pool"]) as own:
-                await _note_use(own, holder, now)
-        await db.scope.enter(connection, holder.scope)
-        yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
+    async with _reading(held, credentials, read_only(held["views"])) as caller:
+        yield caller
 
 
 async def knowing(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> AsyncIterator[Caller]:
-    """Lend a transaction that may make the known tables, if they are asked for; else as ever."""
+    """Lend a transaction that may make the known tables, if they are asked for; else as ever.
+
+    They are made from the tables themselves, so on the platform's own login.
+    """
     held = state.of(request)
-    now = held["clock"]()
     async with AsyncExitStack() as stack:
-        lent = read_only
+        lent = read_only(held["views"])
         if AS_KNOWN_ON in request.query_params:
             if held["earlier_days"].locked():
                 detail = "Others are asking what was known on earlier days. Try again later."
                 raise Unavailable("busy", detail)
             await stack.enter_async_context(held["earlier_days"])
-            lent = rolled_back
-        connection = await stack.enter_async_context(lent(held["pool"]))
-        holder = await _holder(connection, credentials, now)
+            lent = rolled_back(held["pool"])
+        yield await stack.enter_async_context(_reading(held, credentials, lent))
+
+
+@asynccontextmanager
+async def _reading(
+    held: State,
+    credentials: HTTPAuthorizationCredentials | None,
+    lent: AbstractAsyncContextManager[Connection],
+) -> AsyncIterator[Caller]:
+    """Return who may read, with a transaction that shows what is in their scope."""
+    now = held["clock"]()
+    person = await _person(held, credentials, now)
+    async with lent as connection:
+        holder = person or await _key_holder(connection, credentials, now)
+        _admit(holder, Act.READ)
+        if holder.use_is_news(now):
+            async with _lent(held["pool"]) as own:
+                await _note_use(own, holder, now)
+        await db.scope.enter(connection, holder.scope)
         yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
 
 

@@ -81,7 +81,8 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['meters', 'unit_consumption', 'quality_unit_days'] LOOP
+    FOREACH name IN ARRAY ARRAY['meters', 'dated_meters', 'unit_consumption',
+                                'quality_unit_days'] LOOP
         EXECUTE format('CREATE VIEW api.%1$I AS SELECT * FROM public.%1$I WHERE unit_id IN '
                        '(SELECT unit_id FROM public.units_in_scope)', name);
     END LOOP;

@@ -20,8 +20,8 @@ from deploy.services import Services
 from energy.factors import Unverified
 from settings import Settings
 from tests import cast
-from tests.app.books import filled
 from tests.app import possessions
+from tests.app.books import filled
 from tests.cast import Cast
 from tests.ingest.conftest import Plant
 
@@ -81,6 +81,7 @@ async def staged(
     unverified: Unverified = Unverified.NOTE,
     settings: Settings | None = None,
     clock: Clock = lambda: NOW,
+    people: Cast | None = None,
 ) -> AsyncIterator[Stage]:
     usual = Settings(database_timeout_s=timeout_s, unverified_factors=unverified)
     app = create_app(settings or usual, url, clock=clock)
@@ -93,8 +94,9 @@ async def staged(
         transport = httpx.ASGITransport(with_state)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             pool: Pool = state["pool"]
-            async with pool.acquire() as connection:
-                people = await cast.enter(connection)
+            if people is None:
+                async with pool.acquire() as connection:
+                    people = await cast.enter(connection)
             yield Stage(client, pool, people)
 
 
@@ -129,3 +131,8 @@ async def possessed_stage(services: Services, template_url: str) -> AsyncIterato
         async with made.pool.acquire() as connection:
             await possessions.enter(connection)
         yield made
+
+
+@pytest.fixture(scope="session")
+def possessed_url(services: Services, possessed_stage: Stage) -> str:
+    return db.admin.with_database(services.database_url, POSSESSED)

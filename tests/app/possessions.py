@@ -84,7 +84,7 @@ INSERT INTO changes
 SELECT row_number() OVER () + 1000000, now(), 'a', 'r', 'e', noun, subject,
        CASE noun WHEN 'production' THEN ':statement' ELSE '{}' END,
        decode(repeat('00', 32), 'hex')
-  FROM (SELECT unnest(:of_units::text[]), ':code/E01'
+  FROM (SELECT unnest(:of_units::text[]), ':code/E77'
          UNION ALL
         SELECT unnest(:of_regions::text[]), '450202/2026'
          UNION ALL

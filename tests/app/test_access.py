@@ -15,7 +15,6 @@ from app.main import create_app
 from app.roles import MAY, Act, Role
 from settings import Settings
 from tests import cast, factories
-from tests.app import possessions
 from tests.app.conftest import Stage
 
 APP = create_app(Settings(), "postgresql://nowhere")
@@ -44,6 +43,7 @@ STATING = {
              "value": 2}
         ],
     },
+    ("DELETE", "/v1/production/{unit}/{product}/{from}"): None,
 }  # fmt: skip
 """What is stated of Qian's unit, by those who may state."""
 
@@ -60,7 +60,7 @@ def routes(within: Sequence[object]) -> Iterator[tuple[str, str]]:
 
 ROUTES = set(routes(APP.routes))
 READING = ROUTES - OPEN - SIGNED - STATING.keys()
-PATHS = sorted(path for _, path in READING)
+PATHS = sorted(path for method, path in READING if method == "GET")
 QIANS = {
     "unit": cast.QIANS_UNIT,
     "meter": "E01",
@@ -197,6 +197,27 @@ async def test_what_is_foreign_does_not_exist(
             assert told(answer) == told(missing), name
 
 
+REMEMBERING = [
+    path
+    for path in PATHS
+    if "as_known_on" in {p["name"] for p in OPENAPI["paths"][path]["get"].get("parameters", [])}
+]
+
+
+@pytest.mark.parametrize("path", REMEMBERING)
+async def test_what_is_foreign_did_not_exist_on_an_earlier_day_either(
+    possessed_stage: Stage, keys: Mapping[str, str], path: str
+) -> None:
+    filled, query = request(path)
+    earlier = query | {"as_known_on": "2026-11-22T00:00:00+08:00"}
+    answer = await possessed_stage.ask(keys["the city"], filled, query=earlier)
+    assert answer.status_code == 200, answer.text
+    for name in ("another enterprise of the city", "another city"):
+        answer = await possessed_stage.ask(keys[name], filled, query=earlier)
+        assert not {each for each in QIANS_ALONE if each in answer.text}, name
+    assert answer.status_code == 404 or answer.json()["items"] == [], answer.text
+
+
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("key", [None, "nh_nobodys", "e30.e30.e30"])
 async def test_who_has_no_key_sees_nothing(
@@ -208,32 +229,47 @@ async def test_who_has_no_key_sees_nothing(
     assert (answer.status_code, answer.json()["code"]) == (401, expected)
 
 
+async def state(
+    stage: Stage, key: str, method: str, path: str, *, of_nobody: bool = False
+) -> httpx.Response:
+    """Return the answer to whoever states it of Qian's unit, or takes back what stands there."""
+    filled, body = path.format(**QIANS), json.dumps(STATING[method, path])
+    if of_nobody:
+        filled, body = without(filled), without(body)
+    query = {"reason": "r"} if method == "DELETE" else None
+    return await stage.ask(key, filled, method=method, query=query, body=json.loads(body))
+
+
 @pytest.mark.parametrize(("method", "path"), sorted(STATING))
 async def test_facts_are_stated_by_who_may_of_what_is_theirs(
     stage: Stage, method: str, path: str
 ) -> None:
-    async with stage.pool.acquire() as connection:
-        await possessions.enter(connection)
-    body = STATING[method, path]
-    nobodys = json.loads(without(json.dumps(body)))
-    for name, key in (await hand_out(stage)).items():
+    await stage.pool.execute(
+        """
+        INSERT INTO readings (meter_id, read_at, raw_value, quality, received_at)
+        SELECT meter_id, '2026-11-01Z', 1, 'good', now() FROM meters
+        """
+    )
+    keys = await hand_out(stage)
+    for name, key in keys.items():
         place = (HOLDERS | FOREIGNERS)[name]
-        answer = await stage.ask(key, path, method=method, body=body)
-        missing = await stage.ask(key, path, method=method, body=nobodys)
-        assert told(answer) == told(missing) or name in HOLDERS, name
+        if method == "DELETE":
+            await state(stage, keys["the city"], "POST", "/v1/production")
+        answer = await state(stage, key, method, path)
+        missing = await state(stage, key, method, path, of_nobody=True)
         theirs = 200 if name in HOLDERS else 404
         expected = theirs if Act.STATE in MAY[place.role] else 403
         assert answer.status_code == expected, (name, answer.text)
-        assert missing.status_code in (403, 404)
+        assert missing.status_code in (403, 404), name
+        assert name in HOLDERS or told(answer) == told(missing), name
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(STATING))
 async def test_a_key_that_only_looks_states_nothing(
     possessed_stage: Stage, method: str, path: str
 ) -> None:
-    body = STATING[method, path]
     for key in (possessed_stage.cast.zhao, possessed_stage.cast.li):
-        answer = await possessed_stage.ask(key, path, method=method, body=body)
+        answer = await state(possessed_stage, key, method, path)
         assert (answer.status_code, answer.json()["code"]) == (403, "may_not_state")
 
 

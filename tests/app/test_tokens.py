@@ -47,9 +47,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def trusting(database_url: str, provider: Provider, clock: Clock) -> AsyncIterator[Stage]:
+async def trusting(
+    possessed_stage: Stage, possessed_url: str, provider: Provider, clock: Clock
+) -> AsyncIterator[Stage]:
+    """An interface of the test's own, that has met no provider, for tests that only read."""
     settings = Settings(oidc_issuer=provider.issuer, oidc_audience=AUDIENCE)
-    async with staged(database_url, settings=settings, clock=clock) as made:
+    async with staged(
+        possessed_url, settings=settings, clock=clock, people=possessed_stage.cast
+    ) as made:
         yield made
 
 
@@ -82,8 +87,14 @@ async def test_who_has_a_token_sees_what_its_claims_say(
 
 
 async def test_what_is_stated_with_a_token_is_under_its_subject(
-    trusting: Stage, provider: Provider
+    database_url: str, provider: Provider
 ) -> None:
+    settings = Settings(oidc_issuer=provider.issuer, oidc_audience=AUDIENCE)
+    async with staged(database_url, settings=settings, clock=Clock()) as stage:
+        await state(stage, provider)
+
+
+async def state(stage: Stage, provider: Provider) -> None:
     token = provider.token(AUDIENCE, **LI)
     body = {
         "items": [
@@ -91,12 +102,12 @@ async def test_what_is_stated_with_a_token_is_under_its_subject(
              "to": "2026-11-02T00:00:00+08:00", "quantity": 1, "uom": "t"}
         ]
     }  # fmt: skip
-    answer = await trusting.ask(token, "/v1/production", method="POST", body=body)
+    answer = await stage.ask(token, "/v1/production", method="POST", body=body)
     assert answer.status_code == 200, answer.text
-    actor = await trusting.pool.fetchval("SELECT actor FROM changes WHERE noun = 'production'")
+    actor = await stage.pool.fetchval("SELECT actor FROM changes WHERE noun = 'production'")
     assert actor == f"client-0 @ {provider.issuer}"
     auditor = provider.token(AUDIENCE, nenghao_role="auditor", nenghao_region="450200")
-    refused = await trusting.ask(auditor, "/v1/production", method="POST", body=body)
+    refused = await stage.ask(auditor, "/v1/production", method="POST", body=body)
     assert (refused.status_code, refused.json()["code"]) == (403, "may_not_state")
 
 
@@ -243,18 +254,20 @@ async def test_a_provider_that_is_away_locks_nobody_out_for_a_day(
 
 
 async def test_a_provider_that_calls_itself_otherwise_is_not_believed(
-    database_url: str, provider: Provider
+    possessed_stage: Stage, possessed_url: str, provider: Provider
 ) -> None:
     settings = Settings(
         oidc_issuer=provider.issuer.replace("127.0.0.1", "localhost"), oidc_audience=AUDIENCE
     )
-    async with staged(database_url, settings=settings, clock=Clock()) as stage:
+    async with staged(
+        possessed_url, settings=settings, clock=Clock(), people=possessed_stage.cast
+    ) as stage:
         token = provider.token(AUDIENCE, **QIAN)
         assert await outcome(stage, token) == (503, "provider_unavailable")
 
 
 async def test_a_provider_before_the_standard_is_taken_where_the_operator_says_so(
-    database_url: str, provider: Provider
+    possessed_stage: Stage, possessed_url: str, provider: Provider
 ) -> None:
     settings = Settings(
         oidc_issuer=provider.issuer,
@@ -268,7 +281,9 @@ async def test_a_provider_before_the_standard_is_taken_where_the_operator_says_s
         "realm_access": {"roles": ["offline_access", "city"]}, "nenghao_region": "450200",
     }  # fmt: skip
     header = {"alg": "RS256", "kid": "first", "typ": "JWT"}
-    async with staged(database_url, settings=settings, clock=Clock()) as stage:
+    async with staged(
+        possessed_url, settings=settings, clock=Clock(), people=possessed_stage.cast
+    ) as stage:
         token = jwt.encode(header, claims, provider.signing[0])
         assert await outcome(stage, token) == (200, "")
         of_id = jwt.encode(header, {**claims, "typ": "ID"}, provider.signing[0])

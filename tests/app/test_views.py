@@ -20,10 +20,8 @@ import db.pool
 import db.scope
 from db.pool import Connection, Pool
 from db.scope import Scope
-from deploy.services import Services
 from tests import cast
 from tests.app import possessions
-from tests.app.conftest import POSSESSED, Stage
 
 EVERYONES = {
     "carbon_factors", "carriers", "chain_heads", "equivalents", "factor_ranges", "grid_choices",
@@ -35,27 +33,28 @@ EVERYONES = {
 CUT = {
     "accountable_readings", "alert_events", "alerts", "budget_units", "calorific_values",
     "capacities", "certificates", "changes", "conflicts", "corrections", "course_readings",
-    "dated_factors", "doubts", "energy_budgets", "factors", "gateways", "meter_consumption",
-    "meter_epochs", "meters", "monthly_filings", "non_fossil", "park_units", "parks", "production",
-    "projects", "quality_days", "quality_unit_days", "quarantine", "quarantine_messages",
-    "readings", "region_figures", "region_targets", "repairs", "stale_ranges", "stocks",
-    "suspicions", "trades", "unit_consumption", "units", "value_limits", "verifications",
+    "dated_factors", "dated_meters", "doubts", "energy_budgets", "factors", "gateways",
+    "meter_consumption", "meter_epochs", "meters", "monthly_filings", "non_fossil", "park_units",
+    "parks", "production", "projects", "quality_days", "quality_unit_days", "quarantine",
+    "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
+    "stale_ranges", "stocks", "suspicions", "trades", "unit_consumption", "units", "value_limits",
+    "verifications",
 }  # fmt: skip
 """Cut to the scope."""
 
 HIDDEN = {
-    "alembic_version", "api_keys", "area_consumption", "births", "contacts",
+    "alembic_version", "api_keys", "area_consumption", "arrivals", "births", "contacts",
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
-    "meters_in_scope", "outbox", "quality_checks", "reconciliations", "regions_in_scope",
-    "requests", "sequence_requests", "sequences", "stale_areas", "units_in_scope",
-    "whole_regions_in_scope",
+    "meters_in_scope", "nightly_checks", "outbox", "quality_checks", "quarantine_size",
+    "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",
+    "sequences", "stale_areas", "units_in_scope", "whole_regions_in_scope",
 }  # fmt: skip
 """Not shown over HTTP at all."""
 
 JOINED = {
-    "accountable_readings", "conflicts", "corrections", "course_readings", "meter_consumption",
-    "meters", "quality_days", "quality_unit_days", "readings", "stale_ranges", "unit_consumption",
-    "units",
+    "accountable_readings", "conflicts", "corrections", "course_readings", "dated_meters",
+    "meter_consumption", "meters", "quality_days", "quality_unit_days", "readings", "stale_ranges",
+    "unit_consumption", "units",
 }  # fmt: skip
 """Without a barrier, or no index serves a join: docs/decisions/0021-views-for-looking.md."""
 
@@ -64,7 +63,7 @@ OF_EVERYONE = {
     "dated_factors": "unit_id IS NULL",
     "factors": "unit_id IS NULL",
 }
-OWN = {"units": 1, "meters": 1, "meter_epochs": 1}
+OWN = {"units": 1, "meters": 1, "dated_meters": 1, "meter_epochs": 1}
 """What each of the others has of its own."""
 
 HOLDERS = {
@@ -81,11 +80,6 @@ FOREIGNERS = {
     "another enterprise": (Scope("4503", cast.SUNS_UNIT), OWN),
     "its code under another city": (Scope("4503", cast.QIANS_UNIT), {}),
 }
-
-
-@pytest.fixture(scope="session")
-def possessed_url(services: Services, possessed_stage: Stage) -> str:
-    return db.admin.with_database(services.database_url, POSSESSED)
 
 
 @pytest.fixture(scope="session")
