@@ -312,6 +312,14 @@ async def test_a_scope_ends_with_its_transaction_whatever_ends_it(views: Pool) -
     assert done > 100
 
 
+async def test_a_scope_is_gone_with_its_transaction_on_the_same_connection(views: Pool) -> None:
+    async with views.acquire() as connection:
+        async with connection.transaction(readonly=True):
+            await db.scope.enter(connection, Scope("45"))
+            assert await connection.fetchval("SELECT count(*) FROM units") == 3
+        assert await connection.fetchval("SELECT count(*) FROM units") == 0
+
+
 def test_no_pool_changes_how_connections_are_reset() -> None:
     for path in Path("db").glob("*.py"):
         assert not re.search(r"\b(reset|setup|init)=", path.read_text(encoding="utf-8")), path
