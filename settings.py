@@ -35,6 +35,11 @@ class Settings(BaseSettings):
         description="PostgreSQL with TimescaleDB, postgresql://user:password@host:port/database; "
         "empty: the local services",
     )
+    view_database_url: SecretStr | None = Field(
+        default=None,
+        description="login that only looks, for what `serve` reads: nenghao_view, or a member of "
+        "it; empty: nenghao_view with a password derived from that of NENGHAO_DATABASE_URL",
+    )
     database_timeout_s: float = Field(
         default=10, ge=1, le=600, description="longest wait for one database statement [s]"
     )
@@ -110,6 +115,33 @@ class Settings(BaseSettings):
     http_host: str = Field(default="127.0.0.1", description="address the HTTP interface binds")
     http_port: int = Field(
         default=8000, ge=0, le=65_535, description="port of the HTTP interface; 0: any free one"
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])",
+        description="OpenID provider whose access tokens `serve` takes beside API keys, as it "
+        "calls itself; https off this machine",
+    )
+    oidc_audience: str | None = Field(
+        default=None, description="whom those tokens must be made for: this platform's name there"
+    )
+    oidc_role_claim: str = Field(
+        default="nenghao_role",
+        min_length=1,
+        description="claim with the role, a text or a list; a path such as realm_access.roles",
+    )
+    oidc_region_claim: str = Field(
+        default="nenghao_region", min_length=1, description="claim with the GB/T 2260 code"
+    )
+    oidc_unit_claim: str = Field(
+        default="nenghao_unit",
+        min_length=1,
+        description="claim with the credit code, for the role enterprise",
+    )
+    oidc_plain_tokens: bool = Field(
+        default=False,
+        description="take tokens of type JWT too, of a provider older than RFC 9068; their "
+        "audience must then be no client's id",
     )
     settle_pause_s: float = Field(
         default=1, ge=0.05, le=60, description="pause of settlement when nothing is stale [s]"

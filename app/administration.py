@@ -16,10 +16,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 import db.keys
-from app import session
+from app import roles, session
 from app.imports.kinds import Kind
 from app.resolve import Refusal
+from app.roles import Role
 from db.pool import Pool
+
+KEY_DAYS = 365
 
 console = Console()
 keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
@@ -66,16 +69,19 @@ def keys_create(
     region: Annotated[str, typer.Option(help="GB/T 2260 code: all within may be seen")],
     unit: Annotated[str | None, typer.Option(help="only this unit (credit code)")] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, max=36_500, help="expires after so many days")
+        int, typer.Option(min=1, max=36_500, help="expires after so many days")
+    ] = KEY_DAYS,
+    role: Annotated[
+        Role | None, typer.Option(help="what its holder is; that of the region or unit")
     ] = None,
     may_state: Annotated[
-        bool, typer.Option("--may-state", help="may state facts too, such as corrections")
+        bool, typer.Option("--may-state", help="may do all its role may, not only look")
     ] = False,
 ) -> None:
     """Make an API key; it is shown this once."""
     from app import auth  # here: it needs the web framework
 
-    expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    expires_at = datetime.now(UTC) + timedelta(days=days)
 
     async def work(pool: Pool) -> str:
         async with pool.acquire() as connection, connection.transaction():
@@ -85,6 +91,7 @@ def keys_create(
                 region=region,
                 unit=unit,
                 expires_at=expires_at,
+                role=role,
                 may_state=may_state,
             )
 
@@ -97,13 +104,15 @@ def keys_list(context: typer.Context) -> None:
 
     async def work(pool: Pool) -> Table:
         table = Table(
-            "id", "label", "region", session.unit_column(), "created", "expires", "revoked", "may"
-        )
+            "id", "label", "role", "region", session.unit_column(), "created", "expires", "revoked",
+            "used", "may",
+        )  # fmt: skip
         async with pool.acquire() as connection:
             for key in await db.keys.list_keys(connection):
-                row = (key.key_id, key.label, key.region, key.unit, key.created_at,
-                       key.expires_at, key.revoked_at,
-                       "read, state" if key.may_state else "read")  # fmt: skip
+                may = roles.acts(Role(key.role), may_state=key.may_state)
+                row = (key.key_id, key.label, key.role, key.region, key.unit, key.created_at,
+                       key.expires_at, key.revoked_at, key.last_used_at,
+                       ", ".join(sorted(may)))  # fmt: skip
                 table.add_row(*map(session.cell, row))
         return table
 

@@ -22,7 +22,7 @@ import db.durability
 import db.migrate
 import db.pool
 from app import commands, dangers, logs, nightly, running, supervisor
-from app.resolve import Addresses, Refusal
+from app.resolve import Addresses, Refusal, list_excesses
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
@@ -207,11 +207,11 @@ def serve_command() -> None:
     """Answer regulators over HTTP."""
     import uvicorn
 
-    from app.main import create_app
+    from app.main import create_app, view_url
 
     settings = _settings()
     url = _addresses(settings).database()
-    _refuse_dangers(url, [])  # it receipts uploads
+    _refuse_dangers(url, dangers.of_view_login(list_excesses(view_url(settings, url))))
     logs.configure()
     application = create_app(settings, url)
     uvicorn.run(

@@ -20,6 +20,7 @@ PACKET_BYTES_MIN = 256 * 1024 + 1024
 RECEIVE_MAXIMUM_MAX = 5_000
 """Unacknowledged deliveries of 256 KiB each would fill more than a gibibyte."""
 
+EXCESSES_SHOWN = 3
 COMMON_PASSWORDS = {"", "nenghao", "postgres", "password", "changeme", "admin", "secret", "123456"}
 DURABLE = {"fsync", "full_page_writes", "synchronous_commit"}
 TRUE = {"true", "on", "yes", "1"}
@@ -52,6 +53,7 @@ class Danger(StrEnum):
     NOT_DURABLE = "not_durable"
     PLAIN_BROKER = "plain_broker"
     PLAIN_DATABASE = "plain_database"
+    VIEW_LOGIN_EXCEEDS = "view_login_exceeds"
     COMMON_PASSWORD = "common_password"
     WINDOW_LARGE = "window_large"
 
@@ -204,6 +206,15 @@ def of_database(settings: Mapping[str, str]) -> list[Found]:
         for name in sorted(DURABLE)
         if settings.get(name, "on") in ("off", "local")
     ]
+
+
+def of_view_login(excesses: Sequence[str]) -> list[Found]:
+    """Return the danger of a login that looks for callers and could do more than look."""
+    if not excesses:
+        return []
+    shown = "; ".join(excesses[:EXCESSES_SHOWN])
+    sentence = f"NENGHAO_VIEW_DATABASE_URL: its login must only look at schema api, yet {shown}"
+    return [Found(Danger.VIEW_LOGIN_EXCEEDS, sentence)]
 
 
 def of_addresses(database_url: str, mqtt_url: str, receive_maximum: int) -> list[Found]:

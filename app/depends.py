@@ -1,15 +1,16 @@
 """Owns what every call gets: an authenticated scope and one transaction.
 
-It is read-only, so that the whole answer comes from one snapshot, unless the call states facts:
-then they are committed together before the answer; or it asks what was known on an earlier day:
-then all that it makes for that is rolled back. The connection goes back before the answer is
-sent, so that a slow client holds none.
+It is read-only, so that the whole answer comes from one snapshot, and it is of a login that sees
+what is in scope and nothing else; unless the call changes something: then its facts are committed
+together before the answer, on the platform's own login; or it asks what was known on an earlier
+day: then all that it makes for that, on the same login, is rolled back. The connection goes back
+before the answer is sent, so that a slow client holds none.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -18,9 +19,13 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 import app.auth
+import db.keys
+import db.scope
 from app import state
 from app.auth import Holder
 from app.errors import AS_KNOWN_ON, Forbidden, InvalidParameter, Unauthorized, Unavailable
+from app.roles import Act
+from app.state import State
 from db.pool import Connection, Pool
 from db.scope import Scope
 from energy.factors import Unverified
@@ -35,7 +40,8 @@ bearer = HTTPBearer(
     auto_error=False,
     scheme_name="api_key",
     bearerFormat="nh_…",
-    description="An API key, made with `nenghao keys create`. It sees one region or one unit.",
+    description="An API key, made with `nenghao keys create`, or an access token of the OpenID "
+    "provider that the operator trusts. It sees one region or one unit.",
 )
 
 
@@ -68,62 +74,121 @@ def plain_query(request: Request) -> None:
         raise InvalidParameter("path", "has a NUL character in it")
 
 
+MAY_NOT = {
+    Act.READ: "see data",
+    Act.STATE: "state facts",
+    Act.ACKNOWLEDGE: "acknowledge alerts",
+    Act.AUDIT: "see the audit log",
+    Act.ADMINISTER: "administer the platform",
+}
+
+
 async def authenticated(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> AsyncIterator[Caller]:
     held = state.of(request)
-    now = held["clock"]()
-    async with read_only(held["pool"]) as connection:
-        holder = await _holder(connection, credentials, now)
-        yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
+    async with _reading(held, credentials, read_only(held["views"])) as caller:
+        yield caller
 
 
 async def knowing(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> AsyncIterator[Caller]:
-    """Lend a transaction that may make the known tables, if they are asked for; else as ever."""
+    """Lend a transaction that may make the known tables, if they are asked for; else as ever.
+
+    They are made from the tables themselves, so on the platform's own login.
+    """
     held = state.of(request)
-    now = held["clock"]()
     async with AsyncExitStack() as stack:
-        lent = read_only
+        lent = read_only(held["views"])
         if AS_KNOWN_ON in request.query_params:
             if held["earlier_days"].locked():
                 detail = "Others are asking what was known on earlier days. Try again later."
                 raise Unavailable("busy", detail)
             await stack.enter_async_context(held["earlier_days"])
-            lent = rolled_back
-        connection = await stack.enter_async_context(lent(held["pool"]))
-        holder = await _holder(connection, credentials, now)
-        yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
+            lent = rolled_back(held["pool"])
+        yield await stack.enter_async_context(_reading(held, credentials, lent))
 
 
-async def stating(
-    request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+@asynccontextmanager
+async def _reading(
+    held: State,
+    credentials: HTTPAuthorizationCredentials | None,
+    lent: AbstractAsyncContextManager[Connection],
 ) -> AsyncIterator[Caller]:
-    """Lend a transaction to a caller who may state facts; it is committed before the answer."""
-    held = state.of(request)
+    """Return who may read, with a transaction that shows what is in their scope."""
     now = held["clock"]()
-    async with _lent(held["pool"]) as connection, connection.transaction():
-        holder = await _holder(connection, credentials, now)
-        if not holder.may_state:
-            raise Forbidden(
-                "may_not_state",
-                "This key may read and not state facts. An operator makes one that may: "
-                "`nenghao keys create --may-state`.",
-            )
+    person = await _person(held, credentials, now)
+    async with lent as connection:
+        holder = person or await _key_holder(connection, credentials, now)
+        _admit(holder, Act.READ)
+        if holder.use_is_news(now):
+            async with _lent(held["pool"]) as own:
+                await _note_use(own, holder, now)
+        await db.scope.enter(connection, holder.scope)
         yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
 
 
-async def _holder(
-    connection: Connection, credentials: HTTPAuthorizationCredentials | None, now: datetime
-) -> Holder:
+def changing(act: Act) -> Callable[..., AsyncIterator[Caller]]:
+    """Return what lends a transaction to a caller who may do `act`.
+
+    It is committed before the answer.
+    """
+
+    async def lent(
+        request: Request,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    ) -> AsyncIterator[Caller]:
+        held = state.of(request)
+        now = held["clock"]()
+        person = await _person(held, credentials, now)
+        async with _lent(held["pool"]) as connection, connection.transaction():
+            holder = person or await _key_holder(connection, credentials, now)
+            _admit(holder, act)
+            if holder.use_is_news(now):
+                await _note_use(connection, holder, now)
+            yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
+
+    return lent
+
+
+def _admit(holder: Holder, act: Act) -> None:
+    if act not in holder.acts:
+        raise Forbidden(
+            f"may_not_{act}",
+            f"Who asks is here as {holder.role} and may not {MAY_NOT[act]}. An operator makes a "
+            "key that may: `nenghao keys create --may-state`, or with another `--role`.",
+        )
+
+
+async def _note_use(connection: Connection, holder: Holder, now: datetime) -> None:
+    assert holder.key_id is not None
+    await db.keys.mark_used(connection, holder.key_id, now, within=app.auth.USE_NOTED_WITHIN)
+
+
+async def _person(
+    held: State, credentials: HTTPAuthorizationCredentials | None, now: datetime
+) -> Holder | None:
+    """Return who holds an access token; None: what was sent must be an API key.
+
+    It is asked before a connection is lent: the provider may be slow.
+    """
     if credentials is None:
         raise Unauthorized(
             "unauthenticated", "Send an API key: `Authorization: Bearer nh_…`. Operators make them."
         )
+    tokens, text = held["tokens"], credentials.credentials
+    if tokens is None or text.startswith(app.auth.PREFIX):
+        return None
+    return await tokens.fetch_holder(text, now)
+
+
+async def _key_holder(
+    connection: Connection, credentials: HTTPAuthorizationCredentials | None, now: datetime
+) -> Holder:
+    assert credentials is not None  # _person has refused
     return await app.auth.fetch_holder(connection, credentials.credentials, now)
 
 
@@ -163,4 +228,4 @@ async def _lent(pool: Pool) -> AsyncIterator[Connection]:
 
 AuthenticatedCaller = Annotated[Caller, Depends(authenticated, scope="function")]
 KnowingCaller = Annotated[Caller, Depends(knowing, scope="function")]
-StatingCaller = Annotated[Caller, Depends(stating, scope="function")]
+StatingCaller = Annotated[Caller, Depends(changing(Act.STATE), scope="function")]

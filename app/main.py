@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 
+import db.logins
 import db.migrate
 import db.pool
 from app import depends, errors
@@ -41,8 +42,12 @@ from app.api import (
     warnings,
 )
 from app.metrics import Metrics, RequestCounter
+from app.providers import Provider
+from app.resolve import Refusal
 from app.state import Clock, State
+from app.tokens import Tokens, Trust
 from app.uploads import Patience, Uploads
+from db.pool import Pool
 from settings import Settings
 
 DESCRIPTION = """\
@@ -120,6 +125,41 @@ def _name() -> str:
     return f"upload-{socket.gethostname()}-{os.getpid()}"
 
 
+def view_url(settings: Settings, database_url: str) -> str:
+    """Return the URL of the login that only looks."""
+    given = settings.view_database_url
+    return db.logins.derived(database_url) if given is None else given.get_secret_value()
+
+
+def _tokens(settings: Settings) -> Tokens | None:
+    issuer, audience = settings.oidc_issuer, settings.oidc_audience
+    if issuer is None:
+        return None
+    if audience is None:
+        raise Refusal("NENGHAO_OIDC_AUDIENCE is not set: name what tokens must be made for")
+    trust = Trust(
+        issuer,
+        audience,
+        settings.oidc_role_claim,
+        settings.oidc_region_claim,
+        settings.oidc_unit_claim,
+        settings.oidc_plain_tokens,
+    )
+    return Tokens(trust, Provider(issuer))
+
+
+@asynccontextmanager
+async def _pools(settings: Settings, database_url: str) -> AsyncIterator[tuple[Pool, Pool]]:
+    """Open the platform's own pool, and that of the login that only looks."""
+    timeout_s, name = settings.database_timeout_s, "nenghao-serve"
+    looking = view_url(settings, database_url)
+    async with (
+        await db.pool.create_pool(database_url, timeout_s=timeout_s, application=name) as pool,
+        await db.pool.create_view_pool(looking, timeout_s=timeout_s, application=name) as views,
+    ):
+        yield pool, views
+
+
 def create_app(
     settings: Settings,
     database_url: str,
@@ -129,17 +169,18 @@ def create_app(
 ) -> FastAPI:
     """Return the HTTP interface on the database at `database_url`; nothing is opened yet."""
     metrics = Metrics()
+    tokens = _tokens(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        async with await db.pool.create_pool(
-            database_url, timeout_s=settings.database_timeout_s, application="nenghao-serve"
-        ) as pool:
+        async with _pools(settings, database_url) as (pool, views):
             oldest = timedelta(days=settings.oldest_reading_days)
             uploads = Uploads(pool, _name(), oldest=oldest, clock=clock, patience=patience)
             storing = asyncio.create_task(uploads.run())
             yield State(
                 pool=pool,
+                views=views,
+                tokens=tokens,
                 clock=clock,
                 metrics=metrics,
                 revision=db.migrate.newest_revision(),

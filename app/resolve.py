@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 from pydantic import SecretStr
 
+import db.logins
 from deploy import services
 from energy.factors import Unverified
 
@@ -62,6 +63,16 @@ class Addresses:
             )
         url: str = getattr(local, attribute)
         return url
+
+
+def list_excesses(view_url: str) -> list[str]:
+    """Return what the login that only looks has beyond looking, once it is let in."""
+    if not db.logins.lets_in(view_url):
+        raise Refusal(
+            f"the database does not let in the login that only looks, {db.logins.VIEW}: run "
+            "`nenghao migrate`, or give it a password of its own and set NENGHAO_VIEW_DATABASE_URL"
+        )
+    return db.logins.list_excesses(view_url)
 
 
 def _require_answer(url: str) -> None:

@@ -10,6 +10,7 @@ from typing import TypedDict, cast
 from fastapi import Request
 
 from app.metrics import Metrics
+from app.tokens import Tokens
 from app.uploads import Uploads
 from db.pool import Pool
 from energy.factors import Unverified
@@ -20,10 +21,14 @@ Clock = Callable[[], datetime]
 class State(TypedDict):
     """`revision` is the schema this code needs; below `coverage_floor` nothing is forecast.
 
+    `pool` is the platform's own, for what is written; `views` is a login that only looks, and sees
+    what is in the scope of a transaction. `tokens`: of the OpenID provider, if one is trusted.
     `earlier_days` bounds how many calls ask at once what was known on an earlier day.
     """
 
     pool: Pool
+    views: Pool
+    tokens: Tokens | None
     clock: Clock
     metrics: Metrics
     revision: str

@@ -28,18 +28,9 @@ async def note(connection: Connection, day: date, now: datetime) -> int:
     """Keep the head of every chain that has grown, once a day; return how many were kept."""
     answer = await connection.execute(
         """
-        WITH newest AS (
-            SELECT 'changes' AS chain, change_id AS links, sha256
-              FROM changes
-             WHERE change_id = (SELECT max(change_id) FROM changes)
-             UNION ALL
-            SELECT 'readings/' || collector, links, head
-              FROM ingest_totals
-             WHERE links > 0
-        )
         INSERT INTO heads (day, chain, links, sha256, noted_at)
         SELECT $1, chain, links, sha256, $2
-          FROM newest
+          FROM chain_heads AS newest
          WHERE links > (SELECT coalesce(max(kept.links), 0)
                           FROM heads AS kept
                          WHERE kept.chain = newest.chain)
@@ -55,13 +46,8 @@ async def list_present(connection: Connection) -> list[tuple[str, Head]]:
     """Return where every chain stands, as whoever appends to it left it."""
     rows = await connection.fetch(
         """
-        SELECT 'changes' AS chain, change_id AS links, sha256
-          FROM changes
-         WHERE change_id = (SELECT max(change_id) FROM changes)
-         UNION ALL
-        SELECT 'readings/' || collector, links, head
-          FROM ingest_totals
-         WHERE links > 0
+        SELECT chain, links, sha256
+          FROM chain_heads
          ORDER BY chain
         """
     )

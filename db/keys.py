@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from db.pool import Connection
 
@@ -19,6 +19,8 @@ class KeyRow:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: datetime | None
+    role: str
     may_state: bool
 
 
@@ -30,13 +32,14 @@ async def insert_key(
     region: str,
     unit: str | None,
     expires_at: datetime | None,
+    role: str,
     may_state: bool,
 ) -> int:
     """Insert a key; return its key_id."""
     key_id: int = await connection.fetchval(
         """
-        INSERT INTO api_keys (sha256, label, region, unit, expires_at, may_state)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO api_keys (sha256, label, region, unit, expires_at, role, may_state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         RETURNING key_id
         """,
         sha256,
@@ -44,6 +47,7 @@ async def insert_key(
         region,
         unit,
         expires_at,
+        role,
         may_state,
     )
     return key_id
@@ -52,9 +56,9 @@ async def insert_key(
 async def fetch_key(connection: Connection, sha256: bytes) -> KeyRow | None:
     row = await connection.fetchrow(
         """
-        SELECT key_id, label, region, unit, created_at, expires_at, revoked_at, may_state
-          FROM api_keys
-         WHERE sha256 = $1
+        SELECT key_id, label, region, unit, created_at, expires_at, revoked_at, last_used_at,
+               role, may_state
+          FROM key_of($1)
         """,
         sha256,
     )
@@ -64,7 +68,8 @@ async def fetch_key(connection: Connection, sha256: bytes) -> KeyRow | None:
 async def list_keys(connection: Connection) -> list[KeyRow]:
     rows = await connection.fetch(
         """
-        SELECT key_id, label, region, unit, created_at, expires_at, revoked_at, may_state
+        SELECT key_id, label, region, unit, created_at, expires_at, revoked_at, last_used_at,
+               role, may_state
           FROM api_keys
          ORDER BY key_id
         """
@@ -84,3 +89,20 @@ async def revoke(connection: Connection, key_id: int) -> bool:
         key_id,
     )
     return revoked is not None
+
+
+async def mark_used(
+    connection: Connection, key_id: int, now: datetime, *, within: timedelta
+) -> None:
+    """Note that a key is used, unless that was noted less than `within` ago."""
+    await connection.execute(
+        """
+        UPDATE api_keys
+           SET last_used_at = $2
+         WHERE key_id = $1
+           AND (last_used_at IS NULL OR last_used_at <= $2::timestamptz - $3::interval)
+        """,
+        key_id,
+        now,
+        within,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING
 
+import db.logins
 from db.pool import Connection
 
 if TYPE_CHECKING:
@@ -12,10 +13,14 @@ if TYPE_CHECKING:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Migrate the database at `url` to a revision, the newest. Forward only; safe to repeat."""
+    """Migrate the database at `url` to a revision, the newest. Forward only; safe to repeat.
+
+    The login that only looks is then let in.
+    """
     from alembic import command  # here: Alembic takes most of a second to import
 
     command.upgrade(_config(url), revision)
+    db.logins.open_view(url)
 
 
 def newest_revision() -> str:

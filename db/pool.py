@@ -17,6 +17,9 @@ else:
 
 CONNECT_TIMEOUT_S = 10
 POOL_SIZE_MAX = 8
+LOOKING_IDLE_S = 10
+"""A request that looks does so at once."""
+
 IDLE_IN_TRANSACTION_S = 60
 """A claim is a transaction: that of a frozen program ends after this, and another takes it up."""
 
@@ -40,5 +43,27 @@ async def create_pool(
             "application_name": application,
             "timezone": "UTC",
             "idle_in_transaction_session_timeout": f"{idle_s}s",
+        },
+    )
+
+
+async def create_view_pool(url: str, *, timeout_s: float, application: str) -> Pool:
+    """Open a pool of a login that only looks: names mean the views of schema api.
+
+    Whatever runs on it is read-only, ends after `timeout_s` and holds no transaction open.
+    """
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=POOL_SIZE_MAX,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=timeout_s,
+        server_settings={
+            "application_name": application,
+            "timezone": "UTC",
+            "search_path": "api, public, pg_temp",
+            "default_transaction_read_only": "on",
+            "statement_timeout": f"{round(timeout_s * 1000)}ms",
+            "idle_in_transaction_session_timeout": f"{LOOKING_IDLE_S}s",
         },
     )

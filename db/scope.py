@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from db.pool import Connection
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -27,3 +29,14 @@ class Scope:
         if region.endswith("0000"):
             return cls(region[:2], unit)
         return cls(region[:4] if region.endswith("00") else region, unit)
+
+
+async def enter(connection: Connection, scope: Scope) -> None:
+    """Let the views of schema api show what is in `scope` until this transaction ends.
+
+    They show nothing before. Statements carry their scope besides, in `visible_units`.
+    """
+    await connection.execute(
+        "SELECT set_config('nenghao.scope', $1, true)",
+        scope.region_prefix if scope.unit is None else f"{scope.region_prefix}/{scope.unit}",
+    )

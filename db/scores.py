@@ -131,7 +131,8 @@ async def list_meters(
                                 AND starts_at >= $4
                                 AND starts_at < $5
          WHERE unit = $3
-         GROUP BY region, unit, units.name, meters.meter_id
+         GROUP BY region, unit, units.name, meters.meter_id, meter, data_code, uom, carrier,
+                  installed_at
          ORDER BY meter
         """,
         scope.region_prefix,

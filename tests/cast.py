@@ -32,12 +32,17 @@ class Cast:
         return None if name == "zhou" else str(getattr(self, name))
 
 
-async def enter(connection: Connection) -> Cast:
-    """Register two units in Liuzhou and one in Guilin, each with meter E01; hand out the keys."""
+async def enter_units(connection: Connection) -> None:
+    """Register two units in Liuzhou and one in Guilin, each with meter E01."""
     units = ((QIANS_UNIT, "450202"), (QIANS_OTHER_UNIT, "450203"), (SUNS_UNIT, "450302"))
     for code, region in units:
         unit_id = await factories.unit(connection, code, region=region, name=f"{region} 测试厂")
         await factories.meter(connection, unit_id)
+
+
+async def enter(connection: Connection) -> Cast:
+    """Register the units and hand out the keys."""
+    await enter_units(connection)
 
     async def key(name: str, region: str, unit: str | None = None) -> str:
         return await auth.create_key(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,16 +14,19 @@ from starlette.types import Receive, Scope, Send
 
 import db.admin
 from app.main import PATIENCE, create_app
+from app.state import Clock
 from app.uploads import Patience
 from db.pool import Pool
 from deploy.services import Services
 from energy.factors import Unverified
 from settings import Settings
 from tests import cast
+from tests.app import possessions
 from tests.app.books import filled
 from tests.cast import Cast
 from tests.ingest.conftest import Plant
 
+POSSESSED = "nenghao_possessed"
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
@@ -41,6 +44,19 @@ class Stage:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         params = {parameter.rstrip("_"): str(value) for parameter, value in query.items()}
         return await self.client.get(path, params=params, headers=headers)
+
+    async def ask(
+        self,
+        key: str | None,
+        path: str,
+        *,
+        method: str = "GET",
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+    ) -> httpx.Response:
+        """Return the answer to whoever holds `key`."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return await self.client.request(method, path, params=query, json=body, headers=headers)
 
     async def items(self, name: str, path: str, **query: str | int) -> list[dict[str, Any]]:
         """Return the items of an answer that must be 200."""
@@ -65,9 +81,12 @@ async def staged(
     *,
     unverified: Unverified = Unverified.NOTE,
     patience: Patience = PATIENCE,
+    settings: Settings | None = None,
+    clock: Clock = lambda: NOW,
+    people: Cast | None = None,
 ) -> AsyncIterator[Stage]:
-    settings = Settings(database_timeout_s=timeout_s, unverified_factors=unverified)
-    app = create_app(settings, url, clock=lambda: NOW, patience=patience)
+    usual = Settings(database_timeout_s=timeout_s, unverified_factors=unverified)
+    app = create_app(settings or usual, url, clock=clock, patience=patience)
     async with app.router.lifespan_context(app) as state:
         assert state is not None
 
@@ -77,8 +96,9 @@ async def staged(
         transport = httpx.ASGITransport(with_state)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             pool: Pool = state["pool"]
-            async with pool.acquire() as connection:
-                people = await cast.enter(connection)
+            if people is None:
+                async with pool.acquire() as connection:
+                    people = await cast.enter(connection)
             yield Stage(client, pool, people)
 
 
@@ -102,3 +122,19 @@ async def shown_stage(services: Services, template_url: str) -> AsyncIterator[St
 async def books(pool: Pool) -> Plant:
     """Two collectors have stored three weeks of readings, people have stated facts."""
     return await filled(pool)
+
+
+@pytest.fixture(scope="session")
+async def possessed_stage(services: Services, template_url: str) -> AsyncIterator[Stage]:
+    """A stage for tests that only read, where Qian's unit has a row in everything."""
+    template = template_url.rsplit("/", 1)[-1]
+    url = db.admin.recreate(services.database_url, POSSESSED, template=template)
+    async with staged(url) as made:
+        async with made.pool.acquire() as connection:
+            await possessions.enter(connection)
+        yield made
+
+
+@pytest.fixture(scope="session")
+def possessed_url(services: Services, possessed_stage: Stage) -> str:
+    return db.admin.with_database(services.database_url, POSSESSED)

@@ -1,21 +1,66 @@
-"""Sun tries every route against Qian's data: what is foreign does not exist."""
+"""Everybody tries every route on what is theirs and what is not: what is foreign does not exist."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
+from app import auth
 from app.main import create_app
+from app.roles import MAY, Act, Role
 from settings import Settings
 from tests import cast, factories
 from tests.app.conftest import Stage
 
-OPENAPI: dict[str, Any] = create_app(Settings(), "postgresql://nowhere").openapi()
-PATHS = sorted(
-    path for path, calls in OPENAPI["paths"].items() if path.startswith("/v1/") and "get" in calls
-)
-GUARDED = [(path, method) for path in PATHS for method in OPENAPI["paths"][path] if method == "get"]
+APP = create_app(Settings(), "postgresql://nowhere")
+OPENAPI: dict[str, Any] = APP.openapi()
+OPEN = {
+    ("GET", path)
+    for path in ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/static")
+}
+"""Without a key, and naming no unit."""
+
+SIGNED = {("POST", "/v1/readings/{city}/{unit}/{gateway}")}
+"""The signature of the gateway is the identity: tests/app/test_uploads.py."""
+
+STATING = {
+    ("POST", "/v1/production"): {
+        "reason": "r",
+        "items": [
+            {"unit": cast.QIANS_UNIT, "product": "steel", "from": "2026-11-01T00:00:00+08:00",
+             "to": "2026-11-02T00:00:00+08:00", "quantity": 1, "uom": "t"}
+        ],
+    },
+    ("POST", "/v1/corrections"): {
+        "reason": "r",
+        "corrections": [
+            {"unit": cast.QIANS_UNIT, "meter": "E01", "time": "2026-11-01T08:00:00+08:00",
+             "value": 2}
+        ],
+    },
+    ("DELETE", "/v1/production/{unit}/{product}/{from}"): None,
+}  # fmt: skip
+"""What is stated of Qian's unit, by those who may state."""
+
+
+def routes(within: Sequence[object]) -> Iterator[tuple[str, str]]:
+    """Return method and path of all that the interface answers, shown in its document or not."""
+    for route in within:
+        if (router := getattr(route, "original_router", None)) is not None:
+            yield from routes(router.routes)
+        else:
+            methods: Collection[str] = getattr(route, "methods", {"GET"})
+            yield from ((method, str(vars(route)["path"])) for method in {*methods} - {"HEAD"})
+
+
+ROUTES = set(routes(APP.routes))
+READING = ROUTES - OPEN - SIGNED - STATING.keys()
+PATHS = sorted(path for method, path in READING if method == "GET")
 QIANS = {
     "unit": cast.QIANS_UNIT,
     "meter": "E01",
@@ -30,8 +75,67 @@ QIANS = {
 }
 """A value for each parameter that names something of Qian's."""
 
+MISSING = {cast.QIANS_UNIT: factories.unit_code(99), "E01": "E77", "1": "9"}
+"""What nobody has, as long as what Qian has."""
+
 NOT_TOGETHER = {"/v1/explain": {"product"}}
 """Parameters of a call that do not go with those above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A role and what it answers for."""
+
+    role: Role
+    region: str
+    unit: str | None = None
+
+
+HOLDERS = {
+    "the province": Place(Role.PROVINCE, "450000"),
+    "the city": Place(Role.CITY, "450200"),
+    "the county": Place(Role.COUNTY, "450202"),
+    "the enterprise": Place(Role.ENTERPRISE, "450200", cast.QIANS_UNIT),
+    "an auditor of the city": Place(Role.AUDITOR, "450200"),
+    "an administrator of the city": Place(Role.ADMINISTRATOR, "450200"),
+}
+FOREIGNERS = {
+    "another city": Place(Role.CITY, "450300"),
+    "another county of the city": Place(Role.COUNTY, "450203"),
+    "a county of another city": Place(Role.COUNTY, "450302"),
+    "another enterprise of the city": Place(Role.ENTERPRISE, "450200", cast.QIANS_OTHER_UNIT),
+    "an enterprise of another city": Place(Role.ENTERPRISE, "450300", cast.SUNS_UNIT),
+    "an auditor of another city": Place(Role.AUDITOR, "450300"),
+    "an administrator of another city": Place(Role.ADMINISTRATOR, "450300"),
+}
+
+
+ELSEWHERE = {name for name in FOREIGNERS if "another city" in name}
+"""Whoever is in the city sees what they have there, and its own figures."""
+
+QIANS_ALONE = {cast.QIANS_UNIT, "450202"}
+
+
+async def hand_out(stage: Stage) -> dict[str, str]:
+    """Return a key for each of them that may do all its role may."""
+    async with stage.pool.acquire() as connection:
+        return {
+            name: await auth.create_key(
+                connection,
+                label=name,
+                region=place.region,
+                unit=place.unit,
+                expires_at=None,
+                role=place.role,
+                may_state=True,
+            )
+            for name, place in (HOLDERS | FOREIGNERS).items()
+        }
+
+
+@pytest.fixture(scope="session")
+async def keys(possessed_stage: Stage) -> dict[str, str]:
+    return await hand_out(possessed_stage)
 
 
 def request(path: str) -> tuple[str, dict[str, str]]:
@@ -44,94 +148,129 @@ def request(path: str) -> tuple[str, dict[str, str]]:
     return path.format(**named), {name: named[name] for name in query & named.keys()}
 
 
-@pytest.fixture(scope="session")
-async def qians_stage(shown_stage: Stage) -> Stage:
-    """Qian's unit has output, readings, production, a capacity, an alert and a budget."""
-    async with shown_stage.pool.acquire() as connection:
-        unit_id: int = await connection.fetchval(
-            "SELECT unit_id FROM units WHERE unit = $1", cast.QIANS_UNIT
-        )
-        await factories.meter(
-            connection, unit_id, "P01", kind="interval", role="output", uom="t", product="steel"
-        )
-        await connection.execute(
-            """
-            INSERT INTO readings (meter_id, read_at, raw_value, quality, received_at)
-            SELECT meter_id, '2026-11-01 08:00+08', 1, 'good', now() FROM meters
-            """
-        )
-        await connection.execute(
-            """
-            INSERT INTO production
-            VALUES ($1, 'steel', '2026-11-01 00:00+08', '2026-11-02 00:00+08', 1, 't', 1, 1)
-            """,
-            unit_id,
-        )
-        await connection.execute(
-            """
-            INSERT INTO capacities
-            VALUES ($1, 'cement_clinker', 1000, 't', '2020-01-01', 'test')
-            """,
-            unit_id,
-        )
-        await connection.execute(
-            """
-            INSERT INTO rules (kind, name, parameters) VALUES ('product_intensity', 'r', '{}')
-            """
-        )
-        await connection.execute(
-            """
-            INSERT INTO energy_budgets (owner_kind, owner, starts_on, ends_on, amount_tce, basis,
-                                        source)
-            VALUES ('unit', $1, '2026-01-01', '2027-01-01', 2400, 'calorific', 'test')
-            """,
-            cast.QIANS_UNIT,
-        )
-        await connection.execute(
-            """
-            INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
-                                period_ends_at, measured, threshold, uom, coverage,
-                                estimated_share, reason, pending_at, updated_at)
-            SELECT rule_id, '450202', $1, 'x', 1, 'firing', '2026-11-01 00:00+08',
-                   '2026-11-02 00:00+08', 2, 1, 'kgce/t', 1, 0, 'above', now(), now()
-              FROM rules
-             WHERE name = 'r'
-            """,
-            unit_id,
-        )
-    return shown_stage
+def without(text: str) -> str:
+    """Return a text about Qian's that is about what is missing."""
+    for theirs, nobodys in MISSING.items():
+        if len(theirs) > 1:
+            text = text.replace(theirs, nobodys)
+    return text
 
 
-async def answer(stage: Stage, name: str, path: str) -> tuple[int, Any]:
+def told(answer: httpx.Response) -> tuple[int, str, dict[str, str]]:
+    """Return all that a caller learns from an answer, the name they gave left out."""
+    return answer.status_code, without(answer.text), dict(answer.headers)
+
+
+def test_every_route_is_tried() -> None:
+    assert len(PATHS) >= 20
+    assert {method for method, _ in READING} == {"GET"}, "say in STATING what is sent"
+    assert OPEN | SIGNED | STATING.keys() <= ROUTES
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_those_who_may_see_it_do(
+    possessed_stage: Stage, keys: Mapping[str, str], path: str
+) -> None:
     filled, query = request(path)
-    got = await stage.get(name, filled, **query)
-    return got.status_code, got.json()
+    for name, place in HOLDERS.items():
+        if "region" in query and place.role is Role.COUNTY:
+            query = query | {"region": place.region}
+        answer = await possessed_stage.ask(keys[name], filled, query=query)
+        assert answer.status_code == 200, (name, answer.text)
+        assert answer.json().get("items") != [], name
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_what_is_qians_does_not_exist_for_sun(qians_stage: Stage, path: str) -> None:
-    status, body = await answer(qians_stage, "sun", path)
-    assert status == 404 or (status == 200 and body["items"] == []), body
+async def test_what_is_foreign_does_not_exist(
+    possessed_stage: Stage, keys: Mapping[str, str], path: str
+) -> None:
+    filled, query = request(path)
+    for name in FOREIGNERS:
+        answer = await possessed_stage.ask(keys[name], filled, query=query)
+        assert not {each for each in QIANS_ALONE if each in answer.text}, name
+        if name in ELSEWHERE:
+            assert answer.status_code == 404 or answer.json()["items"] == [], (name, answer.text)
+        nobodys = {each: without(value) for each, value in query.items()}
+        about_nobody = filled.replace("/1", "/9") if "{alert_id}" in path else without(filled)
+        if (about_nobody, nobodys) != (filled, query):
+            missing = await possessed_stage.ask(keys[name], about_nobody, query=nobodys)
+            assert told(answer) == told(missing), name
+
+
+REMEMBERING = [
+    path
+    for path in PATHS
+    if "as_known_on" in {p["name"] for p in OPENAPI["paths"][path]["get"].get("parameters", [])}
+]
+
+
+@pytest.mark.parametrize("path", REMEMBERING)
+async def test_what_is_foreign_did_not_exist_on_an_earlier_day_either(
+    possessed_stage: Stage, keys: Mapping[str, str], path: str
+) -> None:
+    filled, query = request(path)
+    earlier = query | {"as_known_on": "2026-11-22T00:00:00+08:00"}
+    answer = await possessed_stage.ask(keys["the city"], filled, query=earlier)
+    assert answer.status_code == 200, answer.text
+    for name in ("another enterprise of the city", "another city"):
+        answer = await possessed_stage.ask(keys[name], filled, query=earlier)
+        assert not {each for each in QIANS_ALONE if each in answer.text}, name
+    assert answer.status_code == 404 or answer.json()["items"] == [], answer.text
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("name", ["zhao", "qian", "li"])
-async def test_those_who_may_see_it_do(qians_stage: Stage, name: str, path: str) -> None:
-    status, body = await answer(qians_stage, name, path)
-    assert status == 200, body
-    assert body.get("items") != []
+@pytest.mark.parametrize("key", [None, "nh_nobodys", "e30.e30.e30"])
+async def test_who_has_no_key_sees_nothing(
+    possessed_stage: Stage, path: str, key: str | None
+) -> None:
+    filled, query = request(path)
+    answer = await possessed_stage.ask(key, filled, query=query)
+    expected = "unauthenticated" if key is None else "invalid_key"
+    assert (answer.status_code, answer.json()["code"]) == (401, expected)
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_zhou_sees_nothing(qians_stage: Stage, path: str) -> None:
-    status, body = await answer(qians_stage, "zhou", path)
-    assert (status, body["code"]) == (401, "unauthenticated")
+async def state(
+    stage: Stage, key: str, method: str, path: str, *, of_nobody: bool = False
+) -> httpx.Response:
+    """Return the answer to whoever states it of Qian's unit, or takes back what stands there."""
+    filled, body = path.format(**QIANS), json.dumps(STATING[method, path])
+    if of_nobody:
+        filled, body = without(filled), without(body)
+    query = {"reason": "r"} if method == "DELETE" else None
+    return await stage.ask(key, filled, method=method, query=query, body=json.loads(body))
 
 
-async def test_what_is_foreign_is_answered_like_what_is_missing(qians_stage: Stage) -> None:
-    foreign = await qians_stage.get("sun", f"/v1/units/{cast.QIANS_UNIT}")
-    missing = await qians_stage.get("sun", f"/v1/units/{factories.unit_code(99)}")
-    assert (foreign.status_code, foreign.content) == (missing.status_code, missing.content)
+@pytest.mark.parametrize(("method", "path"), sorted(STATING))
+async def test_facts_are_stated_by_who_may_of_what_is_theirs(
+    stage: Stage, method: str, path: str
+) -> None:
+    await stage.pool.execute(
+        """
+        INSERT INTO readings (meter_id, read_at, raw_value, quality, received_at)
+        SELECT meter_id, '2026-11-01Z', 1, 'good', now() FROM meters
+        """
+    )
+    keys = await hand_out(stage)
+    for name, key in keys.items():
+        place = (HOLDERS | FOREIGNERS)[name]
+        if method == "DELETE":
+            await state(stage, keys["the city"], "POST", "/v1/production")
+        answer = await state(stage, key, method, path)
+        missing = await state(stage, key, method, path, of_nobody=True)
+        theirs = 200 if name in HOLDERS else 404
+        expected = theirs if Act.STATE in MAY[place.role] else 403
+        assert answer.status_code == expected, (name, answer.text)
+        assert missing.status_code in (403, 404), name
+        assert name in HOLDERS or told(answer) == told(missing), name
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(STATING))
+async def test_a_key_that_only_looks_states_nothing(
+    possessed_stage: Stage, method: str, path: str
+) -> None:
+    for key in (possessed_stage.cast.zhao, possessed_stage.cast.li):
+        answer = await state(possessed_stage, key, method, path)
+        assert (answer.status_code, answer.json()["code"]) == (403, "may_not_state")
 
 
 @pytest.mark.parametrize(
@@ -145,9 +284,9 @@ async def test_what_is_foreign_is_answered_like_what_is_missing(qians_stage: Sta
 )
 @pytest.mark.parametrize("path", ["/v1/units", "/v1/meters"])
 async def test_lists_hold_what_one_may_see_and_no_more(
-    qians_stage: Stage, path: str, name: str, seen: set[str]
+    possessed_stage: Stage, path: str, name: str, seen: set[str]
 ) -> None:
-    assert {item["unit"] for item in await qians_stage.items(name, path)} == seen
+    assert {item["unit"] for item in await possessed_stage.items(name, path)} == seen
 
 
 async def test_sums_hold_what_one_may_see_and_no_more(stage: Stage) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from typer.testing import CliRunner
 
 import db.durability
-from app import dangers
+from app import cli, dangers
 from app.dangers import Danger
+from app.resolve import Refusal
 from deploy import broker, certified
 
 PASSWORDS = broker.settings(
@@ -103,3 +105,22 @@ def test_a_dangerous_address_is_refused_by_name(
 
 def test_this_machine_needs_no_tls() -> None:
     assert dangers.of_addresses(LOCAL, "mqtt://collector:x@localhost:1883", 500) == []
+
+
+def test_a_login_that_could_do_more_than_look_is_a_danger() -> None:
+    assert dangers.of_view_login([]) == []
+    (found,) = dangers.of_view_login(["it is a superuser", "it may use readings"])
+    assert found.danger is Danger.VIEW_LOGIN_EXCEEDS
+    assert "it may use readings" in found.sentence
+
+
+@pytest.mark.parametrize(("login", "told"), [("", "it is a superuser"), ("nobody:x@", "migrate")])
+def test_the_interface_does_not_start_on_a_login_that_does_more_or_nothing(
+    database_url: str, login: str, told: str
+) -> None:
+    _, _, place = database_url.rpartition("@")
+    given = f"postgresql://{login}{place}" if login else database_url
+    environment = {"NENGHAO_DATABASE_URL": database_url, "NENGHAO_VIEW_DATABASE_URL": given}
+    refused = CliRunner().invoke(cli.app, ["serve"], env=environment)
+    assert isinstance(refused.exception, Refusal)
+    assert told in str(refused.exception)
