@@ -15,7 +15,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0024"
-down_revision = "0022"
+down_revision = "0021"
 
 SCHEMA = """
 SET lock_timeout = '5s';

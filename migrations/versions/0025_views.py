@@ -10,8 +10,8 @@ unless the role nenghao_view exists.
 
 from alembic import op
 
-revision = "0022"
-down_revision = "0021"
+revision = "0025"
+down_revision = "0024"
 
 ROLE = """
 SET lock_timeout = '5s';
