@@ -10,11 +10,12 @@ before the answer is sent, so that a slow client holds none.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
+import asyncpg
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -125,8 +126,9 @@ async def _reading(
         holder = person or await _key_holder(connection, credentials, now)
         _admit(holder, Act.READ)
         if holder.use_is_news(now):
-            async with _lent(held["pool"]) as own:
-                await _note_use(own, holder, now)
+            with suppress(asyncpg.ReadOnlySQLTransactionError):  # a copy answers, too
+                async with _lent(held["pool"]) as own:
+                    await _note_use(own, holder, now)
         await db.scope.enter(connection, holder.scope)
         yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
 

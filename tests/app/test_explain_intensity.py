@@ -138,15 +138,16 @@ async def test_before_output_was_stated_the_metered_one_counted(mill: Stage) -> 
 async def test_an_output_meter_that_was_registered_later_was_not_known(
     mill: Stage, tmp_path: Path
 ) -> None:
-    renamed = {
-        "unit": cast.QIANS_UNIT, "meter": "P-steel", "name": "轧机秤", "kind": "interval",
+    second = {
+        "unit": cast.QIANS_UNIT, "meter": "P-second", "name": "轧机秤", "kind": "interval",
         "uom": "t", "interval_s": "3600", "role": "output", "product": "steel",
         "installed_at": "2020-01-01T00:00:00Z",
     }  # fmt: skip
-    await november.take(mill, tmp_path, Kind.METERS, [renamed], NOW)
-    found = await explain(mill, **STEEL, as_known_on="2026-11-22T00:00:00+08:00")
-    assert (found["output"]["meters"], found["output"]["metered"]) == ([], None)
-    assert (found["value"]["value"], found["reason"]) == (None, "output_missing")
+    await november.take(mill, tmp_path, Kind.METERS, [second], NOW)
+    today = await explain(mill, **STEEL)
+    then = await explain(mill, **STEEL, as_known_on="2026-11-22T00:00:00+08:00")
+    assert [meter["code"] for meter in today["output"]["meters"]] == ["P-second", "P-steel"]
+    assert [meter["code"] for meter in then["output"]["meters"]] == ["P-steel"]
 
 
 async def test_the_evidence_of_an_intensity_proves_itself(mill: Stage) -> None:
