@@ -10,11 +10,17 @@ before the answer is sent, so that a slow client holds none.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
+import asyncpg
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -164,8 +170,10 @@ def _admit(holder: Holder, act: Act) -> None:
 
 
 async def _note_use(connection: Connection, holder: Holder, now: datetime) -> None:
+    """Note that a key is used, unless the database takes no writes: who looks may look."""
     assert holder.key_id is not None
-    await db.keys.mark_used(connection, holder.key_id, now, within=app.auth.USE_NOTED_WITHIN)
+    with suppress(asyncpg.ReadOnlySQLTransactionError):
+        await db.keys.mark_used(connection, holder.key_id, now, within=app.auth.USE_NOTED_WITHIN)
 
 
 async def _person(
