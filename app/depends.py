@@ -126,9 +126,8 @@ async def _reading(
         holder = person or await _key_holder(connection, credentials, now)
         _admit(holder, Act.READ)
         if holder.use_is_news(now):
-            with suppress(asyncpg.ReadOnlySQLTransactionError):  # a copy answers, too
-                async with _lent(held["pool"]) as own:
-                    await _note_use(own, holder, now)
+            async with _lent(held["pool"]) as own:
+                await _note_use(own, holder, now)
         await db.scope.enter(connection, holder.scope)
         yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
 
@@ -166,8 +165,10 @@ def _admit(holder: Holder, act: Act) -> None:
 
 
 async def _note_use(connection: Connection, holder: Holder, now: datetime) -> None:
+    """Note that a key is used, unless the database takes no writes: who looks may look."""
     assert holder.key_id is not None
-    await db.keys.mark_used(connection, holder.key_id, now, within=app.auth.USE_NOTED_WITHIN)
+    with suppress(asyncpg.ReadOnlySQLTransactionError):
+        await db.keys.mark_used(connection, holder.key_id, now, within=app.auth.USE_NOTED_WITHIN)
 
 
 async def _person(

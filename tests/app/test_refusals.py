@@ -142,7 +142,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(database_url: str) ->
 
 
 async def test_our_own_fault_is_a_problem_that_tells_nothing_of_the_inside(stage: Stage) -> None:
-    await stage.pool.execute("ALTER TABLE meters RENAME COLUMN uom TO unit_of_measure")
+    await stage.pool.execute("ALTER VIEW api.meters RENAME COLUMN uom TO unit_of_measure")
     answer = await stage.get("zhao", "/v1/meters")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "uom" not in answer.text

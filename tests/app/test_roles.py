@@ -79,6 +79,16 @@ async def test_the_use_of_a_key_is_noted_once_in_ten_minutes(stage: Stage) -> No
         assert await used_at("qian") == (NOW if noted else NOW - before)
 
 
+async def test_a_database_that_takes_no_writes_refuses_no_key(stage: Stage) -> None:
+    database = await stage.pool.fetchval("SELECT current_database()")
+    await stage.pool.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    await stage.pool.expire_connections()
+    assert (await stage.get("qian", "/v1/units")).status_code == 200
+    async with stage.pool.acquire() as connection:
+        await connection.execute("SET default_transaction_read_only = off")
+        await connection.execute(f"ALTER DATABASE {database} RESET default_transaction_read_only")
+
+
 async def test_keys_that_were_made_before_roles_keep_what_they_may(services: Services) -> None:
     url = db.admin.recreate(services.database_url, "nenghao_before_roles")
     db.migrate.upgrade(url, "0020")
