@@ -17,7 +17,10 @@ IMPORT_LOCK = 0x6E67696D
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """A unit (重点用能单位); `unit` is its credit code, `region` where the plant stands."""
+    """A unit (重点用能单位); `unit` is its credit code, `region` where the plant stands.
+
+    `signature_required`: what its gateways send without a signature is rejected.
+    """
 
     unit: str
     name: str
@@ -26,6 +29,7 @@ class UnitRow:
     annual_tce: float | None
     commissioned_on: date | None
     contact_email: str | None
+    signature_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +102,25 @@ async def list_unit_codes(connection: Connection) -> list[str]:
     return [row["unit"] for row in rows]
 
 
+async def list_signing_units(connection: Connection) -> list[str]:
+    """Return the units (credit codes) of which nothing unsigned is taken."""
+    rows = await connection.fetch(
+        """
+        SELECT unit
+          FROM units
+         WHERE signature_required
+         ORDER BY unit
+        """
+    )
+    return [row["unit"] for row in rows]
+
+
 async def list_units_by_code(connection: Connection, units: Sequence[str]) -> list[UnitRow]:
     """Return the registered ones of `units`."""
     rows = await connection.fetch(
         """
-        SELECT unit, name, region, industry, annual_tce, commissioned_on, contact_email
+        SELECT unit, name, region, industry, annual_tce, commissioned_on, contact_email,
+               signature_required
           FROM units
          WHERE unit = ANY ($1)
          ORDER BY unit
@@ -116,17 +134,18 @@ async def upsert_units(connection: Connection, units: Sequence[UnitRow]) -> None
     await connection.execute(
         """
         INSERT INTO units (unit, name, region, industry, annual_tce, commissioned_on,
-                           contact_email)
+                           contact_email, signature_required)
         SELECT *
           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::double precision[],
-                      $6::date[], $7::text[])
+                      $6::date[], $7::text[], $8::boolean[])
             ON CONFLICT (unit)
             DO UPDATE SET name = excluded.name,
                           region = excluded.region,
                           industry = excluded.industry,
                           annual_tce = excluded.annual_tce,
                           commissioned_on = excluded.commissioned_on,
-                          contact_email = excluded.contact_email
+                          contact_email = excluded.contact_email,
+                          signature_required = excluded.signature_required
         """,
         [row.unit for row in units],
         [row.name for row in units],
@@ -135,6 +154,7 @@ async def upsert_units(connection: Connection, units: Sequence[UnitRow]) -> None
         [row.annual_tce for row in units],
         [row.commissioned_on for row in units],
         [row.contact_email for row in units],
+        [row.signature_required for row in units],
     )
 
 

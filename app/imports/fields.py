@@ -19,6 +19,7 @@ METER_LENGTH_MAX = 32
 UOM_LENGTH_MAX = 32
 SOURCE_LENGTH_MAX = 500
 YEARS = range(1900, 2101)
+FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -97,12 +98,12 @@ def parse_instant(text: str) -> datetime:
 def parse_flag(text: object) -> bool:
     """Return the truth in `text`.
 
-    >>> parse_flag("TRUE"), parse_flag("0")
+    >>> parse_flag("TRUE"), parse_flag("no")
     (True, False)
     """
-    flag = {"true": True, "1": True, "false": False, "0": False}.get(str(text).lower())
+    flag = FLAGS.get(str(text).lower())
     if flag is None:
-        raise ValueError("is neither true nor false")
+        raise ValueError("is neither true nor false; write yes or no")
     return flag
 
 

@@ -11,6 +11,7 @@ from app.imports.fields import (
     CreditCode,
     Day,
     Email,
+    Flag,
     IndustryCode,
     Line,
     Name,
@@ -36,18 +37,22 @@ class UnitLine(Line):
     annual_tce: NotNegative | None = None
     commissioned_on: Day | None = None
     contact_email: Email | None = None
+    signature_required: Flag | None = None
 
 
 class UnitSheet(Sheet[UnitLine, UnitRow]):
-    """Units by credit code."""
+    """Units by credit code. An empty `signature_required` leaves what holds."""
 
     kind = Kind.UNITS
     key = ("unit",)
     line = UnitLine
 
-    def __init__(self, regions: Places, divisions: Collection[str]) -> None:
+    def __init__(
+        self, regions: Places, divisions: Collection[str], signing: Collection[str]
+    ) -> None:
         self._regions = regions
         self._divisions = frozenset(divisions)
+        self._signing = frozenset(signing)
 
     def record(self, line: UnitLine, row: Row, findings: Findings) -> UnitRow:
         if line.industry[:3] not in self._divisions:
@@ -60,6 +65,11 @@ class UnitSheet(Sheet[UnitLine, UnitRow]):
             annual_tce=line.annual_tce,
             commissioned_on=line.commissioned_on,
             contact_email=line.contact_email,
+            signature_required=(
+                line.unit in self._signing
+                if line.signature_required is None
+                else line.signature_required
+            ),
         )
 
     async def stored(self, connection: Connection, records: Sequence[UnitRow]) -> list[UnitRow]:
@@ -89,4 +99,8 @@ class UnitSheet(Sheet[UnitLine, UnitRow]):
 
 
 async def sheet(connection: Connection) -> UnitSheet:
-    return UnitSheet(await places.fetch(connection), await db.registry.list_divisions(connection))
+    return UnitSheet(
+        await places.fetch(connection),
+        await db.registry.list_divisions(connection),
+        await db.registry.list_signing_units(connection),
+    )

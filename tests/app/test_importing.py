@@ -170,6 +170,18 @@ async def test_a_column_the_file_lacks_keeps_what_is_stored(desk: Desk) -> None:
     }
 
 
+async def test_an_empty_cell_leaves_whether_a_unit_must_sign(desk: Desk) -> None:
+    await desk.take(Kind.UNITS, {**UNIT, "signature_required": "yes"})
+    plan = await desk.plan(Kind.UNITS, {**UNIT, "signature_required": ""})
+    assert (plan.changed, plan.unchanged) == ([], 1)
+    (changed,) = (await desk.plan(Kind.UNITS, {**UNIT, "signature_required": "no"})).changed
+    assert changed.fields == {"signature_required": ("True", "False")}
+    assert await desk.problem(Kind.UNITS, {**UNIT, "signature_required": "maybe"}) == (
+        "signature_required",
+        "is neither true nor false; write yes or no",
+    )
+
+
 async def test_a_row_that_occurs_twice_is_a_problem(desk: Desk) -> None:
     (problem,) = (await desk.plan(Kind.UNITS, UNIT, UNIT)).problems
     assert (problem.line, problem.column) == (3, "unit")

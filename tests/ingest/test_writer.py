@@ -6,12 +6,16 @@ import asyncio
 import json
 import math
 import random
+from pathlib import Path
 
 import pytest
 import structlog.testing
 
 import db.intake
 import db.sequences
+from app import importing
+from app.imports.kinds import Kind
+from db.changes import Author
 from db.intake import Totals
 from db.metering import GatewayEntry
 from ingest import requests, validate, writer
@@ -250,6 +254,26 @@ async def signing(plant: Plant) -> Plant:
 async def test_a_signed_batch_is_stored(signing: Plant) -> None:
     message = numbered(1, reading(0, 1))
     assert tally(await deliver(signing, message, signed(message))) == (1, 1, 0, 0, 0)
+
+
+async def test_a_unit_imported_as_signing_has_unsigned_batches_rejected(
+    plant: Plant, tmp_path: Path
+) -> None:
+    columns = "unit,name,region,industry,signature_required"
+    file = tmp_path / "units.csv"
+    for batch, required, expected in (
+        ("b1", "yes", [Reason.BAD_SIGNATURE]),
+        ("b2", "", [Reason.BAD_SIGNATURE]),
+        ("b3", "no", []),
+    ):
+        row = f"{factories.unit_code()},测试厂,450202,C3120,{required}"
+        file.write_text(f"{columns}\n{row}\n", encoding="utf-8")
+        async with plant.pool.acquire() as connection, connection.transaction():
+            plan = await importing.plan(connection, Kind.UNITS, file, lambda _done, _total: None)
+            await importing.apply(connection, plan, Author("zhao", "signing"), NOW)
+        plant.collector = plant.new_collector()  # as after half a minute: it reads the registry
+        flush = await plant.send(reading(0, 1), batch=batch)
+        assert reasons(flush) == expected
 
 
 async def test_no_flipped_byte_passes(signing: Plant) -> None:
