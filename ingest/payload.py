@@ -16,12 +16,13 @@ from typing import Annotated
 
 import msgspec
 
-from ingest import instants
+from ingest import instants, wording
 from ingest.instants import InstantError
 
 PAYLOAD_BYTES_MAX = 256 * 1024
 READINGS_MAX = 5_000
 DETAIL_LENGTH_MAX = 200
+BATCH_LENGTH_MAX = 64
 BATCH_TEXTS = 3
 """Texts of every batch: the keys batch and readings, and what the batch is called."""
 
@@ -78,7 +79,7 @@ class WireReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
 
 
 class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    batch: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    batch: Annotated[str, msgspec.Meta(min_length=1, max_length=BATCH_LENGTH_MAX)]
     sent_at: str | msgspec.UnsetType = msgspec.UNSET
     boot: Annotated[str, msgspec.Meta(max_length=64)] | msgspec.UnsetType = msgspec.UNSET
     seq: Annotated[int, msgspec.Meta(ge=0, lt=2**63 - 1)] | msgspec.UnsetType = msgspec.UNSET
@@ -162,9 +163,9 @@ def _decode_one_by_one(payload: bytes) -> Batch:
         told = json.loads(payload, object_pairs_hook=_object)
         loose = msgspec.convert(told, _LooseBatch)
     except msgspec.ValidationError as error:
-        return refused(None, Reason.INVALID_FIELD, str(error))
+        return refused(_name(told), Reason.INVALID_FIELD, wording.of_field(error, wording.BATCH))
     except (ValueError, RecursionError) as error:
-        return refused(None, Reason.MALFORMED_JSON, str(error))
+        return refused(None, Reason.MALFORMED_JSON, wording.of_json(error))
     name = legible(loose.batch)
     if isinstance(told, _Twice):
         return refused(name, Reason.INVALID_FIELD, "a key of the batch is given twice")
@@ -181,6 +182,12 @@ def _decode_one_by_one(payload: bytes) -> Batch:
     readings = [reading for _, reading in kept]
     moments = instants.parse_all([reading.time for reading in readings])
     return Batch(name, readings, moments, [i for i, _ in kept], rejections, *_number(loose))
+
+
+def _name(told: object) -> str | None:
+    """Return what a batch calls itself, so that its gateway knows the receipt, or None."""
+    name = told.get("batch") if isinstance(told, dict) else None
+    return legible(name) if isinstance(name, str) and 1 <= len(name) <= BATCH_LENGTH_MAX else None
 
 
 def but_for_sent_at(message: bytes) -> bytes:
@@ -223,9 +230,8 @@ def _fault(index: int, item: object) -> Rejection | None:
         reading = msgspec.convert(item, WireReading)
         instants.parse(reading.time)
     except msgspec.ValidationError as error:
-        return Rejection(
-            index, named, Reason.INVALID_FIELD, legible(str(error)[:DETAIL_LENGTH_MAX])
-        )
+        detail = legible(wording.of_field(error, wording.READING)[:DETAIL_LENGTH_MAX])
+        return Rejection(index, named, Reason.INVALID_FIELD, detail)
     except InstantError as error:
         reason = Reason.TIME_WITHOUT_OFFSET if error.is_naive else Reason.INVALID_FIELD
         return Rejection(index, named, reason, f"time {legible(reading.time[:40])!r} {error}")

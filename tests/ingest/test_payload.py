@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import instants, payload
+from ingest import instants, payload, wording
 from ingest.payload import Reason
 
 GOOD = {"meter": "E01", "time": "2026-11-23T08:00:00+08:00", "value": 120345.67}
@@ -88,6 +88,49 @@ def test_a_message_nobody_can_read_is_one_rejection(text: bytes, reason: Reason)
     batch = payload.decode(text)
     assert not batch.readings
     assert [(fault.index, fault.reason) for fault in batch.rejections] == [(None, reason)]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (b'{"batch": "q"}', "q"),
+        (b'{"batch": "q", "seq": "3", "readings": []}', "q"),
+        (b'{"batch": "q", "seq": -3, "readings": []}', "q"),
+        (b'{"batch": "q\\ud800", "boot": 1, "readings": []}', "q?"),
+        (b'{"batch": "' + b"x" * 65 + b'", "readings": []}', None),
+        (b'{"batch": 7, "readings": []}', None),
+        (b'{"batch": "q", ', None),
+    ],
+)
+def test_a_refused_message_keeps_the_name_that_can_be_read(text: bytes, name: str | None) -> None:
+    assert payload.decode(text).batch == name
+
+
+@pytest.mark.parametrize(
+    ("wrong", "detail"),
+    [
+        ({"value": "12"}, "value is a number, without quotes"),
+        ({"quality": "great"}, "quality is good, uncertain, bad or substituted"),
+        ({"surprise": 1}, f"'surprise' is no key here: {wording.READING}"),
+    ],
+)
+def test_a_gateway_is_told_what_to_write(wrong: dict[str, object], detail: str) -> None:
+    (rejection,) = payload.decode(message({**GOOD, **wrong})).rejections
+    assert rejection.detail == detail
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        (b'{"batch": "q", ', f"it is no JSON from line 1, column 16 on; {wording.BATCH}"),
+        (b'{"batch": "\xff"}', "byte 11 is no UTF-8; send JSON in UTF-8"),
+        (b'{"batch": "q"}', "readings is missing: readings is a list of objects"),
+        (b"3", wording.BATCH),
+    ],
+)
+def test_the_sender_of_a_message_that_is_no_batch_is_told_so(text: bytes, detail: str) -> None:
+    (rejection,) = payload.decode(text).rejections
+    assert rejection.detail == detail
 
 
 @given(st.binary(max_size=300))
