@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -110,39 +111,70 @@ def replay_command(
     every: Annotated[bool, typer.Option("--all", help="everything that is open")] = False,
     oldest_days: Annotated[int, typer.Option(min=1, help="as NENGHAO_OLDEST_READING_DAYS")] = 400,
 ) -> None:
-    """Deliver rejected messages again, after the registry was mended."""
+    """Deliver rejected messages again, after the registry was mended.
+
+    Those whose number another batch has used (replayed) only by id or with --reason replayed.
+    """
     if not (ids or unit or reason or every):
         raise Refusal("say what to replay: ids, --unit, --reason, or --all")
 
-    async def work(pool: Pool) -> list[Replayed]:
+    async def work(pool: Pool) -> tuple[list[Replayed], int]:
         holder = await writer.begin(pool, f"replay-{socket.gethostname()}", _now)
         replayer = Replayer(pool, holder, oldest=timedelta(days=oldest_days), clock=_now)
-        messages = await _messages(pool, ids or [], unit, reason)
-        return [
+        left_out = 0 if ids or reason else await _count_disputed(pool, unit)
+        messages = await list_messages(pool, ids or [], unit, reason)
+        done = [
             await replayer.replay(message)
             for message in track(messages, "replaying", console=console, transient=True)
         ]
+        return done, left_out
 
-    done = session.with_pool(context, work)
-    closed, rejected = sum(each.closed for each in done), sum(each.rejected for each in done)
-    console.print(
-        f"{len(done)} messages replayed: {closed} rejections closed, "
-        f"{rejected} readings are still rejected"
-    )
+    done, left_out = session.with_pool(context, work)
+    print(_told(done))
+    if left_out:
+        print(
+            f"{left_out} messages left out: another batch has used their boot and seq (replayed), "
+            "so two gateways may share an identity. Look at them with `nenghao quarantine list "
+            "--reason replayed`; name ids, or --reason replayed, to store them all the same"
+        )
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _messages(
+def _told(done: Sequence[Replayed]) -> str:
+    """Return the sentence on what became of the messages."""
+    stored, duplicate = sum(each.stored for each in done), sum(each.duplicate for each in done)
+    conflicting = sum(each.conflicting for each in done)
+    rejected, closed = sum(each.rejected for each in done), sum(each.closed for each in done)
+    return (
+        f"{len(done)} messages replayed: {stored} readings stored, {duplicate} duplicate, "
+        f"{conflicting} conflicting, {rejected} rejected again; {closed} rejections closed"
+    )
+
+
+async def _count_disputed(pool: Pool, unit: str | None) -> int:
+    """Return how many messages wait whose number another batch has used."""
+    async with pool.acquire() as connection:
+        entries = await db.quarantine.list_entries(
+            connection, unit=unit, reason=Reason.REPLAYED, limit=REPLAYED_MAX
+        )
+    return len({entry.sha256 for entry in entries})
+
+
+async def list_messages(
     pool: Pool, ids: list[int], unit: str | None, reason: Reason | None
 ) -> list[QuarantineMessage]:
-    """Return the messages to replay, each once, the oldest first."""
+    """Return the messages to replay, each once, the oldest first.
+
+    Those of which the number is disputed are left out unless `ids` or the reason name them.
+    """
+    without = None if reason is Reason.REPLAYED else Reason.REPLAYED
     async with pool.acquire() as connection:
         if not ids:
             entries = await db.quarantine.list_entries(
-                connection, unit=unit, reason=reason, limit=REPLAYED_MAX
+                connection, unit=unit, reason=reason, without=without, limit=REPLAYED_MAX
             )
             ids = [entry.quarantine_id for entry in entries]
         found: dict[bytes, QuarantineMessage] = {}

@@ -68,9 +68,13 @@ async def list_entries(
     unit: str | None = None,
     reason: str | None = None,
     is_open: bool | None = True,
+    without: str | None = None,
     limit: int,
 ) -> list[QuarantineEntry]:
-    """Return rejections after the one with the id `after`; `unit` is part of the topic."""
+    """Return rejections after the one with the id `after`; `unit` is part of the topic.
+
+    `without`: none of a message that has an open rejection of this reason.
+    """
     rows = await connection.fetch(
         """
         SELECT quarantine_id, sha256, topic, reading_index, batch, meter, reason, detail,
@@ -81,13 +85,19 @@ async def list_entries(
            AND ($2::text IS NULL OR topic LIKE '%/' || $2 || '/%')
            AND ($3::text IS NULL OR reason = $3)
            AND ($4::boolean IS NULL OR (replayed_at IS NULL) = $4)
+           AND NOT EXISTS (SELECT
+                             FROM quarantine AS other
+                            WHERE other.sha256 = quarantine.sha256
+                              AND other.reason = $5
+                              AND other.replayed_at IS NULL)
          ORDER BY quarantine_id
-         LIMIT $5
+         LIMIT $6
         """,
         after,
         unit,
         reason,
         is_open,
+        without,
         limit,
     )
     return [QuarantineEntry(**row) for row in rows]

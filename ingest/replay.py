@@ -21,11 +21,17 @@ from ingest.writer import Holder
 
 
 class Replayed(NamedTuple):
-    """What became of a message: `closed` rejections, and how many readings are still rejected."""
+    """What became of a message: `closed` rejections, and how many readings are still rejected.
+
+    The others are `stored` now, `duplicate` of what was here, or `conflicting` with it.
+    """
 
     outcome: str
     closed: int
     rejected: int
+    stored: int = 0
+    duplicate: int = 0
+    conflicting: int = 0
 
 
 class Replayer:
@@ -61,7 +67,10 @@ class Replayer:
             closed = await db.quarantine.close(
                 connection, message.sha256, still, outcome, self._clock()
             )
-        return Replayed(outcome, closed, piece.tally.rejected)
+        tally = piece.tally
+        return Replayed(
+            outcome, closed, tally.rejected, tally.stored, tally.duplicate, tally.conflicting
+        )
 
 
 def _outcome(piece: Piece) -> str:

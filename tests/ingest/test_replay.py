@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
 import db.quarantine
+from app import quarantine
 from db.quarantine import QuarantineEntry
 from ingest import writer
 from ingest.acks import Delivery
@@ -39,7 +41,9 @@ async def test_a_mended_registry_lets_the_rejected_reading_in(plant: Plant) -> N
         await factories.meter(connection, plant.unit_id, "E02")
     first, second = await entries(plant)
     assert (first.reason, second.meter) == (Reason.UNKNOWN_METER, "E03")
-    assert await replay(plant, first.quarantine_id) == Replayed("stored", 1, 1)
+    assert await replay(plant, first.quarantine_id) == Replayed(
+        "stored", 1, 1, stored=1, duplicate=1
+    )
     (left,) = await entries(plant)
     assert (left.meter, left.deliveries) == ("E03", 2)
     (closed,) = [each for each in await entries(plant, is_open=None) if each.outcome]
@@ -60,9 +64,26 @@ async def test_a_whole_message_is_replayed_once_its_gateway_is_enrolled(plant: P
     assert (entry.reading_index, entry.reading_count) == (None, 2)
     async with plant.pool.acquire() as connection:
         await factories.gateway(connection, plant.unit_id, "gw7")
-    assert await replay(plant, entry.quarantine_id) == Replayed("stored", 1, 0)
-    assert await replay(plant, entry.quarantine_id) == Replayed("duplicate", 0, 0)
+    assert await replay(plant, entry.quarantine_id) == Replayed("stored", 1, 0, stored=2)
+    assert await replay(plant, entry.quarantine_id) == Replayed("duplicate", 0, 0, duplicate=2)
     assert await plant.pool.fetchval("SELECT count(*) FROM readings") == 2
+
+
+async def test_a_bulk_replay_leaves_out_numbers_that_another_batch_has_used(plant: Plant) -> None:
+    for batch, minute in (("b1", 0), ("b2", 15)):
+        said = {"batch": batch, "boot": "x", "seq": 1, "readings": [reading(minute, 1)]}
+        await plant.send_raw([json.dumps(said).encode()])
+    await plant.send(reading(0, 2, "E02"), batch="b3")
+    disputed, unknown = await entries(plant)
+    assert (disputed.reason, unknown.reason) == (Reason.REPLAYED, Reason.UNKNOWN_METER)
+
+    async def chosen(ids: list[int], reason: Reason | None) -> list[bytes]:
+        messages = await quarantine.list_messages(plant.pool, ids, factories.unit_code(), reason)
+        return [each.sha256 for each in messages]
+
+    assert await chosen([], None) == [unknown.sha256]
+    assert await chosen([], Reason.REPLAYED) == [disputed.sha256]
+    assert await chosen([disputed.quarantine_id], None) == [disputed.sha256]
 
 
 async def test_a_reading_ahead_of_its_time_does_not_become_true_by_waiting(plant: Plant) -> None:
