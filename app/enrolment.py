@@ -14,7 +14,7 @@ from importlib import resources
 import db.gateways
 from app.resolve import Refusal
 from db.pool import Connection
-from ingest import credentials
+from ingest import credentials, names
 from ingest.authority import Authority, Issued
 from ingest.credentials import Login
 
@@ -32,8 +32,10 @@ async def enrol(
 ) -> list[Login]:
     """Enrol `gateways`, pairs of (unit, gateway); return their logins, shown this once.
 
-    A gateway that is enrolled already gets a new password.
+    A gateway that is enrolled already gets a new password. Raises NameFault.
     """
+    for unit, gateway in gateways:
+        names.check_gateway(unit, gateway)
     async with connection.transaction():
         addresses = []
         for unit, gateway in gateways:
@@ -71,8 +73,9 @@ async def certify(
 ) -> Issued:
     """Enrol a gateway and give it a certificate; those it had are left to expire or be revoked.
 
-    The broker must read `acl` anew before a gateway may use its Sparkplug topics.
+    The broker must read `acl` anew before a gateway may use its Sparkplug topics. Raises NameFault.
     """
+    names.check_gateway(unit, gateway)
     async with connection.transaction():
         await db.gateways.lock_revocations(connection)
         city = await db.gateways.enrol(connection, unit, gateway)

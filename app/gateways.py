@@ -21,6 +21,7 @@ from app.resolve import Addresses, Refusal
 from db.pool import Pool
 from ingest import authority, broker_url, credentials, kick, logins_file
 
+SECRET_FILES = ("gateway.key", "login.txt", "signing.key")
 RELOAD_S_MAX = 30
 RELOADED_AFTER_S = 1.0
 """The broker reads its list between two rounds of its loop."""
@@ -44,13 +45,23 @@ def gateways_enrol(
         bool, typer.Option("--sparkplug", help="with an authority: it speaks Sparkplug B, too")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="folder for key and certificate (with an authority)")
+        Path | None,
+        typer.Option(help="folder for login or certificate, and keys; asked for with an authority"),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="put new keys in the place of those in the folder")
+    ] = False,
 ) -> None:
-    """Let a gateway in. Its signing key and its login, or its certificate, are given this once."""
+    """Let a gateway in. Its signing key and its login, or its certificate, are given this once.
+
+    One that is enrolled already gets new ones: its former password ends at once, its former signing
+    key after a day, its former certificate when it expires or all are revoked.
+    """
     found = session.addresses(context)
+    if out is not None:
+        _require_free(out, force=force)
     if found.authority_dir is None:
-        session.with_pool(context, partial(_enrol, found, unit, gateway, any_client_id))
+        session.with_pool(context, partial(_enrol, found, unit, gateway, any_client_id, out))
     elif out is None:
         raise Refusal("say where key and certificate shall be written: --out FOLDER")
     else:
@@ -64,8 +75,19 @@ def gateways_enrol(
         session.with_pool(context, work)
 
 
+def _require_free(out: Path, *, force: bool) -> None:
+    """Make the folder; refuse to write over keys, which are nowhere else."""
+    out.mkdir(parents=True, exist_ok=True)
+    there = [name for name in SECRET_FILES if (out / name).exists()]
+    if there and not force:
+        raise Refusal(
+            f"{out} holds {' and '.join(there)} already: name another folder, or --force to put "
+            "new ones in their place"
+        )
+
+
 async def _enrol(
-    found: Addresses, unit: str, gateway: str, any_client_id: bool, pool: Pool
+    found: Addresses, unit: str, gateway: str, any_client_id: bool, out: Path | None, pool: Pool
 ) -> None:
     if found.logins_file is not None:
         logins_file.require_room(found.logins_file)
@@ -74,10 +96,17 @@ async def _enrol(
             connection, found.broker_admin(), [(unit, gateway)], any_client_id=any_client_id
         )
         key = await enrolment.issue_key(connection, unit, gateway)
-    print(f"username:  {login.username}\npassword:  {login.password}")
-    print(f"client id: {'any' if any_client_id else login.username}")
-    print(f"topics:    nenghao/v1/{login.city}/{login.unit}/{login.gateway}/…")
-    print(f"signing key: {key.hex()}")
+    told = (
+        f"username:  {login.username}\npassword:  {login.password}\n"
+        f"client id: {'any' if any_client_id else login.username}\n"
+        f"topics:    nenghao/v1/{login.city}/{login.unit}/{login.gateway}/…"
+    )
+    if out is None:
+        print(f"{told}\nsigning key: {key.hex()}")
+    else:
+        authority.write_private(out / "login.txt", f"{told}\n".encode())
+        authority.write_private(out / "signing.key", key.hex().encode())
+        print(f"written to {out}: login.txt signing.key")
     if found.logins_file is not None:  # the login holds already, and is shown this once
         logins_file.require_whole(found.logins_file, login.username, is_known=True)
 
@@ -89,6 +118,7 @@ async def _certify(
     now = datetime.now(UTC)
     ours = authority.ensure(folder, now)
     async with pool.acquire() as connection:
+        former = await db.gateways.list_certificates(connection, unit, gateway, now)
         issued = await enrolment.certify(
             connection, ours, unit, gateway, now, speaks_sparkplug=reload is not None
         )
@@ -98,6 +128,12 @@ async def _certify(
         await asyncio.to_thread(_reload, reload)
     print(f"written to {out}: ca.pem gateway.pem gateway.key signing.key")
     print(f"serial {issued.serial}, valid until {issued.expires_at:%Y-%m-%d}")
+    if former:
+        print(
+            f"{len(former)} former certificates go on holding, the last until "
+            f"{former[-1]:%Y-%m-%d}; if a key was lost: `nenghao gateways revoke` ends them all, "
+            "then enrol again"
+        )
 
 
 @gateways_app.command("revoke")
@@ -121,6 +157,7 @@ async def _revoke(found: Addresses, unit: str, gateway: str, pool: Pool) -> None
     if found.logins_file is not None:
         name = credentials.username(unit, gateway)
         logins_file.require_whole(found.logins_file, name, is_known=False)
+    print(f"gateway {gateway} of unit {unit} is shut out: its login and its signing keys are ended")
 
 
 async def _revoke_certificates(found: Addresses, unit: str, gateway: str, pool: Pool) -> None:
@@ -134,6 +171,10 @@ async def _revoke_certificates(found: Addresses, unit: str, gateway: str, pool: 
         name = await enrolment.revoke_certificates(connection, ours, unit, gateway, now)
     await asyncio.to_thread(_reload, found.broker_reload)
     await asyncio.to_thread(kick.kick, ours, broker.host, broker.port, name, now)
+    print(
+        f"gateway {gateway} of unit {unit} is shut out: its certificates are revoked, its signing "
+        "keys ended, its live connection cut"
+    )
 
 
 def _reload(command: str) -> None:

@@ -122,6 +122,29 @@ async def insert_certificate(
     )
 
 
+async def list_certificates(
+    connection: Connection, unit: str, gateway: str, now: datetime
+) -> list[datetime]:
+    """Return when each certificate of a gateway expires that holds now, the last one last."""
+    rows = await connection.fetch(
+        """
+        SELECT expires_at
+          FROM gateway_certificates
+          JOIN gateways USING (gateway_id)
+          JOIN units USING (unit_id)
+         WHERE unit = $1
+           AND gateway = $2
+           AND gateway_certificates.revoked_at IS NULL
+           AND expires_at > $3
+         ORDER BY expires_at
+        """,
+        unit,
+        gateway,
+        now,
+    )
+    return [row["expires_at"] for row in rows]
+
+
 async def revoke_certificates(
     connection: Connection, unit: str, gateway: str, revoked_at: datetime
 ) -> str:

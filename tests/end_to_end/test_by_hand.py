@@ -73,9 +73,14 @@ def test_a_batch_published_by_hand_can_be_read_back(programs: Programs, services
         path.write_text(text, encoding="utf-8")
         programs.run("import", kind, str(path), "--apply")
     key = programs.run("keys", "create", "--label", "test", "--region", "450200").strip()
-    shown = programs.run("gateways", "enrol", "--unit", UNIT, "--gateway", "gw1")
+    out = programs.folder / "gw1"
+    enrol = ("gateways", "enrol", "--unit", UNIT, "--gateway", "gw1", "--out", str(out))
+    assert "password" not in programs.run(*enrol)
+    assert "login.txt and signing.key already" in programs.run(*enrol, code=2)
+    shown = (out / "login.txt").read_text(encoding="utf-8")
     login = {k.strip(): v.strip() for k, v in (line.split(":", 1) for line in shown.splitlines())}
     programs.run("ready", code=1)
+    assert "no collector nope was heard" in programs.run("ready", "--collector", "nope", code=1)
     for program in ("collect", "settle", "serve"):
         programs.start(program)
     url = f"http://127.0.0.1:{port}"

@@ -37,6 +37,8 @@ def test_a_gateway_is_certified_heard_and_shut_out(
             0o600,
             0o600,
         ]
+        said = programs.run("gateways", "enrol", *WHO, "--out", str(out), "--sparkplug", code=2)
+        assert "gateway.key and signing.key already" in said
         peer = CertifiedPeer(certified, handed_over(out))
         assert peer.connect() == "Success"
         topic = f"nenghao/v1/450200/{UNIT}/gw1/readings"
@@ -46,7 +48,7 @@ def test_a_gateway_is_certified_heard_and_shut_out(
         assert peer.publish(birth.replace("gw1", "gw2")) == "Not authorized"
         assert f"{datetime.now(UTC).year + 2}" in programs.run("gateways", "list")
 
-        programs.run("gateways", "revoke", *WHO)
+        assert "is shut out" in programs.run("gateways", "revoke", *WHO)
         assert peer.gone.get(timeout=60) == "Session taken over"
         again = CertifiedPeer(certified, handed_over(out))
         assert again.connect() != "Success"
