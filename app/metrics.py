@@ -143,7 +143,7 @@ def _families(facts: Facts, now: datetime) -> Iterable[Metric]:
         "nenghao_collector_ready", "Whether a collector collects", labels=["collector"]
     )
     for each in readiness.states(facts.heartbeats, now):
-        if not each.is_standby:
+        if each.is_expected:
             ready.add_metric([each.collector], each.readiness is Readiness.READY)
     yield ready
     if facts.quarantine is not None:

@@ -35,7 +35,14 @@ def ready_command(
 
     found = session.with_pool(context, work)
     if collector is not None:
+        heard = sorted({each.collector.partition("@")[0] for each in found})
         found = [each for each in found if each.collector.partition("@")[0] == collector]
+        if not found:
+            print(
+                f"no collector {collector} was heard within a day; "
+                f"heard were: {', '.join(heard) or 'none'}"
+            )
+            raise typer.Exit(EXIT_NOT_READY)
     table = Table("collector", "state", "said at")
     for each in found:
         table.add_row(each.collector, each.readiness, f"{each.beat_at:%Y-%m-%d %H:%M:%SZ}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -37,6 +38,21 @@ async def list_regions(connection: Connection) -> list[Region]:
         """
     )
     return [Region(**row) for row in rows]
+
+
+async def list_known_cities(connection: Connection, cities: Sequence[str]) -> set[str]:
+    """Return those of `cities` that are prefecture-level cities, or cities of registered units."""
+    rows = await connection.fetch(
+        """
+        SELECT city
+          FROM unnest($1::text[]) AS asked (city)
+         WHERE EXISTS (SELECT FROM regions WHERE region = asked.city AND tier = 'city')
+            OR EXISTS (SELECT FROM units WHERE units.city = asked.city)
+         ORDER BY city
+        """,
+        cities,
+    )
+    return {row["city"] for row in rows}
 
 
 async def list_aliases(connection: Connection) -> list[Alias]:

@@ -7,22 +7,30 @@ holds its readings or their rejection. While one flush is being stored, the next
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
 import db.births
-import db.heartbeats
 import db.metering
 import db.patience
 from db.metering import UnitEntry
 from db.pool import Connection, Pool
-from ingest import batches, decoding, disk, faults, readiness, requests, topics, validate, writer
+from ingest import (
+    batches,
+    beats,
+    decoding,
+    disk,
+    faults,
+    requests,
+    shards,
+    topics,
+    validate,
+    writer,
+)
 from ingest.acks import Delivery
 from ingest.batches import Flush
 from ingest.broker_url import BrokerUrl
@@ -30,7 +38,6 @@ from ingest.client import Link
 from ingest.decoding import Told
 from ingest.faults import Point
 from ingest.noise import Noise
-from ingest.readiness import PROGRAM, Readiness
 from ingest.shards import Shard
 from ingest.sparkplug import nodes
 from ingest.sparkplug import topics as sparkplug
@@ -62,12 +69,6 @@ SEEN_AGAIN_AFTER = timedelta(seconds=10)
 
 REQUEST_PAUSE_S = 60.0
 WATCHDOG_PAUSE_S = 1.0
-HEARTBEAT_S = 5.0
-LOOKS = 10
-"""How often one looks between two signs of life whether readiness has changed."""
-
-STANDBY_AFTER_S = 1.0
-"""Whoever holds its shard by then was no standby."""
 
 T = TypeVar("T")
 
@@ -280,10 +281,12 @@ async def run(
 ) -> None:
     """Collect until cancelled; wait as a standby while another process collects this shard.
 
-    Raises ConnectionLostError or FencedError when the process should start anew.
+    Raises ConnectionLostError or FencedError when the process should start anew, NameFault if the
+    shard names a city that is none.
     """
+    await shards.require_cities(pool, shard)
     async with asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(_beat_as_standby(pool, shard.name, clock))
+        waiting = tasks.create_task(beats.beat_as_standby(pool, shard.name, clock))
         holding = await shard.hold(pool, tasks)
         waiting.cancel()
         holder = await writer.begin(pool, shard.name, clock)
@@ -302,10 +305,13 @@ async def run(
             async with asyncio.TaskGroup() as working:
                 working.create_task(_watch(link))
                 working.create_task(disk.watch(disks))
-                working.create_task(_beat(pool, shard.name, link, clock))
+                working.create_task(beats.beat(pool, shard.name, link, clock))
                 working.create_task(_request(pool, shard, link, clock, request_pause_s))
                 working.create_task(_assemble(link, collector, flushes))
                 working.create_task(_store(link, collector, flushes))
+        except asyncio.CancelledError:
+            await beats.say_ended(pool, shard.name, clock)  # while nobody else can hold the shard
+            raise
         finally:
             link.close()
             holding.cancel()
@@ -358,37 +364,3 @@ async def _watch(link: Link) -> None:
     while True:
         await asyncio.sleep(WATCHDOG_PAUSE_S)
         link.check()
-
-
-async def _beat_as_standby(pool: Pool, name: str, clock: Callable[[], datetime]) -> None:
-    """Give signs of life under a name of its own, not under that of the holder."""
-
-    async def beat(connection: Connection) -> None:
-        await db.heartbeats.beat(connection, PROGRAM, _standby(name), clock(), Readiness.STANDBY)
-
-    await asyncio.sleep(STANDBY_AFTER_S)
-    while True:
-        await db.patience.patiently(pool, beat)
-        await asyncio.sleep(HEARTBEAT_S)
-
-
-async def _beat(pool: Pool, name: str, link: Link, clock: Callable[[], datetime]) -> None:
-    """Say how ready we are, every few seconds and when that changes."""
-
-    async def beat(connection: Connection, said: Readiness) -> None:
-        await db.heartbeats.beat(connection, PROGRAM, name, clock(), said)
-
-    await db.patience.patiently(
-        pool, lambda connection: db.heartbeats.delete(connection, PROGRAM, _standby(name))
-    )
-    while True:
-        said = link.readiness
-        await db.patience.patiently(pool, partial(beat, said=said))
-        for _ in range(LOOKS):
-            if link.readiness is not said:
-                break
-            await asyncio.sleep(HEARTBEAT_S / LOOKS)
-
-
-def _standby(name: str) -> str:
-    return readiness.standby_name(name, socket.gethostname())

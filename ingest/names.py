@@ -10,7 +10,7 @@ _GATEWAY = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 class NameFault(ValueError):
-    """A city, unit or gateway whose name cannot be part of a topic."""
+    """A city, unit or gateway whose name cannot be part of a topic, or a city that is none."""
 
 
 def check(city: str, unit: str, gateway: str) -> None:

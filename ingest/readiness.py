@@ -27,6 +27,7 @@ class Readiness(StrEnum):
     SUBSCRIPTION_REFUSED = "subscription_refused"  # some filters are not heard
     SESSION_LOST = "session_lost"  # the gateways were not asked yet for what was lost with it
     SILENT = "silent"  # no sign of life: it is gone, or cannot write to the database
+    ENDED = "ended"  # it was told to stop, and did
     READY = "ready"
 
 
@@ -41,6 +42,11 @@ class CollectorState:
     @property
     def is_standby(self) -> bool:
         return "@" in self.collector
+
+    @property
+    def is_expected(self) -> bool:
+        """Return whether it should collect: no standby, and nobody told it to stop."""
+        return not self.is_standby and self.readiness is not Readiness.ENDED
 
 
 def standby_name(collector: str, host: str) -> str:
@@ -58,7 +64,7 @@ def states(beats: Iterable[Heartbeat], now: datetime) -> list[CollectorState]:
 
 
 def _readiness(beat: Heartbeat, now: datetime) -> Readiness:
-    if now - beat.beat_at > SILENT_AFTER:
+    if now - beat.beat_at > SILENT_AFTER and beat.detail != Readiness.ENDED:
         return Readiness.SILENT
     try:
         return Readiness(beat.detail)
@@ -67,6 +73,9 @@ def _readiness(beat: Heartbeat, now: datetime) -> Readiness:
 
 
 def is_collected(found: Iterable[CollectorState]) -> bool:
-    """Return whether there are collectors and each is ready; standbys do not count."""
-    holders = [each for each in found if not each.is_standby]
+    """Return whether there are collectors and each is ready.
+
+    Standbys do not count, nor who was told to stop.
+    """
+    holders = [each for each in found if each.is_expected]
     return bool(holders) and all(each.readiness is Readiness.READY for each in holders)

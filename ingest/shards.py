@@ -14,8 +14,10 @@ import structlog
 
 import db.collectors
 import db.patience
+import db.regions
 from db.pool import Connection, Pool
 from ingest import topics
+from ingest.names import NameFault
 from ingest.sparkplug import topics as sparkplug
 
 STANDBY_PAUSE_S = 1.0
@@ -73,6 +75,19 @@ class Shard:
                 log.warning("lock_broken", shard=self.name, silent_s=HOLDER_SILENT_S)
             await asyncio.sleep(STANDBY_PAUSE_S)
         log.info("holding", shard=self.name)
+
+
+async def require_cities(pool: Pool, shard: Shard) -> None:
+    """Raise NameFault if the shard names a city that is none: nothing would ever be heard of it."""
+    cities = shard.cities or []
+    known = await db.patience.patiently(
+        pool, lambda connection: db.regions.list_known_cities(connection, cities)
+    )
+    if unknown := sorted(set(cities) - known):
+        raise NameFault(
+            f"--shard names {', '.join(unknown)}, which is no city of the platform's regions; give "
+            "the six digits of a prefecture-level city, as in the topics of its gateways"
+        )
 
 
 def whole(name: str) -> Shard:

@@ -13,7 +13,8 @@ import db.metrics
 from db.metrics import Heartbeat
 from db.pool import Pool
 from deploy.services import Services
-from ingest import readiness
+from ingest import readiness, shards
+from ingest.names import NameFault
 from ingest.readiness import CollectorState, Readiness
 from tests.ingest.conftest import NOW, collecting, utc_now
 
@@ -29,6 +30,7 @@ def beat(name: str, detail: str, age_s: float = 0, program: str = "collect") -> 
         (beat("c", "ready", 16), Readiness.SILENT),
         (beat("c", "no_broker"), Readiness.NO_BROKER),
         (beat("c", "connected"), Readiness.SILENT),
+        (beat("c", "ended", 80_000), Readiness.ENDED),
     ],
 )
 def test_only_who_says_so_and_lately_is_ready(said: Heartbeat, meant: Readiness) -> None:
@@ -50,6 +52,20 @@ def test_a_standby_alone_collects_nothing_and_beside_a_holder_is_no_reason_to_wo
     assert not readiness.is_collected([])
 
 
+def test_who_was_told_to_stop_is_no_reason_to_worry_as_long_as_another_collects() -> None:
+    ready = CollectorState("c", Readiness.READY, NOW)
+    ended = CollectorState("d", Readiness.ENDED, NOW)
+    assert readiness.is_collected([ready, ended])
+    assert not readiness.is_collected([ended])
+
+
+async def test_a_shard_of_a_city_that_is_none_is_refused(pool: Pool) -> None:
+    await shards.require_cities(pool, shards.parse("c", "450200"))
+    await shards.require_cities(pool, shards.whole("c"))
+    with pytest.raises(NameFault, match="999999, which is no city"):
+        await shards.require_cities(pool, shards.parse("c", "450200+999999"))
+
+
 async def test_a_collector_and_its_standby_say_what_they_are(
     pool: Pool, services: Services
 ) -> None:
@@ -69,3 +85,4 @@ async def test_a_collector_and_its_standby_say_what_they_are(
         await until((name, Readiness.READY), (f"{name}@{host}", Readiness.STANDBY))
     async with collecting(pool, services, name):
         await until((name, Readiness.READY))
+    await until((name, Readiness.ENDED))
