@@ -9,11 +9,11 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from importlib import resources
 
 import db.gateways
 from app.resolve import Refusal
 from db.pool import Connection
+from deploy import certified
 from ingest import credentials, names
 from ingest.authority import Authority, Issued
 from ingest.credentials import Login
@@ -94,8 +94,7 @@ async def _write_access(connection: Connection, ours: Authority) -> None:
     """Write the lines of gateways that speak Sparkplug, if there are or were any."""
     gateways = await db.gateways.list_sparkplug(connection)
     if gateways or (ours.folder / "acl").exists():
-        standard = resources.files("deploy") / "mosquitto" / "acl"
-        ours.write_access(standard.read_text(encoding="utf-8"), gateways)
+        ours.write_access(certified.access_rules(), gateways)
 
 
 async def revoke_certificates(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,9 @@ import typer
 import db.migrate
 from app import dangers, session
 from app.resolve import Refusal
+from deploy import certified
 from deploy import services as local_services
-from ingest import probe
+from ingest import authority, probe
 
 services_app = typer.Typer(no_args_is_help=True, help="The local database and broker.")
 
@@ -52,12 +54,57 @@ def services_check(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a mosquitto.conf")],
 ) -> None:
     """Look for what loses or exposes data in a broker's configuration."""
-    found = dangers.of_broker(file.read_text(encoding="utf-8"))
+    text = file.read_text(encoding="utf-8")
+    if "${" in text:
+        raise Refusal(
+            f"{file} is a template; write one with `nenghao services profile` and check it"
+        )
+    found = dangers.of_broker(text)
     for each in found:
         print(each)
     if found:
         raise Refusal(f"{file} is dangerous: {len(found)} found")
     _say(f"{file}: nothing dangerous found")
+
+
+@services_app.command("profile")
+def services_profile(
+    context: typer.Context,
+    host: Annotated[list[str], typer.Option(help="what gateways call the broker; may be repeated")],
+    out: Annotated[Path, typer.Option(help="the broker's folder: configuration, keys, its data")],
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="for gateways")] = 8883,
+    inner_port: Annotated[int, typer.Option(min=1, max=65_535, help="for collectors")] = 1884,
+) -> None:
+    """Write what a broker needs whose gateways have certificates; again: a new server certificate.
+
+    The authority in NENGHAO_AUTHORITY_DIR is made if there is none.
+    """
+    folder = session.addresses(context).authority_dir
+    if folder is None:
+        raise Refusal("set NENGHAO_AUTHORITY_DIR: the folder of the authority that signs")
+    now = datetime.now(UTC)
+    ours = authority.ensure(folder, now)
+    if not (folder / "acl").exists():
+        ours.write_access(certified.access_rules(), [])
+    server = ours.issue_server(host, now)
+    place = str(out.resolve())
+    text = certified.settings(
+        port=port, address="0.0.0.0", inner_port=inner_port, inner_address="127.0.0.1",
+        certificates=place, folder=place, log="stderr",
+    )  # fmt: skip
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("ca.pem", "crl.pem", "acl"):
+        (out / name).write_bytes((folder / name).read_bytes())
+    (out / "server.pem").write_bytes(server.certificate)
+    authority.write_private(out / "server.key", server.key)
+    if (out / "mosquitto.conf").exists():
+        _say(f"{out / 'mosquitto.conf'} is there already and was left as it is")
+    else:
+        (out / "mosquitto.conf").write_text(text, encoding="utf-8")
+    _say(
+        f"written to {out}; the server certificate is valid until {server.expires_at:%Y-%m-%d}. "
+        f"Give each collector a login: mosquitto_passwd -c {out / 'passwords'} collector"
+    )
 
 
 @services_app.command("probe")

@@ -87,5 +87,10 @@ def settings(
     )
 
 
+def access_rules() -> str:
+    """Return what each login may do, before gateways that speak Sparkplug."""
+    return _text("acl")
+
+
 def _text(name: str) -> str:
     return (resources.files("deploy") / "mosquitto" / name).read_text(encoding="utf-8")

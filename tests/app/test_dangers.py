@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -124,3 +126,27 @@ def test_the_interface_does_not_start_on_a_login_that_does_more_or_nothing(
     refused = CliRunner().invoke(cli.app, ["serve"], env=environment)
     assert isinstance(refused.exception, Refusal)
     assert told in str(refused.exception)
+
+
+def test_a_profile_is_written_that_is_not_dangerous_and_its_template_is_named(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "broker"
+    authority = {"NENGHAO_AUTHORITY_DIR": str(tmp_path / "authority")}
+    write = ["services", "profile", "--host", "broker.example.cn", "--out", str(out)]
+    runner = CliRunner()
+    assert runner.invoke(cli.app, write, env=authority).exit_code == 0
+    assert {each.name for each in out.iterdir()} == {
+        "mosquitto.conf", "acl", "ca.pem", "crl.pem", "server.pem", "server.key",
+    }  # fmt: skip
+    assert (out / "server.key").stat().st_mode & 0o777 == 0o600
+    checked = runner.invoke(cli.app, ["services", "check", str(out / "mosquitto.conf")])
+    assert checked.exit_code == 0
+    (out / "mosquitto.conf").write_text("# ours")
+    former = (out / "server.pem").read_bytes()
+    assert "left as it is" in runner.invoke(cli.app, write, env=authority).output
+    assert (out / "mosquitto.conf").read_text() == "# ours"
+    assert (out / "server.pem").read_bytes() != former
+    template = Path(certified.__file__).parent / "mosquitto" / "certificates.conf"
+    refused = runner.invoke(cli.app, ["services", "check", str(template)])
+    assert "is a template" in str(refused.exception)
