@@ -104,8 +104,8 @@ def keys_list(context: typer.Context) -> None:
 
     async def work(pool: Pool) -> Table:
         table = Table(
-            "id", "label", "role", "region", session.unit_column(), "created", "expires", "revoked",
-            "used", "may",
+            session.key("id"), "label", "role", session.key("region"), session.unit_column(),
+            "created", "expires", "revoked", "used", "may",
         )  # fmt: skip
         async with pool.acquire() as connection:
             for key in await db.keys.list_keys(connection):
@@ -116,7 +116,7 @@ def keys_list(context: typer.Context) -> None:
                 table.add_row(*map(session.cell, row))
         return table
 
-    console.print(session.with_pool(context, work))
+    session.show(console, session.with_pool(context, work))
 
 
 @keys_app.command("revoke")

@@ -21,7 +21,7 @@ from rich.table import Table
 import db.durability
 import db.migrate
 import db.pool
-from app import commands, dangers, logs, nightly, running, supervisor
+from app import commands, dangers, logs, nightly, running, session, supervisor
 from app.resolve import Addresses, Refusal, list_excesses
 from app.supervisor import Program
 from db.pool import Pool
@@ -291,11 +291,11 @@ def simulate_command(
 def settings_command() -> None:
     """List every setting: its variable, its value now, its meaning."""
     settings = _settings()
-    table = Table("variable", "value", "meaning")
+    table = Table(session.key("variable"), "value", "meaning")
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         table.add_row(f"NENGHAO_{name.upper()}", str(value), field.description)
-    console.print(table)
+    session.show(console, table)
 
 
 @app.command("migrate")
