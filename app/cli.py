@@ -22,7 +22,7 @@ import db.durability
 import db.migrate
 import db.pool
 from app import commands, dangers, logs, nightly, running, session, supervisor
-from app.resolve import Addresses, Refusal, list_excesses
+from app.resolve import Addresses, Refusal, list_excesses, plain
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
@@ -67,7 +67,7 @@ def main() -> None:
         sentence = str(error)
     except ValidationError as error:
         sentence = "; ".join(
-            f"NENGHAO_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            f"NENGHAO_{'_'.join(map(str, fault['loc'])).upper()}: {plain(fault['msg'])}"
             for fault in error.errors()
         )
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError) as error:
