@@ -35,6 +35,9 @@ def import_command(
     apply: Annotated[bool, typer.Option("--apply", help="write it; without: a dry run")] = False,
     actor: Annotated[str | None, typer.Option(help="who states this; the login's name")] = None,
     reason: Annotated[str | None, typer.Option(help="why, for the ledger of changes")] = None,
+    evidence: Annotated[
+        str, typer.Option(help="what proves it, beside the file: a document number")
+    ] = "",
 ) -> None:
     """Load a registry file. A dry run shows what would change; nothing is written half."""
 
@@ -53,7 +56,7 @@ def import_command(
             if plan.problems:
                 return False
             if apply:
-                author = importing.author(actor or getpass.getuser(), reason, file)
+                author = importing.author(actor or getpass.getuser(), reason, file, evidence)
                 await importing.apply(connection, plan, author, datetime.now(UTC))
             console.print("imported" if apply else "a dry run: add --apply to write this")
             return True
