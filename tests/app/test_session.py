@@ -38,13 +38,15 @@ def test_where_there_is_room_a_list_is_a_table() -> None:
     assert any(UNIT in line and TIME in line for line in shown(100, UNIT, TIME))
 
 
-def test_an_import_shows_which_rows_are_new_before_what_is_in_them() -> None:
+@pytest.mark.parametrize("rest", ["", " cement_clinker 2026-10-01T00:00:00+08:00"])
+def test_an_import_shows_which_rows_are_new_before_what_is_in_them(rest: str) -> None:
     async def nothing(connection: Connection) -> None: ...
 
     names = {"name": ("", "总表"), "source": ("", "a certificate of the institute " * 5)}
-    rows = [Entry(line, f"{UNIT} E0{line}", names) for line in range(2, 8)]
+    rows = [Entry(line, f"{UNIT} E0{line}{rest}", names) for line in range(2, 8)]
     plan = Plan(Kind.METERS, "meters.csv", 6, rows, [], 0, [], [], [], [], nothing)
     out = io.StringIO()
     import_report.render(plan, Console(file=out, width=80))
     lines = out.getvalue().splitlines()
-    assert all(any(f"{UNIT} E0{line}" in each for each in lines) for line in range(2, 8))
+    shown = [line.split()[:3] for line in lines]
+    assert all([f"{line}", UNIT, f"E0{line}"] in shown for line in range(2, 8))
