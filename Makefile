@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test soak bench bench-peers check format lock image services clean
+.PHONY: help install demo test soak bench bench-peers check format lock image services clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -19,6 +19,8 @@ $(VENV)/ready: requirements-dev.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+install: $(VENV)/ready ## install the locked dependencies, anew where they changed
 
 demo: $(VENV)/ready ## set up everything and run the main job on real input (DEMO_SECONDS=90: end by itself)
 	@$(BIN)/nenghao demo

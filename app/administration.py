@@ -35,6 +35,9 @@ def import_command(
     apply: Annotated[bool, typer.Option("--apply", help="write it; without: a dry run")] = False,
     actor: Annotated[str | None, typer.Option(help="who states this; the login's name")] = None,
     reason: Annotated[str | None, typer.Option(help="why, for the ledger of changes")] = None,
+    evidence: Annotated[
+        str, typer.Option(help="what proves it, beside the file: a document number")
+    ] = "",
 ) -> None:
     """Load a registry file. A dry run shows what would change; nothing is written half."""
 
@@ -53,7 +56,7 @@ def import_command(
             if plan.problems:
                 return False
             if apply:
-                author = importing.author(actor or getpass.getuser(), reason, file)
+                author = importing.author(actor or getpass.getuser(), reason, file, evidence)
                 await importing.apply(connection, plan, author, datetime.now(UTC))
             console.print("imported" if apply else "a dry run: add --apply to write this")
             return True
@@ -104,8 +107,8 @@ def keys_list(context: typer.Context) -> None:
 
     async def work(pool: Pool) -> Table:
         table = Table(
-            "id", "label", "role", "region", session.unit_column(), "created", "expires", "revoked",
-            "used", "may",
+            session.key("id"), "label", "role", session.key("region"), session.unit_column(),
+            "created", "expires", "revoked", "used", "may",
         )  # fmt: skip
         async with pool.acquire() as connection:
             for key in await db.keys.list_keys(connection):
@@ -116,7 +119,7 @@ def keys_list(context: typer.Context) -> None:
                 table.add_row(*map(session.cell, row))
         return table
 
-    console.print(session.with_pool(context, work))
+    session.show(console, session.with_pool(context, work))
 
 
 @keys_app.command("revoke")

@@ -21,8 +21,8 @@ from rich.table import Table
 import db.durability
 import db.migrate
 import db.pool
-from app import commands, dangers, logs, nightly, running, supervisor
-from app.resolve import Addresses, Refusal, list_excesses
+from app import commands, dangers, logs, nightly, running, session, supervisor
+from app.resolve import Addresses, Refusal, list_excesses, plain
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
@@ -67,7 +67,7 @@ def main() -> None:
         sentence = str(error)
     except ValidationError as error:
         sentence = "; ".join(
-            f"NENGHAO_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            f"NENGHAO_{'_'.join(map(str, fault['loc'])).upper()}: {plain(fault['msg'])}"
             for fault in error.errors()
         )
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError) as error:
@@ -291,11 +291,11 @@ def simulate_command(
 def settings_command() -> None:
     """List every setting: its variable, its value now, its meaning."""
     settings = _settings()
-    table = Table("variable", "value", "meaning")
+    table = Table(session.key("variable"), "value", "meaning")
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         table.add_row(f"NENGHAO_{name.upper()}", str(value), field.description)
-    console.print(table)
+    session.show(console, table)
 
 
 @app.command("migrate")

@@ -1,4 +1,8 @@
-"""Owns stating and withdrawing corrections: what holds, its hours and the ledger, all together."""
+"""Owns stating and withdrawing corrections: what holds, its hours and the ledger, all together.
+
+A correction is held to what a gateway's reading is held to: a register shows no less than zero and
+less than its rollover.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,34 @@ from datetime import datetime
 
 import db.changes
 import db.corrections
+import db.metering
+from app.resolve import Refusal
 from db.changes import Author
 from db.corrections import CorrectionRow, Target
 from db.pool import Connection
+from energy import registers
+from energy.registers import Kind
+
+
+class OutOfRangeError(Refusal):
+    """A meter cannot have shown the value that is to hold. The message says which, and why."""
+
+
+async def range_faults(
+    connection: Connection, corrections: Sequence[tuple[CorrectionRow, Target]]
+) -> dict[str, str]:
+    """Return why values cannot hold, by subject; those that can are left out."""
+    unit_ids = sorted({target.unit_id for _, target in corrections})
+    meters = {each.meter_id: each for each in await db.metering.list_meters(connection, unit_ids)}
+    found: dict[str, str] = {}
+    for row, target in corrections:
+        meter = meters[target.meter_id]
+        if row.value is None or meter.kind is not Kind.REGISTER:
+            continue
+        fault = registers.range_fault(meter.epochs, row.value, row.time)
+        if fault is not None:
+            found[row.subject] = fault
+    return found
 
 
 async def state(
@@ -21,8 +50,14 @@ async def state(
     """Let corrections hold from now on; return how many are new facts.
 
     One that its author stated last with the same words is left as it is, so that a request which
-    was sent twice is one fact.
+    was sent twice is one fact. Raises OutOfRangeError if a meter cannot have shown one.
     """
+    faults = await range_faults(connection, corrections)
+    for row, _ in corrections:
+        if fault := faults.get(row.subject):
+            raise OutOfRangeError(
+                f"{row.value} of meter {row.meter} at {row.time.isoformat()}: {fault}"
+            )
     subjects = [row.subject for row, _ in corrections]
     newest = {
         change.fact.subject: change

@@ -100,7 +100,8 @@ def list_command(
         async with pool.acquire() as connection:
             return await db.changes.list_stated(connection, db.corrections.NOUN, prefix)
 
-    table = Table("stated", "meter", "time", "value", "actor", "reason", "evidence")
+    table = Table("stated", session.key("meter"), session.key("time"), session.key("value"),
+                  "actor", "reason", "evidence")  # fmt: skip
     for each in session.with_pool(context, work):
         content = each.fact.content
         _, _, rest = each.fact.subject.partition("/")
@@ -110,7 +111,7 @@ def list_command(
         cells = (each.changed_at, named, time, "set aside" if holds is None else holds,
                  author.actor, author.reason, author.evidence)  # fmt: skip
         table.add_row(*map(session.cell, cells))
-    console.print(table)
+    session.show(console, table)
 
 
 def _row(unit: str, meter: str, time: str, value: float | None) -> CorrectionRow:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 import db.doubts
 from app import session
+from db.doubts import DoubtEntry
 from db.pool import Pool
 
 ADVICE = {
@@ -19,8 +20,20 @@ ADVICE = {
     "values_missing": "give first_value and previous_last_value of the epoch",
 }
 
+PASSED_OVER = {
+    "fell": "nothing is lost, the register came back up: if the meter did fall, say what happened",
+    "too_fast": "nothing is lost, the register came back down: if it often happens, look at the "
+    "meter",
+}
+"""Of readings that do not count and hold nothing up."""
+
 console = Console()
 doubts_app = typer.Typer(no_args_is_help=True, help="Readings and steps of registers in doubt.")
+
+
+def advice(doubt: DoubtEntry) -> str:
+    """Return what to do about a doubt."""
+    return ADVICE[doubt.reason] if doubt.held else PASSED_OVER.get(doubt.reason, "")
 
 
 @doubts_app.callback()
@@ -38,14 +51,21 @@ def doubts_list(
 
     async def work(pool: Pool) -> Table:
         table = Table(
-            session.unit_column(), "meter", "from", "to", "reason", "readings", "held", "what to do"
+            session.unit_column(),
+            session.key("meter"),
+            session.key("from"),
+            session.key("to"),
+            "reason",
+            "readings",
+            "held",
+            "what to do",
         )
         async with pool.acquire() as connection:
             for each in await db.doubts.list_doubts(connection, unit=unit, limit=limit):
                 held = "held" if each.held else ""
                 row = (each.unit, each.meter, each.first_at, each.last_at, each.reason,
-                       each.readings, held, ADVICE[each.reason] if each.held else "")  # fmt: skip
+                       each.readings, held, advice(each))  # fmt: skip
                 table.add_row(*map(session.cell, row))
         return table
 
-    console.print(session.with_pool(context, work))
+    session.show(console, session.with_pool(context, work))

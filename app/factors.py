@@ -59,8 +59,8 @@ def list_command(
     wanted = [each for each in carriers if carrier in (None, each.carrier)]
     if not wanted:
         raise Refusal(f"{carrier} is not an energy carrier that is accounted")
-    table = Table("carrier", "basis", "kgce", "per", "origin", "from", "to", "edition", "verified",
-                  "source")  # fmt: skip
+    table = Table(session.key("carrier"), "basis", "kgce", "per", "origin", "from", "to", "edition",
+                  "verified", "source")  # fmt: skip
     for each in wanted:
         for one in Basis if basis is None else (basis,):
             found = factors.look_up(each.carrier, one, unit_id, day)
@@ -71,7 +71,7 @@ def list_command(
                          factor.origin, factor.valid_from, factor.valid_to, factor.edition,
                          "yes" if factor.verified else "no", factor.source)  # fmt: skip
                 table.add_row(*map(session.cell, cells))
-    console.print(table)
+    session.show(console, table)
 
 
 @factors_app.command("revalue")

@@ -15,6 +15,9 @@ from app.imports.plans import Entry, Note, Plan, Problem
 ENTRIES_SHOWN = 20
 KEY_WIDTH_SHOWN = 40
 VALUE_LENGTH_SHOWN = 60
+WHAT_WIDTH_MIN = 10
+BESIDE_WIDTH = 14
+"""Of a row beside key and content: the number of the line, and the blanks between."""
 
 
 def render(plan: Plan, console: Console) -> None:
@@ -24,7 +27,7 @@ def render(plan: Plan, console: Console) -> None:
         ("changed", plan.changed, _changed_fields),
     ):
         if entries:
-            console.print(_table(plan, title, entries, what))
+            console.print(_table(plan, title, entries, what, console.width))
             if len(entries) > ENTRIES_SHOWN:
                 console.print(f"… and {len(entries) - ENTRIES_SHOWN:,} more {title}")
     for note in plan.notes:
@@ -53,12 +56,16 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _table(plan: Plan, title: str, entries: Sequence[Entry], what: Callable[[Entry], str]) -> Table:
+def _table(
+    plan: Plan, title: str, entries: Sequence[Entry], what: Callable[[Entry], str], width: int
+) -> Table:
     table = Table(title=f"{title} {plan.kind}", title_justify="left", box=SIMPLE)
     widest = max(cell_len(entry.key) for entry in entries[:ENTRIES_SHOWN])
     table.add_column("line", justify="right", min_width=4)
-    table.add_column("key", min_width=min(widest, KEY_WIDTH_SHOWN))
-    table.add_column("what", no_wrap=what is _new_fields, overflow="ellipsis")
+    shown = min(widest, KEY_WIDTH_SHOWN)
+    rest = max(WHAT_WIDTH_MIN, width - shown - BESIDE_WIDTH)
+    table.add_column("key", min_width=shown, max_width=shown, no_wrap=widest <= KEY_WIDTH_SHOWN)
+    table.add_column("what", no_wrap=what is _new_fields, overflow="ellipsis", max_width=rest)
     for entry in entries[:ENTRIES_SHOWN]:
         table.add_row(str(entry.line), Text(entry.key), Text(what(entry)))
     return table

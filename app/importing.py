@@ -84,10 +84,11 @@ async def apply(connection: Connection, planned: Plan, author: Author, now: date
     await db.changes.record_over(connection, author, planned.standing, planned.facts, now)
 
 
-def author(actor: str, reason: str | None, path: Path) -> Author:
-    """Return who states the rows of a file; the file itself is the evidence."""
+def author(actor: str, reason: str | None, path: Path, evidence: str = "") -> Author:
+    """Return who states the rows of a file; the file itself is evidence, beside what is named."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Author(actor, reason or f"import of {path.name}", f"{path.name} sha256:{digest}")
+    proof = [evidence.strip(), f"{path.name} sha256:{digest}"]
+    return Author(actor, reason or f"import of {path.name}", "; ".join(filter(None, proof)))
 
 
 SHEETS: Mapping[Kind, Sheets] = {

@@ -16,7 +16,7 @@ import db.known_sums
 import db.known_tables
 import db.rollups
 from app.depends import Caller
-from app.errors import ApiError
+from app.errors import AS_KNOWN_ON, ApiError, InvalidParameter
 from db.consumption import Selection
 from db.known_stale import StaleRange
 from db.pool import Connection
@@ -46,12 +46,23 @@ LENGTHS = {
 }
 
 
+def refuse_future(caller: Caller, at: datetime | None) -> None:
+    """Refuse an instant to come: what will be known then, nobody knows."""
+    if at is not None and at > caller.now:
+        raise InvalidParameter(
+            AS_KNOWN_ON,
+            f"is in the future: it is {caller.now:%Y-%m-%dT%H:%M:%SZ} here. Leave it out to be "
+            "answered from what is known now",
+        )
+
+
 async def facts(caller: Caller, at: datetime | None) -> Caller:
     """Return a caller who finds the stated facts, and the time, of an instant; None: those of now.
 
     There are no sums until somebody asks for them: what is forgotten reads as unknown, never as
     the figure of today.
     """
+    refuse_future(caller, at)
     if at is None:
         return caller
     await db.known_tables.remember(caller.connection, at)

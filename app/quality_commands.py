@@ -57,12 +57,13 @@ def suspicions_command(
                 limit=limit,
             )
 
-    table = Table("id", "kind", session.unit_column(), "subject", "from", "to", "sure", "evidence")
+    table = Table(session.key("id"), "kind", session.unit_column(), session.key("subject"), "from",
+                  "to", "sure", "evidence")  # fmt: skip
     for one in session.with_pool(context, work):
         cells = (one.suspicion_id, one.kind, one.unit, one.subject, one.starts_at, one.ends_at,
                  one.sureness, one.evidence)  # fmt: skip
         table.add_row(*map(session.cell, cells))
-    console.print(table)
+    session.show(console, table)
 
 
 @repairs_app.command("list")
@@ -86,14 +87,14 @@ def list_command(
             )
 
     now = datetime.now(UTC)
-    table = Table("id", session.unit_column(), "subject", "fault", "state", "opened", "due",
-                  "filed", "repaired")  # fmt: skip
+    table = Table(session.key("id"), session.unit_column(), session.key("subject"), "fault",
+                  "state", "opened", "due", "filed", "repaired")  # fmt: skip
     for one in session.with_pool(context, work):
         due = one.due_at or one.due_reason
         cells = (one.repair_id, one.unit, one.subject, one.fault, one.state(now), one.opened_at,
                  due, one.filed_at, one.repaired_at)  # fmt: skip
         table.add_row(*map(session.cell, cells))
-    console.print(table)
+    session.show(console, table)
 
 
 @repairs_app.command("file")

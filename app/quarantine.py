@@ -58,12 +58,13 @@ def list_command(
             )
 
     entries = session.with_pool(context, work)
-    table = Table("id", "received", "topic", "index", "meter", "reason", "readings", "outcome")
+    table = Table(session.key("id"), "received", session.key("topic"), "index",
+                  session.key("meter"), session.key("reason"), "readings", "outcome")  # fmt: skip
     for each in entries:
         cells = (each.quarantine_id, each.received_at, each.topic, each.reading_index, each.meter,
                  each.reason, each.reading_count, each.outcome)  # fmt: skip
         table.add_row(*map(session.cell, cells))
-    console.print(table)
+    session.show(console, table)
     if len(entries) == limit:
         console.print(f"there may be more: --after {entries[-1].quarantine_id}")
 

@@ -23,6 +23,17 @@ class Refusal(Exception):
     """A command cannot do its work. The message says what to do; no traceback is shown."""
 
 
+def plain(message: str) -> str:
+    """Return what pydantic says of a value, without its own words for it.
+
+    >>> plain("Input should be 'note' or 'refuse'"), plain("Value error, is not a month")
+    ("should be 'note' or 'refuse'", 'is not a month')
+    """
+    for words in ("Value error, ", "Input ", "String "):
+        message = message.removeprefix(words)
+    return message
+
+
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """What the settings say; `state_dir` is where the local services are looked for.

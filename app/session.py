@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import typer
-from rich.table import Column
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
 import db.pool
 from app.resolve import Addresses
@@ -17,6 +20,12 @@ from energy import codes
 
 STATEMENT_S = 300
 """An import of a whole province is one long transaction."""
+
+WORD_WIDTH_MAX = 20
+"""A longer word, an address, is broken where it is no key."""
+
+BORDER = 3
+"""Of a column of a table: a line and a blank on each side."""
 
 T = TypeVar("T")
 
@@ -45,6 +54,35 @@ def with_pool(
 
 def unit_column() -> Column:
     return Column("unit", no_wrap=True, min_width=codes.CREDIT_CODE_LENGTH)
+
+
+def key(header: str) -> Column:
+    """Return a column of what somebody would copy: it is never broken or cut."""
+    return Column(header, no_wrap=True)
+
+
+def show(console: Console, table: Table) -> None:
+    """Print a table of texts; row by row, a line for each cell, where it is wider than the console.
+
+    It is at least as wide as its keys and the longest words of the rest.
+    """
+    for column in table.columns:
+        texts = [str(column.header), *map(str, column.cells)]
+        if column.no_wrap:
+            column.min_width = max(map(cell_len, texts))
+        else:
+            words = [cell_len(word) for text in texts for word in text.split()]
+            column.min_width, column.overflow = min(max(words), WORD_WIDTH_MAX), "fold"
+    if sum((column.min_width or 0) + BORDER for column in table.columns) < console.width:
+        console.print(table)
+        return
+    headers = [str(column.header) for column in table.columns]
+    widest = max(map(cell_len, headers))
+    for cells in zip(*(column.cells for column in table.columns), strict=True):
+        for header, text in zip(headers, cells, strict=True):
+            if text:
+                console.print(Text(f"{header:<{widest}}  {text}"), soft_wrap=True)
+        console.print()
 
 
 def cell(value: object) -> str:

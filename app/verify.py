@@ -19,7 +19,7 @@ import db.changes
 import db.heads
 import db.links
 from app import session, verification
-from app.resolve import Refusal
+from app.resolve import Refusal, plain
 from app.verification import Report, Sums
 from db.changes import Author, Fact
 from db.heads import CHANGES, READINGS, KeptHead
@@ -190,7 +190,8 @@ def read(path: Path) -> list[KeptHead]:
         fault = error.errors()[0]
         where = "/".join(map(str, fault["loc"]))
         raise Refusal(
-            f"{path} holds no heads as `nenghao verify heads` prints them: {where} {fault['msg']}"
+            f"{path} holds no heads as `nenghao verify heads` prints them: "
+            f"{where} {plain(fault['msg'])}"
         ) from None
     return [
         KeptHead(line.day, line.chain, Head(line.links, bytes.fromhex(line.sha256)), line.noted_at)

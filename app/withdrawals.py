@@ -30,7 +30,7 @@ def withdraw_command(
 ) -> None:
     """Let a fact hold no longer. What was stated stays in the ledger; what follows is recomputed.
 
-    The key is that of the ledger, as in 91…/E01/2026-06-01T01:00:00+00:00 of an epoch.
+    The key is that of the ledger, as in 91…/E01/2026-06-01T09:00:00+08:00 of an epoch.
     """
     if not reason.strip():
         raise Refusal("--reason is empty: say why")
@@ -46,7 +46,10 @@ def withdraw_command(
             return standing
 
     standing = session.with_pool(context, work)
-    table = Table("column", "holds", title=f"{kind} {key}", title_justify="left")
+    console.print(
+        f"{kind} {withdrawing.pasted(standing.fact.subject)}", markup=False, soft_wrap=True
+    )
+    table = Table("column", "holds")
     for column, told in (standing.fact.content or {}).items():
         table.add_row(column, session.cell(told))
     console.print(table)

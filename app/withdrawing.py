@@ -6,9 +6,10 @@ answered as known then. Finding and withdrawing belong in one transaction of the
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 import db.changes
@@ -45,18 +46,41 @@ class Standing:
 
 
 async def find(connection: Connection, kind: Kind, subject: str) -> Standing:
-    """Return the fact of a kind under its key. Raises Refusal with what to do if there is none."""
+    """Return the fact of a kind under its key, its instants in any form of RFC 3339.
+
+    Raises Refusal with what to do if there is none.
+    """
     if kind in NOT_ALONE:
         raise Refusal(f"{kind} are not withdrawn: {NOT_ALONE[kind]}")
     await db.registry.lock_imports(connection)
     sheet = await importing.SHEETS[kind](connection)
-    history = await db.changes.list_history(connection, kind, subject)
+    key = pasted(subject)
     units = [subject.split("/", maxsplit=1)[0]] if sheet.is_by_unit() else []
     for record in await sheet.standing(connection, units):
         fact = sheets.fact(kind, sheet.key_of(record), record)
-        if fact.subject == subject:
+        if pasted(fact.subject) == key:
+            history = await db.changes.list_history(connection, kind, fact.subject)
             return Standing(kind, fact, history, partial(sheet.withdraw, record=record))
-    raise Refusal(await _none(connection, kind, subject, history))
+    raise Refusal(await _none(connection, kind, key))
+
+
+def pasted(key: str) -> str:
+    """Return a key with each of its instants in one form, which has no space. [UTC]
+
+    >>> pasted("91/E01/2026-06-01 09:00:00+08:00")
+    '91/E01/2026-06-01T01:00:00+00:00'
+    >>> pasted("natural_gas/calorific/91/2026-01-01")
+    'natural_gas/calorific/91/2026-01-01'
+    """
+    return "/".join(map(_one_form, key.split("/")))
+
+
+def _one_form(part: str) -> str:
+    try:
+        instant = datetime.fromisoformat(part.upper())
+    except ValueError:
+        return part
+    return part if instant.tzinfo is None else instant.astimezone(UTC).isoformat()
 
 
 async def withdraw(
@@ -71,16 +95,14 @@ async def withdraw(
     await db.changes.record_over(connection, author, [standing.fact], [gone], now)
 
 
-async def _none(connection: Connection, kind: Kind, subject: str, history: Sequence[Change]) -> str:
-    if history:
-        newest = history[-1]
+async def _none(connection: Connection, kind: Kind, key: str) -> str:
+    stated = await db.changes.list_stated(connection, kind, key.split("/", maxsplit=1)[0])
+    newest = {pasted(change.fact.subject): change for change in stated}
+    if gone := newest.get(key):
         return (
-            f"{kind} {subject} was withdrawn already, on {newest.changed_at:%Y-%m-%d} by "
-            f"{newest.author.actor}: {newest.author.reason}"
+            f"{kind} {key} was withdrawn already, on {gone.changed_at:%Y-%m-%d} by "
+            f"{gone.author.actor}: {gone.author.reason}"
         )
-    known = await db.changes.list_known(
-        connection, kind, db.changes.EVER, subject_prefix=subject.split("/", maxsplit=1)[0]
-    )
-    alike = sorted(known)[:NAMED_MAX]
-    hint = f"; there are {', '.join(alike)}" if alike else ""
-    return f"no fact of {kind} holds under {subject}{hint}"
+    known = sorted(one for one, change in newest.items() if change.fact.content is not None)
+    hint = f"; there are {', '.join(map(shlex.quote, known[:NAMED_MAX]))}" if known else ""
+    return f"no fact of {kind} holds under {key}{hint}"

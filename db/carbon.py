@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from db.consumption import Selection
 from db.pool import Connection
+from db.scope import Scope
 from energy.carbon import CarbonFactor, GridChoice
 
 
@@ -30,6 +32,32 @@ async def list_factors(connection: Connection) -> list[CarbonFactor]:
         """
     )
     return [CarbonFactor(**row) for row in rows]
+
+
+async def list_measured(connection: Connection, scope: Scope, selection: Selection) -> list[str]:
+    """Return the carriers of which a unit asked for had its own calorific value in that time."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT carrier
+          FROM dated_factors
+          JOIN visible_units($1, $2) USING (unit_id)
+         WHERE batch IS NOT NULL
+           AND region LIKE $3 || '%'
+           AND ($4::text IS NULL OR unit = $4)
+           AND industry LIKE $5 || '%'
+           AND validity && daterange(($6::timestamptz AT TIME ZONE 'Asia/Shanghai')::date,
+                                     ($7::timestamptz AT TIME ZONE 'Asia/Shanghai')::date)
+         ORDER BY carrier
+        """,
+        scope.region_prefix,
+        scope.unit,
+        selection.region_prefix,
+        selection.unit,
+        selection.industry,
+        selection.span.starts_at,
+        selection.span.ends_at,
+    )
+    return [row["carrier"] for row in rows]
 
 
 async def upsert_factors(connection: Connection, factors: Sequence[CarbonFactor]) -> None:

@@ -120,12 +120,18 @@ async def list_visible(
     """Return the factors for everyone, and the own ones of those of `unit_ids` that are visible."""
     rows = await connection.fetch(
         """
-        SELECT carrier, basis, unit_id, kgce_per_uom, valid_from, valid_to, verified, edition,
-               source, batch
-          FROM dated_factors
-         WHERE unit_id IS NULL
-            OR (unit_id = ANY ($3)
-                AND unit_id IN (SELECT unit_id FROM visible_units($1, $2)))
+        SELECT dated.carrier, dated.basis, dated.unit_id, dated.kgce_per_uom, dated.valid_from,
+               dated.valid_to, dated.verified, dated.edition, dated.source, batch, note
+          FROM dated_factors AS dated
+          LEFT JOIN factors AS stated
+            ON batch IS NULL
+           AND stated.carrier = dated.carrier
+           AND stated.basis = dated.basis
+           AND stated.valid_from = dated.valid_from
+           AND stated.unit_id IS NOT DISTINCT FROM dated.unit_id
+         WHERE dated.unit_id IS NULL
+            OR (dated.unit_id = ANY ($3)
+                AND dated.unit_id IN (SELECT unit_id FROM visible_units($1, $2)))
          ORDER BY carrier, basis, place, valid_from
         """,
         scope.region_prefix,
@@ -339,4 +345,5 @@ def _factor(row: Record) -> Factor:
         row["edition"],
         row["source"],
         row["batch"],
+        row.get("note"),
     )

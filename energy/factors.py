@@ -76,6 +76,7 @@ class Factor:
 
     `kgce_per_uom` in kgce per reference unit of measure of the carrier. `unit_id` is that of the
     unit whose own value it is, None: for everyone; `batch` is set where it measured the value.
+    `note` says where a figure was found that nobody compared with its source.
     """
 
     carrier: str
@@ -88,6 +89,7 @@ class Factor:
     edition: str = ""
     source: str = ""
     batch: str | None = None
+    note: str | None = None
 
     @property
     def origin(self) -> Origin:

@@ -153,6 +153,23 @@ def step(before: float, after: float, rollover: float | None, most: float = inf)
     return forward if 0 <= forward <= most else None
 
 
+def range_fault(epochs: Sequence[Epoch], value: float, instant: datetime) -> str | None:
+    """Return why a register cannot have shown `value` at `instant`, or None.
+
+    >>> meter = [Epoch(datetime(2020, 1, 1), EpochReason.INSTALLED, rollover=1000.0)]
+    >>> range_fault(meter, -5.0, datetime(2026, 1, 1))
+    'a register cannot show less than zero'
+    >>> range_fault(meter, 1000.0, datetime(2026, 1, 1))
+    'the register wraps at 1000.0'
+    """
+    if value < 0:
+        return "a register cannot show less than zero"
+    rollover = epoch_at(epochs, instant).rollover
+    if rollover is not None and value >= rollover:
+        return f"the register wraps at {rollover}"
+    return None
+
+
 def of_register(epochs: Iterable[Epoch]) -> list[Epoch]:
     """Return the epochs that say something of the register, in order."""
     return [epoch for epoch in epochs if epoch.reason is not EpochReason.INTERVAL]

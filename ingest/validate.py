@@ -102,12 +102,8 @@ class Meter:
         return Reason.TIME_TOO_OLD, f"older than {oldest.days} days"
 
     def _range_fault(self, instant: int, value: float) -> Fault | None:
-        if value < 0:
-            return Reason.VALUE_OUT_OF_RANGE, "a register cannot show less than zero"
-        rollover = registers.epoch_at(self.entry.epochs, instants.moment(instant)).rollover
-        if rollover is not None and value >= rollover:
-            return Reason.VALUE_OUT_OF_RANGE, f"the register wraps at {rollover}"
-        return None
+        fault = registers.range_fault(self.entry.epochs, value, instants.moment(instant))
+        return None if fault is None else (Reason.VALUE_OUT_OF_RANGE, fault)
 
     def _step_fault(self, instant: int, value: float) -> Fault | None:
         epoch = registers.epoch_at(self.entry.epochs, instants.moment(instant))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Annotated, Literal
 
@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 import app.carbon
 import app.consumption
+import db.carbon
 from app import known_tables
 from app.api import consumption, parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
@@ -151,12 +152,15 @@ async def list_carbon(
     selection = await _selection(caller, query, bucket, within)
     await known_tables.selected(caller, selection)
     rows = await app.carbon.rows(caller, selection, within) if within else []
+    measured = await db.carbon.list_measured(caller.connection, caller.scope, selection)
+    parts = [part for row in rows for part in row.parts]
     return CarbonAnswer(
         bucket=bucket,
         basis=query.basis,
         items=[_row(row, selection) for row in rows],
         notes=[
-            *_notes(part for row in rows for part in row.parts),
+            *_notes(parts),
+            *_measured_notes(parts, measured),
             *(await consumption.notes(caller, selection) if within else []),
         ],
         next=None,
@@ -233,3 +237,17 @@ def _notes(parts: Iterable[Part]) -> list[Note]:
                 "it stands in until that of the year asked for is loaded.",
             )
     return list(said.values())
+
+
+def _measured_notes(parts: Iterable[Part], measured: Collection[str]) -> list[Note]:
+    """Return where carbon and coal equivalent do not rest on the same calorific value."""
+    uoms = {each.energy: each.uom for each in parts if each.factor and each.energy in measured}
+    return [
+        Note(
+            code="carbon_not_by_measured_value",
+            energy=energy,
+            detail=f"{energy}: units here had its calorific value measured, which energy_tce goes "
+            f"by; its carbon is per {uom}, by a factor that rests on a reference calorific value.",
+        )
+        for energy, uom in sorted(uoms.items())
+    ]

@@ -119,7 +119,10 @@ async def state_corrections(
     if len({row.subject for row, _ in targets}) < len(targets):
         raise InvalidParameter("corrections", "a reading is corrected twice in one statement")
     author = Author(caller.actor, statement.reason, statement.evidence)
-    stated = await correcting.state(caller.connection, author, targets, caller.now)
+    try:
+        stated = await correcting.state(caller.connection, author, targets, caller.now)
+    except correcting.OutOfRangeError as error:
+        raise InvalidParameter("value", str(error), code="value_out_of_range") from error
     return Stated(
         stated_at=caller.now,
         actor=caller.actor,

@@ -20,6 +20,7 @@ from app import (
     explain_intensity,
     explain_level,
     gathering_stated,
+    known_tables,
 )
 from app.api import explain_level_answers, parameters
 from app.api.explain_answers import ConsumptionExplanation
@@ -58,6 +59,7 @@ class Case:
 
 async def explained(caller: Caller, query: ExplainQuery) -> Case:
     query.refuse_unfitting()
+    known_tables.refuse_future(caller, query.as_known_on)
     match query.figure:
         case Figure.CONSUMPTION:
             return await _consumption(caller, query)

@@ -98,6 +98,10 @@ class FactorItem(Answer):
     edition: str = Field(examples=["GB/T 2589-2020"])
     source: str = Field(examples=["gas quality report of the supplier, contract 17"])
     verified: bool = Field(description="somebody has compared it with its source", examples=[True])
+    note: str | None = Field(
+        description="where the figure was found, if nobody compared it with its source",
+        examples=["second-hand copy"],
+    )
 
 
 class MissingItem(Answer):
@@ -192,4 +196,5 @@ def _item(factor: Factor, carrier: CarrierRow, unit: str | None, *, is_used: boo
         edition=factor.edition,
         source=factor.source,
         verified=factor.verified,
+        note=factor.note,
     )

@@ -10,7 +10,7 @@ from pydantic import Field
 import app.consumption
 from app import intensity
 from app.api.answers import Answer, ListOf, LocalTime
-from app.api.consumption import Note
+from app.api.consumption import DaysLeftOut, Note, days_left_out
 from app.intensity import Judged, Reason
 from app.intensity_rows import Row, Valued
 from app.left_out import LeftOut
@@ -155,6 +155,9 @@ class IntensityRow(Answer):
     left_out_reasons: dict[str, list[MissingFactor]] = Field(
         description="of each carrier in left_out, why there is no factor", examples=[{}]
     )
+    left_out_days: dict[str, list[DaysLeftOut]] = Field(
+        description="of each carrier in left_out, on which days of the row, and why", examples=[{}]
+    )
     per_output_value: PerValue
     per_value_added: PerValue
     limits: list[Limit] = Field(description="that apply when the bucket starts, newest first")
@@ -206,6 +209,7 @@ def item(row: Row, uom: IntensityUom, why: LeftOut) -> IntensityRow:
         held=row.made.held or (used is not None and used.held),
         left_out=[] if whole is None else whole.left_out,
         left_out_reasons=why.reasons(whole, row.bucket),
+        left_out_days=days_left_out(why.days(whole, row.bucket)),
         per_output_value=_per_value(row.per_output_value),
         per_value_added=_per_value(row.per_value_added),
         limits=[_limit(each) for each in row.judged],

@@ -12,7 +12,7 @@ from pydantic import Field
 import db.catalogue
 import db.corrections
 import db.readings
-from app import cursor
+from app import cursor, known_tables
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import Between, CreditCode, Instant, Page
@@ -121,6 +121,7 @@ async def list_readings(
 ) -> Readings:
     """Return the readings in `[from, to)`; what contradicts or corrects them stands beside them."""
     span = _span(query)
+    known_tables.refuse_future(caller, query.as_known_on)
     entry = await db.catalogue.fetch_meter(caller.connection, caller.scope, query.unit, query.meter)
     if entry is None:
         raise NotFound("meter")

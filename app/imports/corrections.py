@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 import db.corrections
+from app import correcting
 from app.imports.fields import CreditCode, Finite, Instant, Line, MeterCode
 from app.imports.kinds import Kind
 from app.imports.sheet import Change, Findings, Key, Sheet
@@ -38,7 +39,7 @@ class CorrectionSheet(Sheet[CorrectionLine, CorrectionRow]):
     line = CorrectionLine
 
     def __init__(self) -> None:
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, tuple[Row, CorrectionRow]] = {}
         self._targets: dict[str, Target] = {}
 
     def key_of(self, record: CorrectionRow) -> Key:
@@ -46,7 +47,7 @@ class CorrectionSheet(Sheet[CorrectionLine, CorrectionRow]):
 
     def record(self, line: CorrectionLine, row: Row, findings: Findings) -> CorrectionRow:
         record = CorrectionRow(line.unit, line.meter, line.time, line.value)
-        self._rows.setdefault(record.subject, row)
+        self._rows.setdefault(record.subject, (row, record))
         return record
 
     async def stored(
@@ -61,9 +62,17 @@ class CorrectionSheet(Sheet[CorrectionLine, CorrectionRow]):
         changes: Sequence[Change[CorrectionRow]],
         findings: Findings,
     ) -> None:
-        for subject, row in self._rows.items():
+        aimed = [
+            (record, self._targets[subject])
+            for subject, (_, record) in self._rows.items()
+            if subject in self._targets
+        ]
+        faults = await correcting.range_faults(connection, aimed)
+        for subject, (row, _) in self._rows.items():
             if subject not in self._targets:
                 findings.problem(row, "time", "the meter has no reading at this time")
+            elif fault := faults.get(subject):
+                findings.problem(row, "value", f"value_out_of_range: {fault}")
 
     async def withdraw(self, connection: Connection, record: CorrectionRow) -> None:
         targets = await db.corrections.list_targets(connection, [record])

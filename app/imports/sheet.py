@@ -19,6 +19,7 @@ import db.withdrawals
 from app.imports.fields import Line
 from app.imports.kinds import Kind
 from app.imports.plans import Entry, Note, Plan, Problem
+from app.resolve import plain
 from app.tables import Row, Table
 from db.changes import Content, Fact
 from db.pool import Connection
@@ -209,10 +210,8 @@ def _reason(detail: ErrorDetails) -> str:
     match detail["type"]:
         case "missing":
             return "is required"
-        case "value_error":
-            return str(detail["ctx"]["error"])
         case _:
-            return detail["msg"].removeprefix("Input ").removeprefix("String ")
+            return plain(detail["msg"])
 
 
 def _change(row: Row, old: R, record: R, absent: set[str]) -> Change[R] | None:

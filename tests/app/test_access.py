@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from app.main import create_app
 from app.roles import MAY, Act, Role
 from settings import Settings
 from tests import cast, factories
-from tests.app.conftest import Stage
+from tests.app.conftest import NOW, Stage
 
 APP = create_app(Settings(), "postgresql://nowhere")
 OPENAPI: dict[str, Any] = APP.openapi()
@@ -216,6 +217,18 @@ async def test_what_is_foreign_did_not_exist_on_an_earlier_day_either(
         answer = await possessed_stage.ask(keys[name], filled, query=earlier)
         assert not {each for each in QIANS_ALONE if each in answer.text}, name
     assert answer.status_code == 404 or answer.json()["items"] == [], answer.text
+
+
+@pytest.mark.parametrize("path", REMEMBERING)
+async def test_what_will_be_known_is_not_answered(
+    possessed_stage: Stage, keys: Mapping[str, str], path: str
+) -> None:
+    filled, query = request(path)
+    to_come = query | {"as_known_on": (NOW + timedelta(seconds=1)).isoformat()}
+    answer = await possessed_stage.ask(keys["the city"], filled, query=to_come)
+    (fault,) = answer.json()["errors"]
+    assert (answer.status_code, fault["parameter"]) == (422, "as_known_on")
+    assert "is in the future" in fault["detail"]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -8,7 +8,9 @@ import pytest
 
 from tests import cast, factories
 from tests.app.conftest import Stage
+from tests.app.test_factors_call import INSERT_MEASURED
 
+MEASURED = "carbon_not_by_measured_value"
 OCTOBER = {"from_": "2026-10-01T00:00:00+08:00", "to": "2026-11-01T00:00:00+08:00"}
 
 
@@ -109,6 +111,17 @@ async def test_factors_nobody_verified_or_of_another_year_are_said_to_be(stage: 
     codes = {(note["code"], note["energy"]) for note in answer["notes"]}
     assert ("unverified_carbon_factor", "natural_gas") in codes
     assert ("carbon_factor_of_another_year", "electricity") in codes
+
+
+async def test_coal_that_was_measured_emits_by_a_reference_value_and_says_so(stage: Stage) -> None:
+    await use(stage, "raw_coal", 1)
+    await use(stage, "raw_coal", 1, unit=cast.SUNS_UNIT)
+    await stage.pool.execute(INSERT_MEASURED, cast.QIANS_UNIT)
+    told = {}
+    for name in ("qian", "sun"):
+        notes = (await stage.get(name, "/v1/carbon", **OCTOBER)).json()["notes"]
+        told[name] = {note["energy"] for note in notes if note["code"] == MEASURED}
+    assert told == {"qian": {"raw_coal"}, "sun": set()}
 
 
 @pytest.mark.parametrize("query", [{"group_by": "meter"}, {"bucket": "hour"}])

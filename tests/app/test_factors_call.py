@@ -51,6 +51,7 @@ async def test_a_factor_says_edition_basis_source_and_days(shown_stage: Stage) -
     )
     assert (item["origin"], item["is_used"], item["verified"]) == ("reference", True, False)
     assert item["source"] == "GB/T 2589-2020 综合能耗计算通则"
+    assert item["note"]
 
 
 async def test_the_day_decides_which_row_holds(shown_stage: Stage) -> None:

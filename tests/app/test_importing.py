@@ -332,6 +332,7 @@ def test_the_evidence_of_an_import_is_its_file(tmp_path: Path) -> None:
     path.write_text("unit")
     evidence = importing.author("zhao", None, path).evidence
     assert evidence == f"units.csv sha256:{hashlib.sha256(b'unit').hexdigest()}"
+    assert importing.author("zhao", None, path, "No. 17").evidence == f"No. 17; {evidence}"
 
 
 # -- corrections -----------------------------------------------------------------------------------

@@ -103,6 +103,8 @@ async def test_what_is_not_known_has_a_reason(
     await make(stage, output_meter, quantity)
     row = await ask(stage)
     assert (row["intensity"], row["reason"]) == (None, reason)
+    days = {carrier: each["starts_on"] for carrier, (each,) in row["left_out_days"].items()}
+    assert days == dict.fromkeys(row["left_out"], MONTH[:10])
 
 
 async def test_a_silent_meter_makes_no_good_intensity(stage: Stage, output_meter: int) -> None:

@@ -148,6 +148,27 @@ async def test_a_key_that_is_mistaken_is_answered_with_those_that_are_alike(desk
         await withdrawing.find(desk.connection, Kind.FACTORS, "natural_gas/calorific")
 
 
+@pytest.mark.parametrize(
+    "instant",
+    [
+        "2026-06-01T01:00:00+00:00",
+        "2026-06-01 01:00:00+00:00",
+        "2026-06-01T09:00:00+08:00",
+        "2026-06-01t01:00:00.000z",
+    ],
+)
+async def test_an_instant_in_a_key_is_taken_in_any_form(desk: Desk, instant: str) -> None:
+    unit_id = await factories.unit(desk.connection)
+    await factories.meter(desk.connection, unit_id, "E01")
+    unit = factories.unit_code()
+    await desk.take(Kind.EPOCHS, {**REPLACED, "starts_at": "2026-06-01T09:00:00+08:00"})
+    with pytest.raises(Refusal, match=rf"there are {unit}/E01/2026-06-01T01:00:00\+00:00$"):
+        await withdrawing.find(desk.connection, Kind.EPOCHS, unit)
+    await withdraw(desk.connection, Kind.EPOCHS, f"{unit}/E01/{instant}")
+    with pytest.raises(Refusal, match="was withdrawn already"):
+        await withdrawing.find(desk.connection, Kind.EPOCHS, f"{unit}/E01/{instant}")
+
+
 async def test_what_others_stand_on_is_kept(connection: Connection) -> None:
     facts = dict(await stated(connection))
     for kind, told in ((Kind.PROJECTS, "certificates"), (Kind.PARKS, "energy budget")):
