@@ -74,7 +74,8 @@ async def of_all(connection: Connection, progress: Progress = unseen) -> list[St
     found = list(_of_reference(compared, sealed))
     for done, kind in enumerate(kinds, start=1):
         shipped = compared.shipped.get(kind, set()) - heard.get(kind, set())
-        found.append(await _of_kind(connection, kind, sealed.get(kind, {}), shipped))
+        vouched = await _not_withdrawn(connection, kind, sealed.get(kind, {}))
+        found.append(await _of_kind(connection, kind, vouched, shipped))
         progress(done, len(kinds))
     return found
 
@@ -102,6 +103,19 @@ async def _sealed(connection: Connection) -> dict[str, BySubject]:
         if slash:
             sealed.setdefault(kind, {})[rest] = content
     return sealed
+
+
+async def _not_withdrawn(connection: Connection, kind: Kind, sealed: BySubject) -> BySubject:
+    """Return what is sealed of a kind, without what was withdrawn since."""
+    subjects = [f"{kind}/{subject}" for subject in sealed]
+    seals = await db.changes.list_newest(connection, SEAL, subjects)
+    sealed_as = {each.fact.subject.partition("/")[2]: each.change_id for each in seals}
+    withdrawn = {
+        each.fact.subject
+        for each in await db.changes.list_newest(connection, kind, list(sealed))
+        if each.fact.content is None and each.change_id > sealed_as[each.fact.subject]
+    }
+    return {subject: told for subject, told in sealed.items() if subject not in withdrawn}
 
 
 def _of_reference(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app import importing, reference, standing
+from app import importing, reference, standing, withdrawing
 from app.imports.kinds import Kind
 from db import changes
 from db.changes import Author
@@ -202,3 +202,17 @@ async def test_factors_of_an_older_release_hold_until_an_import_names_their_sour
     assert await found(connection) == []
     await connection.execute("UPDATE factors SET kgce_per_uom = 0.7 WHERE carrier = 'raw_coal'")
     assert await found(connection) != []
+
+
+async def test_what_was_sealed_may_be_withdrawn_and_sealed_again(connection: Connection) -> None:
+    insert = "INSERT INTO contacts VALUES (DEFAULT, '450200', 'Qian', 'q@lz.example', 'zh', 1)"
+    await connection.execute(insert)
+    await changes.record(connection, ZHAO, await standing.list_seals(connection), NOW)
+    fact = await withdrawing.find(connection, Kind.CONTACTS, "450200/q@lz.example")
+    await withdrawing.withdraw(connection, fact, ZHAO, NOW)
+    assert await found(connection) == []
+    await connection.execute(insert)
+    ((kind, fault),) = await found(connection)
+    assert (kind, "nobody stated it" in fault) == ("contacts", True)
+    await changes.record(connection, ZHAO, await standing.list_seals(connection), NOW)
+    assert await found(connection) == []
