@@ -33,6 +33,7 @@ from ingest import (
 )
 from ingest.acks import Delivery
 from ingest.batches import Flush
+from ingest.broker_health import PLANNED, Queue
 from ingest.broker_url import BrokerUrl
 from ingest.client import Link
 from ingest.decoding import Told
@@ -278,6 +279,7 @@ async def run(
     clock: Callable[[], datetime],
     request_pause_s: float = REQUEST_PAUSE_S,
     disks: Sequence[Path] = (),
+    queue: Queue = PLANNED,
 ) -> None:
     """Collect until cancelled; wait as a standby while another process collects this shard.
 
@@ -297,6 +299,7 @@ async def run(
             receive_maximum=receive_maximum,
             clock=clock,
             session_expected=holder.epoch > 1,
+            queue=queue,
         )
         collector = Collector(pool, holder, oldest=oldest, clock=clock)
         flushes: asyncio.Queue[Flush] = asyncio.Queue(FLUSHES_WAITING_MAX)
