@@ -84,6 +84,7 @@ class Held:
                 for each in report.findings
                 if collected or each.chain != "readings"
             ]
+        if changed:  # who only collects states nothing
             for one in await standing.of_all(connection):
                 is_put_in = one.kind in PUT_IN_ALWAYS | self.puts_in
                 some = one.unlike if is_put_in else one.findings
