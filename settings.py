@@ -80,6 +80,16 @@ class Settings(BaseSettings):
     receive_maximum: int = Field(
         default=500, ge=1, le=65_535, description="unacknowledged MQTT deliveries at most"
     )
+    broker_queue_messages: int = Field(
+        default=2_000_000,
+        ge=1,
+        description="max_queued_messages of the broker: alarms at 50 % and 80 % of it",
+    )
+    broker_queue_bytes: int = Field(
+        default=1024**3,
+        ge=1,
+        description="max_queued_bytes of the broker: alarms at 50 % and 80 % of it [B]",
+    )
     request_pause_s: float = Field(
         default=60, ge=1, le=86_400, description="pause between rounds of asking for gaps [s]"
     )

@@ -26,7 +26,7 @@ from app.resolve import Addresses, Refusal, list_excesses
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
-from ingest import broker_url, collect, heads, retention, settle, shards
+from ingest import broker_health, broker_url, collect, heads, retention, settle, shards
 from ingest.authority import AuthorityError
 from ingest.client import ConnectionLostError
 from ingest.credentials import CredentialsError
@@ -86,9 +86,8 @@ def prepare(context: typer.Context) -> None:
     context.obj = _addresses(_settings())
 
 
-# A command imports what it alone needs: a collector that starts again must not load a web server.
-
 # -- programs ------------------------------------------------------------------------------------
+# A command imports what it alone needs: a collector that starts again must not load a web server.
 
 
 @app.command("collect")
@@ -123,6 +122,7 @@ def collect_command(
             clock=_now,
             request_pause_s=settings.request_pause_s,
             disks=disks,
+            queue=broker_health.Queue(settings.broker_queue_messages, settings.broker_queue_bytes),
         )
 
     _run_program(settings, "collect", work)

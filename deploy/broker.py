@@ -31,6 +31,7 @@ _HEARD = (
     *(f"spBv1.0/+/{kind}/+/+" for kind in ("DBIRTH", "DDEATH", "DDATA")),
     "$SYS/broker/publish/messages/dropped",
     "$SYS/broker/store/messages/count",
+    "$SYS/broker/store/messages/bytes",
 )
 _ROLES = {
     ADMIN: (

@@ -32,7 +32,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest import acks, broker_health, faults
 from ingest.acks import Delivery
-from ingest.broker_health import BrokerHealth
+from ingest.broker_health import PLANNED, BrokerHealth, Queue
 from ingest.broker_url import BrokerUrl
 from ingest.faults import Point
 from ingest.inbox import Inbox
@@ -45,6 +45,9 @@ INSTANT = timedelta(microseconds=1)
 """What lies between messages that came in one read: the time of a reading tells which it was in."""
 
 KEEPALIVE_S = 30
+BROKER_SILENT_S_MAX = 1.5 * KEEPALIVE_S
+"""Each keepalive is answered: after this the connection is made anew (paho alone waits for two)."""
+
 SESSION_NEVER_EXPIRES = 0xFFFFFFFF
 RECONNECT_S = (1, 5)
 """The first pause before connecting again, which doubles, and the longest."""
@@ -97,6 +100,7 @@ class Link:
         receive_maximum: int,
         clock: Callable[[], datetime],
         session_expected: bool = False,
+        queue: Queue = PLANNED,
         reconnect_s: tuple[int, int] = RECONNECT_S,
     ) -> None:
         self.generation = 0
@@ -114,7 +118,7 @@ class Link:
         self._reconnect_s = reconnect_s
         self._inbox = Inbox()
         self._wire: Wire | None = None
-        self._health = BrokerHealth()
+        self._health = BrokerHealth(queue)
         self._manners = Manners()
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
@@ -123,7 +127,7 @@ class Link:
         self._said: str | None = None
         self._refused: Counter[str] = Counter()  # of this connection, by leaf of the topic
         self._failure: BaseException | None = None
-        self._subscription: int | None = None
+        self._subscriptions: dict[int | None, Sequence[str]] = {}  # by packet id
         self._thread_name = f"paho-mqtt-client-{client_id}"  # what loop_start calls it
         self._client = self._create_client(client_id)
 
@@ -275,10 +279,11 @@ class Link:
             self.session_lost = self._is_owed = True
             log.critical("session_lost", help="the gateways will send again what was under way")
         self._session_expected = True
-        options = SubscribeOptions(qos=1, retainAsPublished=True)  # to see who retains what
-        fleeting = SubscribeOptions(qos=0)
-        _, self._subscription = client.subscribe([(topic, options) for topic in self._filters])
-        client.subscribe([(topic, fleeting) for topic in broker_health.TOPICS])
+        self._subscriptions.clear()
+        for qos, filters in ((1, self._filters), (0, broker_health.TOPICS)):
+            options = SubscribeOptions(qos=qos, retainAsPublished=True)  # to see who retains what
+            _, packet_id = client.subscribe([(topic, options) for topic in filters])
+            self._subscriptions[packet_id] = filters
         if is_lost:
             self._loop.call_soon_threadsafe(self._lost.set)
         log.info("connected", generation=self.generation, session_present=flags.session_present)
@@ -292,12 +297,13 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         """Say which of our filters the broker refused: nothing will ever be heard there."""
-        if packet_id == self._subscription:
-            pairs = zip(self._filters, reasons, strict=False)
-            refused = {topic: str(reason) for topic, reason in pairs if reason.is_failure}
+        filters = self._subscriptions.get(packet_id, ())
+        pairs = zip(filters, reasons, strict=False)
+        refused = {topic: str(reason) for topic, reason in pairs if reason.is_failure}
+        if refused:
+            log.critical("subscription_refused", filters=refused, help=FILTERS_HELP)
+        if filters is self._filters:
             self._is_refused = bool(refused)
-            if refused:
-                log.critical("subscription_refused", filters=refused, help=FILTERS_HELP)
             self.subscribed_in = self.generation
 
     def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
@@ -327,7 +333,9 @@ class Link:
         self.generation += 1
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._refused.clear()
-        self._wire = Wire(connected, self.generation, self._deliver, self._refuse)
+        self._wire = Wire(
+            connected, self.generation, self._deliver, self._refuse, BROKER_SILENT_S_MAX
+        )
         return self._wire
 
     def _refuse(self, refused: Sequence[Refusal]) -> None:

@@ -25,6 +25,7 @@ from db.pool import Connection, Pool
 from ingest import batches, decoding, disk, faults, readiness, requests, topics, validate, writer
 from ingest.acks import Delivery
 from ingest.batches import Flush
+from ingest.broker_health import PLANNED, Queue
 from ingest.broker_url import BrokerUrl
 from ingest.client import Link
 from ingest.decoding import Told
@@ -277,6 +278,7 @@ async def run(
     clock: Callable[[], datetime],
     request_pause_s: float = REQUEST_PAUSE_S,
     disks: Sequence[Path] = (),
+    queue: Queue = PLANNED,
 ) -> None:
     """Collect until cancelled; wait as a standby while another process collects this shard.
 
@@ -294,6 +296,7 @@ async def run(
             receive_maximum=receive_maximum,
             clock=clock,
             session_expected=holder.epoch > 1,
+            queue=queue,
         )
         collector = Collector(pool, holder, oldest=oldest, clock=clock)
         flushes: asyncio.Queue[Flush] = asyncio.Queue(FLUSHES_WAITING_MAX)

@@ -73,11 +73,14 @@ class Wire:
         generation: int,
         deliver: Callable[[int, Sequence[Publication]], None],
         refuse: Callable[[Sequence[Refusal]], None],
+        silent_s_max: float,
     ) -> None:
         self.generation = generation
         self._socket = connected
         self._deliver = deliver
         self._refuse = refuse
+        self._silent_s_max = silent_s_max
+        self._heard_at_s = time.monotonic()
         self._lock = threading.Lock()  # OpenSSL must not read and write at once
         self._arrived = b""  # the beginning of a packet whose end is still to come
         self._for_paho = bytearray()
@@ -101,10 +104,14 @@ class Wire:
         self._socket.close()
 
     def pending(self) -> int:
-        """Return how many bytes need no waiting for."""
+        """Return how many bytes need no waiting for; 1: `recv` will say that none come any more."""
         self.looked_at_s = time.monotonic()  # paho asks each time it goes round its loop
         inner = self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
-        return len(self._for_paho) + inner
+        return len(self._for_paho) + inner or int(self._is_silent)
+
+    @property
+    def _is_silent(self) -> bool:
+        return time.monotonic() - self._heard_at_s > self._silent_s_max
 
     def recv(self, most: int) -> bytes:
         """Return bytes that are paho's business; BlockingIOError when there are none."""
@@ -146,12 +153,18 @@ class Wire:
     # -- how --------------------------------------------------------------------------------------
 
     def _read(self) -> bool:
-        """Take in what has arrived; False: the broker has closed the connection."""
+        """Take in what has arrived; False: the broker has closed the connection.
+
+        Raises TimeoutError when nothing has come for too long: the network hangs.
+        """
         with self._lock:
             try:
                 chunk = self._socket.recv(READ_BYTES)
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                if self._is_silent:
+                    raise TimeoutError(f"silent for {self._silent_s_max:g} s") from None
                 raise BlockingIOError from None
+        self._heard_at_s = time.monotonic()
         if not chunk:
             return False
         publications, acknowledged = self._sort(self._arrived + chunk if self._arrived else chunk)

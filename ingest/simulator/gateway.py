@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from uuid import uuid4
 
 import msgspec
@@ -159,7 +160,7 @@ class Gateway:
         if not self._client.is_connected():
             return
         now = self._loop.time()
-        for stored in list(self._store.values())[:WINDOW_BATCHES]:
+        for stored in islice(self._store.values(), WINDOW_BATCHES):
             if stored.send_again_at <= now:
                 self._send(stored, now)
 
