@@ -40,6 +40,7 @@ ROOT = Path(__file__).parent.parent.parent
 GATEWAYS = 4
 METERS = 5
 INSTANCE = "faults"
+TEMPLATE = "faults_template"
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -64,24 +65,24 @@ class Works:
         self, *, log: str = "collect", fault: str = "", shard: str = "", **settings: str
     ) -> subprocess.Popen[bytes]:
         """Start a collector; what it says goes to the log of that name."""
+        part = ["--shard", shard] if shard else []
+        return self.run("app.cli", "collect", *part, log=log, FAULT=fault, **settings)
+
+    def run(
+        self, module: str, *arguments: str, log: str, **settings: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a program as a collector of ours."""
         environment = {
             **os.environ,
             "NENGHAO_STATE_DIR": str(self.folder),
             "NENGHAO_DATABASE_URL": self.database_url,
             "NENGHAO_MQTT_URL": self.services.mqtt_url,
             "NENGHAO_COLLECTOR": self.name,
-            "FAULT": fault,
             **settings,
         }
         with (self.folder / f"{log}.log").open("ab") as file:
             process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "app.cli",
-                    "collect",
-                    *(["--shard", shard] if shard else []),
-                ],
+                [sys.executable, "-m", module, *arguments],
                 cwd=ROOT,
                 env=environment,
                 stdout=file,
@@ -178,6 +179,16 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait(timeout=10)
 
 
+def said_at(said: dict[str, object]) -> datetime:
+    return datetime.fromisoformat(str(said["timestamp"]))
+
+
+def rss_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (line,) = (each for each in status.splitlines() if each.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
 def until(condition: Callable[[], bool], *, within_s: float = 30, what: str = "it") -> float:
     """Return after how many seconds `condition` held; fail if it does not in time."""
     begun = time.monotonic()
@@ -190,7 +201,9 @@ def until(condition: Callable[[], bool], *, within_s: float = 30, what: str = "i
 @pytest.fixture(scope="session")
 def machine() -> Iterator[Services]:
     """Services of the fault tests' own, so that others are not disturbed."""
-    yield services.up(STATE_DIR, report=print, instance=INSTANCE)
+    made = services.up(STATE_DIR, report=print, instance=INSTANCE)
+    db.migrate.upgrade(db.admin.recreate(made.database_url, TEMPLATE))
+    yield made
     services.up(STATE_DIR, report=print, instance=INSTANCE)  # a test may have stopped one
     services.down(STATE_DIR, report=print, instance=INSTANCE)
     services.discard(STATE_DIR, report=print, instance=INSTANCE)
@@ -205,8 +218,7 @@ def works(machine: Services, tmp_path: Path, request: pytest.FixtureRequest) -> 
     home = STATE_DIR / "services" / INSTANCE
     is_private = machine.via == services.Via.PRIVATE_ROOT
     pair = local.private(home.resolve(), print) if is_private else local.native(home.resolve())
-    url = db.admin.recreate(machine.database_url, f"faults_{uuid4().hex[:8]}")
-    db.migrate.upgrade(url)
+    url = db.admin.recreate(machine.database_url, f"faults_{uuid4().hex[:8]}", template=TEMPLATE)
     codes = [factories.unit_code(number) for number in range(1, GATEWAYS + 1)]
     fleet = [("450200", code, "gw1") for code in codes]
     logins = credentials.grant(machine.mqtt_admin_url, fleet)

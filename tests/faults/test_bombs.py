@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-from pathlib import Path
 
 import psycopg
 
@@ -16,7 +14,7 @@ from deploy.installation import MOSQUITTO
 from ingest import broker_url
 from ingest.payload import PAYLOAD_BYTES_MAX
 from ingest.topics import Address
-from tests.faults.conftest import Works, until
+from tests.faults.conftest import Works, rss_mb, until
 from tests.faults.noisy import Timed, p99, talk
 from tests.peers import Peer
 
@@ -54,12 +52,12 @@ async def test_bombs_on_the_wire_cost_no_memory_and_the_others_nothing(works: Wo
         gateway.open()
     await talk(works, gateways, PER_S, 1)  # connected, and everything is warm
     quiet = await talk(works, gateways, PER_S, QUIET_S)
-    before = rss_mb(process)
+    before = rss_mb(process.pid)
     bombing = asyncio.create_task(asyncio.to_thread(_bomb, works))
     disturbed = await talk(works, gateways, PER_S, QUIET_S)
     await bombing
     until(lambda: sum(_named(works).values()) >= ROUNDS * len(NAMED))
-    grown = rss_mb(process) - before
+    grown = rss_mb(process.pid) - before
     for gateway in gateways:
         await gateway.close()
     print(f"p99 {p99(quiet) * 1000:.0f} ms alone, {p99(disturbed) * 1000:.0f} ms; {grown:.1f} MB")
@@ -93,9 +91,3 @@ def _named(works: Works) -> dict[str, int]:
                 "SELECT reason, sum(deliveries)::int FROM quarantine GROUP BY reason"
             ).fetchall()
         )
-
-
-def rss_mb(process: subprocess.Popen[bytes]) -> float:
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    (line,) = (each for each in status.splitlines() if each.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024

@@ -14,7 +14,13 @@ READINGS, KILLS = 20_000, 5
 PER_S = 1_000
 """So slow that there is something to come at every kill, restarts of a busy machine included."""
 
-CRASHES = 8
+POINTS = [each for each in Point if "callback" not in each]
+CRASHES = [8, pytest.param(20, marks=pytest.mark.soak)]
+"""Of each point: 64 with every commit, 160 at night."""
+
+BATCHES = 50
+"""Of each gateway before a crash: no process may run out of them before its last flush."""
+
 COMMITS_LOST = 200
 MESSAGES = 80
 """Of each gateway: more than its share of the commits, as each is a flush of its own."""
@@ -39,20 +45,31 @@ def test_killing_the_collector_loses_and_doubles_nothing(works: Works) -> None:
     assert max(restarts) <= 5
 
 
-@pytest.mark.parametrize("point", [each for each in Point if "callback" not in each])
-def test_a_crash_at_any_point_loses_and_doubles_nothing(works: Works, point: Point) -> None:
-    """[2] Killed at the first, second and third flush of a process; then one that lives."""
-    first = works.collect()
-    until(lambda: works.connected() == 1)  # its session keeps what is published from now on
-    kill(first)
-    for times in range(1, CRASHES + 1):
-        for thread in works.publishing(10, per_s=1000, readings=3):
+@pytest.mark.parametrize("crashes", CRASHES)
+@pytest.mark.parametrize("points", [POINTS[:GATEWAYS], POINTS[GATEWAYS:]], ids="+".join)
+def test_a_crash_at_any_point_loses_and_doubles_nothing(
+    works: Works, points: list[Point], crashes: int
+) -> None:
+    """[2] Killed at the first, second, … flush of a process; then one that lives.
+
+    Four collectors, a shard each, crash side by side, each at a point of its own.
+    """
+    shards = [f"{login.city}/{login.unit}" for login in works.logins]
+    for shard in shards:
+        works.collect(shard=shard)
+    until(lambda: works.connected() == GATEWAYS)  # sessions keep what is published from now on
+    works.stop()
+    for times in range(1, crashes + 1):
+        for thread in works.publishing(BATCHES, per_s=1e9, readings=3):
             thread.join()
-        dying = works.collect(fault=f"{point}:{times}", NENGHAO_RECEIVE_MAXIMUM="4")
-        assert dying.wait(timeout=20) == -9
-    works.collect()
-    total = CRASHES * GATEWAYS * 10 * 3
-    until(lambda: works.stored() >= total)
+        dying = [
+            works.collect(shard=shard, fault=f"{point}:{times}", NENGHAO_RECEIVE_MAXIMUM="4")
+            for shard, point in zip(shards, points, strict=True)
+        ]
+        assert [process.wait(timeout=30) for process in dying] == [-9] * len(points)
+    for shard in shards:
+        works.collect(shard=shard)
+    until(lambda: works.stored() >= crashes * GATEWAYS * BATCHES * 3)
     works.ledger.check(works.database_url)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import threading
 import time
@@ -18,37 +17,15 @@ from ingest.client import Link
 from ingest.simulator.gateway import Gateway
 from ingest.topics import Address
 from tests.faults.conftest import GATEWAYS, SINCE, Works, kill, until
+from tests.faults.outages import restart_broker, start_database, stop_database
 from tests.peers import Peer
 
 AWAY_S = 10.0
-ROUNDS = [12, pytest.param(50, marks=pytest.mark.soak)]
-"""A restart takes its seconds: twelve with every commit, fifty at night."""
+ROUNDS = 50
+ROUNDS_OF_A_COLLECTOR = [5, pytest.param(ROUNDS, marks=pytest.mark.soak)]
+"""It pauses for a second before it connects again: five with every commit, fifty at night."""
 
 SESSIONS = 10
-
-
-def stop_database(works: Works) -> int:
-    running = works.pair.postgres.running()
-    assert running is not None
-    works.pair.postgres.stop(print)
-    return running.port
-
-
-def start_database(works: Works, port: int) -> None:
-    password = works.services.database_url.split(":")[2].split("@")[0]
-    works.pair.postgres.start(port, password, print)
-
-
-def restart_broker(works: Works, *, with_its_sessions: bool) -> None:
-    """Kill the broker and start it again, with or without what it had written down."""
-    running = works.pair.broker.running()
-    assert running is not None
-    os.kill(running.pid, signal.SIGKILL)
-    until(lambda: works.pair.broker.running() is None)
-    if not with_its_sessions:
-        broker = works.pair.broker
-        broker.installation.run("root", ["rm", "-f", f"{broker.folder}/mosquitto.db"])
-    works.pair.broker.start(running.port, {}, print)
 
 
 def test_a_database_that_is_away_is_waited_for(works: Works) -> None:
@@ -86,7 +63,7 @@ def test_a_database_that_is_restarted_again_and_again_is_no_reason_to_end(works:
     assert process.poll() is None
 
 
-@pytest.mark.parametrize("rounds", ROUNDS)
+@pytest.mark.parametrize("rounds", ROUNDS_OF_A_COLLECTOR)
 async def test_acknowledgements_of_a_lost_session_harm_nothing(works: Works, rounds: int) -> None:
     """[11] The broker forgets everything between delivery and commit; packet ids begin anew."""
     works.collect(NENGHAO_RECEIVE_MAXIMUM="5")
@@ -118,12 +95,9 @@ async def test_acknowledgements_of_a_lost_session_harm_nothing(works: Works, rou
     assert len(works.said("session_lost")) == rounds
 
 
-@pytest.mark.parametrize("rounds", ROUNDS)
-async def test_an_acknowledgement_never_crosses_to_another_session(
-    works: Works, rounds: int
-) -> None:
+async def test_an_acknowledgement_never_crosses_to_another_session(works: Works) -> None:
     """[11] On the wire: packet ids of a lost session would remove new messages from the broker."""
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         old, new = works.messages(0, 5), works.messages(0, 5)
         link = _link(works)
         async with asyncio.timeout(30):

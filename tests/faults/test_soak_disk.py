@@ -27,7 +27,7 @@ from ingest.simulator.gateway import Gateway
 from ingest.topics import Address
 from tests.faults import small
 from tests.faults.conftest import SINCE, Works, kill, register, until
-from tests.faults.test_outages import restart_broker
+from tests.faults.outages import restart_broker
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
