@@ -10,11 +10,15 @@ import asyncio
 import contextlib
 import threading
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
 COMMIT = b"COMMIT"
 CHUNK_BYTES = 65_536
+
+
+Listener = Callable[[str, bytes], None]
+"""Is told who sends, the client or the server, and what."""
 
 
 class Proxy:
@@ -26,6 +30,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self.commits_to_lose = 0
         self.is_hung = False
+        self.listener: Listener = lambda sender, chunk: None
         self.port = 0
 
     def run(self, ready: threading.Event) -> None:
@@ -86,6 +91,7 @@ class Proxy:
     ) -> None:
         while chunk := await client.read(CHUNK_BYTES):
             await self._pass()
+            self.listener("client", chunk)
             is_lost = COMMIT in chunk and self.commits_to_lose > 0
             if is_lost:
                 answers.cancel()
@@ -100,6 +106,7 @@ class Proxy:
         with contextlib.suppress(ConnectionError):
             while chunk := await source.read(CHUNK_BYTES):
                 await self._pass()
+                self.listener("server", chunk)
                 target.write(chunk)
             target.close()
 

@@ -80,10 +80,12 @@ def mounted(inside: Installation, user: str, folder: str, size_mb: int) -> Itera
 
 
 @contextmanager
-def database(plain: Postgres, password: str) -> Iterator[tuple[Path, SmallPostgres, str]]:
+def database(
+    plain: Postgres, password: str, size_mb: int = DATABASE_MB
+) -> Iterator[tuple[Path, SmallPostgres, str]]:
     """Yield the small disk, the server on it, and the URL of its database."""
     folder = f"{plain.folder}-small"
-    with mounted(plain.installation, POSTGRES, folder, DATABASE_MB) as disk:
+    with mounted(plain.installation, POSTGRES, folder, size_mb) as disk:
         server = SmallPostgres(plain.installation, folder, f"{plain.name}-small")
         try:
             port = server.start(None, password, print)
