@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+import db.area_sums
 import db.consumption
 from app.depends import Caller
 from app.errors import ApiError, InvalidParameter
 from db.consumption import Group, Key, Meters, Selection, Sum
+from db.scope import Scope
 from energy import periods, roles
 from energy.coverage import Calendar, Due
 from energy.periods import Span, Step
@@ -22,6 +24,8 @@ from energy.roles import Role
 
 ROWS_MAX = 50_000
 BUCKETS_MAX = 10_000
+DIVISION_LENGTH = 3
+"""Of an industry division of GB/T 4754, as in C31: what areas are divided by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,15 @@ def buckets(span: Span, step: Step, now: datetime) -> list[Span]:
     return [Span(start, periods.following(start, step)) for start in starts if start < now]
 
 
-async def lines(caller: Caller, selection: Selection, within: Sequence[Span]) -> list[Line]:
-    """Return the answer to `selection`, whose span is that of the buckets `within`."""
+async def lines(
+    caller: Caller, selection: Selection, within: Sequence[Span], *, may_trail: bool = False
+) -> list[Line]:
+    """Return the answer to `selection`, whose span is that of the buckets `within`.
+
+    `may_trail`: sums of areas will do. They trail their units until settlement has added them up,
+    so they are not for answers that set them beside figures of units or meters. As known on a day
+    units answer: their sums were just made.
+    """
     groups = await db.consumption.list_meters(
         caller.connection, caller.scope, selection, roles=counted(selection)
     )
@@ -58,8 +69,17 @@ async def lines(caller: Caller, selection: Selection, within: Sequence[Span]) ->
             f"at most {ROWS_MAX:,} are answered. Use a coarser bucket, a shorter span, "
             f"fewer groups or a filter.",
         )
-    sums = await db.consumption.list_sums(caller.connection, caller.scope, selection)
+    if may_trail and caller.known_at is None and is_of_areas(selection, caller.scope):
+        sums = await db.area_sums.list_sums(caller.connection, caller.scope, selection)
+    else:
+        sums = await db.consumption.list_sums(caller.connection, caller.scope, selection)
     return merged(within, groups, sums, caller.now)
+
+
+def is_of_areas(selection: Selection, scope: Scope) -> bool:
+    """Whether areas can tell: they are of all units of a county and an industry division."""
+    is_of_units = selection.groups & {Group.UNIT, Group.METER} or selection.unit or scope.unit
+    return not is_of_units and len(selection.industry) <= DIVISION_LENGTH
 
 
 def counted(selection: Selection) -> Sequence[str]:

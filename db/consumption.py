@@ -1,7 +1,7 @@
 """Owns reading consumption back: sums by bucket and group, and the meters that owe them.
 
 Sums of a unit come from unit_consumption (boundary less export), those of single meters from
-meter_consumption. A year is the sum of its months.
+meter_consumption, those of whole areas from area_consumption. A year is the sum of its months.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ USED: LiteralString = """
 
 # By carrier first: the names that are left out are then a matter of few rows. Of those the units
 # that have factors of their own are told apart: the others lack one for the same reason.
-SUMS: LiteralString = """
+BY_CARRIER: LiteralString = """
         , by_carrier AS (
             SELECT starts_at, region, industry, unit, carrier, meter, own_unit_id,
                    sum(tce) AS energy_tce,
@@ -172,6 +172,9 @@ SUMS: LiteralString = """
               FROM named
              GROUP BY starts_at, region, industry, unit, carrier, meter, own_unit_id
         )
+"""
+
+TOTALS: LiteralString = """
         SELECT CASE $12::text WHEN 'year' THEN date_trunc('year', starts_at, 'Asia/Shanghai')
                               ELSE starts_at
                END AS bucket_at,
@@ -248,10 +251,19 @@ ALIKE_METERS: LiteralString = """
 
 async def list_sums(connection: Connection, scope: Scope, selection: Selection) -> list[Sum]:
     """Return what was used, by bucket and group; only what is stored, so not every bucket."""
+    raw = RAW_OF_METERS if Group.METER in selection.groups else RAW_OF_UNITS
     rows = await connection.fetch(
-        SEEN + (RAW_OF_METERS if Group.METER in selection.groups else RAW_OF_UNITS) + USED + SUMS,
+        SEEN + raw + USED + BY_CARRIER + TOTALS,
         scope.region_prefix,
         scope.unit,
+        *asked(selection),
+    )
+    return [as_sum(row) for row in rows]
+
+
+def asked(selection: Selection) -> tuple[object, ...]:
+    """Return the parameters of sums after those of the scope: $3 to $13."""
+    return (
         selection.region_prefix,
         selection.unit,
         selection.industry,
@@ -264,7 +276,6 @@ async def list_sums(connection: Connection, scope: Scope, selection: Selection) 
         selection.bucket,
         selection.energy,
     )
-    return [_sum(row) for row in rows]
 
 
 async def list_meters(
@@ -306,7 +317,7 @@ def _key(row: Record) -> Key:
     return Key(row["region"], row["industry"], row["unit"], row["energy"], row["meter"])
 
 
-def _sum(row: Record) -> Sum:
+def as_sum(row: Record) -> Sum:
     pairs = [text.rsplit("/", 1) for text in row["unvalued"]]
     unvalued = [(carrier, int(unit_id) if unit_id else None) for carrier, unit_id in pairs]
     return Sum(

@@ -255,7 +255,14 @@ async def list_area_differences(connection: Connection, span: Span) -> list[Diff
                    bool_or(is_left_out(quantity, calorific_tce, calorific_partial))
                    AND sum(calorific_tce) IS NOT NULL AS calorific_partial,
                    bool_or(is_left_out(quantity, equivalent_tce, equivalent_partial))
-                   AND sum(equivalent_tce) IS NOT NULL AS equivalent_partial
+                   AND sum(equivalent_tce) IS NOT NULL AS equivalent_partial,
+                   sum(abs(quantity)) AS absolute_quantity,
+                   sum(abs(calorific_tce)) AS calorific_absolute,
+                   sum(abs(equivalent_tce)) AS equivalent_absolute,
+                   sum(abs(calorific_tce * estimated_quantity / nullif(quantity, 0)))
+                   AS calorific_estimated,
+                   sum(abs(equivalent_tce * estimated_quantity / nullif(quantity, 0)))
+                   AS equivalent_estimated
               FROM unit_consumption
               JOIN units USING (unit_id)
              WHERE starts_at >= $3
@@ -264,7 +271,8 @@ async def list_area_differences(connection: Connection, span: Span) -> list[Diff
         ), areas AS (
             SELECT region, division, carrier, step, starts_at, quantity, estimated_quantity,
                    readings_present, held, calorific_tce, equivalent_tce, calorific_partial,
-                   equivalent_partial
+                   equivalent_partial, absolute_quantity, calorific_absolute,
+                   equivalent_absolute, calorific_estimated, equivalent_estimated
               FROM area_consumption
              WHERE starts_at >= $3
                AND starts_at < $4
@@ -280,7 +288,12 @@ async def list_area_differences(connection: Connection, span: Span) -> list[Diff
                 OR differs(stored.quantity, sums.quantity, $1)
                 OR differs(stored.estimated_quantity, sums.estimated_quantity, $1)
                 OR differs(stored.calorific_tce, sums.calorific_tce, $1)
-                OR differs(stored.equivalent_tce, sums.equivalent_tce, $1))
+                OR differs(stored.equivalent_tce, sums.equivalent_tce, $1)
+                OR differs(stored.absolute_quantity, sums.absolute_quantity, $1)
+                OR differs(stored.calorific_absolute, sums.calorific_absolute, $1)
+                OR differs(stored.equivalent_absolute, sums.equivalent_absolute, $1)
+                OR differs(stored.calorific_estimated, sums.calorific_estimated, $1)
+                OR differs(stored.equivalent_estimated, sums.equivalent_estimated, $1))
            AND NOT EXISTS (SELECT
                              FROM stale_areas AS stale
                             WHERE stale.region = coalesce(stored.region, sums.region))

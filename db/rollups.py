@@ -271,14 +271,19 @@ async def insert_area_sums(
         INSERT INTO area_consumption (region, division, carrier, step, starts_at, quantity,
                                       estimated_quantity, readings_present, held,
                                       calorific_tce, equivalent_tce,
-                                      calorific_partial, equivalent_partial)
+                                      calorific_partial, equivalent_partial, absolute_quantity,
+                                      calorific_absolute, equivalent_absolute,
+                                      calorific_estimated, equivalent_estimated)
         SELECT region, division, carrier, step, starts_at, sum(quantity),
                sum(abs(estimated_quantity)), sum(readings_present), bool_or(held),
                sum(calorific_tce), sum(equivalent_tce),
                bool_or(is_left_out(quantity, calorific_tce, calorific_partial))
                AND sum(calorific_tce) IS NOT NULL,
                bool_or(is_left_out(quantity, equivalent_tce, equivalent_partial))
-               AND sum(equivalent_tce) IS NOT NULL
+               AND sum(equivalent_tce) IS NOT NULL,
+               sum(abs(quantity)), sum(abs(calorific_tce)), sum(abs(equivalent_tce)),
+               sum(abs(calorific_tce * estimated_quantity / nullif(quantity, 0))),
+               sum(abs(equivalent_tce * estimated_quantity / nullif(quantity, 0)))
           FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
                AS sums (division, carrier, from_at, to_at)
           JOIN units USING (division)

@@ -177,7 +177,7 @@ async def list_consumption(
             bucket=query.bucket, basis=query.basis, items=[], notes=[], next=None
         )
     await known_tables.selected(caller, selection)
-    lines = await app.consumption.lines(caller, selection, within)
+    lines = await app.consumption.lines(caller, selection, within, may_trail=True)
     why = await app.left_out.fetch(caller, selection, [line.used for line in lines])
     items = [_row(line, selection, why) for line in lines]
     return ConsumptionAnswer(

@@ -27,6 +27,8 @@ INSERT INTO corrections VALUES (:m, '2026-11-01Z', 1);
 INSERT INTO doubts VALUES (:m, '2026-11-01 01:00Z', '2026-11-01 02:00Z', 'fell', 1, false);
 INSERT INTO meter_consumption VALUES (:m, 'hour', '2026-11-01Z', 1, 0, 4, false, 1, 1);
 INSERT INTO unit_consumption VALUES (:u, 'electricity', 'day', '2026-11-01Z', 1, 0, 4, false, 1, 1);
+INSERT INTO area_consumption
+VALUES ('450202', 'C31', 'electricity', 'day', '2026-11-01Z', 1, 0, 4, false, 1, 1);
 INSERT INTO quality_days
 VALUES (:m, '2026-11-01Z', 1, 1, 1, 1, 1, 1, 'in_force', true, 0, NULL, now());
 INSERT INTO quality_unit_days

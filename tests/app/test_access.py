@@ -16,6 +16,7 @@ from app.main import create_app
 from app.roles import MAY, Act, Role
 from settings import Settings
 from tests import cast, factories
+from tests.app import areas
 from tests.app.conftest import NOW, Stage
 
 APP = create_app(Settings(), "postgresql://nowhere")
@@ -310,6 +311,7 @@ async def test_sums_hold_what_one_may_see_and_no_more(stage: Stage) -> None:
           FROM units
         """
     )
+    await areas.add_up(stage.pool)
     sums = {}
     for name in ("zhao", "qian", "sun", "li"):
         (row,) = await stage.items(

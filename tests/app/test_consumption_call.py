@@ -8,6 +8,7 @@ import pytest
 
 from app.consumption import BUCKETS_MAX
 from tests import cast, factories
+from tests.app import areas
 from tests.app.conftest import Stage
 
 NOVEMBER = {"from_": "2026-11-01T00:00:00+08:00", "to": "2026-12-01T00:00:00+08:00"}
@@ -43,6 +44,7 @@ async def use(
 
 
 async def ask(stage: Stage, name: str = "zhao", **query: str | int) -> list[dict[str, Any]]:
+    await areas.add_up(stage.pool)
     return await stage.items(name, "/v1/consumption", **query)
 
 
