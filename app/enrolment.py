@@ -85,16 +85,16 @@ async def certify(
         await db.gateways.insert_certificate(
             connection, unit, gateway, issued.serial, issued.issued_at, issued.expires_at
         )
-        await db.gateways.mark_sparkplug(connection, unit, gateway, speaks=speaks_sparkplug)
+        if speaks_sparkplug:  # else as before: a new certificate takes nothing away
+            await db.gateways.mark_sparkplug(connection, unit, gateway)
         await _write_access(connection, ours)
         return issued
 
 
 async def _write_access(connection: Connection, ours: Authority) -> None:
-    """Write the lines of gateways that speak Sparkplug, if there are or were any."""
+    """Write who may say what, with the lines of gateways that speak Sparkplug."""
     gateways = await db.gateways.list_sparkplug(connection)
-    if gateways or (ours.folder / "acl").exists():
-        ours.write_access(certified.access_rules(), gateways)
+    ours.write_access(certified.access_rules(), gateways)
 
 
 async def revoke_certificates(

@@ -17,6 +17,11 @@ def with_database(url: str, database: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
+def database_of(url: str) -> str:
+    """Return the name of the database that `url` points at."""
+    return urlsplit(url).path.removeprefix("/")
+
+
 def recreate(url: str, database: str, *, template: str | None = None) -> str:
     """Drop `database` on the server of `url` if it is there, make it anew, return its URL."""
     drop(url, database)

@@ -209,11 +209,11 @@ async def list_all(connection: Connection) -> list[GatewayRow]:
     return [GatewayRow(**row) for row in rows]
 
 
-async def mark_sparkplug(connection: Connection, unit: str, gateway: str, *, speaks: bool) -> None:
+async def mark_sparkplug(connection: Connection, unit: str, gateway: str) -> None:
     await connection.execute(
         """
         UPDATE gateways
-           SET sparkplug = $3
+           SET sparkplug = true
           FROM units
          WHERE units.unit_id = gateways.unit_id
            AND unit = $1
@@ -221,7 +221,6 @@ async def mark_sparkplug(connection: Connection, unit: str, gateway: str, *, spe
         """,
         unit,
         gateway,
-        speaks,
     )
 
 

@@ -177,7 +177,9 @@ async def insert_quarantined_messages(connection: Connection, rows: Sequence[Mes
                                          said_sha256)
         VALUES ($1, $2, $3, $4, $5, $6)
             ON CONFLICT (sha256)
-            DO UPDATE SET topic = excluded.topic WHERE false  -- locks it against being deleted
+            DO UPDATE SET said_sha256 = excluded.said_sha256  -- if not, it is locked all the same
+                    WHERE quarantine_messages.said_sha256 IS NULL
+                      AND excluded.said_sha256 IS NOT NULL
         """,
         rows,
     )

@@ -16,7 +16,8 @@ RETRY_LONGEST_S = 5.0
 RETRYABLE_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 """SQLSTATE classes: connection, rollback, resources, object in use, intervention, system."""
 
-DATA_CLASSES = frozenset({"22", "23", "54", "P0", "XX"})
+INNER_CLASS = "XX"
+DATA_CLASSES = frozenset({"22", "23", "54", "P0", INNER_CLASS})
 """SQLSTATE classes that a row can cause: data, constraint, limit, trigger, inner error."""
 
 ATTEMPT_S_MAX = 60.0
@@ -38,6 +39,11 @@ def is_retryable(error: BaseException) -> bool:
 def is_of_the_data(error: asyncpg.PostgresError) -> bool:
     """Return whether it is the rows that the database refuses: others may pass."""
     return (error.sqlstate or "")[:2] in DATA_CLASSES
+
+
+def is_inner(error: asyncpg.PostgresError) -> bool:
+    """Return whether the database failed in itself: a damaged index, say. A row can cause it."""
+    return (error.sqlstate or "")[:2] == INNER_CLASS
 
 
 async def patiently(

@@ -77,7 +77,7 @@ def _decoded(delivery: Delivery, edge_nodes: Nodes, *, is_believed: bool) -> Tol
 
 def not_understood(delivery: Delivery, error: Exception) -> Batch:
     """Return what stands for a message that our code broke on: it must not stop the others."""
-    log.critical("messagenot_understood", topic=delivery.topic, error=repr(error))
+    log.critical("message_not_understood", topic=delivery.topic, error=repr(error))
     detail = f"the platform broke on it and keeps it: {payload.legible(type(error).__name__)}"
     return payload.refused(None, Reason.INVALID_FIELD, detail)
 

@@ -17,7 +17,10 @@ from ingest import writer
 from ingest.acks import Delivery
 from ingest.batches import Piece
 from ingest.collect import Assembler
+from ingest.receipts import Tally
 from ingest.writer import Holder
+
+STORED = "stored"
 
 
 class Replayed(NamedTuple):
@@ -57,17 +60,18 @@ class Replayer:
         flush = await self._assembler.assemble([delivery])
         flush.lives.clear()  # an old birth does not become the present one
         flush.gateway_ids.clear()
+        flush.statuses.clear()
         for piece in flush.pieces:
             piece.number = None
         await writer.store(self._pool, self._holder, flush)
-        (piece,) = flush.pieces
-        outcome = _outcome(piece)
-        still = [(rejection.index, str(rejection.reason)) for rejection in piece.rejections]
+        tally, outcome, still = Tally(), STORED, list[tuple[int | None, str]]()
+        for piece in flush.pieces:  # one; none of a status, or of a birth without samples
+            tally, outcome = piece.tally, _outcome(piece)
+            still = [(rejection.index, str(rejection.reason)) for rejection in piece.rejections]
         async with self._pool.acquire() as connection:
             closed = await db.quarantine.close(
                 connection, message.sha256, still, outcome, self._clock()
             )
-        tally = piece.tally
         return Replayed(
             outcome, closed, tally.rejected, tally.stored, tally.duplicate, tally.conflicting
         )
@@ -76,7 +80,7 @@ class Replayer:
 def _outcome(piece: Piece) -> str:
     tally = piece.tally
     if tally.stored:
-        return "stored"
+        return STORED
     if tally.conflicting:
         return "conflicting"
     return "duplicate" if tally.duplicate else "rejected"

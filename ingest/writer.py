@@ -39,7 +39,7 @@ from ingest.validate import Fault
 POISON_ROWS_MAX = 32
 """Rows of one flush found one by one; from then on the whole message of a bad row is set aside."""
 
-OUR_BOOKS = frozenset({"ingest_totals", "links", "arrivals"})
+OUR_BOOKS = frozenset({"ingest_totals", "links", "arrivals", "stale_ranges"})
 """Tables in which no message can be at fault: what they refuse is a bug, and a new start may help.
 """
 
@@ -113,6 +113,8 @@ async def _store_but_bad_rows(
                 holder.head = flush.links[-1].head
             return None
         poison = await find_row(pool, flush.rows)
+        if poison is None and db.patience.is_inner(refused):
+            raise refused
         if poison is None:
             return refused
         _reject_row(flush, *poison, is_whole=found > POISON_ROWS_MAX)

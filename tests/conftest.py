@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -19,6 +18,7 @@ import db.pool
 from db.pool import Connection, Pool
 from deploy import services as local_services
 from deploy.services import Services
+from tests.copies import Copies
 from tests.held import Held
 
 STATE_DIR = Path(__file__).parent.parent / "var"
@@ -40,21 +40,25 @@ def template_url(services: Services) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def copies(services: Services, template_url: str) -> Iterator[Copies]:
+    made = Copies(services.database_url, TEMPLATE)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def database_url(
-    services: Services, template_url: str, request: pytest.FixtureRequest
-) -> Iterator[str]:
+def database_url(copies: Copies, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a fresh migrated database, for tests with several connections.
 
     What the test wrote through the platform must hold at its end: tests/held.py.
     """
-    name = f"test_{uuid4().hex[:12]}"
-    url = db.admin.recreate(services.database_url, name, template=TEMPLATE)
+    url = copies.take()
     yield url
     try:
         Held.of(request).check_database(url)
     finally:
-        db.admin.drop(services.database_url, name)
+        copies.give_back(url)
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ ROOT = f"nenghao/v1/450200/{factories.unit_code()}/gw1"
 BIRTH_TOPIC = f"spBv1.0/{factories.unit_code()}/NBIRTH/gw1"
 
 
-def batch(number: int, *readings: dict[str, object]) -> Delivery:
-    said = {"batch": f"b{number}", "readings": readings}
+def batch(number: int, *readings: dict[str, object], **more: object) -> Delivery:
+    said = {"batch": f"b{number}", "readings": readings, **more}
     return Delivery(1, number, f"{ROOT}/readings", json.dumps(said).encode(), NOW)
 
 
@@ -45,17 +45,15 @@ async def conserved(plant: Plant) -> bool:
 
 
 async def test_a_message_refused_for_more_than_its_rows_is_set_aside_alone(plant: Plant) -> None:
-    await plant.pool.execute(
-        f"ALTER TABLE stale_ranges ADD CHECK (meter_id <> {plant.interval_id})"
-    )
+    await plant.pool.execute("ALTER TABLE sequences ADD CHECK (boot <> 'bad')")
     others = [batch(n, reading(n, n)) for n in range(20)]
-    bad = batch(99, reading(0, 1, "C01"), reading(30, 30))
+    bad = batch(99, reading(0, 1, "C01"), reading(30, 30), boot="bad", seq=1)
     with structlog.testing.capture_logs() as logs:
         flush = await plant.collector.store([*others[:13], bad, *others[13:]])
     assert [tally(flush, n) for n in range(21)] == [
         (2, 0, 0, 0, 2) if n == 13 else (1, 1, 0, 0, 0) for n in range(21)
     ]
-    assert "stale_ranges" in details(flush)[13][0]
+    assert "sequences" in details(flush)[13][0]
     assert await kept(plant) == [(f"{ROOT}/readings", Reason.INVALID_FIELD)]
     assert await conserved(plant)
     assert [log["event"] for log in logs] == ["message_refused"]
@@ -117,8 +115,26 @@ async def test_a_database_that_keeps_no_rejection_either_is_no_fault_of_the_mess
     assert await plant.pool.fetchval("SELECT sum(received) FROM ingest_totals") == 0
 
 
-async def test_what_our_own_books_refuse_is_not_held_against_a_message(plant: Plant) -> None:
-    await plant.pool.execute("ALTER TABLE ingest_totals ADD CHECK (stored < 1)")
-    with pytest.raises(asyncpg.CheckViolationError, match="ingest_totals"):
+@pytest.mark.parametrize(
+    "broken", ["ingest_totals ADD CHECK (stored < 1)", "stale_ranges ADD CHECK (meter_id < 0)"]
+)
+async def test_what_our_own_books_refuse_is_not_held_against_a_message(
+    plant: Plant, broken: str
+) -> None:
+    await plant.pool.execute(f"ALTER TABLE {broken}")
+    with pytest.raises(asyncpg.CheckViolationError, match=broken.split()[0]):
         await plant.send(reading(0, 1))
+    assert await kept(plant) == []
+
+
+async def test_a_database_that_fails_in_itself_is_no_fault_of_a_message(plant: Plant) -> None:
+    await plant.pool.execute(
+        """
+        CREATE FUNCTION damaged() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'index is damaged' USING ERRCODE = 'XX002'; END $$;
+        CREATE TRIGGER damaged BEFORE INSERT ON sequences FOR EACH ROW EXECUTE FUNCTION damaged();
+        """
+    )
+    with pytest.raises(asyncpg.PostgresError, match="index is damaged"):
+        await plant.collector.store([batch(1, reading(0, 1), boot="a", seq=1)])
     assert await kept(plant) == []

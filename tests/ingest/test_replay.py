@@ -117,3 +117,17 @@ def birth(name: str) -> bytes:
     return sparkplug.message(
         0, Metric(name=name, alias=1, timestamp=at_ms, datatype=Datatype.DOUBLE, double_value=1)
     )
+
+
+async def test_a_status_is_replayed_without_becoming_the_present_one(plant: Plant) -> None:
+    await plant.pool.execute(
+        "ALTER TABLE gateways ADD CONSTRAINT cursed CHECK (firmware <> 'cursed')"
+    )
+    topic = f"nenghao/v1/450200/{factories.unit_code()}/gw1/status"
+    said = b'{"state": "online", "firmware": "cursed"}'
+    await plant.collector.store([Delivery(1, 1, topic, said, NOW)])
+    await plant.pool.execute("ALTER TABLE gateways DROP CONSTRAINT cursed")
+    (entry,) = await entries(plant)
+    assert await replay(plant, entry.quarantine_id) == Replayed("stored", 1, 0)
+    assert await entries(plant) == []
+    assert await plant.pool.fetchval("SELECT count(*) FROM gateways WHERE firmware = 'cursed'") == 0
