@@ -6,6 +6,7 @@ cannot be started fails the run and says what to install.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -22,14 +23,17 @@ from tests.copies import Copies
 from tests.held import Held
 
 STATE_DIR = Path(__file__).parent.parent / "var"
+INSTANCE = os.environ.get("TEST_INSTANCE", "test")
+"""Two runs at once have services of their own: tests/run.py."""
+
 TEMPLATE = "nenghao_template"
 
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[Services]:
     """A database server and a broker of the test run's own."""
-    yield local_services.up(STATE_DIR, report=print, instance="test")
-    local_services.down(STATE_DIR, report=print, instance="test")
+    yield local_services.up(STATE_DIR, report=print, instance=INSTANCE)
+    local_services.down(STATE_DIR, report=print, instance=INSTANCE)
 
 
 @pytest.fixture(scope="session")

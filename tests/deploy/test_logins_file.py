@@ -13,7 +13,7 @@ from deploy.services import Services, Via
 from ingest import credentials, logins_file
 from ingest.logins_file import LoginsFileError
 from tests import factories
-from tests.conftest import STATE_DIR
+from tests.conftest import INSTANCE, STATE_DIR
 from tests.faults import small
 
 FLEET = [("450200", factories.unit_code(), f"gw{number}") for number in range(40)]
@@ -24,7 +24,7 @@ def crowded(services: Services) -> Iterator[tuple[Path, str]]:
     """A broker on a small disk: where that lies, and the URL of its administrator."""
     if services.via == Via.COMPOSE:
         pytest.skip("a small disk is mounted under a program of this machine, not of a container")
-    home = (STATE_DIR / "services" / "test").resolve()
+    home = (STATE_DIR / "services" / INSTANCE).resolve()
     is_private = services.via == Via.PRIVATE_ROOT
     pair = local.private(home, print) if is_private else local.native(home)
     with small.broker_on(pair.broker, services) as (disk, _, _, admin_url):
