@@ -125,7 +125,7 @@ def collect_command(
             queue=broker_health.Queue(settings.broker_queue_messages, settings.broker_queue_bytes),
         )
 
-    _run_program(settings, "collect", work)
+    _run_program(settings, "collect", work, idle_s=shards.HOLDER_SILENT_S)
 
 
 @app.command("settle")
@@ -284,9 +284,6 @@ def simulate_command(
     _run_program(settings, "simulate", work)
 
 
-# -- administration ------------------------------------------------------------------------------
-
-
 @app.command("settings")
 def settings_command() -> None:
     """List every setting: its variable, its value now, its meaning."""
@@ -356,7 +353,10 @@ def _disks(settings: Settings) -> list[Path]:
 
 
 def _run_program(
-    settings: Settings, name: str, work: Callable[[Pool], Coroutine[None, None, None]]
+    settings: Settings,
+    name: str,
+    work: Callable[[Pool], Coroutine[None, None, None]],
+    idle_s: int = db.pool.IDLE_IN_TRANSACTION_S,
 ) -> None:
     """Run a program on a pool of its own until it is told to stop."""
     url = _addresses(settings).database()
@@ -364,7 +364,7 @@ def _run_program(
 
     async def run() -> None:
         async with await db.pool.create_pool(
-            url, timeout_s=settings.database_timeout_s, application=f"nenghao {name}"
+            url, timeout_s=settings.database_timeout_s, application=f"nenghao {name}", idle_s=idle_s
         ) as pool:
             await work(pool)
 

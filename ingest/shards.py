@@ -21,8 +21,10 @@ from ingest.names import NameFault
 from ingest.sparkplug import topics as sparkplug
 
 STANDBY_PAUSE_S = 1.0
-HOLDER_SILENT_S = 10.0
-"""A holder without a sign of life for so long loses its lock: it is frozen, or its host is gone."""
+HOLDER_SILENT_S = 10
+"""A holder without a sign of life for so long loses its lock, and a transaction it has open: it is
+frozen, or its host is gone.
+"""
 
 LOCK_CHECK_S = 2.0
 _PART = re.compile(r"(?P<city>[0-9]{6})(/(?P<unit>[0-9A-Z]{18}))?")
