@@ -70,9 +70,10 @@ async def state(
         )
     news = [each.row for each in outcomes if each.outcome is not Outcome.UNCHANGED]
     await db.production.upsert(caller.connection, news)
-    await db.changes.record(
+    await db.changes.record_over(
         caller.connection,
         Author(caller.actor, reason or FIRST_REASON, evidence),
+        [fact(NOUN, row.key, known[row.key]) for row in news if row.key in known],
         [fact(NOUN, row.key, row) for row in news],
         caller.now,
     )

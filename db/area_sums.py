@@ -48,9 +48,13 @@ BY_CARRIER: LiteralString = """
                    sum(energy_tce) AS energy_tce,
                    sum(quantity) AS quantity,
                    sum(estimated_tce) AS estimated_tce,
-                   sum(absolute_tce) AS absolute_tce,
+                   CASE WHEN bool_and(absolute_tce IS NOT NULL OR energy_tce IS NULL)
+                        THEN sum(absolute_tce)
+                   END AS absolute_tce,
                    sum(estimated_quantity) AS estimated_quantity,
-                   sum(absolute_quantity) AS absolute_quantity,
+                   CASE WHEN bool_and(absolute_quantity IS NOT NULL OR quantity IS NULL)
+                        THEN sum(absolute_quantity)
+                   END AS absolute_quantity,
                    sum(readings_present) AS readings_present,
                    bool_or(held) AS held,
                    false AS is_left_out

@@ -184,9 +184,13 @@ TOTALS: LiteralString = """
                sum(energy_tce) AS energy_tce,
                sum(quantity) AS quantity,
                sum(estimated_tce) AS estimated_tce,
-               sum(absolute_tce) AS absolute_tce,
+               CASE WHEN bool_and(absolute_tce IS NOT NULL OR energy_tce IS NULL)
+                    THEN sum(absolute_tce)
+               END AS absolute_tce,
                sum(estimated_quantity) AS estimated_quantity,
-               sum(absolute_quantity) AS absolute_quantity,
+               CASE WHEN bool_and(absolute_quantity IS NOT NULL OR quantity IS NULL)
+                    THEN sum(absolute_quantity)
+               END AS absolute_quantity,
                sum(readings_present)::bigint AS readings_present,
                bool_or(held) AS held,
                coalesce(array_agg(DISTINCT carrier || '/' || coalesce(own_unit_id::text, ''))

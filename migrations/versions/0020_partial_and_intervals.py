@@ -1,7 +1,8 @@
 """Sums that lack a factor for a part say so at every level; intervals of meters are dated.
 
-Safe before the new code starts. Locks the consumption tables and meter_epochs for an instant; of
-consumption it writes only rows for which a factor is missing. A settler of the old code that still
+Safe before the new code starts. Locks the consumption tables until it has looked at every hour of
+every meter once: plan minutes where there are years of them. It writes only rows for which a factor
+is missing. A settler of the old code that still
 runs says `false` of what it replaces: the nightly reconciliation finds and repairs it.
 
 What `…_partial` means is the same of meters, units and areas, in hours, days, months and years: the

@@ -12,7 +12,7 @@ import pytest
 
 import db.area_sums
 import db.consumption
-from app.consumption import is_of_areas
+from app.consumption import estimated_share, is_of_areas
 from db.consumption import Group, Key, Selection, Sum, Tier
 from db.pool import Connection
 from db.scope import Scope
@@ -251,3 +251,19 @@ async def test_an_area_that_waits_to_be_added_up_still_says_what_it_leaves_out(
     after = await db.area_sums.list_sums(connection, Scope("45"), asked)
     assert any(one.left_out for one in before)
     assert [one.left_out for one in after] == [one.left_out for one in before]
+
+
+async def test_what_is_estimated_is_unknown_while_a_part_waits_to_be_added_up(
+    connection: Connection,
+) -> None:
+    await live(connection, random.Random(2))
+    asked = replace(WHOLE, span=Span(SPAN.starts_at, SPAN.starts_at + timedelta(days=31)))
+    found = await db.area_sums.list_sums(connection, Scope("45"), asked)
+    assert any(estimated_share(one) is not None for one in found)
+    await connection.execute(
+        "UPDATE area_consumption "
+        "SET absolute_quantity = NULL, calorific_absolute = NULL, equivalent_absolute = NULL "
+        "WHERE region = (SELECT min(region) FROM area_consumption WHERE calorific_tce IS NOT NULL)"
+    )
+    left = await db.area_sums.list_sums(connection, Scope("45"), replace(asked, groups=frozenset()))
+    assert [estimated_share(one) for one in left] == [None] * len(left)
