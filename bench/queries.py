@@ -312,21 +312,24 @@ def requests_per_s(stage: Stage) -> list[Result] | None:
                 answered = asking.result()
     finally:
         end(collector)
-    assert answered.refused == 0, f"{answered.refused} answers were not 200"
     return [
         Result("requests_per_s", answered.per_s, answered.per_s, None, "requests/s", ""),
         Result("requests_p99_s", answered.p99_s, answered.p99_s, None, "s", ""),
+        Result("requests_refused", answered.refused, answered.refused, None, "of all answers", "0"),
         Result("ingest_beside_200_readers", busy / quiet, busy, quiet, "readings/s", "≥ 0.8"),
     ]
 
 
 def small_questions() -> list[dict[str, str]]:
-    """Return what analysts ask: a month by city, one city, one industry, one carrier."""
+    """Return what is asked of one city or one unit: by city, industry, carrier, day and meter."""
+    city = {**month_by_city(), "region": "450200"}
+    unit = {**month_by_city(), "unit": load.unit_code(1)}
     return [
-        month_by_city(),
-        {**month_by_city(), "region": "450200"},
-        {**month_by_city(), "group_by": "industry", "region": "450300"},
-        {**month_by_city(), "energy": "electricity", "region": "450100"},
+        city,
+        {**city, "group_by": "industry", "region": "450300"},
+        {**city, "energy": "electricity", "region": "450100"},
+        {**unit, "group_by": "energy", "bucket": "day"},
+        {**unit, "group_by": "meter"},
     ]
 
 
