@@ -107,8 +107,7 @@ class XlsxTable:
     """One sheet. Its texts are texts: nothing is taken for a formula, a number or an address."""
 
     def __init__(self, file: BinaryIO, columns: Columns) -> None:
-        options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-        self._book = xlsxwriter.Workbook(file, options)
+        self._book = xlsxwriter.Workbook(file, {"constant_memory": True})
         self._sheet = self._book.add_worksheet()
         self._sheet.write_row(0, 0, columns)
         self._rows = 0
