@@ -34,8 +34,9 @@ soak: $(VENV)/ready ## the nightly fault tests (SOAK_MINUTES=30: mixed faults so
 bench: $(VENV)/ready ## measure ratios against COPY, a bare client, a user's script (BENCH="ingest_1": some)
 	@$(BIN)/python -m bench $(BENCH)
 
-bench-peers: $(VENV)/ready ## install what `make bench` compares with (Node-RED by npm, collectd by apt-get)
+bench-peers: $(VENV)/ready ## install what `make bench` needs besides (Node-RED by npm; collectd, wrk by apt-get)
 	@$(BIN)/python -m bench.peers.collectd
+	@$(BIN)/python -m bench.peers.wrk
 	@$(BIN)/python -m bench.peers.nodered
 
 check: $(VENV)/ready ## format, lint, types, architecture

@@ -23,7 +23,8 @@ from paho.mqtt.properties import Properties
 
 import db.admin
 import db.migrate
-from bench import load
+from bench import load, province
+from bench.province import Size
 from deploy import services
 from deploy.services import Services
 from ingest import broker_url, credentials
@@ -48,6 +49,7 @@ class Stage:
     broker: BrokerUrl
     logins: list[Login]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    provinces: dict[Size, str] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
@@ -73,6 +75,14 @@ class Stage:
             for number in range(load.UNITS):
                 _register(connection, number)
         return url
+
+    def province(self, size: Size) -> str:
+        """Return the URL of a database with a province of `size`, made when it is first wanted."""
+        name = f"bench_{size.days}"
+        if size not in self.provinces:
+            self.provinces[size] = self.fresh_database(name)
+            province.fill(self.provinces[size], size)
+        return self.provinces[size]
 
     def subscribe(self, shard: Shard) -> None:
         """Make the empty session of a shard, as if its collector had been here before."""

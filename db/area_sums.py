@@ -36,7 +36,7 @@ BY_CARRIER: LiteralString = """
                    END AS is_left_out
               FROM visible_areas($1, $2)
              WHERE $4::text IS NULL
-               AND region LIKE $3 || '%'
+               AND region BETWEEN rpad($3, 6, '0') AND rpad($3, 6, '9')  -- an index serves this
                AND division LIKE $5 || '%'
                AND step = $8
                AND starts_at >= $9

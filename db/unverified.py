@@ -31,34 +31,35 @@ async def list_factors(
             SELECT daterange(($7::timestamptz AT TIME ZONE 'Asia/Shanghai')::date,
                              ($8::timestamptz AT TIME ZONE 'Asia/Shanghai'
                               - INTERVAL '1 microsecond')::date, '[]') AS days
-        ), metered AS (
-            SELECT DISTINCT unit_id, carrier
-              FROM visible_units($1, $2)
-              JOIN meters USING (unit_id)
-             WHERE region LIKE $3 || '%'
-               AND ($4::text IS NULL OR unit = $4)
-               AND industry LIKE $5 || '%'
-               AND role = ANY ($6)
-               AND installed_at < $8
-               AND carrier IS NOT NULL
+        ), doubtful AS MATERIALIZED (  -- few, mostly none: then no meter is looked at
+            SELECT carrier, unit_id, edition, valid_from, basis, place, validity * days AS days
+              FROM dated_factors
+             CROSS JOIN asked
+             WHERE basis = $9
+               AND NOT verified
+               AND validity && days
                AND ($10::text IS NULL OR carrier = $10)
         )
-        SELECT DISTINCT factors.carrier AS energy, edition, valid_from
-          FROM metered
-         CROSS JOIN asked
-          JOIN dated_factors AS factors
-            ON factors.carrier = metered.carrier
-           AND (factors.unit_id IS NULL OR factors.unit_id = metered.unit_id)
-         WHERE basis = $9
-           AND NOT verified
-           AND validity && days
-           AND NOT coalesce((SELECT range_agg(better.validity)
-                               FROM dated_factors AS better
-                              WHERE better.unit_id = metered.unit_id
-                                AND better.carrier = factors.carrier
-                                AND better.basis = factors.basis
-                                AND better.place < factors.place), '{}')
-                   @> validity * days
+        SELECT DISTINCT carrier AS energy, edition, valid_from
+          FROM doubtful
+         WHERE EXISTS (
+               SELECT
+                 FROM visible_units($1, $2)
+                 JOIN meters USING (unit_id)
+                WHERE region LIKE $3 || '%'
+                  AND ($4::text IS NULL OR unit = $4)
+                  AND industry LIKE $5 || '%'
+                  AND role = ANY ($6)
+                  AND installed_at < $8
+                  AND meters.carrier = doubtful.carrier
+                  AND (doubtful.unit_id IS NULL OR meters.unit_id = doubtful.unit_id)
+                  AND NOT coalesce((SELECT range_agg(better.validity)
+                                      FROM dated_factors AS better
+                                     WHERE better.unit_id = meters.unit_id
+                                       AND better.carrier = doubtful.carrier
+                                       AND better.basis = doubtful.basis
+                                       AND better.place < doubtful.place), '{}')
+                          @> doubtful.days)
          ORDER BY energy, valid_from
         """,
         scope.region_prefix,

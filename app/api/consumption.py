@@ -8,16 +8,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from starlette.responses import Response
 
 import app.consumption
+import app.consumption_export
 import app.left_out
 import db.unverified
-from app import known_tables
+from app import exports, known_tables
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import AsKnown, Selecting, Valued
 from app.consumption import Line
 from app.depends import Caller, KnowingCaller
+from app.exports import Format
 from app.left_out import LeftOut, Missing, Reasons
 from db.consumption import Group, Selection
 from energy.factors import Basis, MissingFactor, Unverified
@@ -59,6 +62,11 @@ class ConsumptionQuery(Selecting, Valued, AsKnown):
         max_length=100,
         description="comma list of region, industry, unit, energy, meter; without: one total",
         examples=["region,energy"],
+    )
+    format: Format = Field(
+        default=Format.JSON,
+        description="csv, xlsx, parquet: the rows as a file, without notes",
+        examples=["json"],
     )
 
 
@@ -158,17 +166,28 @@ class ConsumptionAnswer(ListOf[ConsumptionRow]):
     operation_id="list_consumption",
     summary="Energy used, by time and group",
     response_model_exclude_unset=True,
-    responses=problems(401, 404, 422, 503),
+    response_model=ConsumptionAnswer,
+    responses={**problems(401, 404, 422, 503), **exports.responses()},
 )
 async def list_consumption(
     query: Annotated[ConsumptionQuery, Query()], caller: KnowingCaller
-) -> ConsumptionAnswer:
+) -> ConsumptionAnswer | Response:
     """Return every bucket that touches `[from, to)`, in full, up to now.
 
     Consumption of a unit is that of its boundary meters less its export meters. With
     `group_by=meter` every meter is shown as it counts (and its unit with it): those rows do not
     add up to the unit. A unit that is named must be visible, else the answer is 404.
     """
+    answer = await _answer(query, caller)
+    if query.format is Format.JSON:
+        return answer
+    file = await app.consumption_export.written(
+        [dict(item) for item in answer.items], _groups(query), query.format
+    )
+    return exports.answer(file, query.format, "consumption")
+
+
+async def _answer(query: ConsumptionQuery, caller: Caller) -> ConsumptionAnswer:
     caller = await known_tables.facts(caller, query.as_known_on)
     within = app.consumption.buckets(query.span(), query.bucket, caller.now)
     selection = await _selection(caller, query, within)
@@ -192,17 +211,21 @@ async def list_consumption(
     )
 
 
-async def _selection(caller: Caller, query: ConsumptionQuery, within: list[Span]) -> Selection:
+def _groups(query: ConsumptionQuery) -> frozenset[Group]:
     groups = {Group(name) for name in query.group_by.split(",")} if query.group_by else set()
     if Group.METER in groups:
         groups.add(Group.UNIT)  # a meter's code is its unit's own
+    return frozenset(groups)
+
+
+async def _selection(caller: Caller, query: ConsumptionQuery, within: list[Span]) -> Selection:
     if query.unit is not None:
         await parameters.visible_unit(caller, query.unit)
     return Selection(
         span=Span(within[0].starts_at, within[-1].ends_at) if within else query.span(),
         bucket=query.bucket,
         basis=query.basis,
-        groups=frozenset(groups),
+        groups=_groups(query),
         tier=query.region_level,
         region_prefix=await parameters.region_prefix(caller, query.region),
         unit=query.unit,

@@ -8,16 +8,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
+from starlette.responses import Response
 
+import app.readings_export
 import db.catalogue
 import db.corrections
 import db.readings
-from app import cursor, known_tables
+from app import cursor, exports, known_tables
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import Between, CreditCode, Instant, Page
 from app.depends import AuthenticatedCaller, Caller
 from app.errors import InvalidParameter, NotFound
+from app.exports import Format
 from db.changes import Change
 from db.readings import ConflictEntry, ReadingEntry
 from energy.periods import Span
@@ -36,6 +39,12 @@ class ReadingsQuery(Between, Page):
         examples=["2026-12-01T00:00:00+08:00"],
     )
 
+    format: Format = Field(
+        default=Format.JSON,
+        description="json: a page; csv, xlsx, parquet: all of the span as a file, without limit "
+        "and cursor",
+        examples=["json"],
+    )
     unit: CreditCode = Field(
         description="unified social credit code of the unit", examples=["91450200MA5KF5XJ0B"]
     )
@@ -114,17 +123,23 @@ class Readings(ListOf[Reading]):
     "/v1/readings",
     operation_id="list_readings",
     summary="Readings of a meter as they arrived",
-    responses=problems(401, 404, 422, 503),
+    response_model=Readings,
+    responses={**problems(401, 404, 422, 503), **exports.responses()},
 )
 async def list_readings(
     query: Annotated[ReadingsQuery, Query()], caller: AuthenticatedCaller
-) -> Readings:
+) -> Readings | Response:
     """Return the readings in `[from, to)`; what contradicts or corrects them stands beside them."""
     span = _span(query)
     known_tables.refuse_future(caller, query.as_known_on)
+    if query.format is not Format.JSON:
+        _refuse_beside_a_file(query)
     entry = await db.catalogue.fetch_meter(caller.connection, caller.scope, query.unit, query.meter)
     if entry is None:
         raise NotFound("meter")
+    if query.format is not Format.JSON:
+        file = await app.readings_export.written(caller, entry, span, query.format)
+        return exports.answer(file, query.format, "readings")
     at = query.as_known_on
     rows = await _rows(caller, entry.meter_id, span, at, query.limit + 1)
     page = rows[: query.limit]
@@ -152,6 +167,12 @@ async def list_readings(
         if len(rows) > len(page)
         else None,
     )
+
+
+def _refuse_beside_a_file(query: ReadingsQuery) -> None:
+    for name in ("limit", "cursor", "as_known_on"):
+        if name in query.model_fields_set:
+            raise InvalidParameter(name, "is for format=json; a file holds all of the span, as now")
 
 
 async def _rows(

@@ -8,10 +8,7 @@ QoS 1, MQTT 3.1.1 (the plugin knows no other), a persistent session.
 from __future__ import annotations
 
 import json
-import os
-import re
 import secrets
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,8 +20,8 @@ import psycopg
 
 from bench import load
 from bench.load import Load, Message
+from bench.peers import debian
 from bench.stage import LOGS, STATE_DIR, Stage, new_name
-from deploy import processes
 from deploy.processes import ServicesError
 from ingest import broker_url, credentials
 from ingest.credentials import Login
@@ -34,7 +31,6 @@ COMMAND = INSTALLED / "usr" / "sbin" / "collectd"
 PACKAGES = ["collectd-core", "libmosquitto1", "libpq5"]
 TOPICS = "collectd/#"
 LOGIN = "collectd"
-APT_S_MAX = 300
 LOGIN_S_MAX = 10
 
 FUNCTION = """
@@ -111,27 +107,6 @@ class Values(Load):
                 yield topic, f"{read_at.timestamp():.0f}:{reading['value']}".encode()
 
 
-def install() -> None:
-    """Unpack the machine's own packages into a private folder: nothing is installed on the host."""
-    if os.geteuid() == 0:
-        _run("apt-get", "update", "-q")
-    planned = _run("apt-get", "install", "-s", "--no-install-recommends", *PACKAGES)
-    missing = re.findall(r"^Inst (\S+) \(", planned, re.MULTILINE)
-    partial = INSTALLED.with_name("collectd.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    _run("env", "-C", str(partial), "apt-get", "download", *sorted({*PACKAGES, *missing}))
-    for package in partial.glob("*.deb"):
-        _run("dpkg", "-x", str(package), str(partial))
-        package.unlink()
-    shutil.rmtree(INSTALLED, ignore_errors=True)
-    partial.rename(INSTALLED)
-
-
-def _run(*argv: str) -> str:
-    return processes.run(argv, timeout_s=APT_S_MAX, environment=dict(os.environ))
-
-
 def is_installed() -> bool:
     return COMMAND.exists()
 
@@ -180,13 +155,12 @@ def start(stage: Stage, url: str, client_id: str) -> subprocess.Popen[bytes]:
     )
     (folder / "collectd.conf").write_text(text)
     argv = [str(COMMAND.resolve()), "-f", "-C", str((folder / "collectd.conf").resolve())]
-    libraries = INSTALLED.resolve().glob("**/lib/*-linux-gnu*")
-    return stage.run(argv, url, client_id, LD_LIBRARY_PATH=":".join(map(str, libraries)))
+    return stage.run(argv, url, client_id, LD_LIBRARY_PATH=debian.libraries(INSTALLED))
 
 
 if __name__ == "__main__":
     try:
-        install()
+        debian.unpack(PACKAGES, INSTALLED)
         print(f"collectd is installed in {INSTALLED}", file=sys.stderr)
     except ServicesError as error:
         print(f"collectd is left out, it comes from Debian's packages: {error}", file=sys.stderr)

@@ -81,9 +81,9 @@ async def test_a_made_up_cursor_is_refused(shown_stage: Stage, cursor: str) -> N
 
 
 async def test_every_wrong_parameter_is_named(shown_stage: Stage) -> None:
-    answer = await shown_stage.get("zhao", "/v1/readings", unit="1", format="csv")
+    answer = await shown_stage.get("zhao", "/v1/readings", unit="1", page=2)
     faults = {fault["parameter"] for fault in answer.json()["errors"]}
-    assert faults == {"from", "to", "unit", "meter", "format"}
+    assert faults == {"from", "to", "unit", "meter", "page"}
 
 
 async def test_a_parameter_given_twice_is_refused(shown_stage: Stage) -> None:

@@ -1,0 +1,226 @@
+"""Owns answers as files: rows written to CSV, XLSX or Parquet in constant memory, then sent.
+
+A file is whole before its first byte is sent: what breaks on the way is an error with a status, not
+a file that ends too soon, and a slow reader holds a file and no connection.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, BinaryIO, Self
+
+import pyarrow
+import pyarrow.parquet
+import xlsxwriter
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from app.api.answers import local_text
+from app.errors import ApiError
+
+CHUNK_BYTES = 256 * 1024
+XLSX_ROWS_MAX = 1_048_575
+"""Of a sheet, less its header: the format has no more."""
+
+Cell = str | float | bool | datetime | None
+Row = Sequence[Cell]
+
+
+class Format(StrEnum):
+    """What an answer comes as."""
+
+    JSON = "json"
+    CSV = "csv"
+    XLSX = "xlsx"
+    PARQUET = "parquet"
+
+
+MEDIA_TYPES = {
+    Format.JSON: "application/json",
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.PARQUET: "application/vnd.apache.parquet",
+}
+
+
+class Kind(StrEnum):
+    """What the cells of a column are; any may be missing."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    FLAG = "flag"
+    INSTANT = "instant"
+
+
+Columns = dict[str, Kind]
+"""Names in order, and what each holds."""
+
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+def harmless(text: str) -> str:
+    """Return `text` as a spreadsheet shows it and does not reckon with it.
+
+    >>> harmless("=1+1"), harmless("柳州某钢铁厂")
+    ("'=1+1", '柳州某钢铁厂')
+    """
+    return f"'{text}" if text.startswith(FORMULAS) else text
+
+
+class CsvTable:
+    """UTF-8 with a byte-order mark, by which spreadsheets know it; times as in JSON."""
+
+    def __init__(self, file: BinaryIO, columns: Columns) -> None:
+        self._text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=True)
+        self._writer = csv.writer(self._text, lineterminator="\r\n")
+        self._writer.writerow(columns)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._text.detach()
+
+    def add(self, rows: Iterable[Row]) -> None:
+        self._writer.writerows([_text(cell) for cell in row] for row in rows)
+
+
+def _text(cell: Cell) -> str | float | None:
+    match cell:
+        case str():
+            return harmless(cell)
+        case bool():
+            return "true" if cell else "false"
+        case datetime():
+            return local_text(cell)
+        case _:
+            return cell
+
+
+class XlsxTable:
+    """One sheet. Its texts are texts: nothing is taken for a formula, a number or an address."""
+
+    def __init__(self, file: BinaryIO, columns: Columns) -> None:
+        self._book = xlsxwriter.Workbook(file, {"constant_memory": True})
+        self._sheet = self._book.add_worksheet()
+        self._sheet.write_row(0, 0, columns)
+        self._rows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._book.close()
+
+    def add(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._rows += 1
+            if self._rows > XLSX_ROWS_MAX:
+                raise ApiError(
+                    "too_many_rows",
+                    f"A sheet has room for {XLSX_ROWS_MAX:,} rows. Ask for a shorter span, or for "
+                    "csv or parquet.",
+                )
+            for column, cell in enumerate(row):
+                self._put(column, cell)
+
+    def _put(self, column: int, cell: Cell) -> None:
+        match cell:
+            case None:
+                return
+            case bool():
+                self._sheet.write_boolean(self._rows, column, cell)
+            case str():
+                self._sheet.write_string(self._rows, column, cell)
+            case datetime():
+                self._sheet.write_string(self._rows, column, local_text(cell))
+            case _:
+                self._sheet.write_number(self._rows, column, cell)
+
+
+ARROW = {
+    Kind.TEXT: pyarrow.string(),
+    Kind.NUMBER: pyarrow.float64(),
+    Kind.FLAG: pyarrow.bool_(),
+    Kind.INSTANT: pyarrow.timestamp("us", tz="UTC"),
+}
+
+
+class ParquetTable:
+    """Typed columns; each batch of rows is a row group."""
+
+    def __init__(self, file: BinaryIO, columns: Columns) -> None:
+        self._schema = pyarrow.schema([(name, ARROW[kind]) for name, kind in columns.items()])
+        self._writer = pyarrow.parquet.ParquetWriter(file, self._schema, compression="zstd")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def add(self, rows: Iterable[Row]) -> None:
+        columns = list(zip(*rows, strict=True)) or [()] * len(self._schema)
+        arrays = [
+            pyarrow.array(cells, type=field.type)
+            for cells, field in zip(columns, self._schema, strict=True)
+        ]
+        self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=self._schema))
+
+
+TABLES: dict[Format, type[CsvTable | XlsxTable | ParquetTable]] = {
+    Format.CSV: CsvTable,
+    Format.XLSX: XlsxTable,
+    Format.PARQUET: ParquetTable,
+}
+
+
+def opened() -> BinaryIO:
+    """Return a file that has no name and is gone when it is closed."""
+    return tempfile.TemporaryFile()
+
+
+async def written(
+    form: Format, columns: Columns, batches: AsyncIterator[Sequence[Row]]
+) -> BinaryIO:
+    """Return a file of all rows. Writing takes a thread, so that others are answered meanwhile."""
+    file = opened()
+    try:
+        with TABLES[form](file, columns) as table:
+            async for rows in batches:
+                await run_in_threadpool(table.add, rows)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def answer(file: BinaryIO, form: Format, name: str) -> StreamingResponse:
+    """Return `file` as a download called `name`; it is closed when it was sent, or nobody reads."""
+    file.seek(0, io.SEEK_END)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}.{form}"',
+        "Content-Length": str(file.tell()),
+        "X-Content-Type-Options": "nosniff",
+    }
+    file.seek(0)
+    return StreamingResponse(_chunks(file), media_type=MEDIA_TYPES[form], headers=headers)
+
+
+async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
+    with file:
+        while chunk := await run_in_threadpool(file.read, CHUNK_BYTES):
+            yield chunk
+
+
+def responses() -> dict[int | str, dict[str, Any]]:  # the type FastAPI asks for
+    """Return what OpenAPI is told of the files beside JSON."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    kinds = {MEDIA_TYPES[form].split(";")[0]: binary for form in Format if form is not Format.JSON}
+    return {200: {"description": "The answer, in the format asked for", "content": kinds}}

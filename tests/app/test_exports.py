@@ -1,0 +1,177 @@
+"""Answers as files: all rows, typed, nothing in them a spreadsheet would reckon with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pyarrow.parquet
+import pytest
+import python_calamine
+
+from app import exports
+from app.exports import Columns, Format, Kind, Row
+from tests import cast
+from tests.app.conftest import Stage
+
+DAY = {"from_": "2026-11-01T00:00:00+08:00", "to": "2026-11-02T00:00:00+08:00"}
+ASKED = {**DAY, "unit": cast.QIANS_UNIT, "meter": "E01"}
+FIRST_AT = datetime(2026, 10, 31, 16, tzinfo=UTC)
+ROWS = 96
+QUARTER = timedelta(minutes=15)
+FILES = [form for form in Format if form is not Format.JSON]
+
+
+@pytest.fixture
+async def read(stage: Stage) -> Stage:
+    """Qian's E01 has a day of readings: one corrected, one set aside, one contradicted twice."""
+    await stage.pool.execute(
+        """
+        WITH mine AS (
+            SELECT meter_id FROM meters JOIN units USING (unit_id) WHERE unit = $1
+        ), shown AS (
+            INSERT INTO readings (meter_id, read_at, raw_value, quality, received_at)
+            SELECT meter_id, $2::timestamptz + number * INTERVAL '15 minutes', number + 0.5,
+                   'good', $2::timestamptz + number * INTERVAL '15 minutes 2.25 seconds'
+              FROM mine CROSS JOIN generate_series(0, $3 - 1) AS number
+        ), stated AS (
+            INSERT INTO corrections
+            SELECT meter_id, $2::timestamptz, 7 FROM mine
+             UNION ALL
+            SELECT meter_id, $2::timestamptz + INTERVAL '15 minutes', NULL FROM mine
+        )
+        INSERT INTO conflicts (meter_id, read_at, raw_value, quality, received_at, topic, batch)
+        SELECT meter_id, $2::timestamptz, value, 'good', $2::timestamptz, 't', 'b'
+          FROM mine CROSS JOIN generate_series(1, 2) AS value
+        """,
+        cast.QIANS_UNIT, FIRST_AT, ROWS,
+    )  # fmt: skip
+    return stage
+
+
+def table(form: Format, body: bytes) -> list[list[object]]:
+    """Return the rows of a file, the names of the columns first."""
+    match form:
+        case Format.CSV:
+            return [list(row) for row in csv.reader(io.StringIO(body.decode("utf-8-sig")))]
+        case Format.XLSX:
+            book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(body))
+            return [list(row) for row in book.get_sheet_by_index(0).to_python()]
+        case _:
+            read = pyarrow.parquet.read_table(io.BytesIO(body))
+            columns = [column.to_pylist() for column in read.columns]
+            return [read.column_names, *(list(row) for row in zip(*columns, strict=True))]
+
+
+@pytest.mark.parametrize("form", FILES)
+async def test_a_file_holds_every_reading_with_what_stands_beside_it(
+    read: Stage, form: Format
+) -> None:
+    answer = await read.get("li", "/v1/readings", **ASKED, format=form)
+    assert answer.headers["content-type"] == exports.MEDIA_TYPES[form]
+    assert answer.headers["content-disposition"] == f'attachment; filename="readings.{form}"'
+    names, first, second, third, *_ = rows = table(form, answer.content)
+    assert (len(rows), names[:5]) == (1 + ROWS, ["unit", "meter", "time", "value", "quality"])
+    assert [instant(row[2]) for row in (first, second)] == [FIRST_AT, FIRST_AT + QUARTER]
+    said = [[plain(cell) for cell in row[6:]] for row in (first, second, third)]
+    assert said == [["true", 7, 2], ["true", None, 0], ["false", None, 0]]
+
+
+def plain(cell: object) -> object:
+    """Return what a cell says, whichever way a format writes flags, numbers and nothing."""
+    text = str(cell).lower()
+    if text in ("true", "false"):
+        return text
+    return None if cell in (None, "") else float(text)
+
+
+def instant(cell: object) -> datetime:
+    return cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell))
+
+
+async def test_a_csv_says_what_the_json_says(read: Stage) -> None:
+    items = await read.items("li", "/v1/readings", **ASKED)
+    answer = await read.get("li", "/v1/readings", **ASKED, format="csv")
+    _, *rows = table(Format.CSV, answer.content)
+    said = [(instant(row[2]), float(str(row[3])), row[4], instant(row[5])) for row in rows]
+    assert said == [
+        (instant(item["time"]), item["value"], item["quality"], instant(item["received_at"]))
+        for item in items
+    ]
+
+
+@pytest.mark.parametrize("form", FILES)
+async def test_a_file_of_somebody_else_is_missing(read: Stage, form: Format) -> None:
+    assert await read.code("sun", "/v1/readings", **ASKED, format=form) == (404, "not_found")
+
+
+@pytest.mark.parametrize("name", ["limit", "cursor", "as_known_on"])
+async def test_what_a_file_cannot_heed_is_refused(read: Stage, name: str) -> None:
+    value = {"limit": "5", "cursor": "WyI0NTAyMDAiXQ", "as_known_on": "2026-11-20T00:00:00Z"}[name]
+    asked = {**ASKED, "format": "csv", name: value}
+    assert await read.code("li", "/v1/readings", **asked) == (422, "invalid_parameter")
+
+
+DANGEROUS = ['=HYPERLINK("http://x")', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "柳州某厂"]
+
+
+async def written(form: Format, columns: Columns, rows: Sequence[Row]) -> bytes:
+    async def batches() -> AsyncIterator[Sequence[Row]]:
+        yield rows
+
+    with await exports.written(form, columns, batches()) as file:
+        file.seek(0)
+        return file.read()
+
+
+async def test_no_cell_of_a_csv_begins_a_formula() -> None:
+    rows = [(text, -1.5, None) for text in DANGEROUS]
+    columns = {"name": Kind.TEXT, "value": Kind.NUMBER, "none": Kind.NUMBER}
+    _, *read = table(Format.CSV, await written(Format.CSV, columns, rows))
+    assert [row[0] for row in read] == [*(f"'{text}" for text in DANGEROUS[:-1]), DANGEROUS[-1]]
+    assert {tuple(row[1:]) for row in read} == {("-1.5", "")}
+
+
+async def test_texts_of_a_sheet_are_texts() -> None:
+    rows = [(text,) for text in [*DANGEROUS, "http://x", "007"]]
+    body = await written(Format.XLSX, {"name": Kind.TEXT}, rows)
+    with zipfile.ZipFile(io.BytesIO(body)) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml")
+    assert b"<f>" not in sheet
+    assert b"hyperlink" not in sheet
+    _, *read = table(Format.XLSX, body)
+    assert [row[0] for row in read][:2] == DANGEROUS[:2]
+
+
+@pytest.mark.parametrize("form", FILES)
+async def test_no_rows_make_a_file_with_names_alone(stage: Stage, form: Format) -> None:
+    answer: httpx.Response = await stage.get("li", "/v1/readings", **ASKED, format=form)
+    assert len(table(form, answer.content)) == 1
+
+
+async def test_a_file_that_cannot_be_finished_is_an_error_and_no_file(read: Stage) -> None:
+    async def broken() -> AsyncIterator[Sequence[Row]]:
+        yield [("a",)]
+        raise RuntimeError("the database is away")
+
+    with pytest.raises(RuntimeError):
+        await exports.written(Format.PARQUET, {"name": Kind.TEXT}, broken())
+
+
+async def test_consumption_is_a_file_of_the_names_it_is_grouped_by(stage: Stage) -> None:
+    asked = {**DAY, "bucket": "day", "group_by": "region,energy"}
+    items = await stage.items("qian", "/v1/consumption", **asked)
+    for form in FILES:
+        answer = await stage.get("qian", "/v1/consumption", **asked, format=form)
+        names, *rows = table(form, answer.content)
+        assert names[:5] == ["starts_at", "ends_at", "region", "region_name", "energy"]
+        assert not {"unit", "meter", "industry", "left_out_days"} & {*map(str, names)}
+        (row,) = rows
+        assert [instant(row[0]), *row[2:5]] == [
+            instant(items[0]["starts_at"]), "450200", "柳州市", "electricity",
+        ]  # fmt: skip
+        assert [plain(row[names.index(name)]) for name in ("energy_tce", "coverage")] == [None, 0]
