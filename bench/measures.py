@@ -190,7 +190,6 @@ def publish_to_query(stage: Stage) -> Result:
                 sender.join()
         for process in running:
             end(process)
-    print("per_s", per_s, [round(d, 2) for d in delays], file=sys.stderr)
     p99 = statistics.quantiles(delays, n=100)[98]
     return Result("publish_to_query_p99_s", p99, p99, None, "s", "≤ 2")
 
