@@ -44,22 +44,10 @@ BY_CARRIER: LiteralString = """
                AND ($13::text IS NULL OR carrier = $13)
         ), by_carrier AS (
             SELECT starts_at, region, industry, NULL::text AS unit, carrier, NULL::text AS meter,
-                   NULL::integer AS own_unit_id,
-                   sum(energy_tce) AS energy_tce,
-                   sum(quantity) AS quantity,
-                   sum(estimated_tce) AS estimated_tce,
-                   CASE WHEN bool_and(absolute_tce IS NOT NULL OR energy_tce IS NULL)
-                        THEN sum(absolute_tce)
-                   END AS absolute_tce,
-                   sum(estimated_quantity) AS estimated_quantity,
-                   CASE WHEN bool_and(absolute_quantity IS NOT NULL OR quantity IS NULL)
-                        THEN sum(absolute_quantity)
-                   END AS absolute_quantity,
-                   sum(readings_present) AS readings_present,
-                   bool_or(held) AS held,
+                   NULL::integer AS own_unit_id, energy_tce, quantity, estimated_tce, absolute_tce,
+                   estimated_quantity, absolute_quantity, readings_present, held,
                    false AS is_left_out
               FROM areas
-             GROUP BY starts_at, region, industry, carrier
              UNION ALL
             SELECT DISTINCT areas.starts_at, areas.region, areas.industry, NULL, areas.carrier,
                    NULL, lacking.own_unit_id, NULL::float8, NULL::float8, NULL::float8,
