@@ -88,6 +88,17 @@ class Statement(BaseModel):
         )
 
 
+Evidence = Annotated[
+    str,
+    Field(
+        max_length=500,
+        pattern=r"^[^\x00-\x1f]*$",
+        description="what proves it: a document number, a file with its hash",
+        examples=["盘点表 2026-10"],
+    ),
+]
+
+
 class Statements(BaseModel):
     """Statements that are taken together or not at all."""
 
@@ -102,13 +113,7 @@ class Statements(BaseModel):
         description="why; required where a figure that was stated before changes",
         examples=["inventory of October"],
     )
-    evidence: str = Field(
-        default="",
-        max_length=500,
-        pattern=r"^[^\x00-\x1f]*$",
-        description="what proves it: a document number, a file with its hash",
-        examples=["盘点表 2026-10"],
-    )
+    evidence: Evidence = ""
 
 
 class Why(BaseModel):
@@ -123,13 +128,7 @@ class Why(BaseModel):
         description="why",
         examples=["stated for the wrong plant"],
     )
-    evidence: str = Field(
-        default="",
-        max_length=500,
-        pattern=r"^[^\x00-\x1f]*$",
-        description="what proves it: a document number, a file with its hash",
-        examples=["盘点表 2026-10"],
-    )
+    evidence: Evidence = ""
 
 
 class Withdrawn(Answer):
