@@ -5,6 +5,7 @@ An instance of its own, beside that of the test run: starting one takes about a 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -69,11 +70,9 @@ def test_a_second_start_finds_what_runs(running: Services) -> None:
     assert services.status(STATE_DIR, instance=INSTANCE) == running
 
 
-def test_a_relative_folder_is_the_same_folder(
-    running: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(STATE_DIR.parent)
-    assert services.status(Path(STATE_DIR.name), instance=INSTANCE) == running
+def test_a_relative_folder_is_the_same_folder(running: Services) -> None:
+    with contextlib.chdir(STATE_DIR.parent):
+        assert services.status(Path(STATE_DIR.name), instance=INSTANCE) == running
 
 
 def test_two_starts_at_once_take_turns(running: Services) -> None:
