@@ -62,8 +62,8 @@ def _keys(flush: Flush, piece: Piece) -> set[tuple[int, datetime]]:
 
 
 async def _is_resend(connection: Connection, flush: Flush, piece: Piece) -> bool:
-    if await db.quarantine.is_resent(connection, piece.sha256(), piece.said_sha256()):
-        return True
     keys = _keys(flush, piece)
     meters, instants = [key[0] for key in keys], [key[1] for key in keys]
-    return await db.sequences.count_present(connection, meters, instants) == len(keys)
+    if await db.sequences.count_present(connection, meters, instants) == len(keys):
+        return True
+    return await db.quarantine.is_resent(connection, piece.sha256(), piece.said_sha256())
