@@ -6,6 +6,7 @@ import asyncio
 import shlex
 import subprocess
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from rich.table import Table
 import db.gateways
 from app import enrolment, session
 from app.resolve import Addresses, Refusal
+from db.gateways import GatewayRow
 from db.pool import Pool
 from ingest import authority, broker_url, credentials, kick, logins_file
 
@@ -190,14 +192,19 @@ def _reload(command: str) -> None:
 def gateways_list(context: typer.Context) -> None:
     """List the gateways and when each was last heard."""
 
-    async def work(pool: Pool) -> Table:
-        table = Table("city", session.unit_column(), "gateway", "connection", "last seen",
-                      "certified until", "revoked")  # fmt: skip
+    async def work(pool: Pool) -> list[GatewayRow]:
         async with pool.acquire() as connection:
-            for row in await db.gateways.list_all(connection):
-                cells = (row.city, row.unit, row.gateway, row.connection, row.last_seen_at,
-                         row.certified_until, row.revoked_at)  # fmt: skip
-                table.add_row(*map(session.cell, cells))
-        return table
+            return await db.gateways.list_all(connection)
 
-    console.print(session.with_pool(context, work))
+    session.show(console, table(session.with_pool(context, work)))
+
+
+def table(rows: Sequence[GatewayRow]) -> Table:
+    made = Table("city", session.unit_column(), session.key("gateway"), "connection", "last seen",
+                 "signature required", "certified until", "revoked")  # fmt: skip
+    for row in rows:
+        cells = (row.city, row.unit, row.gateway, row.connection, row.last_seen_at,
+                 "yes" if row.signature_required else "no", row.certified_until,
+                 row.revoked_at)  # fmt: skip
+        made.add_row(*map(session.cell, cells))
+    return made

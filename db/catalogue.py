@@ -47,6 +47,7 @@ class UnitEntry:
     annual_tce: float | None
     commissioned_on: date | None
     contact_email: str | None
+    signature_required: bool
     energies: list[str]
 
 
@@ -155,7 +156,7 @@ async def list_units(
         """
         SELECT unit_id, unit, seen.name, seen.region, regions.name AS region_name, city,
                seen.industry, industries.name_zh AS industry_name, annual_tce, commissioned_on,
-               contact_email,
+               contact_email, signature_required,
                ARRAY(SELECT DISTINCT carrier
                        FROM meters
                       WHERE meters.unit_id = seen.unit_id
@@ -193,7 +194,7 @@ async def fetch_unit(connection: Connection, scope: Scope, unit: str) -> UnitEnt
         """
         SELECT unit_id, unit, seen.name, seen.region, regions.name AS region_name, city,
                seen.industry, industries.name_zh AS industry_name, annual_tce, commissioned_on,
-               contact_email,
+               contact_email, signature_required,
                ARRAY(SELECT DISTINCT carrier
                        FROM meters
                       WHERE meters.unit_id = seen.unit_id

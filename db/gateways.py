@@ -10,7 +10,10 @@ from db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class GatewayRow:
-    """`certified_until`: when its longest-lived certificate expires; None: it has none."""
+    """`certified_until`: when its longest-lived certificate expires; None: it has none.
+
+    `signature_required`: of its unit.
+    """
 
     city: str
     unit: str
@@ -20,6 +23,7 @@ class GatewayRow:
     connection: str | None
     last_seen_at: datetime | None
     certified_until: datetime | None
+    signature_required: bool
 
 
 async def enrol(connection: Connection, unit: str, gateway: str) -> str | None:
@@ -200,7 +204,8 @@ async def list_all(connection: Connection) -> list[GatewayRow]:
                (SELECT max(expires_at)
                   FROM gateway_certificates
                  WHERE gateway_certificates.gateway_id = gateways.gateway_id
-                   AND gateway_certificates.revoked_at IS NULL) AS certified_until
+                   AND gateway_certificates.revoked_at IS NULL) AS certified_until,
+               signature_required
           FROM gateways
           JOIN units USING (unit_id)
          ORDER BY city, unit, gateway

@@ -35,6 +35,9 @@ class Unit(Answer):
         description="registered yearly consumption [tce]", examples=[52000.0]
     )
     commissioned_on: date | None = Field(examples=["2012-05-01"])
+    signature_required: bool = Field(
+        description="what its gateways send without a signature is rejected", examples=[False]
+    )
     energies: list[str] = Field(
         description="carriers it has meters for", examples=[["coke", "electricity"]]
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import db.gateways
+from app import gateways
 from tests import cast, factories
 from tests.app.conftest import Stage
 
@@ -83,6 +85,23 @@ async def test_a_unit_shows_its_gateways(stage: Stage) -> None:
     assert unit["industry_name"] == "黑色金属冶炼和压延加工业"
     (gateway,) = unit["gateways"]
     assert (gateway["gateway"], gateway["connection"], gateway["revoked"]) == ("gw1", None, False)
+
+
+async def test_it_is_shown_of_which_units_the_gateways_must_sign(stage: Stage) -> None:
+    await stage.pool.execute(
+        "UPDATE units SET signature_required = true WHERE unit = $1", cast.QIANS_UNIT
+    )
+    shown = {u["unit"]: u["signature_required"] for u in await stage.items("zhao", "/v1/units")}
+    assert [unit for unit, required in shown.items() if required] == [cast.QIANS_UNIT]
+    unit = (await stage.get("li", f"/v1/units/{cast.QIANS_UNIT}")).json()
+    assert unit["signature_required"] is True
+    async with stage.pool.acquire() as connection:
+        for code in shown:
+            await db.gateways.enrol(connection, code, "gw1")
+        listed = gateways.table(await db.gateways.list_all(connection))
+    columns = {str(column.header): list(column.cells) for column in listed.columns}
+    required = dict(zip(columns["unit"], columns["signature required"], strict=True))
+    assert required == {unit: "yes" if must else "no" for unit, must in shown.items()}
 
 
 async def test_meters_can_be_those_of_one_unit(stage: Stage) -> None:
