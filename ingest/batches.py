@@ -52,6 +52,7 @@ class Piece:
     is_receipted: bool = True
     gateway_id: int | None = None
     _hash: bytes = b""
+    _said_hash: bytes = b""
 
     @property
     def batch(self) -> str | None:
@@ -65,7 +66,9 @@ class Piece:
 
     def said_sha256(self) -> bytes:
         """Return the hash of what the message says, whenever it was sent."""
-        return self._sha256(payload.but_for_sent_at(self.delivery.payload))
+        if not self._said_hash:
+            self._said_hash = self._sha256(payload.but_for_sent_at(self.delivery.payload))
+        return self._said_hash
 
     def _sha256(self, said: bytes) -> bytes:
         return hashlib.sha256(self.delivery.topic.encode() + b"\n" + said).digest()

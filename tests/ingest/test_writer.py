@@ -176,6 +176,11 @@ async def test_an_empty_message_under_a_used_number_stops_nobody(plant: Plant) -
     assert [tally(flush, n) for n in (0, 1)] == [(0, 0, 0, 0, 0), (1, 0, 0, 0, 1)]
 
 
+async def test_what_a_numbered_message_says_is_read_once(plant: Plant) -> None:
+    (piece,) = (await deliver(plant, numbered(1, reading(0, 1, "E99")))).pieces
+    assert piece.said_sha256() is piece.said_sha256()
+
+
 async def test_a_resend_with_another_sent_at_is_a_duplicate_in_one_flush_too(plant: Plant) -> None:
     said = {"batch": "b", "boot": "b", "seq": 1, "readings": [reading(0, 1)]}
     texts = [json.dumps(said | {"sent_at": f"2026-11-23T08:00:{s}Z"}).encode() for s in (10, 40)]
