@@ -165,3 +165,41 @@ async def fetch_epoch(connection: Connection, collector: str) -> int | None:
         "SELECT epoch FROM ingest_totals WHERE collector = $1", collector
     )
     return epoch
+
+
+async def beat(
+    connection: Connection,
+    collector: str,
+    epoch: int,
+    beat_at: datetime,
+    detail: str,
+    *,
+    program: str,
+) -> bool:
+    """Give a sign of life under this name; False: a later holder has begun, it is his now.
+
+    Its row of totals is locked meanwhile: he begins before, or after.
+    """
+    said: str | None = await connection.fetchval(
+        """
+        WITH held AS (
+            SELECT collector
+              FROM ingest_totals
+             WHERE collector = $1
+               AND epoch = $2
+               FOR SHARE
+        )
+        INSERT INTO heartbeats (program, instance, beat_at, detail)
+        SELECT $5, collector, $3, $4
+          FROM held
+            ON CONFLICT (program, instance)
+            DO UPDATE SET beat_at = excluded.beat_at, detail = excluded.detail
+        RETURNING instance
+        """,
+        collector,
+        epoch,
+        beat_at,
+        detail,
+        program,
+    )
+    return said is not None

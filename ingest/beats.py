@@ -10,12 +10,14 @@ from functools import partial
 
 import structlog
 
+import db.collectors
 import db.heartbeats
 import db.patience
 from db.pool import Connection, Pool
 from ingest import readiness
 from ingest.client import Link
 from ingest.readiness import PROGRAM, Readiness
+from ingest.writer import Holder
 
 HEARTBEAT_S = 5.0
 LOOKS = 10
@@ -42,14 +44,18 @@ async def beat_as_standby(pool: Pool, name: str, clock: Callable[[], datetime]) 
         await asyncio.sleep(HEARTBEAT_S)
 
 
-async def beat(pool: Pool, name: str, link: Link, clock: Callable[[], datetime]) -> None:
-    """Say how ready we are, every few seconds and when that changes."""
+async def beat(pool: Pool, holder: Holder, link: Link) -> None:
+    """Say how ready we are, every few seconds and when that changes.
+
+    Raises FencedError when another process has taken over: the name is no longer ours to speak for.
+    """
 
     async def say(connection: Connection, said: Readiness) -> None:
-        await db.heartbeats.beat(connection, PROGRAM, name, clock(), said)
+        if not await _say(connection, holder, said):
+            raise holder.fenced()
 
     await db.patience.patiently(
-        pool, lambda connection: db.heartbeats.delete(connection, PROGRAM, _standby(name))
+        pool, lambda connection: db.heartbeats.delete(connection, PROGRAM, _standby(holder.name))
     )
     while True:
         said = link.readiness
@@ -60,15 +66,25 @@ async def beat(pool: Pool, name: str, link: Link, clock: Callable[[], datetime])
             await asyncio.sleep(HEARTBEAT_S / LOOKS)
 
 
-async def say_ended(pool: Pool, name: str, clock: Callable[[], datetime]) -> None:
-    """Say that we were told to stop: nobody has to wonder why we are silent from now on."""
+async def say_ended(pool: Pool, holder: Holder) -> None:
+    """Say that we were told to stop: nobody has to wonder why we are silent from now on.
+
+    Not when another process has taken over meanwhile: it collects.
+    """
     try:
         async with asyncio.timeout(LAST_WORD_S_MAX), pool.acquire() as connection:
-            await db.heartbeats.beat(connection, PROGRAM, name, clock(), Readiness.ENDED)
+            if not await _say(connection, holder, Readiness.ENDED):
+                log.info("ended_after_another_took_over", shard=holder.name)
     except Exception as error:
         if not db.patience.is_retryable(error):
             raise
         log.warning("last_word_unsaid", error=repr(error))
+
+
+async def _say(connection: Connection, holder: Holder, said: Readiness) -> bool:
+    return await db.collectors.beat(
+        connection, holder.name, holder.epoch, holder.clock(), said, program=PROGRAM
+    )
 
 
 def _standby(name: str) -> str:

@@ -308,12 +308,12 @@ async def run(
             async with asyncio.TaskGroup() as working:
                 working.create_task(_watch(link))
                 working.create_task(disk.watch(disks))
-                working.create_task(beats.beat(pool, shard.name, link, clock))
+                working.create_task(beats.beat(pool, holder, link))
                 working.create_task(_request(pool, shard, link, clock, request_pause_s))
                 working.create_task(_assemble(link, collector, flushes))
                 working.create_task(_store(link, collector, flushes))
         except asyncio.CancelledError:
-            await beats.say_ended(pool, shard.name, clock)  # while nobody else can hold the shard
+            await beats.say_ended(pool, holder)  # while we hold the shard, if we still do
             raise
         finally:
             link.close()

@@ -66,6 +66,9 @@ class Holder:
     def linker(self) -> Linker:
         return Linker(self.name, self.head, self.link_ids, self.clock())
 
+    def fenced(self) -> FencedError:
+        return FencedError(f"another process collects as {self.name} now")
+
 
 async def begin(pool: Pool, name: str, clock: Callable[[], datetime]) -> Holder:
     """Begin to store under `name`: whoever did so before is fenced off."""
@@ -265,7 +268,7 @@ async def _store_rest(connection: Connection, holder: Holder, flush: Flush) -> N
         flush.links,
         flush.arrivals(),
     ):
-        raise FencedError(f"another process collects as {holder.name} now")
+        raise holder.fenced()
 
 
 async def _store_life(connection: Connection, life: Life, received_at: datetime) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -13,9 +14,11 @@ import db.metrics
 from db.metrics import Heartbeat
 from db.pool import Pool
 from deploy.services import Services
-from ingest import readiness, shards
+from ingest import beats, broker_url, readiness, shards, writer
+from ingest.client import Link
 from ingest.names import NameFault
 from ingest.readiness import CollectorState, Readiness
+from ingest.writer import FencedError
 from tests.ingest.conftest import NOW, collecting, utc_now
 
 
@@ -59,6 +62,18 @@ def test_who_was_told_to_stop_is_no_reason_to_worry_as_long_as_another_collects(
     assert not readiness.is_collected([ended])
 
 
+async def until(
+    pool: Pool, *expected: tuple[str, Readiness], clock: Callable[[], datetime] = utc_now
+) -> None:
+    found: list[tuple[str, Readiness]] = []
+    async with asyncio.timeout(15):
+        while found != list(expected):
+            await asyncio.sleep(0.1)
+            async with pool.acquire() as connection:
+                said = await db.metrics.list_heartbeats(connection)
+            found = [(s.collector, s.readiness) for s in readiness.states(said, clock())]
+
+
 async def test_a_shard_of_a_city_that_is_none_is_refused(pool: Pool) -> None:
     await shards.require_cities(pool, shards.parse("c", "450200"))
     await shards.require_cities(pool, shards.whole("c"))
@@ -72,17 +87,32 @@ async def test_a_collector_and_its_standby_say_what_they_are(
     name = f"ready-{uuid4().hex[:8]}"
     host = socket.gethostname()
 
-    async def until(*expected: tuple[str, Readiness]) -> None:
-        found: list[tuple[str, Readiness]] = []
-        async with asyncio.timeout(15):
-            while found != list(expected):
-                await asyncio.sleep(0.1)
-                async with pool.acquire() as connection:
-                    beats = await db.metrics.list_heartbeats(connection)
-                found = [(s.collector, s.readiness) for s in readiness.states(beats, utc_now())]
-
     async with collecting(pool, services, name), collecting(pool, services, name):
-        await until((name, Readiness.READY), (f"{name}@{host}", Readiness.STANDBY))
+        await until(pool, (name, Readiness.READY), (f"{name}@{host}", Readiness.STANDBY))
     async with collecting(pool, services, name):
-        await until((name, Readiness.READY))
-    await until((name, Readiness.ENDED))
+        await until(pool, (name, Readiness.READY))
+    await until(pool, (name, Readiness.ENDED))
+
+
+async def test_who_lost_its_shard_does_not_speak_for_it(pool: Pool) -> None:
+    """[14] What a frozen collector says when it wakes would hide that another one collects."""
+    former = await writer.begin(pool, "c", lambda: NOW)
+    holder = await writer.begin(pool, "c", lambda: NOW)
+    assert holder.epoch == former.epoch + 1
+    link = Link(
+        broker_url.parse("mqtt://127.0.0.1:1"),
+        "c",
+        [],
+        receive_maximum=5,
+        clock=lambda: NOW,
+        session_expected=False,
+    )
+    beating = asyncio.create_task(beats.beat(pool, holder, link))
+    await until(pool, ("c", Readiness.NO_BROKER), clock=lambda: NOW)
+    await beats.say_ended(pool, former)
+    with pytest.raises(FencedError):
+        await beats.beat(pool, former, link)
+    await until(pool, ("c", Readiness.NO_BROKER), clock=lambda: NOW)
+    await beats.say_ended(pool, holder)
+    await until(pool, ("c", Readiness.ENDED), clock=lambda: NOW)
+    beating.cancel()
