@@ -108,6 +108,14 @@ class Settings(BaseSettings):
         description="above it `settle` deletes rejected messages that were replayed, and says so "
         "when that does not help [MiB]",
     )
+    arrivals_days: int = Field(
+        default=801,
+        ge=1,
+        le=100_000,
+        description="`settle` forgets older arrivals (which message brought which readings) unless "
+        "a conflict refers to them; not less than NENGHAO_OLDEST_READING_DAYS and "
+        "NENGHAO_QUARANTINE_DAYS together and a day [d]",
+    )
     oldest_reading_days: int = Field(
         default=400, ge=1, le=36_500, description="older readings are rejected (time_too_old) [d]"
     )

@@ -132,8 +132,8 @@ def collect_command(
 def settle_command() -> None:
     """Turn readings into consumption; keep the ledger's heads and verify all once a day."""
     settings = _settings()
-    instance = _instance()
-    kept = Retention(timedelta(days=settings.quarantine_days), settings.quarantine_mib_max << 20)
+    longest, arrivals = timedelta(settings.quarantine_days), timedelta(settings.arrivals_days)
+    kept = Retention(longest, settings.quarantine_mib_max << 20, arrivals)
 
     async def work(pool: Pool) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -142,7 +142,7 @@ def settle_command() -> None:
             tasks.create_task(nightly.run(_addresses(settings).database(), _now))
             await settle.run(
                 pool,
-                instance,
+                _instance(),
                 pause_s=settings.settle_pause_s,
                 clock=_now,
                 unverified=settings.unverified_factors,

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from rich.table import Table
 
 import db.quarantine
 from app import session
 from app.resolve import Refusal
 from db.pool import Pool
-from db.quarantine import QuarantineEntry, QuarantineMessage
-from ingest import payload, writer
+from db.quarantine import Choice, QuarantineEntry, QuarantineMessage
+from ingest import payload, replay, writer
 from ingest.payload import Reason
 from ingest.replay import Replayed, Replayer
 
 LISTED = 50
-REPLAYED_MAX = 10_000
-"""Rejections looked at in one replay; what is left is said."""
-
 PAYLOAD_SHOWN_BYTES = 4_000
 
 console = Console()
@@ -73,19 +71,20 @@ def list_command(
 def show_command(context: typer.Context, quarantine_id: IdArgument) -> None:
     """Show one rejection and its message as it came."""
 
-    async def work(pool: Pool) -> tuple[QuarantineMessage | None, list[QuarantineEntry]]:
+    async def work(pool: Pool) -> tuple[QuarantineEntry, QuarantineMessage] | None:
         async with pool.acquire() as connection:
-            message = await db.quarantine.fetch_message(connection, quarantine_id)
-            before = quarantine_id - 1
-            entries = await db.quarantine.list_entries(
-                connection, after=before, is_open=None, limit=1
-            )
-            return message, entries
+            for entry in await db.quarantine.list_entries(
+                connection, after=quarantine_id - 1, is_open=None, limit=1
+            ):
+                message = await db.quarantine.fetch_message(connection, entry.sha256)
+                if message is not None and entry.quarantine_id == quarantine_id:
+                    return entry, message
+        return None
 
-    message, entries = session.with_pool(context, work)
-    if message is None:
+    found = session.with_pool(context, work)
+    if found is None:
         raise Refusal(f"there is no rejection {quarantine_id}; see `nenghao quarantine list`")
-    (entry,) = entries
+    entry, message = found
     for name, value in (
         ("topic", message.topic),
         ("received", message.received_at.isoformat()),
@@ -119,19 +118,28 @@ def replay_command(
     if not (ids or unit or reason or every):
         raise Refusal("say what to replay: ids, --unit, --reason, or --all")
 
-    async def work(pool: Pool) -> tuple[list[Replayed], int]:
+    async def work(pool: Pool) -> tuple[Sum, int]:
+        choice = Choice(_now(), unit, reason, without=unasked(reason))
+        named = await find_named(pool, ids or [])
+        async with pool.acquire() as connection:
+            total = len(named) or await db.quarantine.count_chosen(connection, choice)
+            disputed = Choice(_now(), unit, Reason.REPLAYED)
+            left_out = (
+                0 if ids or reason else await db.quarantine.count_chosen(connection, disputed)
+            )
+        hashes = _each(named) if named else replay.list_chosen(pool, choice)
         holder = await writer.begin(pool, f"replay-{socket.gethostname()}", _now)
         replayer = Replayer(pool, holder, oldest=timedelta(days=oldest_days), clock=_now)
-        left_out = 0 if ids or reason else await _count_disputed(pool, unit)
-        messages = await list_messages(pool, ids or [], unit, reason)
-        done = [
-            await replayer.replay(message)
-            for message in track(messages, "replaying", console=console, transient=True)
-        ]
+        done = Sum()
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task("replaying", total=total)
+            async for sha256 in hashes:
+                done.add(await replayer.replay(sha256))
+                progress.advance(task)
         return done, left_out
 
     done, left_out = session.with_pool(context, work)
-    print(_told(done))
+    print(done)
     if left_out:
         print(
             f"{left_out} messages left out: another batch has used their boot and seq (replayed), "
@@ -140,48 +148,56 @@ def replay_command(
         )
 
 
+@dataclass(slots=True)
+class Sum:
+    """What became of all the messages, as a sentence; `gone`: what was no longer kept."""
+
+    messages: int = 0
+    gone: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    conflicting: int = 0
+    rejected: int = 0
+    closed: int = 0
+
+    def add(self, replayed: Replayed | None) -> None:
+        if replayed is None:
+            self.gone += 1
+            return
+        self.messages += 1
+        self.stored += replayed.stored
+        self.duplicate += replayed.duplicate
+        self.conflicting += replayed.conflicting
+        self.rejected += replayed.rejected
+        self.closed += replayed.closed
+
+    def __str__(self) -> str:
+        gone = f"; {self.gone} no longer kept (NENGHAO_QUARANTINE_DAYS)" if self.gone else ""
+        return (
+            f"{self.messages} messages replayed: {self.stored} readings stored, {self.duplicate} "
+            f"duplicate, {self.conflicting} conflicting, {self.rejected} rejected again; "
+            f"{self.closed} rejections closed{gone}"
+        )
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _told(done: Sequence[Replayed]) -> str:
-    """Return the sentence on what became of the messages."""
-    stored, duplicate = sum(each.stored for each in done), sum(each.duplicate for each in done)
-    conflicting = sum(each.conflicting for each in done)
-    rejected, closed = sum(each.rejected for each in done), sum(each.closed for each in done)
-    return (
-        f"{len(done)} messages replayed: {stored} readings stored, {duplicate} duplicate, "
-        f"{conflicting} conflicting, {rejected} rejected again; {closed} rejections closed"
-    )
+def unasked(reason: Reason | None) -> Reason | None:
+    """Return of which messages none is replayed unasked: those of which the number is disputed."""
+    return None if reason is Reason.REPLAYED else Reason.REPLAYED
 
 
-async def _count_disputed(pool: Pool, unit: str | None) -> int:
-    """Return how many messages wait whose number another batch has used."""
+async def find_named(pool: Pool, ids: Sequence[int]) -> list[bytes]:
+    """Return the messages of the rejections that were named, each once."""
     async with pool.acquire() as connection:
-        entries = await db.quarantine.list_entries(
-            connection, unit=unit, reason=Reason.REPLAYED, limit=REPLAYED_MAX
-        )
-    return len({entry.sha256 for entry in entries})
+        found = await db.quarantine.list_hashes(connection, ids)
+    if unknown := [each for each in ids if each not in found]:
+        raise Refusal(f"there is no rejection {', '.join(map(str, unknown))}")
+    return list(dict.fromkeys(found[each] for each in ids))
 
 
-async def list_messages(
-    pool: Pool, ids: list[int], unit: str | None, reason: Reason | None
-) -> list[QuarantineMessage]:
-    """Return the messages to replay, each once, the oldest first.
-
-    Those of which the number is disputed are left out unless `ids` or the reason name them.
-    """
-    without = None if reason is Reason.REPLAYED else Reason.REPLAYED
-    async with pool.acquire() as connection:
-        if not ids:
-            entries = await db.quarantine.list_entries(
-                connection, unit=unit, reason=reason, without=without, limit=REPLAYED_MAX
-            )
-            ids = [entry.quarantine_id for entry in entries]
-        found: dict[bytes, QuarantineMessage] = {}
-        for quarantine_id in ids:
-            message = await db.quarantine.fetch_message(connection, quarantine_id)
-            if message is None:
-                raise Refusal(f"there is no rejection {quarantine_id}")
-            found.setdefault(message.sha256, message)
-        return list(found.values())
+async def _each(named: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for sha256 in named:
+        yield sha256

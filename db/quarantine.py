@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import LiteralString
 
 from db.pool import Connection
+
+Place = tuple[datetime, bytes]
+"""received_at and sha256 of a message: all that go through the messages do so in this order."""
+
+BEGINNING: Place = (datetime.min.replace(tzinfo=UTC), b"")
+
+MEASURE_S_MAX = 50.0
+"""Longest time for a part of the measure: on a slow disk it reads as many pages as messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +49,6 @@ class QuarantineMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
-    """Rejections of one reason that were deleted, received from `first_at` to `last_at`."""
-
-    reason: str
-    is_replayed: bool
-    rejections: int
-    readings: int
-    first_at: datetime
-    last_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class QuarantineSize:
     """What there was when it was measured; `unreplayed` rejections wait for a decision."""
 
@@ -61,6 +58,32 @@ class QuarantineSize:
     unreplayed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The messages up to a place, and what they come to."""
+
+    last: Place
+    messages: int
+    payload_bytes: int
+    unreplayed: int
+
+
+NOTHING = Part(BEGINNING, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which messages to replay: those with an open rejection, for this reason, of this unit.
+
+    `without`: none that has an open rejection of that reason. None: whatever it is.
+    """
+
+    received_before: datetime
+    unit: str | None = None
+    reason: str | None = None
+    without: str | None = None
+
+
 async def list_entries(
     connection: Connection,
     *,
@@ -68,13 +91,9 @@ async def list_entries(
     unit: str | None = None,
     reason: str | None = None,
     is_open: bool | None = True,
-    without: str | None = None,
     limit: int,
 ) -> list[QuarantineEntry]:
-    """Return rejections after the one with the id `after`; `unit` is part of the topic.
-
-    `without`: none of a message that has an open rejection of this reason.
-    """
+    """Return rejections after the one with the id `after`; `unit` is part of the topic."""
     rows = await connection.fetch(
         """
         SELECT quarantine_id, sha256, topic, reading_index, batch, meter, reason, detail,
@@ -85,35 +104,88 @@ async def list_entries(
            AND ($2::text IS NULL OR topic LIKE '%/' || $2 || '/%')
            AND ($3::text IS NULL OR reason = $3)
            AND ($4::boolean IS NULL OR (replayed_at IS NULL) = $4)
-           AND NOT EXISTS (SELECT
-                             FROM quarantine AS other
-                            WHERE other.sha256 = quarantine.sha256
-                              AND other.reason = $5
-                              AND other.replayed_at IS NULL)
          ORDER BY quarantine_id
-         LIMIT $6
+         LIMIT $5
         """,
         after,
         unit,
         reason,
         is_open,
-        without,
         limit,
     )
     return [QuarantineEntry(**row) for row in rows]
 
 
-async def fetch_message(connection: Connection, quarantine_id: int) -> QuarantineMessage | None:
+async def list_hashes(connection: Connection, ids: Sequence[int]) -> dict[int, bytes]:
+    """Return the messages of rejections, by the ids that there are."""
+    rows = await connection.fetch(
+        """
+        SELECT quarantine_id, sha256
+          FROM quarantine
+         WHERE quarantine_id = ANY ($1)
+         ORDER BY quarantine_id
+        """,
+        ids,
+    )
+    return {row["quarantine_id"]: row["sha256"] for row in rows}
+
+
+async def fetch_message(connection: Connection, sha256: bytes) -> QuarantineMessage | None:
     row = await connection.fetchrow(
         """
-        SELECT sha256, topic, payload, signature, quarantine_messages.received_at
+        SELECT sha256, topic, payload, signature, received_at
           FROM quarantine_messages
-          JOIN quarantine USING (sha256)
-         WHERE quarantine_id = $1
+         WHERE sha256 = $1
         """,
-        quarantine_id,
+        sha256,
     )
     return None if row is None else QuarantineMessage(**row)
+
+
+CHOSEN: LiteralString = """
+      FROM quarantine_messages AS message
+     WHERE received_at < $1
+       AND ($2::text IS NULL OR topic LIKE '%/' || $2 || '/%')
+       AND EXISTS (SELECT
+                     FROM quarantine
+                    WHERE quarantine.sha256 = message.sha256
+                      AND replayed_at IS NULL
+                      AND ($3::text IS NULL OR reason = $3))
+       AND NOT EXISTS (SELECT
+                         FROM quarantine
+                        WHERE quarantine.sha256 = message.sha256
+                          AND replayed_at IS NULL
+                          AND reason = $4)
+"""
+
+
+async def list_chosen(
+    connection: Connection, choice: Choice, *, after: Place, limit: int
+) -> list[Place]:
+    """Return the next messages of a choice after a place, the oldest first."""
+    rows = await connection.fetch(
+        "SELECT received_at, sha256"
+        + CHOSEN
+        + "AND (received_at, sha256) > ($5, $6) ORDER BY received_at, sha256 LIMIT $7",
+        choice.received_before,
+        choice.unit,
+        choice.reason,
+        choice.without,
+        *after,
+        limit,
+    )
+    return [(row["received_at"], row["sha256"]) for row in rows]
+
+
+async def count_chosen(connection: Connection, choice: Choice) -> int:
+    count: int = await connection.fetchval(
+        "SELECT count(*)" + CHOSEN,
+        choice.received_before,
+        choice.unit,
+        choice.reason,
+        choice.without,
+    )
+    return count
 
 
 async def close(
@@ -123,12 +195,19 @@ async def close(
     outcome: str,
     replayed_at: datetime,
 ) -> int:
-    """Close the rejections of a message, but those (index, reason) that stand; return how many."""
+    """Close the rejections of a message, but those (index, reason) that stand; return how many.
+
+    The message is locked first, as by all who change its rejections: so none waits in a circle.
+    """
     closed = await connection.fetch(
         """
+        WITH message AS (
+            SELECT sha256 FROM quarantine_messages WHERE sha256 = $1 FOR UPDATE
+        )
         UPDATE quarantine
            SET replayed_at = $5, outcome = $4
-         WHERE sha256 = $1
+          FROM message
+         WHERE quarantine.sha256 = message.sha256
            AND replayed_at IS NULL
            AND (coalesce(reading_index, -1), reason)
                NOT IN (SELECT coalesce(index, -1), standing
@@ -164,70 +243,63 @@ async def is_resent(connection: Connection, sha256: bytes, said_sha256: bytes) -
     return found
 
 
-async def delete(
-    connection: Connection, *, before: datetime, replayed_only: bool, limit: int
-) -> list[Deleted]:
-    """Delete messages whose rejections all came `before`, or were all replayed too; return which
-    rejections went with them.
-
-    Looks at `limit` rejections, the oldest first.
-    """
-    rows = await connection.fetch(
-        """
-        WITH due AS (
-            SELECT sha256
-              FROM quarantine AS oldest
-             WHERE received_at < $1
-               AND NOT EXISTS (SELECT
-                                 FROM quarantine AS other
-                                WHERE other.sha256 = oldest.sha256
-                                  AND (other.received_at >= $1
-                                       OR ($2 AND other.replayed_at IS NULL)))
-             ORDER BY received_at
-             LIMIT $3
-        ), rejections AS (
-            DELETE FROM quarantine
-             WHERE sha256 IN (SELECT sha256 FROM due)
-            RETURNING reason, replayed_at, reading_count, received_at
-        ), messages AS (
-            DELETE FROM quarantine_messages
-             WHERE sha256 IN (SELECT sha256 FROM due)
-        )
-        SELECT reason, replayed_at IS NOT NULL AS is_replayed, count(*) AS rejections,
-               sum(reading_count) AS readings, min(received_at) AS first_at,
-               max(received_at) AS last_at
-          FROM rejections
-         GROUP BY reason, is_replayed
-         ORDER BY reason, is_replayed
-        """,
-        before,
-        replayed_only,
-        limit,
-    )
-    return [Deleted(**row) for row in rows]
-
-
-async def measure(connection: Connection, now: datetime) -> QuarantineSize:
-    """Measure what there is, and keep the figures for whoever asks often."""
+async def measure(connection: Connection, *, after: Part, limit: int) -> Part | None:
+    """Return a part with the next messages added; None: there are no more."""
     row = await connection.fetchrow(
         """
+        WITH part AS MATERIALIZED (
+            SELECT received_at, sha256, octet_length(payload) AS payload_bytes
+              FROM quarantine_messages
+             WHERE (received_at, sha256) > ($1, $2)
+             ORDER BY received_at, sha256
+             LIMIT $3
+        )
+        SELECT received_at, sha256,
+               count(*) OVER () AS messages,
+               sum(payload_bytes) OVER () AS payload_bytes,
+               (SELECT count(*)
+                  FROM quarantine
+                 WHERE replayed_at IS NULL
+                   AND sha256 IN (SELECT sha256 FROM part)) AS unreplayed
+          FROM part
+         ORDER BY received_at DESC, sha256 DESC
+         LIMIT 1
+        """,
+        *after.last,
+        limit,
+        timeout=MEASURE_S_MAX,
+    )
+    if row is None:
+        return None
+    return Part(
+        (row["received_at"], row["sha256"]),
+        after.messages + row["messages"],
+        after.payload_bytes + row["payload_bytes"],
+        after.unreplayed + row["unreplayed"],
+    )
+
+
+async def replace_size(connection: Connection, size: QuarantineSize) -> None:
+    """Keep what was measured for whoever asks often."""
+    await connection.execute(
+        """
         INSERT INTO quarantine_size (measured_at, messages, payload_bytes, unreplayed)
-        SELECT $1, count(*), coalesce(sum(octet_length(payload)), 0),
-               (SELECT count(*) FROM quarantine WHERE replayed_at IS NULL)
-          FROM quarantine_messages
+        VALUES ($1, $2, $3, $4)
             ON CONFLICT (only_one)
             DO UPDATE SET measured_at = excluded.measured_at, messages = excluded.messages,
                           payload_bytes = excluded.payload_bytes, unreplayed = excluded.unreplayed
-        RETURNING measured_at, messages, payload_bytes, unreplayed
         """,
-        now,
+        size.measured_at,
+        size.messages,
+        size.payload_bytes,
+        size.unreplayed,
     )
-    assert row is not None
-    return QuarantineSize(**row)
 
 
 async def fetch_size(connection: Connection) -> QuarantineSize | None:
-    """Return what there was when it was last measured, or None: it never was."""
+    """Return what there was when it was last measured, less what retention has deleted since; None:
+    it never was.
+    """
     row = await connection.fetchrow(
         "SELECT measured_at, messages, payload_bytes, unreplayed FROM quarantine_size"
     )

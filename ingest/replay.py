@@ -6,13 +6,13 @@ message keeps the time at which it first came, so that a clock that was wrong st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import db.quarantine
 from db.pool import Pool
-from db.quarantine import QuarantineMessage
+from db.quarantine import BEGINNING, Choice
 from ingest import writer
 from ingest.acks import Delivery
 from ingest.batches import Piece
@@ -21,6 +21,8 @@ from ingest.receipts import Tally
 from ingest.writer import Holder
 
 STORED = "stored"
+PAGE = 1_000
+"""Messages chosen at a time: their places only, one payload is held after the other."""
 
 
 class Replayed(NamedTuple):
@@ -37,6 +39,18 @@ class Replayed(NamedTuple):
     conflicting: int = 0
 
 
+async def list_chosen(pool: Pool, choice: Choice, page: int = PAGE) -> AsyncIterator[bytes]:
+    """Yield the messages of a choice, each once, the oldest first."""
+    after = BEGINNING
+    while True:
+        async with pool.acquire() as connection:
+            places = await db.quarantine.list_chosen(connection, choice, after=after, limit=page)
+        if not places:
+            return
+        for after in places:
+            yield after[1]
+
+
 class Replayer:
     """Replays messages one by one, under a name of its own in the totals."""
 
@@ -48,11 +62,16 @@ class Replayer:
         self._clock = clock
         self._assembler = Assembler(pool, oldest=oldest, clock=clock)
 
-    async def replay(self, message: QuarantineMessage) -> Replayed:
-        """Deliver `message` again. Its number is not looked at: a person has decided.
+    async def replay(self, sha256: bytes) -> Replayed | None:
+        """Deliver a message again; None: it is not kept any more.
 
-        An alias means what it meant then; where a later birth took its place nobody knows any more.
+        Its number is not looked at: a person has decided. An alias means what it meant then; where
+        a later birth took its place nobody knows any more.
         """
+        async with self._pool.acquire() as connection:
+            message = await db.quarantine.fetch_message(connection, sha256)
+        if message is None:
+            return None
         delivery = Delivery(
             0, 0, message.topic, message.payload, message.received_at, message.signature
         )

@@ -304,7 +304,8 @@ async def _store_life(connection: Connection, life: Life, received_at: datetime)
 async def _store_quarantine(connection: Connection, flush: Flush) -> None:
     quarantined = dict(flush.quarantined())
     if quarantined:
-        messages = [_message_row(sha256, piece) for sha256, piece in quarantined.items()]
+        # By hash, and before their rejections, as all lock them: nobody waits in a circle.
+        messages = [_message_row(sha256, quarantined[sha256]) for sha256 in sorted(quarantined)]
         await db.intake.insert_quarantined_messages(connection, messages)
         await db.intake.upsert_quarantine(connection, flush.quarantine_rows())
 

@@ -9,7 +9,9 @@ import pytest
 
 import db.quarantine
 from app import quarantine
-from db.quarantine import QuarantineEntry
+from app.resolve import Refusal
+from db.quarantine import Choice, QuarantineEntry
+from ingest import replay as replays
 from ingest import writer
 from ingest.acks import Delivery
 from ingest.payload import Reason
@@ -29,10 +31,10 @@ async def entries(plant: Plant, *, is_open: bool | None = True) -> list[Quaranti
 async def replay(plant: Plant, quarantine_id: int) -> Replayed:
     holder = await writer.begin(plant.pool, "replay", lambda: NOW)
     replayer = Replayer(plant.pool, holder, oldest=timedelta(days=400), clock=lambda: NOW)
-    async with plant.pool.acquire() as connection:
-        message = await db.quarantine.fetch_message(connection, quarantine_id)
-    assert message is not None
-    return await replayer.replay(message)
+    (sha256,) = await quarantine.find_named(plant.pool, [quarantine_id])
+    replayed = await replayer.replay(sha256)
+    assert replayed is not None
+    return replayed
 
 
 async def test_a_mended_registry_lets_the_rejected_reading_in(plant: Plant) -> None:
@@ -77,13 +79,48 @@ async def test_a_bulk_replay_leaves_out_numbers_that_another_batch_has_used(plan
     disputed, unknown = await entries(plant)
     assert (disputed.reason, unknown.reason) == (Reason.REPLAYED, Reason.UNKNOWN_METER)
 
-    async def chosen(ids: list[int], reason: Reason | None) -> list[bytes]:
-        messages = await quarantine.list_messages(plant.pool, ids, factories.unit_code(), reason)
-        return [each.sha256 for each in messages]
+    assert await chosen(plant, None) == [unknown.sha256]
+    assert await chosen(plant, Reason.REPLAYED) == [disputed.sha256]
+    ids = [disputed.quarantine_id] * 2
+    assert await quarantine.find_named(plant.pool, ids) == [disputed.sha256]
+    with pytest.raises(Refusal, match="no rejection 0, -1"):
+        await quarantine.find_named(plant.pool, [0, *ids, -1])
 
-    assert await chosen([], None) == [unknown.sha256]
-    assert await chosen([], Reason.REPLAYED) == [disputed.sha256]
-    assert await chosen([disputed.quarantine_id], None) == [disputed.sha256]
+
+async def chosen(plant: Plant, reason: Reason | None, page: int = 2) -> list[bytes]:
+    unit, before = factories.unit_code(), NOW + timedelta(minutes=1)
+    choice = Choice(before, unit, reason, quarantine.unasked(reason))
+    found = [each async for each in replays.list_chosen(plant.pool, choice, page)]
+    async with plant.pool.acquire() as connection:
+        assert await db.quarantine.count_chosen(connection, choice) == len(found)
+    return found
+
+
+async def test_a_bulk_replay_goes_through_all_messages_page_by_page_each_once(
+    plant: Plant,
+) -> None:
+    topic = f"nenghao/v1/450200/{factories.unit_code()}/gw1/readings"
+    for number in (3, 1, 4, 0, 2):
+        said = {"batch": f"b{number}", "readings": [reading(0, 2, "E02"), reading(1, 2, "E03")]}
+        at = NOW + timedelta(seconds=number)
+        await plant.collector.store([Delivery(1, 1, topic, json.dumps(said).encode(), at)])
+    await plant.pool.execute("DELETE FROM quarantine WHERE batch = 'b2' AND meter = 'E02'")
+    rows = await plant.pool.fetch("SELECT sha256 FROM quarantine_messages ORDER BY received_at")
+    assert await chosen(plant, None) == [row["sha256"] for row in rows]
+
+
+async def test_a_message_that_is_no_longer_kept_is_passed_over(plant: Plant) -> None:
+    await plant.send(reading(0, 2, "E02"))
+    (sha256,) = await chosen(plant, None)
+    holder = await writer.begin(plant.pool, "replay", lambda: NOW)
+    replayer = Replayer(plant.pool, holder, oldest=timedelta(days=400), clock=lambda: NOW)
+    done = quarantine.Sum()
+    done.add(await replayer.replay(sha256))
+    await plant.pool.execute("DELETE FROM quarantine")
+    await plant.pool.execute("DELETE FROM quarantine_messages")
+    done.add(await replayer.replay(sha256))
+    assert (done.messages, done.rejected, done.gone) == (1, 1, 1)
+    assert "; 1 no longer kept" in str(done)
 
 
 async def test_a_reading_ahead_of_its_time_does_not_become_true_by_waiting(plant: Plant) -> None:
