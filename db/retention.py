@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from db.pool import Connection
-from db.quarantine import Place
+from db.quarantine import STEP_S_MAX, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ async def list_oldest(
         replayed_only,
         *after,
         limit,
+        timeout=STEP_S_MAX,
     )
     return [
         Looked((row["received_at"], row["sha256"]), row["rejections"], row["is_due"])
@@ -141,6 +142,7 @@ async def delete(
         before,
         replayed_only,
         locked,
+        timeout=STEP_S_MAX,
     )
     return [Deleted(**row) for row in rows]
 
@@ -184,6 +186,7 @@ async def delete_arrivals(
         after.first_at,
         after.first_link_id,
         limit,
+        timeout=STEP_S_MAX,
     )
     if row is None:
         return None

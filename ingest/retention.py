@@ -28,8 +28,11 @@ from db.pool import Connection, Pool
 from db.quarantine import BEGINNING, Place, QuarantineSize
 from db.retention import Deleted, Gone, Looked
 
-LOOKED_AT_MAX = 2_000
-"""Messages, or arrivals, looked at in one step."""
+MEASURED_MAX = 2_000
+"""Messages measured in one step."""
+
+LOOKED_AT_MAX = 500
+"""Messages, or arrivals, of which is asked in one step whether they are due."""
 
 REJECTIONS_MAX = 500
 """Rejections deleted in one step, or one message with all of its own."""
@@ -198,7 +201,7 @@ class Keeper:
 
     async def _measure(self, rest_s: float) -> QuarantineSize:
         now = self._clock()
-        step = partial(db.quarantine.measure, limit=LOOKED_AT_MAX)
+        step = partial(db.quarantine.measure, limit=MEASURED_MAX)
         part = await walk(self._pool, step, db.quarantine.NOTHING, rest_s)
         size = QuarantineSize(now, part.messages, part.payload_bytes, part.unreplayed)
         await db.patience.patiently(self._pool, partial(db.quarantine.replace_size, size=size))
