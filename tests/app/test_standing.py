@@ -15,6 +15,10 @@ from tests import factories
 from tests.app.test_importing import EXAMPLES, NOW
 
 ZHAO = Author("zhao", "test")
+MOVED = "meter_id IN (SELECT meter_id FROM meter_epochs WHERE reason <> 'installed')"
+"""Meters that have a later epoch."""
+
+FIRST = f"reason = 'installed' AND {MOVED}"
 
 
 @pytest.fixture
@@ -53,6 +57,22 @@ async def test_a_new_database_holds_what_the_release_ships(connection: Connectio
         ("UPDATE units SET region = '450302'", "units"),
         ("UPDATE meters SET role = 'sub' WHERE role = 'boundary'", "meters"),
         ("UPDATE meter_epochs SET multiplier = 100 WHERE reason = 'installed'", "meters"),
+        (f"UPDATE meter_epochs SET multiplier = 9 WHERE {FIRST}", "meters"),
+        (f"UPDATE meter_epochs SET rollover = 9e9 WHERE {FIRST}", "meters"),
+        (f"UPDATE meter_epochs SET side = 'primary' WHERE {FIRST}", "meters"),
+        (f"UPDATE meter_epochs SET rate_max = 7 WHERE {FIRST}", "meters"),
+        (f"DELETE FROM meter_epochs WHERE {FIRST}", "meters"),
+        (
+            f"UPDATE meter_epochs SET starts_at = starts_at + interval '9 day' WHERE {FIRST}",
+            "epochs",
+        ),
+        (
+            "INSERT INTO meter_epochs (meter_id, starts_at, reason, multiplier) "
+            f"SELECT meter_id, '2026-09-01Z', 'installed', 1 FROM meters WHERE {MOVED}",
+            "epochs",
+        ),
+        (f"UPDATE meters SET interval_s = 60 WHERE {MOVED}", "meters"),
+        (f"UPDATE meters SET installed_at = '2020-02-01Z' WHERE {MOVED}", "meters"),
         ("UPDATE meter_epochs SET first_value = 1 WHERE reason = 'replaced'", "epochs"),
         ("DELETE FROM meter_epochs WHERE reason = 'multiplier'", "epochs"),
         ("UPDATE region_figures SET energy_growth = -0.5", "figures"),
