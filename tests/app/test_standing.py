@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from db import changes
 from db.changes import Author
 from db.pool import Connection
 from tests import factories
-from tests.app.test_importing import EXAMPLES, NOW
+from tests.app.test_importing import EXAMPLES, NOW, UNIT, Desk
 
 ZHAO = Author("zhao", "test")
 MOVED = "meter_id IN (SELECT meter_id FROM meter_epochs WHERE reason <> 'installed')"
@@ -211,17 +212,84 @@ async def test_every_kind_of_row_is_found_where_nobody_stated_it(stated: Connect
     assert unstated >= {*Kind} - standing.ELSEWHERE - shipped
 
 
-@pytest.mark.tampers("facts")
-async def test_factors_of_an_older_release_hold_until_an_import_names_their_sources(
+OLD_FACTOR = (
+    "UPDATE factors SET source = 'huatuo6.cn; public repositories', verified = true, note = NULL "
+    "WHERE carrier = 'raw_coal' AND basis = 'calorific' AND note IS NOT NULL"
+)
+OLD_LIMIT = "UPDATE limits SET verified = true WHERE product = 'cement_clinker'"
+
+
+@pytest.mark.parametrize(
+    ("turn_back", "kind", "file"),
+    [
+        (OLD_FACTOR, Kind.FACTORS, "factors_by_standard.csv"),
+        (OLD_LIMIT, Kind.LIMITS, "limits.csv"),
+        (
+            "UPDATE carbon_factors SET verified = true WHERE grid = 'southern'",
+            Kind.CARBON_FACTORS,
+            "carbon_factors.csv",
+        ),
+        (
+            "UPDATE level_bands SET verified = true WHERE scheme = 'municipal_shares'",
+            Kind.LEVELS,
+            "level_bands.csv",
+        ),
+    ],
+)
+async def test_what_an_earlier_release_said_is_named_with_the_import_that_says_it_anew(
+    connection: Connection, turn_back: str, kind: Kind, file: str
+) -> None:
+    await connection.execute(turn_back)
+    faults = [fault for _, fault in await found(connection)]
+    told = f"`nenghao import {kind} migrations/reference/{file} --apply`"
+    assert faults
+    assert [fault for fault in faults if told not in fault] == []
+    path = Path("migrations/reference") / file
+    plan = await importing.plan(connection, kind, path, lambda done, total: None)
+    await importing.apply(connection, plan, ZHAO, NOW)
+    assert await found(connection) == []
+    known = await changes.list_known(connection, kind, NOW - timedelta(days=900))
+    assert {content["verified"] for content in known.values()} == {True}  # it stood before
+
+
+async def test_what_somebody_slipped_in_was_known_on_no_day_once_it_is_withdrawn(
     connection: Connection,
 ) -> None:
+    insert = "INSERT INTO contacts VALUES (DEFAULT, '450200', 'Sun', 's@lz.example', 'zh', 1)"
+    await connection.execute(insert)
+    fact = await withdrawing.find(connection, Kind.CONTACTS, "450200/s@lz.example")
+    await withdrawing.withdraw(connection, fact, ZHAO, NOW)
+    assert await changes.list_known(connection, "contacts", NOW - timedelta(days=1)) == {}
+    told = await changes.list_history(connection, "contacts", "450200/s@lz.example")
+    assert [(each.author.actor, each.fact.content is None) for each in told] == [
+        ("zhao", False),
+        ("zhao", True),
+    ]
+
+
+async def test_what_somebody_altered_is_not_vouched_for_as_what_was_shipped(
+    connection: Connection,
+) -> None:
+    key = "diesel/calorific/everyone/2021-04-01"
     await connection.execute(
-        "UPDATE factors SET source = 'huatuo6.cn; public repositories', verified = true, "
-        "note = NULL WHERE carrier = 'raw_coal' AND basis = 'calorific' AND note IS NOT NULL"
+        "UPDATE factors SET kgce_per_uom = 9 "
+        "WHERE carrier = 'diesel' AND basis = 'calorific' AND valid_from = '2021-04-01'"
     )
-    assert await found(connection) == []
-    await connection.execute("UPDATE factors SET kgce_per_uom = 0.7 WHERE carrier = 'raw_coal'")
-    assert await found(connection) != []
+    await withdrawing.withdraw(
+        connection, await withdrawing.find(connection, Kind.FACTORS, key), ZHAO, NOW
+    )
+    known = await changes.list_known(connection, "factors", NOW - timedelta(days=1))
+    assert key not in known
+
+
+async def test_what_was_sealed_was_known_before_an_import_changed_it(
+    connection: Connection, tmp_path: Path
+) -> None:
+    await factories.unit(connection)
+    await changes.record(connection, ZHAO, await standing.list_seals(connection), NOW)
+    await Desk(connection, tmp_path).take(Kind.UNITS, UNIT)
+    known = await changes.list_known(connection, "units", NOW - timedelta(days=900))
+    assert known[UNIT["unit"]]["name"] == "测试厂"
 
 
 async def test_what_was_sealed_may_be_withdrawn_and_sealed_again(connection: Connection) -> None:
