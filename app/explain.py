@@ -12,7 +12,7 @@ from itertools import groupby
 
 from app import explain_meter, formulas
 from app.lineage import Lineage, MeterLineage, Source
-from app.parts import Formula, Part, Stored, Tally, Whole, added
+from app.parts import Formula, Part, Stored, Tally, Whole, added, netted
 from db.stored_sums import StoredSum
 from energy import explanation
 from energy.factors import FactorTable
@@ -82,6 +82,7 @@ def _unit(
             Whole.CARRIER, carrier or "", first.carrier_zh or "", first.carrier_en or "",
             [part for _, part in own], CARRIER_WORDS,
         )  # fmt: skip
+        part = replace(part, tally=netted(part.tally))
         carriers.append(_compared(part, sums.get((meter.unit_id, carrier), []), lineage))
     named = {pair[0].meter.carrier for pair in pairs}
     for (unit_id, carrier), stored in sums.items():

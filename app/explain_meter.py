@@ -26,6 +26,7 @@ from app.parts import (
     Tally,
     UsedReading,
     Whole,
+    netted,
 )
 from db.explanations import ArrivedReading, MeterRow
 from db.stored_sums import StoredSum
@@ -192,21 +193,21 @@ def _tallied(
     held: bool,
     missing: Sequence[MissingFactor],
 ) -> Tally:
-    meter, estimated_tce = each.meter, None
-    if energy is not None and quantity:
-        estimated_tce = abs(energy * estimated / quantity)
-    return Tally(
-        energy_tce=energy,
-        quantity=quantity,
-        uom=meter.reference_uom or meter.uom,
-        absolute_tce=None if energy is None else abs(energy),
-        estimated_tce=estimated_tce,
-        absolute_quantity=None if quantity is None else abs(quantity),
-        estimated_quantity=abs(estimated),
-        present=present,
-        due=_due(question, each),
-        held=held,
-        left_out={meter.carrier: missing} if meter.carrier is not None and missing else {},
+    meter = each.meter
+    return netted(
+        Tally(
+            energy_tce=energy,
+            quantity=quantity,
+            uom=meter.reference_uom or meter.uom,
+            absolute_tce=None,
+            estimated_tce=None,
+            absolute_quantity=None,
+            estimated_quantity=estimated,
+            present=present,
+            due=_due(question, each),
+            held=held,
+            left_out={meter.carrier: missing} if meter.carrier is not None and missing else {},
+        )
     )
 
 

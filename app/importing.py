@@ -14,7 +14,7 @@ from typing import Any
 
 import db.changes
 import db.registry
-from app import tables
+from app import tables, vouching
 from app.imports import (
     budgets,
     calorific_values,
@@ -80,8 +80,9 @@ async def apply(connection: Connection, planned: Plan, author: Author, now: date
             f"{planned.file} has problems, nothing was imported; the first: "
             f"line {first.line} {first.column}: {first.reason}"
         )
+    vouched = await vouching.list_vouched(connection, planned.standing)
     await planned.store(connection)
-    await db.changes.record_over(connection, author, planned.standing, planned.facts, now)
+    await db.changes.record_over(connection, author, planned.standing, planned.facts, vouched, now)
 
 
 def author(actor: str, reason: str | None, path: Path, evidence: str = "") -> Author:

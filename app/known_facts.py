@@ -63,7 +63,6 @@ async def epochs(
                 at,
                 known_then.epoch,
             ),
-            {epoch.starts_at: epoch for epoch in first},
         )
     return found
 

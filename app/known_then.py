@@ -7,7 +7,6 @@ the ledger heard of when something else took its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -85,23 +84,10 @@ def first_epoch(content: Content) -> Epoch:
 def in_order(
     first: Iterable[tuple[Epoch, Recorded | None]],
     later: Iterable[tuple[Epoch, Recorded | None]],
-    now: Mapping[datetime, Epoch],
 ) -> list[RecordedEpoch]:
-    """Return the epochs of a meter, oldest first.
-
-    A meter's record tells the physical limit of its newest epoch; where there are later ones, the
-    first keeps the limit that it has `now`.
-    """
-    following = [RecordedEpoch(one, recorded) for one, recorded in later]
-    found = [RecordedEpoch(one, recorded) for one, recorded in first]
-    if following:
-        found = [
-            RecordedEpoch(replace(each.epoch, rate_max=kept.rate_max), each.recorded)
-            if (kept := now.get(each.epoch.starts_at)) is not None
-            else each
-            for each in found
-        ]
-    return sorted([*found, *following], key=lambda each: each.epoch.starts_at)
+    """Return the epochs of a meter, oldest first."""
+    found = [RecordedEpoch(one, recorded) for one, recorded in (*first, *later)]
+    return sorted(found, key=lambda each: each.epoch.starts_at)
 
 
 def factor_row(content: Content) -> FactorRow:

@@ -177,14 +177,11 @@ def _of_night(night: Night, now: datetime) -> Iterable[Metric]:
          night.findings),
         ("reconciliation_age_seconds", "Time since the last reconciliation was finished",
          _age_s(night.reconciled_at, now)),
+        ("verification_age_seconds", "Time since that part of the verification was done which "
+         "waits longest; weeks that take turns have that much more time",
+         _age_s(night.verified_at, now)),
     ):  # fmt: skip
         yield GaugeMetricFamily(f"nenghao_{name}", meaning, value=value)
-    if night.verified_at is not None:
-        yield GaugeMetricFamily(
-            "nenghao_verification_age_seconds",
-            "Time since a part of the verification was done",
-            value=_age_s(night.verified_at, now),
-        )
 
 
 def _age_s(since: datetime | None, now: datetime) -> float:

@@ -6,7 +6,7 @@ Pure. Each part says what it came to, how, and what share of the part above it i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from math import fsum
@@ -101,6 +101,27 @@ def added(tallies: Sequence[tuple[float, Tally]]) -> Tally:
             carrier: [reason for reason in MissingFactor if reason in reasons[carrier]]
             for carrier in sorted(reasons)
         },
+    )
+
+
+def netted(tally: Tally) -> Tally:
+    """Return a tally of one carrier of one owner as it is stored: export is taken off first.
+
+    What is estimated is a share of what is left, as in the sums that `/v1/consumption` reads.
+
+    >>> one = Tally(4.0, 10.0, "kWh", None, None, None, 5.0, 4, 4, held=False)
+    >>> netted(one).estimated_tce, netted(one).absolute_tce, netted(one).estimated_share
+    (2.0, 4.0, 0.5)
+    """
+    energy, quantity, estimated = tally.energy_tce, tally.quantity, tally.estimated_quantity
+    return replace(
+        tally,
+        absolute_tce=None if energy is None else abs(energy),
+        estimated_tce=abs(energy * estimated / quantity)
+        if energy is not None and quantity
+        else None,
+        absolute_quantity=None if quantity is None else abs(quantity),
+        estimated_quantity=abs(estimated),
     )
 
 

@@ -16,7 +16,7 @@ import db.production
 import db.products
 import db.registry
 import db.withdrawals
-from app import statements
+from app import statements, vouching
 from app.depends import Caller
 from app.errors import ApiError, Fault, InvalidParameter, NotFound
 from app.imports.sheet import fact
@@ -69,12 +69,15 @@ async def state(
             "reason", "is required: this restates what was stated before", code="reason_required"
         )
     news = [each.row for each in outcomes if each.outcome is not Outcome.UNCHANGED]
+    standing = [fact(NOUN, row.key, known[row.key]) for row in news if row.key in known]
+    vouched = await vouching.list_vouched(caller.connection, standing)
     await db.production.upsert(caller.connection, news)
     await db.changes.record_over(
         caller.connection,
         Author(caller.actor, reason or FIRST_REASON, evidence),
-        [fact(NOUN, row.key, known[row.key]) for row in news if row.key in known],
+        standing,
         [fact(NOUN, row.key, row) for row in news],
+        vouched,
         caller.now,
     )
     return outcomes
@@ -90,9 +93,12 @@ async def withdraw(
     for row in await db.production.list_by_unit(caller.connection, [unit]):
         if (row.product, row.starts_at) == (product, starts_at):
             standing = fact(NOUN, row.key, row)
+            vouched = await vouching.list_vouched(caller.connection, [standing])
             await db.withdrawals.delete(caller.connection, NOUN, [unit, product, starts_at])
             gone = Fact(NOUN, standing.subject, None)
-            await db.changes.record_over(caller.connection, author, [standing], [gone], caller.now)
+            await db.changes.record_over(
+                caller.connection, author, [standing], [gone], vouched, caller.now
+            )
             return row
     raise NotFound("statement")
 

@@ -84,6 +84,19 @@ YEARLY = "yearly value"
 BY_STANDARD = "factors_by_standard.csv"
 STANDARD = "综合能耗计算通则"
 THIRD_PARTY = "huatuo6.cn"
+QUOTED = (
+    "zhcement.com", "haomenhaochuang", "ceeeea.com", "zjferroalloy", "as quoted in", "book118",
+    "kleyou.net",
+)  # fmt: skip
+"""What the sources of figures say that third parties quote: called verified before 0030."""
+
+SINCE_THEN = {
+    "factors": BY_STANDARD,
+    "limits": "limits.csv",
+    "carbon_factors": "carbon_factors.csv",
+    "level_bands": "level_bands.csv",
+}
+"""The file that says of each table what has changed since an earlier release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +104,27 @@ class Compared:
     """What was found: `faults` by table and subject; subjects of a table that are not shipped.
 
     `shipped` are the subjects of each kind that are reference rows; a kind is `exceeded` if there
-    are other rows for everyone, which an import may have stated.
+    are other rows for everyone, which an import may have stated. `former` are faults of a table
+    that are none but the figure of an earlier release.
     """
 
     faults: dict[tuple[str, str], str]
     unstated: dict[str, dict[str, Content]]
     shipped: dict[Kind, set[str]]
     exceeded: set[Kind]
+    former: dict[str, set[str]]
 
 
 async def compare(connection: Connection, stated: Mapping[Kind, Collection[str]]) -> Compared:
     """Hold reference tables against their files; of subjects that are `stated` the ledger knows:
     an import restated them, or somebody withdrew them.
+
+    Where the ledger had begun, a row stays as an earlier release left it until an import states
+    it anew: nothing tells it from one that somebody turned back, so it is named with that import.
     """
     found = await db.reference.list_rows(connection, shipped())
-    before = await db.reference.list_rows(connection, {"factors": factors_before_0024()})
-    former = {(row.table, _subject(row)): row.content for row in before if not row.is_stored}
-    result = Compared({}, {}, {}, set())
+    former = await _former(connection)
+    result = Compared({}, {}, {}, set(), {})
     for table in TABLES:
         own = [row for row in found if row.table == table.name]
         stored = {table.subject(row.content): row.content for row in own if row.is_stored}
@@ -118,7 +135,11 @@ async def compare(connection: Connection, stated: Mapping[Kind, Collection[str]]
             fault = _fault(table, columns, stored.get(subject), right[subject])
             earlier = former.get((table.name, subject))
             if fault and earlier and _fault(table, columns, stored.get(subject), earlier) is None:
-                fault = None  # the import that names its source is still to come
+                result.former.setdefault(table.name, set()).add(subject)
+                fault += (
+                    f"; an earlier release said so: `nenghao import {table.kind} "
+                    f"migrations/reference/{SINCE_THEN[table.name]} --apply`"
+                )
             if fault is not None:
                 result.faults[table.name, subject] = fault
         extra = {subject: stored[subject] for subject in stored.keys() - right.keys()}
@@ -128,6 +149,20 @@ async def compare(connection: Connection, stated: Mapping[Kind, Collection[str]]
             if extra:
                 result.exceeded.add(table.kind)
     return result
+
+
+async def list_as_shipped(connection: Connection, kind: Kind) -> set[str]:
+    """Return the subjects of a kind that stand as this release, or an earlier one, ships them."""
+    (table,) = [each for each in TABLES if each.kind is kind]
+    compared = await compare(connection, {})
+    altered = {subject for name, subject in compared.faults if name == table.name}
+    return compared.shipped[kind] - (altered - compared.former.get(table.name, set()))
+
+
+async def _former(connection: Connection) -> dict[tuple[str, str], Content]:
+    """Return rows as earlier releases shipped them, by table and subject."""
+    rows = await db.reference.list_rows(connection, shipped_before())
+    return {(row.table, _subject(row)): row.content for row in rows if not row.is_stored}
 
 
 def _subject(row: ReferenceRow) -> str:
@@ -163,11 +198,22 @@ def shipped() -> Mapping[str, Sequence[Cells]]:
     return rows
 
 
-def factors_before_0024() -> list[Cells]:
-    """Return the factors as they were before migration 0024 named their sources.
+@cache
+def shipped_before() -> Mapping[str, Sequence[Cells]]:
+    """Return the rows of earlier releases that were told otherwise, by table."""
+    quoted = {
+        name: [
+            {**row, "verified": "true"}
+            for row in shipped()[name]
+            if any(each in (row["source"] or "") for each in QUOTED)
+        ]
+        for name in ("limits", "carbon_factors", "level_bands")
+    }
+    return {"factors": factors_before_0024(), **quoted}
 
-    Where the ledger has begun they stay so until an import says otherwise.
-    """
+
+def factors_before_0024() -> list[Cells]:
+    """Return the factors as they were before migration 0024 named their sources."""
     return list(_by_edition(list(_rows("factors", "factors.csv"))))
 
 

@@ -22,9 +22,6 @@ from db.pool import Connection
 ELSEWHERE = {Kind.CORRECTIONS}
 """Kinds with a check of their own."""
 
-OF_EPOCHS = {"multiplier", "rollover", "side", "rate_max", "interval_s", "installed_at"}
-"""Columns of a meter that are those of its newest epoch once one was recorded."""
-
 SHOWN = 3
 UNITS_A_TIME = 500
 
@@ -130,7 +127,7 @@ def _of_reference(
             for (name, subject), fault in compared.faults.items()
             if name == table.name
         ]
-        unlike += _unlike(table.name, vouched, extra, set())
+        unlike += _unlike(table.name, vouched, extra)
         yield Standing(
             table.name,
             unlike,
@@ -150,8 +147,7 @@ async def _of_kind(
         for record in await sheet.standing(connection, units or []):
             kept = sheets.fact(kind, sheet.key_of(record), record)
             holds[kept.subject] = kept.content or {}
-        moved = await _moved(connection, units) if kind is Kind.METERS else set()
-        found.unlike.extend(_unlike(kind, vouched, holds, moved))
+        found.unlike.extend(_unlike(kind, vouched, holds))
         unstated = holds.keys() - vouched.keys() - shipped
         found.unstated.update({subject: holds[subject] for subject in unstated})
     return found
@@ -178,25 +174,18 @@ def _of_units(sealed: BySubject, units: Sequence[str] | None) -> BySubject:
     return {subject: told for subject, told in sealed.items() if subject.split("/")[0] in codes}
 
 
-async def _moved(connection: Connection, units: Sequence[str] | None) -> set[str]:
-    """Return the meters of which an epoch was stated, as unit/meter."""
-    epochs = await db.changes.list_known(connection, Kind.EPOCHS, db.changes.EVER, units=units)
-    return {subject.rsplit("/", 1)[0] for subject in epochs}
-
-
 def _unlike(
-    kind: str, stated: Mapping[str, Content], holds: Mapping[str, Content], moved: set[str]
+    kind: str, stated: Mapping[str, Content], holds: Mapping[str, Content]
 ) -> Iterator[Unlike]:
     for subject, content in stated.items():
         now = holds.get(subject)
         if now is None:
             yield Unlike(kind, subject, "was stated and is gone")
             continue
-        own = OF_EPOCHS if subject in moved else set()
         columns = [
             f"{column} is {now.get(column)!r}, stated was {told!r}"
             for column, told in content.items()
-            if column not in own and now.get(column) != told
+            if now.get(column) != told
         ]
         if columns:
             yield Unlike(kind, subject, "; ".join(columns[:SHOWN]))

@@ -41,6 +41,9 @@ Readings from before the ledger, under their week; rows of tables, under their k
 WITNESS_ALLOWANCE = timedelta(hours=1)
 """A witness' head was read at a time that no lock held: a change under way may say it is older."""
 
+HEAD_ALLOWANCE = timedelta(hours=1)
+"""Collectors have clocks of their own, and a flush under way is no part of a head."""
+
 Progress = Callable[[str, int, int], None]
 """Told of which check how many steps of how many are done."""
 
@@ -100,7 +103,8 @@ async def check_times(
     kept: Iterable[KeptHead],
     witnessed: Iterable[KeptHead],
 ) -> None:
-    """Find changes that say they were made before a change or a head that does not know them."""
+    """Find links that say they were made before a link or a head that does not know them."""
+    kept, witnessed = list(kept), list(witnessed)
     heads = [(each.head.number, each.noted_at) for each in kept if each.chain == CHANGES]
     heads += [
         (each.head.number, each.noted_at - WITNESS_ALLOWANCE)
@@ -114,6 +118,18 @@ async def check_times(
             f"{_told(each.latest)}, {then}: it was backdated"
         )
         report.findings.append(Finding(CHANGES, each.number, fault))
+    stored = [
+        (each.chain.removeprefix(READINGS), each.head.number, each.noted_at - HEAD_ALLOWANCE)
+        for each in (*kept, *witnessed)
+        if each.chain.startswith(READINGS)
+    ]
+    for link in await db.links.list_backdated(connection, stored, MISMATCHES_MAX):
+        then = "a head kept then does not contain it" if link.past_head else "a link before it"
+        fault = (
+            f"link {link.number} says {_told(link.stored_at)}, which is before "
+            f"{_told(link.latest)}, {then}: it was backdated"
+        )
+        report.findings.append(Finding(READINGS + link.chain, link.number, fault))
 
 
 def _told(at: datetime) -> str:

@@ -14,7 +14,7 @@ from functools import partial
 
 import db.changes
 import db.registry
-from app import importing
+from app import importing, vouching
 from app.imports import sheet as sheets
 from app.imports.kinds import Kind
 from app.resolve import Refusal
@@ -87,12 +87,13 @@ async def withdraw(
     connection: Connection, standing: Standing, author: Author, now: datetime
 ) -> None:
     """Let a fact hold no longer, from now on. Raises Refusal if another one stands on it."""
+    vouched = await vouching.list_vouched(connection, [standing.fact])
     try:
         await standing.delete(connection)
     except StillNeededError as error:
         raise Refusal(f"{standing.fact.subject} {error}: withdraw that first") from error
     gone = Fact(standing.kind, standing.fact.subject, None)
-    await db.changes.record_over(connection, author, [standing.fact], [gone], now)
+    await db.changes.record_over(connection, author, [standing.fact], [gone], vouched, now)
 
 
 async def _none(connection: Connection, kind: Kind, key: str) -> str:

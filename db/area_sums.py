@@ -1,6 +1,7 @@
 """Owns reading back what whole areas used: the sums of `db.consumption` from far fewer rows.
 
-Which units lack a factor is looked up only where an area says that something is left out.
+Which units lack a factor is looked up only where an area says that something is left out, and some
+of its units have factors of their own: the others lack one for the same reason.
 """
 
 from __future__ import annotations
@@ -42,6 +43,47 @@ BY_CARRIER: LiteralString = """
                AND starts_at >= $9
                AND starts_at < $10
                AND ($13::text IS NULL OR carrier = $13)
+        ), declared AS MATERIALIZED (
+            SELECT DISTINCT unit_id, carrier, units.region AS county, units.division
+              FROM dated_factors AS own
+              JOIN visible_units($1, $2) AS units USING (unit_id)
+             WHERE basis = $11
+        ), lacking AS MATERIALIZED (  -- only where somebody has a factor of its own units can tell
+            SELECT DISTINCT used.starts_at, units.region AS county, units.division, used.carrier,
+                   own.unit_id AS own_unit_id
+              FROM (SELECT DISTINCT county, division, carrier
+                      FROM areas
+                      JOIN declared USING (county, division, carrier)
+                     WHERE is_left_out) AS mixed
+              JOIN visible_units($1, $2) AS units
+                ON units.region = mixed.county
+               AND units.division = mixed.division
+              JOIN unit_consumption AS used
+                ON used.unit_id = units.unit_id
+               AND used.carrier = mixed.carrier
+               AND used.step = $8
+               AND used.starts_at >= $9
+               AND used.starts_at < $10
+              LEFT JOIN declared AS own
+                ON own.unit_id = used.unit_id
+               AND own.carrier = used.carrier
+             WHERE CASE $11
+                   WHEN 'calorific'
+                   THEN is_left_out(used.quantity, calorific_tce, calorific_partial)
+                   ELSE is_left_out(used.quantity, equivalent_tce, equivalent_partial)
+                   END
+        ), told AS (  -- one pass: a join of the two would rest on guesses of how many they are
+            SELECT starts_at, min(region) AS region, min(industry) AS industry, carrier,
+                   array_agg(DISTINCT own_unit_id) FILTER (WHERE NOT is_area) AS own_unit_ids
+              FROM (SELECT starts_at, county, division, carrier, region, industry,
+                           true AS is_area, NULL::integer AS own_unit_id
+                      FROM areas
+                     WHERE is_left_out
+                     UNION ALL
+                    SELECT starts_at, county, division, carrier, NULL, NULL, false, own_unit_id
+                      FROM lacking) AS either
+             GROUP BY starts_at, county, division, carrier
+            HAVING bool_or(is_area)
         ), by_carrier AS (
             SELECT starts_at, region, industry, NULL::text AS unit, carrier, NULL::text AS meter,
                    NULL::integer AS own_unit_id, energy_tce, quantity, estimated_tce, absolute_tce,
@@ -49,33 +91,10 @@ BY_CARRIER: LiteralString = """
                    false AS is_left_out
               FROM areas
              UNION ALL
-            SELECT DISTINCT areas.starts_at, areas.region, areas.industry, NULL, areas.carrier,
-                   NULL, lacking.own_unit_id, NULL::float8, NULL::float8, NULL::float8,
-                   NULL::float8, NULL::float8, NULL::float8, 0, false, true
-              FROM areas
-              LEFT JOIN LATERAL (
-                    SELECT CASE WHEN EXISTS (SELECT FROM dated_factors AS own
-                                              WHERE own.unit_id = units.unit_id
-                                                AND own.carrier = used.carrier
-                                                AND own.basis = $11)
-                                THEN units.unit_id
-                           END AS own_unit_id
-                      FROM visible_units($1, $2) AS units
-                      JOIN unit_consumption AS used ON used.unit_id = units.unit_id
-                     WHERE units.region = areas.county
-                       AND units.division = areas.division
-                       AND used.carrier = areas.carrier
-                       AND used.step = $8
-                       AND used.starts_at = areas.starts_at
-                       AND used.starts_at >= $9
-                       AND used.starts_at < $10
-                       AND CASE $11
-                           WHEN 'calorific'
-                           THEN is_left_out(used.quantity, calorific_tce, calorific_partial)
-                           ELSE is_left_out(used.quantity, equivalent_tce, equivalent_partial)
-                           END
-                   ) AS lacking ON true
-             WHERE is_left_out
+            SELECT DISTINCT starts_at, region, industry, NULL, carrier, NULL,
+                   unnest(coalesce(own_unit_ids, '{NULL}')), NULL::float8, NULL::float8,
+                   NULL::float8, NULL::float8, NULL::float8, NULL::float8, 0, false, true
+              FROM told
         )
 """
 

@@ -7,8 +7,8 @@ from here. Nothing is ever changed or taken out.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -27,6 +27,7 @@ NOBODY = ""
 """Actor of what stood before the ledger heard of it: it was known on every day before, too."""
 
 STOOD = "stood before the ledger heard of it"
+UNSTATED = "stood, and nobody had stated it"
 
 LOCK = 0x6C656467
 """Key of the advisory lock ("ledg") that gives the links their order."""
@@ -102,19 +103,24 @@ async def record_over(
     author: Author,
     standing: Sequence[Fact],
     facts: Sequence[Fact],
+    vouched: Collection[str],
     changed_at: datetime,
 ) -> None:
     """Record `facts` that take the place of what is `standing`, which is all of one kind.
 
-    Of what is standing the ledger may never have heard: reference rows come with a release. It is
-    recorded first, or nobody could tell afterwards what was known before.
+    Of what is standing the ledger may never have heard. It is recorded first, or nobody could tell
+    afterwards what was known before: the subjects that are `vouched` for were, on every day. What
+    somebody slipped in was known on no day.
     """
     if standing:
         subjects = [fact.subject for fact in standing]
         newest = await list_newest(connection, standing[0].noun, subjects)
         heard = {change.fact.subject for change in newest}
         unheard = [fact for fact in standing if fact.subject not in heard]
-        await record(connection, Author(NOBODY, STOOD), unheard, changed_at)
+        before = [fact for fact in unheard if fact.subject in vouched]
+        slipped_in = [fact for fact in unheard if fact.subject not in vouched]
+        await record(connection, Author(NOBODY, STOOD), before, changed_at)
+        await record(connection, replace(author, reason=UNSTATED), slipped_in, changed_at)
     await record(connection, author, facts, changed_at)
 
 

@@ -25,10 +25,14 @@ LINK_IDS = 2**32
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What who begins to store is given: an epoch, where the chain stands, a span of link ids."""
+    """What who begins to store is given: an epoch, where the chain stands, a span of link ids.
+
+    `linked_at` is the time of the newest link of the chain; None: it has none.
+    """
 
     epoch: int
     head: Head
+    linked_at: datetime | None
     first_link_id: int
 
 
@@ -71,12 +75,17 @@ async def begin_epoch(connection: Connection, collector: str) -> Term:
         VALUES ($1, 1)
             ON CONFLICT (collector)
             DO UPDATE SET epoch = t.epoch + 1
-        RETURNING epoch, links, head, nextval('link_terms') AS term
+        RETURNING epoch, t.links, head, nextval('link_terms') AS term,
+                  (SELECT stored_at
+                     FROM links
+                    WHERE chain = collector
+                      AND number = t.links) AS linked_at
         """,
         collector,
     )
     assert row is not None
-    return Term(row["epoch"], Head(row["links"], row["head"]), row["term"] * LINK_IDS)
+    head = Head(row["links"], row["head"])
+    return Term(row["epoch"], head, row["linked_at"], row["term"] * LINK_IDS)
 
 
 async def add_totals(

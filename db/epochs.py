@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.pool import Connection
-from db.registry import MeterRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ async def list_epochs(connection: Connection, units: Sequence[str]) -> list[Epoc
           JOIN meters USING (meter_id)
           JOIN units USING (unit_id)
          WHERE unit = ANY ($1)
-           AND reason <> 'installed'
+           AND (reason <> 'installed' OR starts_at <> installed_at)
          ORDER BY unit, meter, starts_at
         """,
         units,
@@ -120,27 +119,3 @@ async def upsert(connection: Connection, epochs: Sequence[EpochRow]) -> list[tup
         [row.interval_s for row in epochs],
     )
     return [(row["meter_id"], row["starts_at"]) for row in rows]
-
-
-async def limit_newest(connection: Connection, meters: Sequence[MeterRow]) -> list[int]:
-    """Give the newest epoch of each of `meters` its `rate_max`; return their ids."""
-    rows = await connection.fetch(
-        """
-        UPDATE meter_epochs
-           SET rate_max = given.rate_max
-          FROM unnest($1::text[], $2::text[], $3::double precision[])
-               AS given (unit, meter, rate_max)
-          JOIN units USING (unit)
-          JOIN meters USING (unit_id, meter)
-         WHERE meter_epochs.meter_id = meters.meter_id
-           AND meter_epochs.starts_at = (SELECT max(starts_at)
-                                           FROM meter_epochs AS any_epoch
-                                          WHERE any_epoch.meter_id = meters.meter_id
-                                            AND reason <> 'interval')
-        RETURNING meters.meter_id
-        """,
-        [row.unit for row in meters],
-        [row.meter for row in meters],
-        [row.rate_max for row in meters],
-    )
-    return [row["meter_id"] for row in rows]

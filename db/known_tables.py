@@ -148,8 +148,7 @@ TAKEN_BACK: LiteralString = """
          WHERE told IS NOT NULL
 """
 
-# A meter's record tells the epoch that it began with; the limit that it tells is that of its
-# newest epoch, so where there are later ones the first keeps its own.
+# A meter's record tells the epoch that it began with.
 FIRST_EPOCHS: LiteralString = """
         WITH newest AS (
             SELECT DISTINCT ON (subject) subject, content::jsonb AS fact
@@ -167,53 +166,12 @@ FIRST_EPOCHS: LiteralString = """
                multiplier = (fact->>'multiplier')::double precision,
                rollover = (fact->>'rollover')::double precision,
                side = coalesce(fact->>'side', 'secondary'),
-               rate_max = CASE WHEN EXISTS (SELECT
-                                              FROM pg_temp.meter_epochs AS later
-                                             WHERE later.meter_id = first.meter_id
-                                               AND later.reason NOT IN ('installed', 'interval'))
-                               THEN rate_max
-                               ELSE (fact->>'rate_max')::double precision
-                          END
+               rate_max = (fact->>'rate_max')::double precision
           FROM newest
           JOIN public.units ON units.unit = fact->>'unit'
           JOIN public.meters ON meters.unit_id = units.unit_id AND meters.meter = fact->>'meter'
          WHERE first.meter_id = meters.meter_id
            AND first.reason = 'installed'
-"""
-
-# The limit of a meter's newest epoch is what was told last: of the meter, or of the epoch.
-NEWEST_LIMITS: LiteralString = """
-        WITH changed AS (
-            SELECT DISTINCT split_part(subject, '/', 1) AS unit,
-                   split_part(subject, '/', 2) AS meter
-              FROM public.changes
-             WHERE noun IN ('meters', 'epochs')
-               AND changed_at > {known_at}
-        ), newest AS (
-            SELECT meter_id, max(starts_at) AS starts_at, min(unit) || '/' || min(meter) AS name
-              FROM changed
-              JOIN public.units USING (unit)
-              JOIN public.meters USING (unit_id, meter)
-              JOIN pg_temp.meter_epochs USING (meter_id)
-             WHERE reason <> 'interval'
-             GROUP BY meter_id
-            HAVING count(*) > 1
-        )
-        UPDATE pg_temp.meter_epochs AS known
-           SET rate_max = (told.fact->>'rate_max')::double precision
-          FROM newest
-         CROSS JOIN LATERAL (
-               SELECT content::jsonb AS fact
-                 FROM public.changes
-                WHERE {known}
-                  AND content IS NOT NULL
-                  AND ((noun = 'meters' AND subject = name)
-                       OR (noun = 'epochs' AND starts_with(subject, name || '/')
-                           AND (content::jsonb->>'starts_at')::timestamptz = newest.starts_at))
-                ORDER BY change_id DESC
-                LIMIT 1) AS told
-         WHERE known.meter_id = newest.meter_id
-           AND known.starts_at = newest.starts_at
 """
 
 # Epochs of meters that were not known yet.
@@ -313,8 +271,6 @@ async def make_facts(connection: Connection) -> None:
     if "meters" in nouns:
         await connection.execute(_told(FIRST_EPOCHS))
         await connection.execute(NO_EPOCHS)
-    if nouns & {"meters", "epochs"}:
-        await connection.execute(_told(NEWEST_LIMITS))
     if "parks" in nouns:
         await connection.execute(_told(PARK_UNITS))
     await connection.execute(_told(GROWN))

@@ -7,6 +7,7 @@ written in the same transaction; verification reads them back and the readings b
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -46,6 +47,17 @@ class Mismatch:
     link_id: int
     kept: int
     found: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backdated:
+    """A link that says it is older than the one before it, or than a head that does not know it."""
+
+    chain: str
+    number: int
+    stored_at: datetime
+    latest: datetime
+    past_head: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,40 @@ async def list_links(
         )
         for row in rows
     ]
+
+
+async def list_backdated(
+    connection: Connection, kept: Sequence[tuple[str, int, datetime]], limit: int
+) -> list[Backdated]:
+    """Return links whose time is before that of an earlier link of their chain, or of a head.
+
+    `kept` are heads: how many links a chain had, and when at the latest. Only the link after a
+    head is held against it: those after that one are held against each other.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT chain, number, stored_at, latest, false AS past_head
+          FROM (SELECT chain, number, stored_at,
+                       max(stored_at) OVER (PARTITION BY chain ORDER BY number
+                                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+                       AS latest
+                  FROM links) AS followed
+         WHERE stored_at < latest
+         UNION ALL
+        SELECT chain, number, stored_at, noted_at, true
+          FROM unnest($1::text[], $2::bigint[], $3::timestamptz[]) AS kept (chain, head, noted_at)
+          JOIN links USING (chain)
+         WHERE number = head + 1
+           AND stored_at < noted_at
+         ORDER BY chain, number
+         LIMIT $4
+        """,
+        [chain for chain, _, _ in kept],
+        [head for _, head, _ in kept],
+        [noted_at for _, _, noted_at in kept],
+        limit,
+    )
+    return [Backdated(**row) for row in rows]
 
 
 async def list_weeks(connection: Connection) -> list[Span]:

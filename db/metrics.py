@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from db.pool import Connection
 
@@ -30,32 +31,67 @@ class Heartbeat:
 class Night:
     """What the last reconciliation and the last verification of each part found, and when.
 
-    `unknown_units` could not be reconciled. `verified_at` None: nothing was ever verified.
+    `unknown_units` could not be reconciled. `verified_at`: no part was verified longer ago; of one
+    that never was, since when it is owed.
     """
 
     reconciled_at: datetime
     differences: int
     unknown_units: int
-    verified_at: datetime | None
+    verified_at: datetime
     findings: int
 
 
-async def fetch_night(connection: Connection) -> Night:
+async def fetch_night(
+    connection: Connection,
+    night: date,
+    *,
+    always: Sequence[str],
+    recent: Mapping[str, datetime],
+    weeks_a_night: int,
+) -> Night:
+    """Return what the nights until `night` found.
+
+    `always` are the parts of every night, `recent` those of weeks of readings with the begin of
+    each: one that holds readings is owed since the first was stored. Of the other weeks, some take
+    turns each night: theirs is that much later.
+    """
     row = await connection.fetchrow(
         """
         WITH newest AS (
             SELECT DISTINCT ON (part)
-                   checked_at, findings
+                   part, checked_at, findings
               FROM nightly_checks
+             WHERE night <= $1
              ORDER BY part, night DESC
+        ), owed AS (
+            SELECT coalesce(checked_at, (SELECT min(reconciled_at) FROM reconciliations))
+                   AS verified_at
+              FROM unnest($2::text[]) AS always (part)
+              LEFT JOIN newest USING (part)
+             UNION ALL
+            SELECT coalesce(checked_at, (SELECT min(stored_at)
+                                           FROM links
+                                          WHERE links.week_at = recent.week_at))
+              FROM unnest($3::text[], $4::timestamptz[]) AS recent (part, week_at)
+              LEFT JOIN newest USING (part)
+             UNION ALL
+            SELECT checked_at + make_interval(days => (count(*) OVER () / $5)::integer)
+              FROM newest
+             WHERE part <> ALL ($2 || $3)
         )
         SELECT reconciled_at, differences, failed AS unknown_units,
-               (SELECT max(checked_at) FROM newest) AS verified_at,
+               (SELECT min(verified_at) FROM owed) AS verified_at,
                (SELECT coalesce(sum(findings), 0)::bigint FROM newest) AS findings
           FROM reconciliations
          ORDER BY reconciled_at DESC
          LIMIT 1
-        """
+        """,
+        night,
+        always,
+        list(recent),
+        list(recent.values()),
+        weeks_a_night,
     )
     assert row is not None  # migration 0009 writes the first one
     return Night(**row)

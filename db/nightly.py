@@ -28,15 +28,17 @@ async def try_lock(connection: Connection) -> bool:
     return got
 
 
-async def list_newest(connection: Connection) -> list[Checked]:
-    """Return of each part what was found last."""
+async def list_newest(connection: Connection, night: date) -> list[Checked]:
+    """Return of each part what was found last, until `night`: none is done before it came."""
     rows = await connection.fetch(
         """
         SELECT DISTINCT ON (part)
                part, night, checked_at, findings, first_fault
           FROM nightly_checks
+         WHERE night <= $1
          ORDER BY part, night DESC
-        """
+        """,
+        night,
     )
     return [Checked(**row) for row in rows]
 

@@ -34,7 +34,7 @@ class UnitRow:
 
 @dataclass(frozen=True, slots=True)
 class MeterRow:
-    """A meter; `multiplier`, `rollover`, `side`, `rate_max` are those of its newest epoch."""
+    """A meter, with what lives in its epochs: as the newest says, or as it began."""
 
     unit: str
     meter: str
@@ -55,10 +55,16 @@ class MeterRow:
 
 @dataclass(frozen=True, slots=True)
 class StoredMeter:
-    """A meter of the registry and how many epochs it has."""
+    """A meter as it is now; epochs of its register, and those that say how often it is read."""
 
     row: MeterRow
-    epochs: int
+    registers: int
+    intervals: int
+
+    @property
+    def has_history(self) -> bool:
+        """Whether it was replaced, reset, given another multiplier or read at another interval."""
+        return self.registers > 1 or self.intervals > 0
 
 
 async def lock_imports(connection: Connection) -> None:
@@ -166,13 +172,14 @@ async def list_meters_by_unit(connection: Connection, units: Sequence[str]) -> l
                coalesce(newest.multiplier, 1) AS multiplier, newest.rollover,
                coalesce(paced.interval_s, meters.interval_s) AS interval_s, role, product,
                data_code, installed_at, coalesce(newest.side, 'secondary') AS side, newest.rate_max,
-               coalesce(newest.epochs, 0) + coalesce(paced.intervals, 0) AS epochs
+               coalesce(newest.registers, 0) AS registers,
+               coalesce(paced.intervals, 0) AS intervals
           FROM meters
           JOIN units USING (unit_id)
           LEFT JOIN (
                 SELECT DISTINCT ON (meter_id)
                        meter_id, multiplier, rollover, side, rate_max,
-                       count(*) OVER (PARTITION BY meter_id) AS epochs
+                       count(*) OVER (PARTITION BY meter_id) AS registers
                   FROM meter_epochs
                  WHERE reason <> 'interval'
                  ORDER BY meter_id, starts_at DESC
@@ -193,9 +200,39 @@ async def list_meters_by_unit(connection: Connection, units: Sequence[str]) -> l
 
 
 def _stored_meter(row: dict[str, object]) -> StoredMeter:
-    epochs = row.pop("epochs")
-    assert isinstance(epochs, int)
-    return StoredMeter(MeterRow(**row), epochs)  # type: ignore[arg-type]  # columns are the fields
+    registers, intervals = row.pop("registers"), row.pop("intervals")
+    assert isinstance(registers, int)
+    assert isinstance(intervals, int)
+    newest = MeterRow(**row)  # type: ignore[arg-type]  # the columns are the fields
+    return StoredMeter(newest, registers, intervals)
+
+
+async def list_meters_as_begun(connection: Connection, units: Sequence[str]) -> list[MeterRow]:
+    """Return the meters of `units` with the multiplier, limit and interval that they began with.
+
+    One without an epoch counts plainly. One that has some and lacks the first is not as it began:
+    it is left out.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT unit, meter, meters.name, carrier, kind, uom,
+               coalesce(first.multiplier, 1) AS multiplier, first.rollover, meters.interval_s, role,
+               product, data_code, installed_at, coalesce(first.side, 'secondary') AS side,
+               first.rate_max
+          FROM meters
+          JOIN units USING (unit_id)
+          LEFT JOIN meter_epochs AS first
+            ON first.meter_id = meters.meter_id
+           AND reason = 'installed'
+           AND starts_at = installed_at
+         WHERE unit = ANY ($1)
+           AND (starts_at IS NOT NULL
+                OR NOT EXISTS (SELECT FROM meter_epochs WHERE meter_id = meters.meter_id))
+         ORDER BY unit, meter
+        """,
+        units,
+    )
+    return [MeterRow(**row) for row in rows]
 
 
 async def list_meters_with_readings(

@@ -23,7 +23,7 @@ DELETIONS: Mapping[str, LiteralString] = {
            AND unit = $1
            AND meter = $2
            AND starts_at = $3
-           AND reason <> 'installed'
+           AND (reason <> 'installed' OR starts_at <> installed_at)
         """,
     "contacts": "DELETE FROM contacts WHERE region = $1 AND email = $2",
     "limits": "DELETE FROM limits WHERE product = $1 AND edition = $2 AND valid_from = $3",

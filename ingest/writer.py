@@ -54,17 +54,20 @@ class FencedError(Exception):
 class Holder:
     """Who stores: a name with its row of totals, and the epoch that began with this process.
 
-    `head` is where the chain of that name stands; nobody else appends to it in this epoch.
+    `head` is where the chain of that name stands; nobody else appends to it in this epoch. Its
+    newest link is of `linked_at`: where a clock was put back, time stands still until it caught up.
     """
 
     name: str
     epoch: int
     head: Head
+    linked_at: datetime | None
     link_ids: Iterator[int]
     clock: Callable[[], datetime]
 
     def linker(self) -> Linker:
-        return Linker(self.name, self.head, self.link_ids, self.clock())
+        now = self.clock()
+        return Linker(self.name, self.head, self.link_ids, max(now, self.linked_at or now))
 
     def fenced(self) -> FencedError:
         return FencedError(f"another process collects as {self.name} now")
@@ -75,7 +78,8 @@ async def begin(pool: Pool, name: str, clock: Callable[[], datetime]) -> Holder:
     term = await db.patience.patiently(
         pool, lambda connection: db.collectors.begin_epoch(connection, name)
     )
-    return Holder(name, term.epoch, term.head, itertools.count(term.first_link_id), clock)
+    link_ids = itertools.count(term.first_link_id)
+    return Holder(name, term.epoch, term.head, term.linked_at, link_ids, clock)
 
 
 async def store(pool: Pool, holder: Holder, flush: Flush) -> None:
@@ -114,6 +118,7 @@ async def _store_but_bad_rows(
         if refused is None:
             if flush.links:
                 holder.head = flush.links[-1].head
+                holder.linked_at = flush.links[-1].stored_at
             return None
         poison = await find_row(pool, flush.rows)
         if poison is None and db.patience.is_inner(refused):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,7 +13,7 @@ import db.intake
 import db.metrics
 import db.migrate
 import db.quarantine
-from app import depends, errors, state
+from app import depends, errors, nightly, state
 from app.api.answers import Answer, LocalTime, problems
 from app.api.parameters import NoParameters
 from app.errors import ApiError, Unavailable
@@ -104,7 +105,7 @@ async def fetch_metrics(request: Request, _: Annotated[NoParameters, Query()]) -
     """
     held = state.of(request)
     try:
-        facts = await _facts(held["pool"])
+        facts = await _facts(held["pool"], held["clock"]())
     except Exception as error:
         if not (errors.is_outage(error) or isinstance(error, ApiError)):
             raise
@@ -113,7 +114,7 @@ async def fetch_metrics(request: Request, _: Annotated[NoParameters, Query()]) -
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
-async def _facts(pool: Pool) -> Facts:
+async def _facts(pool: Pool, now: datetime) -> Facts:
     async with depends.read_only(pool) as connection:
         return Facts(
             totals=await db.intake.fetch_totals(connection),
@@ -121,5 +122,5 @@ async def _facts(pool: Pool) -> Facts:
             letters=await db.metrics.count_letters(connection),
             heartbeats=await db.metrics.list_heartbeats(connection),
             quarantine=await db.quarantine.fetch_size(connection),
-            night=await db.metrics.fetch_night(connection),
+            night=await nightly.fetch_night(connection, now),
         )

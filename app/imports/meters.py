@@ -1,12 +1,14 @@
 """Owns the `meters` file: what each meter measures and how its values are to be read.
 
 What past readings mean is never rewritten by an import: once a meter has readings, only what
-leaves their meaning alone may change.
+leaves their meaning alone may change. What a meter began with is stated here, and what each later
+epoch says with that epoch: neither is a copy of the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import db.epochs
@@ -26,10 +28,10 @@ from app.imports.fields import (
     Uom,
 )
 from app.imports.kinds import Kind
-from app.imports.sheet import Change, Findings, Sheet
+from app.imports.sheet import Change, Findings, Key, Sheet
 from app.tables import Row
 from db.pool import Connection
-from db.registry import MeterRow
+from db.registry import MeterRow, StoredMeter
 from energy.registers import Kind as MeterKind
 from energy.registers import Side
 from energy.roles import Role
@@ -38,11 +40,14 @@ INTERVAL_S = 900
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 OUTPUT = "output"
 
-EPOCH_COLUMNS = frozenset({"multiplier", "rollover", "side", "interval_s", "installed_at"})
+OF_REGISTER = frozenset({"multiplier", "rollover", "side", "rate_max"})
+"""What each epoch of a register says for itself."""
+
+EPOCH_COLUMNS = OF_REGISTER | {"interval_s", "installed_at"}
 """What lives in the epochs of a meter, and changes by a new one: `nenghao import epochs`."""
 
 HARMLESS_COLUMNS = frozenset({"name", "data_code", "rate_max"})
-"""What may change although there are readings."""
+"""What may change although there are readings; `rate_max` only where no later epoch has its own."""
 
 
 class MeterLine(Line):
@@ -73,7 +78,8 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
     def __init__(self, units: Collection[str], reference_uoms: Mapping[str, str]) -> None:
         self._units = frozenset(units)
         self._reference_uoms = reference_uoms
-        self._epochs: dict[tuple[str, ...], int] = {}
+        self._stored: dict[Key, StoredMeter] = {}
+        self._begun: dict[Key, MeterRow] = {}
 
     def record(self, line: MeterLine, row: Row, findings: Findings) -> MeterRow:
         if line.unit not in self._units:
@@ -130,11 +136,26 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
     async def stored(self, connection: Connection, records: Sequence[MeterRow]) -> list[MeterRow]:
         units = sorted({record.unit for record in records})
         meters = await db.registry.list_meters_by_unit(connection, units)
-        self._epochs = {self.key_of(meter.row): meter.epochs for meter in meters}
+        self._stored = {self.key_of(meter.row): meter for meter in meters}
+        begun = await db.registry.list_meters_as_begun(connection, units)
+        self._begun = {self.key_of(row): row for row in begun}
         return [meter.row for meter in meters]
 
     async def standing(self, connection: Connection, units: Sequence[str]) -> list[MeterRow]:
-        return [each.row for each in await db.registry.list_meters_by_unit(connection, units)]
+        return await db.registry.list_meters_as_begun(connection, units)
+
+    def stated(self, record: MeterRow) -> MeterRow:
+        """Return a meter as it began: a file says what holds now, and epochs state that."""
+        key = self.key_of(record)
+        stored, begun = self._stored.get(key), self._begun.get(key)
+        if stored is None or begun is None:
+            return record
+        same = [
+            column
+            for column in (*OF_REGISTER, "interval_s")
+            if getattr(record, column) == getattr(stored.row, column)
+        ]
+        return replace(record, **{column: getattr(begun, column) for column in same})
 
     async def review(
         self, connection: Connection, changes: Sequence[Change[MeterRow]], findings: Findings
@@ -150,8 +171,7 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
                     findings.problem(change.row, column, _refusal(change, column))
 
     def _has_history(self, change: Change[MeterRow]) -> bool:
-        """Return whether the meter was replaced, reset or given another multiplier."""
-        return self._epochs[self.key_of(change.new)] > 1
+        return self._stored[self.key_of(change.new)].has_history
 
     def _grave_columns(self, change: Change[MeterRow]) -> frozenset[str]:
         """Return the columns of `change` that would give stored readings another meaning.
@@ -159,6 +179,8 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
         An earlier installation only lets in readings that were refused as too old.
         """
         grave = change.columns - HARMLESS_COLUMNS
+        if self._stored[self.key_of(change.new)].registers > 1:
+            grave |= change.columns & {"rate_max"}
         earlier = change.new.installed_at < change.old.installed_at
         if earlier and not self._has_history(change):
             grave -= {"installed_at"}
@@ -170,10 +192,10 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
         await db.registry.upsert_meters(connection, [*new, *(change.new for change in changes)])
         moved = [change.new for change in changes if change.columns & EPOCH_COLUMNS]
         await db.registry.replace_first_epochs(connection, [*new, *moved])
-        limited = [change.new for change in changes if "rate_max" in change.columns]
         retimed = [change.new for change in changes if "interval_s" in change.columns]
         await db.registry.retime(connection, retimed)
-        for meter_id in await db.epochs.limit_newest(connection, limited):
+        for limited in (change.new for change in changes if "rate_max" in change.columns):
+            meter_id = await db.epochs.fetch_meter_id(connection, limited.unit, limited.meter)
             await db.factors.mark_stale(connection, [meter_id], EARLIEST, None)
 
 
@@ -184,6 +206,11 @@ def _refusal(change: Change[MeterRow], column: str) -> str:
         return (
             f"{was}: an import of meters would rewrite the past; since when it is read every "
             f"{change.new.interval_s} s is for `nenghao import epochs`, with the reason interval"
+        )
+    if column == "rate_max":
+        return (
+            f"{was}: each epoch has its own; import the epoch again, with the {column} that is to "
+            f"hold from its day on: `nenghao import epochs`"
         )
     if column in EPOCH_COLUMNS:
         return (

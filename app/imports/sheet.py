@@ -116,6 +116,10 @@ class Sheet(ABC, Generic[L, R]):
         told = [getattr(record, name) for name in self.fields or self.key]
         await db.withdrawals.delete(connection, self.kind, told)
 
+    def stated(self, record: R) -> R:
+        """Return what the ledger of changes keeps of a record: of most kinds all, as it is."""
+        return record
+
     def key_of(self, record: R) -> Key:
         return tuple(str(getattr(record, column)) for column in self.key)
 
@@ -226,7 +230,7 @@ def _change(row: Row, old: R, record: R, absent: set[str]) -> Change[R] | None:
 
 
 def _fact(sheet: Sheet[L, R], record: R) -> Fact:
-    return fact(sheet.kind, sheet.key_of(record), record)
+    return fact(sheet.kind, sheet.key_of(record), sheet.stated(record))
 
 
 def fact(noun: str, key: Key, record: DataclassInstance) -> Fact:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import db.epochs
 from app import standing, verification
 from app.imports import sheet
 from app.imports.kinds import Kind
 from app.verification import Finding, Report
 from db import changes, figures
 from db.changes import Author
+from db.epochs import EpochRow
 from db.figures import TargetRow
 from db.heads import KeptHead
 from db.pool import Connection, Pool
@@ -20,8 +22,10 @@ from tests.ingest.conftest import NOW, Plant, reading
 
 FLUSHES, READINGS = 12, 8
 TARGETS = 6
-CHANGES_MADE = 3 + TARGETS
-"""A unit and two meters are sealed, for no file states them."""
+CHANGES_MADE = 4 + TARGETS
+"""A unit and two meters are sealed, for no file states them; one of the meters has an epoch."""
+
+EPOCH_AT = NOW - timedelta(days=20)
 
 WEEK_MINUTES = 7 * 24 * 60
 ZHAO = Author("zhao", "filed anew", "桂发改〔2026〕1号")
@@ -56,6 +60,13 @@ async def filled(pool: Pool) -> Plant:
             connection, unit_id, "C01", carrier="raw_coal", kind="interval", uom="kg"
         )
         await changes.record(connection, ZHAO, await standing.list_seals(connection), NOW)
+        epoch = EpochRow(
+            factories.unit_code(), "E01", EPOCH_AT, "multiplier", 1.0, "secondary", 1_000_000.0,
+            500.0, None, None, None,
+        )  # fmt: skip
+        await db.epochs.upsert(connection, [epoch])
+        key = (factories.unit_code(), "E01", str(EPOCH_AT))
+        await changes.record(connection, ZHAO, [sheet.fact(Kind.EPOCHS, key, epoch)], NOW)
         for year in range(2021, 2021 + TARGETS):
             target = TargetRow("450200", year, -0.01, "test", year)
             await figures.upsert_targets(connection, [target])

@@ -124,7 +124,8 @@ async def play(stage: Stage, folder: Path, *, unverified: Unverified = Unverifie
     series = [told for told in series if told not in late]  # in time they would be refused
     await send(stage, [told for told in series if told[1] < cut], FIRST_KNOWN, "b1")
     await send(stage, [told for told in series if told[1] >= cut], NOW - HOUR * 48, "b2")
-    await send(stage, [*late, ("E01", 10, 1.0), ("E01", 24 * 400, 1.0)], FIRST_KNOWN, "b3")
+    late += [("E01", 10, 1.0), ("E01", 24 * 400, 1.0)]
+    await send(stage, late, FIRST_KNOWN, "b3", collector="beside")
     await correct(stage)
     await settle_all(stage, unverified)
 
@@ -144,18 +145,26 @@ async def take(
 
 
 async def send(
-    stage: Stage, series: Iterable[tuple[str, int, float]], at: datetime, batch: str
+    stage: Stage,
+    series: Iterable[tuple[str, int, float]],
+    at: datetime,
+    batch: str,
+    *,
+    collector: str = "main",
 ) -> None:
-    """Deliver readings, given as meter, hour and value, as a gateway would `at` an instant."""
+    """Deliver readings, given as meter, hour and value, as a gateway would `at` an instant.
+
+    A collector's links are never older than the one before: what comes in between has another.
+    """
     readings = [
         {"meter": meter, "time": (START + HOUR * hour).isoformat(), "value": value}
         for meter, hour, value in series
     ]
-    holder = await writer.begin(stage.pool, "main", lambda: at)
-    collector = Collector(stage.pool, holder, oldest=timedelta(days=400), clock=lambda: at)
+    holder = await writer.begin(stage.pool, collector, lambda: at)
+    storing = Collector(stage.pool, holder, oldest=timedelta(days=400), clock=lambda: at)
     topic = f"nenghao/v1/450200/{cast.QIANS_UNIT}/gw1/readings"
     payload = json.dumps({"batch": batch, "readings": readings}).encode()
-    await collector.store([Delivery(1, 0, topic, payload, at)])
+    await storing.store([Delivery(1, 0, topic, payload, at)])
 
 
 async def correct(stage: Stage) -> None:

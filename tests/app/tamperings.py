@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from db import reading_rows
 from db.pool import Connection
@@ -232,7 +232,54 @@ async def _rows(connection: Connection, link_id: int) -> list[bytes]:
     ]  # fmt: skip
 
 
+async def backdate_link(connection: Connection, chance: random.Random) -> tuple[str, int]:
+    """Store a reading and append a link that follows well, as if it had been there long ago.
+
+    Before the link before it, or before a head that was kept; or there is one of later between.
+    """
+    chain = chance.choice(["one", "two"])
+    links: int = await connection.fetchval(
+        "SELECT links FROM ingest_totals WHERE collector = $1", chain
+    )
+    if chance.random() < 0.5:
+        await _append_link(connection, chain, 1, NOW + timedelta(days=3))
+        await _append_link(connection, chain, 2, NOW + timedelta(days=2))
+        return f"readings/{chain}", links + 2
+    await _append_link(connection, chain, 1, NOW - chance.choice([0, 300]) * timedelta(days=1))
+    return f"readings/{chain}", links + 1
+
+
+async def _append_link(
+    connection: Connection, chain: str, number: int, stored_at: datetime
+) -> None:
+    row = await connection.fetchrow(
+        "SELECT links, head FROM ingest_totals WHERE collector = $1", chain
+    )
+    assert row is not None
+    read_at = NOW - timedelta(days=1, seconds=number)
+    forger = linking.Linker(
+        chain, Head(row["links"], row["head"]), iter([9_000_000 + number]), stored_at
+    )
+    added = MIDDLE.pack(
+        reading_rows.head(1), instants.of(read_at), VALUE_BYTES, 5.0
+    ) + reading_rows.tail("good", instants.of(read_at))
+    list(forger.bodies(linking.by_week([added])))
+    (link,) = forger.links
+    await connection.execute(
+        "INSERT INTO readings VALUES (1, $1, 5.0, 'good', $1, $2)", read_at, link.link_id
+    )
+    await connection.execute(
+        "INSERT INTO links VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        chain, link.number, link.link_id, link.stored_at, link.week_at, link.readings,
+        link.content, link.sha256,
+    )  # fmt: skip
+    await connection.execute(
+        "UPDATE ingest_totals SET links = $2, head = $3 WHERE collector = $1",
+        chain, link.number, link.sha256,
+    )  # fmt: skip
+
+
 OF_READINGS: list[Tampering] = [
     update_reading, delete_readings, insert_reading, insert_without_link, swap_readings,
-    replace_day, update_link, delete_link, reorder_links, cut_tail, forge_chain,
+    replace_day, update_link, delete_link, reorder_links, cut_tail, forge_chain, backdate_link,
 ]  # fmt: skip

@@ -10,7 +10,8 @@ from db.changes import Author
 from db.heads import CHANGES
 from db.pool import Connection
 from energy import ledger
-from tests.app.books import CHANGES_MADE, TARGETS
+from tests import factories
+from tests.app.books import CHANGES_MADE, EPOCH_AT, TARGETS
 from tests.app.tamperings import Tampering
 from tests.ingest.conftest import NOW
 
@@ -158,7 +159,62 @@ async def delete_reference_row(connection: Connection, chance: random.Random) ->
     return f"facts/factors/{carrier}/calorific/everyone/2021-04-01", 0
 
 
+async def turn_back(connection: Connection, chance: random.Random) -> tuple[str, int]:
+    """Let a figure be called verified again, as an earlier release did."""
+    statement, chain = chance.choice(
+        [
+            (
+                "UPDATE factors SET source = 'huatuo6.cn; public repositories', verified = true, "
+                "note = NULL WHERE carrier = 'raw_coal' AND basis = 'calorific' "
+                "AND valid_from = '2021-04-01'",
+                "facts/factors/raw_coal/calorific/everyone/2021-04-01",
+            ),
+            (
+                "UPDATE limits SET verified = true WHERE product = 'cement_clinker'",
+                "facts/limits/cement_clinker/标杆水平和基准水平（2023年版）/2023-01-01",
+            ),
+            (
+                "UPDATE carbon_factors SET verified = true WHERE carrier = 'coke'",
+                "facts/carbon_factors/coke//2015-01-01",
+            ),
+        ]
+    )
+    await connection.execute(statement)
+    return chain, 0
+
+
+async def update_first_epoch(connection: Connection, chance: random.Random) -> tuple[str, int]:
+    """Of a meter that has a later one."""
+    meter = f"{factories.unit_code()}/E01"
+    statement, chain = chance.choice(
+        [
+            ("UPDATE meter_epochs SET multiplier = 2 WHERE {}", f"facts/meters/{meter}"),
+            ("UPDATE meter_epochs SET rollover = 9e9 WHERE {}", f"facts/meters/{meter}"),
+            ("UPDATE meter_epochs SET side = 'primary' WHERE {}", f"facts/meters/{meter}"),
+            ("UPDATE meter_epochs SET rate_max = 5 WHERE {}", f"facts/meters/{meter}"),
+            ("DELETE FROM meter_epochs WHERE {}", f"facts/meters/{meter}"),
+            ("UPDATE meters SET interval_s = 60 WHERE meter_id = 1", f"facts/meters/{meter}"),
+            (
+                "INSERT INTO meter_epochs (meter_id, starts_at, reason, multiplier) "
+                "VALUES (1, '2026-11-01Z', 'installed', 1)",
+                f"facts/epochs/{meter}/2026-11-01 00:00:00+00:00",
+            ),
+        ]
+    )
+    await connection.execute(statement.format("meter_id = 1 AND reason = 'installed'"))
+    return chain, 0
+
+
+async def update_limit_of_epoch(connection: Connection, chance: random.Random) -> tuple[str, int]:
+    await connection.execute(
+        "UPDATE meter_epochs SET rate_max = $1 WHERE meter_id = 1 AND reason <> 'installed'",
+        chance.choice([None, 1.0, 1e9]),
+    )
+    return f"facts/epochs/{factories.unit_code()}/E01/{EPOCH_AT}", 0
+
+
 OF_FACTS: list[Tampering] = [
+    turn_back, update_first_epoch, update_limit_of_epoch,
     update_change, delete_change, insert_change, reorder_changes, backdate_change,
     backdate_among_changes, update_fact, delete_fact, insert_fact, update_reference_row,
     delete_reference_row,

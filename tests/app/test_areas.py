@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
@@ -211,6 +212,22 @@ async def test_areas_units_and_hours_answer_alike(connection: Connection, seed: 
             assert [astuple(one) for one in areas] == comparable(units), asked
             right = comparable(additive(of_hours(hours, asked, scope)))
             assert [astuple(one) for one in additive(areas)] == right, asked
+
+
+async def test_hours_without_a_factor_are_not_looked_up_one_by_one(connection: Connection) -> None:
+    """What is done again and again in the plan is done per unit and carrier, not per hour."""
+    await live(connection, random.Random(1))
+    asked = replace(WHOLE, bucket=Step.HOUR)
+    sums = await db.area_sums.list_sums(connection, Scope("45"), asked)
+    await connection.execute("ANALYZE")
+    plan = await connection.fetchval(
+        "EXPLAIN (ANALYZE, FORMAT JSON) " + db.area_sums.BY_CARRIER + db.consumption.TOTALS,
+        "45",
+        None,
+        *db.consumption.asked(asked),
+    )
+    loops = [int(found) for found in re.findall(r'"Actual Loops": (\d+)', plan)]
+    assert 0 < max(loops) * 3 < sum(bool(one.left_out) for one in sums)
 
 
 async def test_whoever_sees_one_unit_sees_no_area(connection: Connection) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import db.changes
 import db.doubts
-from app import importing
+from app import importing, withdrawing
 from app.doubts import ADVICE
 from app.imports.kinds import Kind
 from app.imports.plans import Plan
@@ -52,6 +52,22 @@ async def take(pool: Pool, folder: Path, row: Mapping[str, str]) -> Plan:
         if not plan.problems:
             now = datetime(2026, 5, 2, tzinfo=UTC)
             await importing.apply(connection, plan, Author("zhao", "test"), now)
+    return plan
+
+
+async def take_meter(pool: Pool, folder: Path, **said: str) -> Plan:
+    """Import the meter again, with what is said of it."""
+    row = {
+        "unit": REPLACED["unit"], "meter": "E01", "name": "E01", "carrier": "electricity",
+        "kind": "register", "uom": "kWh", "role": "boundary",
+        "installed_at": "2020-01-01T00:00:00Z", **said,
+    }  # fmt: skip
+    path = folder / "meters.csv"
+    path.write_text(f"{','.join(row)}\n{','.join(row.values())}\n", encoding="utf-8")
+    async with pool.acquire() as connection, connection.transaction():
+        plan = await importing.plan(connection, Kind.METERS, path, lambda done, total: None)
+        if not plan.problems:
+            await importing.apply(connection, plan, Author("zhao", "test"), SINCE)
     return plan
 
 
@@ -145,16 +161,45 @@ async def test_a_rated_power_given_later_puts_old_spikes_in_doubt(
     await store(pool, unit_id, [(meter_id, SINCE + QUARTER * n, v) for n, v in enumerate(shown)])
     await settle_all(pool)
     assert await used(pool) == 50
-    path = tmp_path / "meters.csv"
-    path.write_text(
-        "unit,meter,name,carrier,kind,uom,role,installed_at,rate_max\n"
-        f"{REPLACED['unit']},E01,E01,electricity,register,kWh,boundary,2020-01-01T00:00:00Z,400\n"
-    )
+    assert (await take_meter(pool, tmp_path, rate_max="400")).problems == []
+    await settle_all(pool)
+    assert await used(pool) == 200
+
+
+async def test_a_file_of_meters_says_what_holds_now_and_leaves_what_each_epoch_says(
+    pool: Pool, tmp_path: Path
+) -> None:
+    await unit_with_register(pool)
+    assert (await take_meter(pool, tmp_path, rate_max="400")).problems == []
+    await take(pool, tmp_path, {**REPLACED, "multiplier": "2", "rate_max": "500"})
+    now = {"name": "进线", "multiplier": "2", "rate_max": "500"}
+    (problem,) = (await take_meter(pool, tmp_path, **{**now, "rate_max": "600"})).problems
+    assert "import the epoch again" in problem.reason
+    assert (await take_meter(pool, tmp_path, **now)).problems == []
+    await take(pool, tmp_path, {**REPLACED, "multiplier": "2", "rate_max": "600"})
+    told = await pool.fetch("SELECT multiplier, rate_max FROM meter_epochs ORDER BY starts_at")
+    assert [tuple(row) for row in told] == [(1, 400), (2, 600)]
+    async with pool.acquire() as connection:
+        *_, stated = await db.changes.list_history(connection, "meters", f"{REPLACED['unit']}/E01")
+    content = stated.fact.content or {}
+    assert [content[name] for name in ("name", "multiplier", "rate_max")] == ["进线", 1, 400]
+
+
+async def test_a_withdrawn_epoch_gives_back_the_limit_of_the_one_before(
+    pool: Pool, tmp_path: Path
+) -> None:
+    unit_id, meter_id = await unit_with_register(pool)
+    shown = [100.0, 150.0, 99_999.0, 250.0, 300.0]
+    await store(pool, unit_id, [(meter_id, SINCE + QUARTER * n, v) for n, v in enumerate(shown)])
+    await take_meter(pool, tmp_path, rate_max="400")
+    row = {**REPLACED, "reason": "multiplier", "first_value": "170", "rate_max": "1000000"}
+    await take(pool, tmp_path, {**row, "previous_last_value": ""})
+    await settle_all(pool)
+    assert await used(pool) != 200
     async with pool.acquire() as connection, connection.transaction():
-        plan = await importing.plan(connection, Kind.METERS, path, lambda done, total: None)
-        assert plan.problems == []
-        now = SINCE + timedelta(days=1)
-        await importing.apply(connection, plan, Author("zhao", "test"), now)
+        subject = f"{row['unit']}/E01/{row['starts_at']}"
+        epoch = await withdrawing.find(connection, Kind.EPOCHS, subject)
+        await withdrawing.withdraw(connection, epoch, Author("zhao", "test"), SINCE)
     await settle_all(pool)
     assert await used(pool) == 200
 
@@ -198,23 +243,11 @@ async def test_the_file_of_meters_may_say_the_interval_of_now_and_no_other(
     unit_id, meter_id = await unit_with_register(pool)
     await store(pool, unit_id, [(meter_id, SINCE, 1.0)])
     await take(pool, tmp_path, INTERVAL)
-    path = tmp_path / "meters.csv"
-    found = []
-    for interval_s in (5400, 900):
-        path.write_text(
-            "unit,meter,name,carrier,kind,uom,role,installed_at,interval_s\n"
-            f"{REPLACED['unit']},E01,进线,electricity,register,kWh,boundary,2020-01-01T00:00:00Z,"
-            f"{interval_s}\n"
-        )
-        async with pool.acquire() as connection, connection.transaction():
-            plan = await importing.plan(connection, Kind.METERS, path, lambda done, total: None)
-            found.append([(problem.column, problem.reason) for problem in plan.problems])
-            if not plan.problems:
-                await importing.apply(connection, plan, Author("zhao", "test"), SINCE)
-    assert found[0] == []
-    ((column, reason),) = found[1]
-    assert column == "interval_s"
-    assert "`nenghao import epochs`, with the reason interval" in reason
+    now = await take_meter(pool, tmp_path, name="进线", interval_s="5400")
+    assert now.problems == []
+    (problem,) = (await take_meter(pool, tmp_path, interval_s="900")).problems
+    assert problem.column == "interval_s"
+    assert "`nenghao import epochs`, with the reason interval" in problem.reason
     assert await pool.fetchval("SELECT interval_s FROM meters") == 900
 
 

@@ -189,11 +189,11 @@ def shallow(unit_tce: float) -> Lineage:
         FACTORS,
         unit_codes={1: "unit1"},
         meter_sums=[
-            stored(meter_id, step, tce)
+            stored(meter_id, step, tce, tce * 2)
             for meter_id, tce in ((1, 5.0), (2, 1.0))
             for step in (Step.HOUR, Step.DAY)
         ],
-        unit_sums=[stored(1, step, unit_tce, 0.0) for step in (Step.HOUR, Step.DAY)],
+        unit_sums=[stored(1, step, unit_tce, 8.0) for step in (Step.HOUR, Step.DAY)],
     )
 
 
@@ -204,7 +204,7 @@ def test_stored_sums_of_meters_are_held_against_that_of_their_unit() -> None:
         4.0,
         True,
     )
-    assert found.root.tally.estimated_share == pytest.approx(0.1)
+    assert found.root.tally.estimated_share == pytest.approx(2 / 8)  # of what is left
     assert explain.explained(shallow(4.5)).agrees is False
 
 

@@ -141,14 +141,18 @@ async def test_parts_sum_to_the_whole_and_their_shares_to_one(works: Stage) -> N
     ]
 
 
-async def test_coverage_and_estimates_are_those_of_the_consumption_call(works: Stage) -> None:
+@pytest.mark.parametrize("whose", [METER, UNIT])
+async def test_coverage_and_estimates_are_those_of_the_consumption_call(
+    works: Stage, whose: dict[str, str]
+) -> None:
+    """Also of a unit that exports: what is estimated is a share of what is left of it."""
     for day in range(2, 6):
         span = {
             "from_": f"2026-11-0{day}T00:00:00+08:00",
             "to": f"2026-11-0{day + 1}T00:00:00+08:00",
         }
-        found = await explain(works, **{**METER, **span})
-        (row,) = (await consumption(works, **{**METER, **span}))["rows"]
+        found = await explain(works, **{**whose, **span})
+        (row,) = (await consumption(works, **{**whose, **span}))["rows"]
         assert found["value"]["coverage"] == pytest.approx(row["coverage"])
         assert found["value"]["estimated_share"] == pytest.approx(row["estimated_share"])
 

@@ -70,7 +70,9 @@ async def test_metrics_show_what_the_database_knows(stage: Stage) -> None:
         INSERT INTO nightly_checks
         VALUES ('facts', '2026-11-22', '2026-11-22Z', 5, 'gone'),
                ('facts', '2026-11-23', '2026-11-23 07:59Z', 2, 'gone'),
-               ('chains', '2026-11-23', '2026-11-23 07:58Z', 0, NULL)
+               ('chains', '2026-11-23', '2026-11-23 07:58Z', 0, NULL),
+               ('corrections', '2026-11-23', '2026-11-23 07:58Z', 0, NULL),
+               ('corrections', '2026-11-24', '2026-11-24 07:58Z', 9, 'forged')
         """
     )
     text = (await stage.get("zhou", "/metrics")).text
@@ -78,7 +80,7 @@ async def test_metrics_show_what_the_database_knows(stage: Stage) -> None:
         "nenghao_reconciliation_differences 3.0",
         "nenghao_reconciliation_unknown_units 1.0",
         "nenghao_verification_findings 2.0",
-        "nenghao_verification_age_seconds 60.0",
+        "nenghao_verification_age_seconds 120.0",
         "nenghao_database_up 1.0",
         'nenghao_ingest_readings_total{outcome="received"} 10.0',
         'nenghao_ingest_readings_total{outcome="rejected"} 2.0',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -21,7 +21,7 @@ async def made_before(pool: Pool) -> None:
 
 
 async def parts_of(connection: Connection) -> list[tuple[str, int]]:
-    newest = await db.nightly.list_newest(connection)
+    newest = await db.nightly.list_newest(connection, date.max)
     return [(each.part, each.findings) for each in newest]
 
 
@@ -100,7 +100,7 @@ async def test_old_weeks_take_turns(books: Plant) -> None:
             before = set()
             while await nightly.check_one(connection, later + night * NIGHT):
                 pass
-            for each in await db.nightly.list_newest(connection):
+            for each in await db.nightly.list_newest(connection, date.max):
                 if each.part.startswith("readings/") and each.night == nightly.night_of(
                     later + night * NIGHT
                 ):
@@ -109,3 +109,55 @@ async def test_old_weeks_take_turns(books: Plant) -> None:
     assert [len(weeks) for weeks in seen] == [nightly.OLD_WEEKS_A_NIGHT] * 4
     assert not seen[0] & seen[1]
     assert len(set.union(*seen)) >= 3 * nightly.OLD_WEEKS_A_NIGHT
+
+
+@pytest.mark.tampers("a change that cannot be read")
+async def test_a_part_that_fails_neither_keeps_the_others_waiting_nor_goes_unheard(
+    books: Plant,
+) -> None:
+    tries = nightly.Tries()
+    async with books.pool.acquire() as connection:
+        while await nightly.check_one(connection, NOW, tries):
+            pass
+        await connection.execute("ALTER TABLE changes DISABLE TRIGGER changes_append_only")
+        await connection.execute("UPDATE changes SET content = '{' WHERE noun = 'targets'")
+        failed = 0
+        for _ in range(20):
+            try:
+                await nightly.check_one(connection, NOW + 2 * NIGHT, tries)
+            except nightly.UncheckedError:
+                failed += 1
+        newest = await db.nightly.list_newest(connection, date.max)
+        late = {each.part for each in newest if each.night <= nightly.night_of(NOW)}
+        age = await nightly.fetch_night(connection, NOW + 2 * NIGHT)
+    assert (late, failed > 0) == ({"facts"}, True)
+    assert age.verified_at == NOW
+
+
+@pytest.mark.parametrize("part", ["corrections", "readings/2026-11-19Z"])
+async def test_a_part_that_was_never_checked_is_as_old_as_what_it_is_owed_for(
+    books: Plant, part: str
+) -> None:
+    async with books.pool.acquire() as connection:
+        while await nightly.check_one(connection, NOW):
+            pass
+        await connection.execute("DELETE FROM nightly_checks WHERE part = $1", part)
+        await connection.execute("UPDATE nightly_checks SET checked_at = $1", NOW + NIGHT)
+        seen = await nightly.fetch_night(connection, NOW + NIGHT)
+    assert seen.verified_at == (NOW - NIGHT if part == "corrections" else NOW)
+
+
+async def test_a_night_to_come_switches_no_part_off(books: Plant) -> None:
+    async with books.pool.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO nightly_checks VALUES ('corrections', $1, $2, 0, NULL)",
+            date(2036, 1, 1), NOW + 10 * 365 * NIGHT,
+        )  # fmt: skip
+        while await nightly.check_one(connection, NOW):
+            pass
+        found = await connection.fetchval(
+            "SELECT checked_at FROM nightly_checks WHERE part = 'corrections' AND night < $1",
+            date(2036, 1, 1),
+        )
+        seen = await nightly.fetch_night(connection, NOW)
+    assert (found, seen.verified_at) == (NOW, NOW)

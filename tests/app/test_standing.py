@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,13 @@ from db import changes
 from db.changes import Author
 from db.pool import Connection
 from tests import factories
-from tests.app.test_importing import EXAMPLES, NOW
+from tests.app.test_importing import EXAMPLES, NOW, UNIT, Desk
 
 ZHAO = Author("zhao", "test")
+MOVED = "meter_id IN (SELECT meter_id FROM meter_epochs WHERE reason <> 'installed')"
+"""Meters that have a later epoch."""
+
+FIRST = f"reason = 'installed' AND {MOVED}"
 
 
 @pytest.fixture
@@ -53,6 +58,22 @@ async def test_a_new_database_holds_what_the_release_ships(connection: Connectio
         ("UPDATE units SET region = '450302'", "units"),
         ("UPDATE meters SET role = 'sub' WHERE role = 'boundary'", "meters"),
         ("UPDATE meter_epochs SET multiplier = 100 WHERE reason = 'installed'", "meters"),
+        (f"UPDATE meter_epochs SET multiplier = 9 WHERE {FIRST}", "meters"),
+        (f"UPDATE meter_epochs SET rollover = 9e9 WHERE {FIRST}", "meters"),
+        (f"UPDATE meter_epochs SET side = 'primary' WHERE {FIRST}", "meters"),
+        (f"UPDATE meter_epochs SET rate_max = 7 WHERE {FIRST}", "meters"),
+        (f"DELETE FROM meter_epochs WHERE {FIRST}", "meters"),
+        (
+            f"UPDATE meter_epochs SET starts_at = starts_at + interval '9 day' WHERE {FIRST}",
+            "epochs",
+        ),
+        (
+            "INSERT INTO meter_epochs (meter_id, starts_at, reason, multiplier) "
+            f"SELECT meter_id, '2026-09-01Z', 'installed', 1 FROM meters WHERE {MOVED}",
+            "epochs",
+        ),
+        (f"UPDATE meters SET interval_s = 60 WHERE {MOVED}", "meters"),
+        (f"UPDATE meters SET installed_at = '2020-02-01Z' WHERE {MOVED}", "meters"),
         ("UPDATE meter_epochs SET first_value = 1 WHERE reason = 'replaced'", "epochs"),
         ("DELETE FROM meter_epochs WHERE reason = 'multiplier'", "epochs"),
         ("UPDATE region_figures SET energy_growth = -0.5", "figures"),
@@ -191,17 +212,84 @@ async def test_every_kind_of_row_is_found_where_nobody_stated_it(stated: Connect
     assert unstated >= {*Kind} - standing.ELSEWHERE - shipped
 
 
-@pytest.mark.tampers("facts")
-async def test_factors_of_an_older_release_hold_until_an_import_names_their_sources(
+OLD_FACTOR = (
+    "UPDATE factors SET source = 'huatuo6.cn; public repositories', verified = true, note = NULL "
+    "WHERE carrier = 'raw_coal' AND basis = 'calorific' AND note IS NOT NULL"
+)
+OLD_LIMIT = "UPDATE limits SET verified = true WHERE product = 'cement_clinker'"
+
+
+@pytest.mark.parametrize(
+    ("turn_back", "kind", "file"),
+    [
+        (OLD_FACTOR, Kind.FACTORS, "factors_by_standard.csv"),
+        (OLD_LIMIT, Kind.LIMITS, "limits.csv"),
+        (
+            "UPDATE carbon_factors SET verified = true WHERE grid = 'southern'",
+            Kind.CARBON_FACTORS,
+            "carbon_factors.csv",
+        ),
+        (
+            "UPDATE level_bands SET verified = true WHERE scheme = 'municipal_shares'",
+            Kind.LEVELS,
+            "level_bands.csv",
+        ),
+    ],
+)
+async def test_what_an_earlier_release_said_is_named_with_the_import_that_says_it_anew(
+    connection: Connection, turn_back: str, kind: Kind, file: str
+) -> None:
+    await connection.execute(turn_back)
+    faults = [fault for _, fault in await found(connection)]
+    told = f"`nenghao import {kind} migrations/reference/{file} --apply`"
+    assert faults
+    assert [fault for fault in faults if told not in fault] == []
+    path = Path("migrations/reference") / file
+    plan = await importing.plan(connection, kind, path, lambda done, total: None)
+    await importing.apply(connection, plan, ZHAO, NOW)
+    assert await found(connection) == []
+    known = await changes.list_known(connection, kind, NOW - timedelta(days=900))
+    assert {content["verified"] for content in known.values()} == {True}  # it stood before
+
+
+async def test_what_somebody_slipped_in_was_known_on_no_day_once_it_is_withdrawn(
     connection: Connection,
 ) -> None:
+    insert = "INSERT INTO contacts VALUES (DEFAULT, '450200', 'Sun', 's@lz.example', 'zh', 1)"
+    await connection.execute(insert)
+    fact = await withdrawing.find(connection, Kind.CONTACTS, "450200/s@lz.example")
+    await withdrawing.withdraw(connection, fact, ZHAO, NOW)
+    assert await changes.list_known(connection, "contacts", NOW - timedelta(days=1)) == {}
+    told = await changes.list_history(connection, "contacts", "450200/s@lz.example")
+    assert [(each.author.actor, each.fact.content is None) for each in told] == [
+        ("zhao", False),
+        ("zhao", True),
+    ]
+
+
+async def test_what_somebody_altered_is_not_vouched_for_as_what_was_shipped(
+    connection: Connection,
+) -> None:
+    key = "diesel/calorific/everyone/2021-04-01"
     await connection.execute(
-        "UPDATE factors SET source = 'huatuo6.cn; public repositories', verified = true, "
-        "note = NULL WHERE carrier = 'raw_coal' AND basis = 'calorific' AND note IS NOT NULL"
+        "UPDATE factors SET kgce_per_uom = 9 "
+        "WHERE carrier = 'diesel' AND basis = 'calorific' AND valid_from = '2021-04-01'"
     )
-    assert await found(connection) == []
-    await connection.execute("UPDATE factors SET kgce_per_uom = 0.7 WHERE carrier = 'raw_coal'")
-    assert await found(connection) != []
+    await withdrawing.withdraw(
+        connection, await withdrawing.find(connection, Kind.FACTORS, key), ZHAO, NOW
+    )
+    known = await changes.list_known(connection, "factors", NOW - timedelta(days=1))
+    assert key not in known
+
+
+async def test_what_was_sealed_was_known_before_an_import_changed_it(
+    connection: Connection, tmp_path: Path
+) -> None:
+    await factories.unit(connection)
+    await changes.record(connection, ZHAO, await standing.list_seals(connection), NOW)
+    await Desk(connection, tmp_path).take(Kind.UNITS, UNIT)
+    known = await changes.list_known(connection, "units", NOW - timedelta(days=900))
+    assert known[UNIT["unit"]]["name"] == "测试厂"
 
 
 async def test_what_was_sealed_may_be_withdrawn_and_sealed_again(connection: Connection) -> None:

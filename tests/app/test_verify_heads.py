@@ -13,7 +13,7 @@ from rich.console import Console
 import db.heads
 from app import verify
 from app.resolve import Refusal
-from ingest import heads
+from ingest import heads, writer
 from tests.app.books import verified
 from tests.app.tamperings import cut_tail
 from tests.ingest.conftest import NOW, Plant, reading
@@ -51,6 +51,20 @@ async def test_a_witness_keeps_heads_in_a_file_and_finds_a_tail_that_was_cut(
     verify.render(report, console)
     assert "its tail was cut off" in found.fault
     assert f"{found.chain}: broken at link {found.number}: " in console.export_text()
+
+
+async def test_a_clock_that_is_put_back_backdates_no_link(books: Plant) -> None:
+    """Time stands still along a chain, in one process and in the next."""
+    books.holder = await writer.begin(books.pool, "two", lambda: NOW - timedelta(days=2))
+    books.collector = books.new_collector()
+    for number in (1, 2):
+        await books.send(reading(-number, 1, "C01"), batch=f"back{number}")
+    async with books.pool.acquire() as connection:
+        at = await connection.fetch(
+            "SELECT stored_at FROM links WHERE chain = 'two' ORDER BY number DESC LIMIT 3"
+        )
+        assert [row["stored_at"] for row in at] == [NOW, NOW, NOW]
+        assert (await verified(connection)).findings == []
 
 
 @pytest.mark.parametrize("text", ["", "{}", '[{"day": "2026-11-23"}]', '[{"chain": 1}]'])
