@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests import cast
+from tests import cast, factories
 from tests.app.conftest import Stage
 
 
 @pytest.fixture
 async def alert_ids(stage: Stage) -> list[int]:
     """Four alerts: of Qian's unit (resolved, then firing), of Sun's unit, of the city of Qian."""
-    await stage.pool.execute(
-        "INSERT INTO rules (kind, name, parameters) VALUES ('product_intensity', 'r', '{}')"
-    )
+    async with stage.pool.acquire() as connection:
+        rule_id = await factories.rule(connection, name="r")
     made = (
         (cast.QIANS_UNIT, "450202", "resolved"),
         (cast.QIANS_UNIT, "450202", "firing"),
@@ -26,13 +25,13 @@ async def alert_ids(stage: Stage) -> list[int]:
             INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
                                 period_ends_at, measured, threshold, uom, coverage,
                                 estimated_share, reason, pending_at, updated_at)
-            VALUES ((SELECT rule_id FROM rules WHERE name = 'r'), $1,
+            VALUES ($4, $1,
                     (SELECT unit_id FROM units WHERE unit = $2), $1, 1, $3,
                     '2026-11-01 00:00+08', '2026-11-02 00:00+08', 655.2, 635, 'kgce/t', 0.99, 0,
                     'over the limit', '2026-11-02 00:00+08', '2026-11-02 00:00+08')
             RETURNING alert_id
             """,
-            region, unit, state,
+            region, unit, state, rule_id,
         )
         for unit, region, state in made
     ]  # fmt: skip
