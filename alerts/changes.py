@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
+import db.alert_events
 import db.alerts
 import db.factors
+import db.outbox
 from alerts import facts, outbox
 from alerts.evaluation import Judged, Surroundings
 from alerts.facts import ProductFacts
 from alerts.letter import Occasion, UnverifiedFactor
-from alerts.lifecycle import LETTERS, Transition
+from alerts.lifecycle import LETTERS, Reason, Transition
 from alerts.outbox import Posting
 from alerts.rules import ProductIntensity, Rule
 from alerts.verdicts import Verdict
@@ -33,27 +36,28 @@ async def apply(
 ) -> bool:
     """Store what happens to `alert`; False: somebody was faster, and nothing is stored."""
     async with connection.transaction():
-        alert_id = await _store(connection, judged, alert, transition)
+        alert_id = await _store(connection, rule, judged, alert, transition)
         if alert_id is None:
             return False
-        event_id = await db.alerts.insert_event(
+        event_id = await db.alert_events.insert(
             connection,
             alert_id,
             at=transition.at,
             kind=transition.reason,
             measured=judged.verdict.measured,
             reason=judged.verdict.reason,
+            version=rule.version,
         )
         letters = 0
         if transition.reason in LETTERS:
-            posting = _posting(judged, alert, transition, alert_id, event_id)
+            posting = _posting(rule, judged, alert, transition, alert_id, event_id)
             occasion = _occasion(
                 rule,
                 judged,
                 transition,
                 posting,
                 around,
-                unverified=await _unverified(connection, judged, _basis(rule), around),
+                unverified=await _unverified(connection, judged, basis_of(rule), around),
             )
             letters = await outbox.write(connection, posting, occasion, transition.at)
     log.info(
@@ -66,8 +70,29 @@ async def apply(
     return True
 
 
+async def end(connection: Connection, alert: OpenAlert, at: datetime) -> bool:
+    """Close an alert whose rule watches nobody any more; no letter says that all is well."""
+    async with connection.transaction():
+        if not await db.alerts.resolve(connection, alert, at, by=None):
+            return False
+        await db.alert_events.insert(
+            connection,
+            alert.alert_id,
+            at=at,
+            kind=Reason.RULE_ENDED,
+            reason="its rule is ended: whether it is still over is not looked at any more",
+        )
+        await db.outbox.drop_reminders(connection, alert.alert_id)
+    log.info("alert_changed", alert_id=alert.alert_id, reason=Reason.RULE_ENDED, letters=0)
+    return True
+
+
 async def _store(
-    connection: Connection, judged: Judged, alert: OpenAlert | None, transition: Transition
+    connection: Connection,
+    rule: Rule,
+    judged: Judged,
+    alert: OpenAlert | None,
+    transition: Transition,
 ) -> int | None:
     """Write the alert; return its alert_id, or None if it is not as it was."""
     if alert is None:
@@ -81,7 +106,16 @@ async def _store(
         )
     else:
         finding = _finding(judged.verdict)
-        done = await db.alerts.change(connection, alert, finding, transition.state, transition.at)
+        done = await db.alerts.change(
+            connection,
+            alert,
+            finding,
+            transition.state,
+            transition.at,
+            version=rule.version,
+            is_told=transition.reason in LETTERS,
+            unless_acknowledged=transition.reason is Reason.REMINDER,
+        )
     return alert.alert_id if done else None
 
 
@@ -102,20 +136,31 @@ def _finding(verdict: Verdict) -> Finding:
 
 
 def _posting(
-    judged: Judged, alert: OpenAlert | None, transition: Transition, alert_id: int, event_id: int
+    rule: Rule,
+    judged: Judged,
+    alert: OpenAlert | None,
+    transition: Transition,
+    alert_id: int,
+    event_id: int,
 ) -> Posting:
     """Return who is to know: the end of an alert goes to those who were told of its beginning."""
-    level = judged.verdict.level
-    if alert is not None and transition.state is AlertState.RESOLVED:
-        level = alert.level
-    assert level is not None
     return Posting(
         alert_id=alert_id,
         event_id=event_id,
         opened_at=transition.at if alert is None else alert.pending_at,
         region=judged.watched.region if alert is None else alert.region,
-        level=level,
+        level=level_of(judged.verdict, alert, transition),
+        rule_region=rule.region,
     )
+
+
+def level_of(verdict: Verdict, alert: OpenAlert | None, transition: Transition) -> int:
+    """Return the level whose contacts are to know."""
+    level = verdict.level
+    if alert is not None and transition.state is AlertState.RESOLVED:
+        level = alert.level
+    assert level is not None
+    return level
 
 
 async def _unverified(
@@ -142,7 +187,8 @@ async def _unverified(
     ]
 
 
-def _basis(rule: Rule) -> Basis:
+def basis_of(rule: Rule) -> Basis:
+    """Return the basis of the energy that the letters of a rule tell."""
     parameters = rule.parameters
     return parameters.basis if isinstance(parameters, ProductIntensity) else Basis.CALORIFIC
 
@@ -162,6 +208,6 @@ def _occasion(
         facts=judged.facts,
         region_name=around.region_names.get(posting.region, posting.region),
         link=f"{around.public_url.rstrip('/')}/v1/alerts/{posting.alert_id}",
-        basis=_basis(rule),
+        basis=basis_of(rule),
         unverified=unverified,
     )

@@ -97,8 +97,10 @@ async def evaluate_once(
         try:
             names = {row.region: row.name for row in await db.regions.list_regions(connection)}
             around = Surroundings(now, coverage_floor, public_url, names, unverified)
-            parsed = _parsed(await db.rules.list_enabled(connection), episodes)
-            return sum([await _evaluate(connection, rule, around, episodes) for rule in parsed])
+            parsed = _parsed(await db.rules.list_holding(connection, now), episodes)
+            changed = [await _evaluate(connection, rule, around, episodes) for rule in parsed]
+            left = await db.alerts.list_of_ended_rules(connection, now)
+            return sum(changed) + sum([await changes.end(connection, each, now) for each in left])
         finally:
             await db.alerts.unlock(connection)
 

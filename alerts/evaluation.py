@@ -1,7 +1,12 @@
-"""Owns asking a rule's question of everybody it watches: facts in, one verdict a subject out."""
+"""Owns asking a rule's question of everybody it watches: facts in, one verdict a subject out.
+
+`judge` looks at what is known now. What it makes of it is pure, so that the same answers what a
+rule would have found on another day (`alerts/backtest.py`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +18,11 @@ from alerts.facts import ProductFacts, RegionFacts
 from alerts.rules import ProductIntensity, RegionLevel, Rule
 from alerts.verdicts import Verdict
 from db.alerts import Watched
+from db.facts import MeterUse
+from db.figures import FigureRow, TargetRow
+from db.limits import LimitRow
 from db.pool import Connection
+from db.scope import Scope
 from energy.factors import Unverified
 
 
@@ -41,46 +50,62 @@ async def judge(
     connection: Connection, rule: Rule, around: Surroundings, open_subjects: set[str]
 ) -> list[Judged]:
     """Return what the rule finds now, for each subject it watches."""
+    scope = Scope.of_region(rule.region)
     match rule.parameters:
         case ProductIntensity() as parameters:
-            return await _judge_products(connection, rule.rule_id, parameters, around)
+            windows = facts.windows(around.now, parameters.window)
+            uses = await db.facts.list_uses(connection, scope, windows, parameters.basis)
+            limits = await db.limits.list_limits(connection)
+            return products(rule, parameters, uses, limits, around)
         case RegionLevel() as parameters:
-            return await _judge_regions(connection, rule.rule_id, parameters, around, open_subjects)
+            figures = await db.figures.list_figures(connection)
+            targets = await db.figures.list_targets(connection)
+            return regions(rule, parameters, within(figures, scope), targets, around, open_subjects)
 
 
-async def _judge_products(
-    connection: Connection, rule_id: int, parameters: ProductIntensity, around: Surroundings
+def products(
+    rule: Rule,
+    parameters: ProductIntensity,
+    uses: Iterable[MeterUse],
+    limits: Iterable[LimitRow],
+    around: Surroundings,
 ) -> list[Judged]:
-    windows = facts.windows(around.now, parameters.window)
-    uses = await db.facts.list_uses(connection, windows, parameters.basis)
+    """Return what the rule makes of what meters counted in the newest windows."""
     # Nobody is written to because of a figure that was never checked against its edition.
-    limits = [limit for limit in await db.limits.list_limits(connection) if limit.verified]
+    checked = [limit for limit in limits if limit.verified]
     judged = []
-    for candidates in facts.products(uses, limits, parameters.against, around.now):
+    for candidates in facts.products(uses, checked, parameters.against, around.now):
         newest = verdicts.newest(candidates, around.coverage_floor)
         if newest is None:
             continue
         found, verdict = newest
         subject = found.subject
-        watched = Watched(rule_id, subject.region, subject.unit_id, subject.name)
+        watched = Watched(rule.rule_id, subject.region, subject.unit_id, subject.name, rule.version)
         judged.append(Judged(watched, found, verdict))
     return judged
 
 
-async def _judge_regions(
-    connection: Connection,
-    rule_id: int,
+def regions(
+    rule: Rule,
     parameters: RegionLevel,
+    figures: Iterable[FigureRow],
+    targets: Iterable[TargetRow],
     around: Surroundings,
     open_subjects: set[str],
 ) -> list[Judged]:
-    figures = await db.figures.list_figures(connection)
-    targets = await db.figures.list_targets(connection)
+    """Return what the rule makes of the figures of regions."""
     return [
         Judged(
-            Watched(rule_id, found.region, None, found.subject),
+            Watched(rule.rule_id, found.region, None, found.subject, rule.version),
             found,
             verdicts.region_level(found, parameters),
         )
         for found in facts.regions(figures, targets, around.region_names, open_subjects)
     ]
+
+
+def within(figures: Iterable[FigureRow], scope: Scope) -> Sequence[FigureRow]:
+    """Return the figures of regions of which all is in scope: none for an enterprise."""
+    if scope.unit is not None:
+        return []
+    return [row for row in figures if row.region.startswith(scope.region_prefix)]

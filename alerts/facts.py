@@ -189,6 +189,18 @@ def regions(
     ]
 
 
+def over(figures: Iterable[FigureRow], at: datetime) -> list[FigureRow]:
+    """Return the figures whose last month is over at an instant."""
+    return [
+        figure
+        for figure in figures
+        if periods.following(
+            datetime(figure.year, figure.through_month, 1, tzinfo=LOCAL), Step.MONTH
+        )
+        <= at
+    ]
+
+
 def _region(figure: FigureRow, name: str, targets: Sequence[Target]) -> RegionFacts:
     required = energy.targets.requirement(
         targets, Indicator.ENERGY_PER_GDP, TargetKind.BASE, figure.year

@@ -66,6 +66,7 @@ class Letter:
 ZH = {
     Reason.FIRST: "预警",
     Reason.ESCALATED: "预警升级",
+    Reason.REMINDER: "预警提醒",
     Reason.RESOLVED: "预警解除",
     Against.LIMIT: "限额值",
     Against.BASELINE: "基准水平",
@@ -78,6 +79,7 @@ ZH = {
 EN = {
     Reason.FIRST: "Warning",
     Reason.ESCALATED: "Warning raised",
+    Reason.REMINDER: "Reminder",
     Reason.RESOLVED: "Warning over",
     Against.LIMIT: "limit",
     Against.BASELINE: "baseline",

@@ -6,7 +6,7 @@ Pure. UNKNOWN never resolves an alert: a silent meter is not a healthy one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alerts.rules import Parameters
@@ -23,10 +23,12 @@ class Reason(StrEnum):
     FIRST = "first"  # the condition held long enough
     ESCALATED = "escalated"  # the level became worse while the alert was open
     EASED = "eased"  # the level became milder, but is still an alert
+    REMINDER = "reminder"  # still over, written about long ago, and nobody acknowledged it
     RESOLVED = "resolved"
+    RULE_ENDED = "rule_ended"  # nobody watches it any more
 
 
-LETTERS = frozenset({Reason.FIRST, Reason.ESCALATED, Reason.RESOLVED})
+LETTERS = frozenset({Reason.FIRST, Reason.ESCALATED, Reason.REMINDER, Reason.RESOLVED})
 """Reasons that are written to the region's contacts."""
 
 
@@ -51,6 +53,7 @@ def next_transition(
     How long a condition has held is told by the ends of the windows it held in, not by the clock:
     judging one window many times is no proof. A window older than the one the alert is about says
     nothing about it, and one older than `resolved_by`, which resolved the last one, opens none.
+    Nobody is reminded of what was acknowledged, or of what cannot be told at the moment.
     """
     if verdict.state is State.UNKNOWN:
         return None
@@ -63,7 +66,7 @@ def next_transition(
     if alert.state is AlertState.PENDING:
         return _pending(alert, verdict, rule, now)
     if over:
-        return _still_firing(alert, verdict, now)
+        return _still_firing(alert, verdict, rule, now)
     if _is_clear(verdict, rule):
         return Transition(AlertState.RESOLVED, Reason.RESOLVED, now)
     return None
@@ -85,12 +88,23 @@ def _pending(
     return None
 
 
-def _still_firing(alert: OpenAlert, verdict: Verdict, now: datetime) -> Transition | None:
+def _still_firing(
+    alert: OpenAlert, verdict: Verdict, rule: Parameters, now: datetime
+) -> Transition | None:
     level = verdict.level
-    if level is None or level == alert.level:
-        return None
-    reason = Reason.ESCALATED if level < alert.level else Reason.EASED
-    return Transition(AlertState.FIRING, reason, now)
+    if level is not None and level != alert.level:
+        reason = Reason.ESCALATED if level < alert.level else Reason.EASED
+        return Transition(AlertState.FIRING, reason, now)
+    if _is_reminder_due(alert, rule, now):
+        return Transition(AlertState.FIRING, Reason.REMINDER, now)
+    return None
+
+
+def _is_reminder_due(alert: OpenAlert, rule: Parameters, now: datetime) -> bool:
+    """Return whether the last letter is so long ago that another one asks who takes care."""
+    if alert.is_acknowledged or alert.told_at is None or not rule.remind_h:
+        return False
+    return now - alert.told_at >= timedelta(hours=rule.remind_h)
 
 
 def _is_clear(verdict: Verdict, rule: Parameters) -> bool:

@@ -17,9 +17,11 @@ import structlog
 import db.outbox
 from alerts import letter, smtp
 from alerts.letter import Language, Occasion
+from alerts.lifecycle import Reason
 from alerts.smtp import MailError, MailServerError, Server
 from db.outbox import ClaimedLetter, NewLetter, Recipient
 from db.pool import Connection, Pool
+from db.scope import Scope
 
 LEASE = timedelta(seconds=120)
 RETRY_FIRST = timedelta(seconds=5)
@@ -52,26 +54,41 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """Which event of which alert is written about, and who is to know. `level`: 1 is the worst."""
+    """Which event of which alert is written about, and who is to know. `level`: 1 is the worst.
+
+    `rule_region` is that of the rule, which writes to nobody outside of it.
+    """
 
     alert_id: int
     event_id: int
     opened_at: datetime
     region: str
     level: int
+    rule_region: str
 
 
 async def write(connection: Connection, posting: Posting, occasion: Occasion, at: datetime) -> int:
-    """Put a letter to each contact of the region and of those above it into the outbox.
+    """Put a letter to each of its recipients into the outbox; return how many.
 
-    Returns how many. It belongs into the transaction of the alert.
+    It belongs into the transaction of the alert.
     """
-    recipients = await db.outbox.list_recipients(connection, upward(posting.region), posting.level)
+    recipients = await list_recipients(
+        connection, posting.region, posting.rule_region, posting.level
+    )
     letters = [_letter(posting, recipient, occasion) for recipient in recipients]
     await db.outbox.insert_letters(connection, letters, at)
     if not letters:
         log.warning("nobody_to_write_to", alert_id=posting.alert_id, region=posting.region)
     return len(letters)
+
+
+async def list_recipients(
+    connection: Connection, region: str, rule_region: str, level: int
+) -> list[Recipient]:
+    """Return the contacts of a region and of those above it, as far as the rule reaches."""
+    within = Scope.of_region(rule_region).region_prefix
+    regions = [each for each in upward(region) if each.startswith(within)]
+    return await db.outbox.list_recipients(connection, regions, level)
 
 
 async def send_next(pool: Pool, server: Server, mail_from: str, now: datetime) -> Attempt:
@@ -134,6 +151,7 @@ def _letter(posting: Posting, recipient: Recipient, occasion: Occasion) -> NewLe
         recipient_email=recipient.email,
         subject=written.subject,
         body=written.body,
+        reminds=occasion.reason is Reason.REMINDER,
     )
 
 

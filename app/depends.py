@@ -79,6 +79,7 @@ MAY_NOT = {
     Act.READ: "see data",
     Act.STATE: "state facts",
     Act.ACKNOWLEDGE: "acknowledge alerts",
+    Act.REGULATE: "write rules",
     Act.AUDIT: "see the audit log",
     Act.ADMINISTER: "administer the platform",
 }
@@ -232,3 +233,5 @@ async def _lent(pool: Pool) -> AsyncIterator[Connection]:
 AuthenticatedCaller = Annotated[Caller, Depends(authenticated, scope="function")]
 KnowingCaller = Annotated[Caller, Depends(knowing, scope="function")]
 StatingCaller = Annotated[Caller, Depends(changing(Act.STATE), scope="function")]
+AcknowledgingCaller = Annotated[Caller, Depends(changing(Act.ACKNOWLEDGE), scope="function")]
+RegulatingCaller = Annotated[Caller, Depends(changing(Act.REGULATE), scope="function")]

@@ -120,6 +120,33 @@ class Forbidden(ApiError):
     title = "Not allowed"
 
 
+class Conflict(ApiError):
+    """What is asked for does not go with how things stand; the sentence says what does."""
+
+    status = 409
+    title = "Conflict"
+
+
+class PreconditionFailed(ApiError):
+    """It is not any more what the caller saw."""
+
+    status = 412
+    title = "Changed meanwhile"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("changed_meanwhile", detail)
+
+
+class PreconditionRequired(ApiError):
+    """Who changes this says what they saw."""
+
+    status = 428
+    title = "Precondition required"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("version_required", detail)
+
+
 class TooLarge(ApiError):
     """The body is larger than this call takes."""
 

@@ -21,6 +21,7 @@ from app import depends, errors
 from app.api import (
     accounts,
     alerts,
+    backtests,
     balance,
     benchmark_shares,
     budgets,
@@ -37,6 +38,7 @@ from app.api import (
     quality,
     readings,
     regions,
+    rules,
     units,
     uploads,
     value_intensity,
@@ -70,7 +72,11 @@ TAGS = [
     {"name": "quality", "description": "How good the data is, and what calls for a look"},
     {"name": "targets", "description": "Targets, warning levels, energy budgets, carbon"},
     {"name": "balance", "description": "Where energy comes from and goes to; what is deducted"},
-    {"name": "alerts", "description": "Early warnings and their history"},
+    {"name": "alerts", "description": "Early warnings, their history, what people say of them"},
+    {
+        "name": "rules",
+        "description": "What is warned of: rules, their versions, what they would do",
+    },
     {"name": "health", "description": "For machines that watch the platform; no key"},
 ]
 
@@ -96,6 +102,8 @@ NOUNS = (
     balance,
     accounts,
     alerts,
+    rules,
+    backtests,
     health,
 )
 """Each has a router; this is the order in the documentation."""

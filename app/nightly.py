@@ -160,6 +160,7 @@ async def _check(connection: Connection, part: str, weeks: Sequence[Span]) -> li
             await verification.check_heads(connection, report, kept, "here")
         case "corrections":
             await verification.check_corrections(connection, report, _unseen)
+            await verification.check_alert_events(connection, report, _unseen)
         case "facts":
             from app import standing  # here: it needs every kind of file
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import db.changes
 import db.filled
 import db.registry
-from app import importing, reference
+import db.rules
+from app import importing, reference, rule_facts
 from app.imports import sheet as sheets
 from app.imports.kinds import Kind
 from app.verification import SEAL
@@ -74,6 +75,7 @@ async def of_all(connection: Connection, progress: Progress = unseen) -> list[St
         vouched = await _not_withdrawn(connection, kind, sealed.get(kind, {}))
         found.append(await _of_kind(connection, kind, vouched, shipped))
         progress(done, len(kinds))
+    found.append(await _of_rules(connection, sealed.get(db.rules.NOUN, {})))
     return found
 
 
@@ -150,6 +152,23 @@ async def _of_kind(
         found.unlike.extend(_unlike(kind, vouched, holds))
         unstated = holds.keys() - vouched.keys() - shipped
         found.unstated.update({subject: holds[subject] for subject in unstated})
+    return found
+
+
+async def _of_rules(connection: Connection, sealed: BySubject) -> Standing:
+    """Return how the versions of alert rules stand, those of which no file tells."""
+    noun = db.rules.NOUN
+    stated = await db.changes.list_known(connection, noun, db.changes.EVER)
+    vouched = sealed | stated
+    holds = {
+        each.subject: rule_facts.content(each) for each in await db.rules.list_stored(connection)
+    }
+    found = Standing(noun, list(_unlike(noun, vouched, holds, set())))
+    for subject in holds.keys() - vouched.keys():
+        if holds[subject] != rule_facts.SHIPPED.get(subject):
+            found.unstated[subject] = holds[subject]
+    gone = rule_facts.SHIPPED.keys() - holds.keys()
+    found.unlike.extend(Unlike(noun, each, "was shipped and is gone") for each in sorted(gone))
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import db.alert_events
 import db.changes
 import db.corrections
 import db.heads
@@ -78,7 +79,9 @@ async def verify(
 ) -> Report:
     """Run every check. `witnessed` are heads that were kept outside of this database."""
     report = Report()
-    for check in (check_changes, check_links, check_readings, check_corrections):
+    for check in (
+        check_changes, check_links, check_readings, check_corrections, check_alert_events,
+    ):  # fmt: skip
         await check(connection, report, progress)
     kept = await db.heads.list_kept(connection)
     await check_times(connection, report, kept, witnessed)
@@ -248,6 +251,23 @@ async def check_corrections(connection: Connection, report: Report, progress: Pr
             continue
         report.findings.append(Finding("corrections", None, f"{subject} {fault}"))
     progress("corrections", 1, 1)
+
+
+async def check_alert_events(connection: Connection, report: Report, progress: Progress) -> None:
+    """Hold what people said of alerts against what the ledger of changes knows they said."""
+    kept = await db.alert_events.list_said(connection)
+    known = await db.alert_events.list_known(connection)
+    for subject in sorted(kept.keys() | known.keys()):
+        if subject not in known:
+            fault = "is in the history of its alert, and the ledger of changes does not know it"
+        elif subject not in kept:
+            fault = "is in the ledger of changes, and gone from the history of its alert"
+        elif kept[subject] != known[subject]:
+            fault = f"is kept as {kept[subject]}; the ledger says {known[subject]}"
+        else:
+            continue
+        report.findings.append(Finding("alert_events", None, f"{subject} {fault}"))
+    progress("alert_events", 1, 1)
 
 
 async def check_heads(

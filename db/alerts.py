@@ -1,5 +1,7 @@
 """Owns the alerts: what the evaluator opens, changes and closes, and what callers may read.
 
+What happened to them is in `db/alert_events.py`.
+
 A change names the state it starts from; if that is not the state any more, somebody was faster.
 """
 
@@ -26,7 +28,11 @@ class AlertState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """An alert that is not resolved, as the evaluator needs it. `level`: 1 is the worst."""
+    """An alert that is not resolved, as the evaluator needs it. `level`: 1 is the worst.
+
+    `told_at`: when it was written about last. Acknowledged is what it was when it became as bad
+    as it is, or later.
+    """
 
     alert_id: int
     subject: str
@@ -35,16 +41,22 @@ class OpenAlert:
     level: int
     period: Span
     pending_at: datetime
+    told_at: datetime | None = None
+    is_acknowledged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What an alert is about: a rule and its subject. `unit_id` None: the region itself."""
+    """What an alert is about: a rule and its subject. `unit_id` None: the region itself.
+
+    `version` is that of the rule which judges now.
+    """
 
     rule_id: int
     region: str
     unit_id: int | None
     subject: str
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +75,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """An alert as callers see it. `fired_at` None: it never held long enough for a letter."""
+    """An alert as callers see it. `fired_at` None: it never held long enough for a letter.
+
+    `kind` and `rule` None: its rule does not act on what the caller sees.
+    """
 
     alert_id: int
-    kind: str
-    rule: str
+    kind: str | None
+    rule_id: int
+    rule_version: int
+    rule: str | None
     region: str
     region_name: str
     unit: str | None
@@ -85,18 +102,9 @@ class AlertRow:
     pending_at: datetime
     fired_at: datetime | None
     resolved_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
     updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """Something that happened to an alert."""
-
-    event_id: int
-    happened_at: datetime
-    kind: str
-    measured: float | None
-    reason: str
 
 
 async def try_lock(connection: Connection) -> bool:
@@ -113,7 +121,7 @@ async def list_open(connection: Connection, rule_id: int) -> list[OpenAlert]:
     rows = await connection.fetch(
         """
         SELECT alert_id, subject, region, state, level, period_starts_at, period_ends_at,
-               pending_at
+               pending_at, told_at, acknowledged_at IS NOT NULL AS is_acknowledged
           FROM alerts
          WHERE rule_id = $1
            AND state <> 'resolved'
@@ -121,31 +129,48 @@ async def list_open(connection: Connection, rule_id: int) -> list[OpenAlert]:
         """,
         rule_id,
     )
-    return [
-        OpenAlert(
-            row["alert_id"],
-            row["subject"],
-            row["region"],
-            AlertState(row["state"]),
-            row["level"],
-            Span(row["period_starts_at"], row["period_ends_at"]),
-            row["pending_at"],
-        )
-        for row in rows
-    ]
+    return [_open(row) for row in rows]
+
+
+async def list_of_ended_rules(connection: Connection, at: datetime) -> list[OpenAlert]:
+    """Return open alerts of rules that watch nobody any more at an instant."""
+    rows = await connection.fetch(
+        """
+        SELECT alert_id, subject, region, state, level, period_starts_at, period_ends_at,
+               pending_at, told_at, acknowledged_at IS NOT NULL AS is_acknowledged
+          FROM alerts
+         CROSS JOIN LATERAL (
+               SELECT parameters
+                 FROM rule_versions
+                WHERE rule_versions.rule_id = alerts.rule_id
+                  AND holds_from <= $1
+                ORDER BY version DESC
+                LIMIT 1) AS holding
+         WHERE state <> 'resolved'
+           AND parameters IS NULL
+         ORDER BY alert_id
+        """,
+        at,
+    )
+    return [_open(row) for row in rows]
 
 
 async def insert_alert(
-    connection: Connection, watched: Watched, finding: Finding, state: AlertState, at: datetime
+    connection: Connection,
+    watched: Watched,
+    finding: Finding,
+    state: AlertState,
+    at: datetime,
 ) -> int | None:
     """Open an alert; return its alert_id, or None if its subject has an open one already."""
     alert_id: int | None = await connection.fetchval(
         """
         INSERT INTO alerts (rule_id, region, unit_id, subject, state, level, period_starts_at,
                             period_ends_at, measured, threshold, uom, coverage, estimated_share,
-                            reason, pending_at, fired_at, updated_at)
+                            reason, pending_at, fired_at, told_at, updated_at, rule_version)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                CASE $5 WHEN 'firing' THEN $15::timestamptz END, $15)
+                CASE $5 WHEN 'firing' THEN $15::timestamptz END,
+                CASE $5 WHEN 'firing' THEN $15::timestamptz END, $15, $16)
             ON CONFLICT (rule_id, subject) WHERE state <> 'resolved' DO NOTHING
         RETURNING alert_id
         """,
@@ -156,14 +181,26 @@ async def insert_alert(
         state,
         *_finding(finding),
         at,
+        watched.version,
     )
     return alert_id
 
 
 async def change(
-    connection: Connection, alert: OpenAlert, finding: Finding, state: AlertState, at: datetime
+    connection: Connection,
+    alert: OpenAlert,
+    finding: Finding,
+    state: AlertState,
+    at: datetime,
+    *,
+    version: int = 1,
+    is_told: bool = False,
+    unless_acknowledged: bool = False,
 ) -> bool:
-    """Give an alert a state and the finding that led to it; False: somebody was faster."""
+    """Give an alert a state and the finding that led to it; False: somebody was faster.
+
+    Who acknowledged a milder level has not acknowledged this one.
+    """
     changed: int | None = await connection.fetchval(
         """
         UPDATE alerts
@@ -179,10 +216,15 @@ async def change(
                reason           = $13,
                fired_at         = CASE $4 WHEN 'firing' THEN coalesce(fired_at, $14::timestamptz)
                                           ELSE fired_at END,
-               updated_at       = $14
+               told_at          = CASE WHEN $15 THEN $14 ELSE told_at END,
+               acknowledged_at  = CASE WHEN $5 >= level THEN acknowledged_at END,
+               acknowledged_by  = CASE WHEN $5 >= level THEN acknowledged_by END,
+               updated_at       = $14,
+               rule_version     = $16
          WHERE alert_id = $1
            AND state = $2
            AND level = $3
+           AND NOT ($17 AND acknowledged_at IS NOT NULL)
         RETURNING alert_id
         """,
         alert.alert_id,
@@ -191,6 +233,9 @@ async def change(
         state,
         *_finding(finding),
         at,
+        is_told,
+        version,
+        unless_acknowledged,
     )
     return changed is not None
 
@@ -211,10 +256,12 @@ async def list_resolved(connection: Connection, rule_id: int) -> dict[str, datet
     return {row["subject"]: row["resolved_by"] for row in rows}
 
 
-async def resolve(connection: Connection, alert: OpenAlert, at: datetime, *, by: datetime) -> bool:
+async def resolve(
+    connection: Connection, alert: OpenAlert, at: datetime, *, by: datetime | None
+) -> bool:
     """Close an alert; it keeps the finding for which it was open. False: somebody was faster.
 
-    `by` is the end of the window that was found in order.
+    `by` is the end of the window that was found in order; None: none was, its rule is ended.
     """
     changed: int | None = await connection.fetchval(
         """
@@ -232,31 +279,6 @@ async def resolve(connection: Connection, alert: OpenAlert, at: datetime, *, by:
     return changed is not None
 
 
-async def insert_event(
-    connection: Connection,
-    alert_id: int,
-    *,
-    at: datetime,
-    kind: str,
-    measured: float | None,
-    reason: str,
-) -> int:
-    """Append to the history of an alert; return the event_id."""
-    event_id: int = await connection.fetchval(
-        """
-        INSERT INTO alert_events (alert_id, happened_at, kind, measured, reason)
-        VALUES ($1, $2, $3, $4, $5)
-        RETURNING event_id
-        """,
-        alert_id,
-        at,
-        kind,
-        measured,
-        reason,
-    )
-    return event_id
-
-
 async def count_fired(connection: Connection) -> int:
     """Return how many alerts ever fired, resolved ones included."""
     count: int = await connection.fetchval("SELECT count(*) FROM alerts WHERE fired_at IS NOT NULL")
@@ -272,22 +294,27 @@ async def list_alerts(
     unit: str | None,
     limit: int,
     before_alert_id: int | None,
+    is_acknowledged: bool | None = None,
 ) -> list[AlertRow]:
     """Return alerts, newest first. `region` is a GB/T 2260 code and takes in all below it."""
     rows = await connection.fetch(
         """
-        SELECT alert_id, rules.kind, rules.name AS rule, alerts.region,
+        SELECT alert_id, rules.kind, alerts.rule_id, rule_version, said.name AS rule, alerts.region,
                regions.name AS region_name, units.unit, units.name AS unit_name, subject, level,
                state, period_starts_at, period_ends_at, measured, threshold, uom, coverage,
-               estimated_share, reason, pending_at, fired_at, resolved_at, updated_at
+               estimated_share, alerts.reason, pending_at, fired_at, resolved_at, acknowledged_at,
+               acknowledged_by, updated_at
           FROM visible_alerts($1, $2) AS alerts
-          JOIN rules USING (rule_id)
+          LEFT JOIN rules ON rules.rule_id = alerts.rule_id
+          LEFT JOIN rule_versions AS said
+            ON said.rule_id = alerts.rule_id AND said.version = alerts.rule_version
           JOIN regions ON regions.region = alerts.region
           LEFT JOIN units ON units.unit_id = alerts.unit_id
          WHERE ($3::text IS NULL OR state = $3)
            AND ($4::text IS NULL OR alerts.region LIKE $4 || '%')
            AND ($5::text IS NULL OR units.unit = $5)
            AND ($6::bigint IS NULL OR alert_id < $6)
+           AND ($8::boolean IS NULL OR (acknowledged_at IS NOT NULL) = $8)
          ORDER BY alert_id DESC
          LIMIT $7
         """,
@@ -298,6 +325,7 @@ async def list_alerts(
         unit,
         before_alert_id,
         limit,
+        is_acknowledged,
     )
     return [_alert(row) for row in rows]
 
@@ -306,12 +334,15 @@ async def fetch_alert(connection: Connection, scope: Scope, alert_id: int) -> Al
     """Return an alert; None: there is none, or not for this scope."""
     row = await connection.fetchrow(
         """
-        SELECT alert_id, rules.kind, rules.name AS rule, alerts.region,
+        SELECT alert_id, rules.kind, alerts.rule_id, rule_version, said.name AS rule, alerts.region,
                regions.name AS region_name, units.unit, units.name AS unit_name, subject, level,
                state, period_starts_at, period_ends_at, measured, threshold, uom, coverage,
-               estimated_share, reason, pending_at, fired_at, resolved_at, updated_at
+               estimated_share, alerts.reason, pending_at, fired_at, resolved_at, acknowledged_at,
+               acknowledged_by, updated_at
           FROM visible_alerts($1, $2) AS alerts
-          JOIN rules USING (rule_id)
+          LEFT JOIN rules ON rules.rule_id = alerts.rule_id
+          LEFT JOIN rule_versions AS said
+            ON said.rule_id = alerts.rule_id AND said.version = alerts.rule_version
           JOIN regions ON regions.region = alerts.region
           LEFT JOIN units ON units.unit_id = alerts.unit_id
          WHERE alert_id = $3
@@ -321,20 +352,6 @@ async def fetch_alert(connection: Connection, scope: Scope, alert_id: int) -> Al
         alert_id,
     )
     return None if row is None else _alert(row)
-
-
-async def list_events(connection: Connection, alert_id: int) -> list[EventRow]:
-    """Return the history of an alert that the caller was allowed to fetch, oldest first."""
-    rows = await connection.fetch(
-        """
-        SELECT event_id, happened_at, kind, measured, reason
-          FROM alert_events
-         WHERE alert_id = $1
-         ORDER BY event_id
-        """,
-        alert_id,
-    )
-    return [EventRow(**row) for row in rows]
 
 
 def _finding(
@@ -352,6 +369,13 @@ def _finding(
         finding.estimated_share,
         finding.reason,
     )
+
+
+def _open(row: Record) -> OpenAlert:
+    values = dict(row)
+    values["state"] = AlertState(values["state"])
+    values["period"] = Span(values.pop("period_starts_at"), values.pop("period_ends_at"))
+    return OpenAlert(**values)
 
 
 def _alert(row: Record) -> AlertRow:

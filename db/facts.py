@@ -1,6 +1,6 @@
 """Owns what a product rule is judged by: the meters of units that make a product with a limit.
 
-Worker queries: they have no scope, because a rule watches everybody.
+The scope is that of the rule, or what of it somebody may see who asks what it would find.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import datetime
 
 from db.metering import intervals_of
 from db.pool import Connection
+from db.scope import Scope
 from energy.factors import Basis
 from energy.intervals import Intervals
 from energy.periods import Span
@@ -46,8 +47,26 @@ class MeterUse:
     lacks_factor: bool
 
 
+async def count_meters(connection: Connection, scope: Scope) -> int:
+    """Return how many meters `list_uses` tells of in each window."""
+    count: int = await connection.fetchval(
+        """
+        SELECT count(*)
+          FROM meters
+         WHERE role IN ('boundary', 'export', 'output')
+           AND unit_id IN (SELECT unit_id FROM visible_units($1, $2))
+           AND unit_id IN (SELECT unit_id
+                             FROM meters
+                             JOIN limits USING (product))
+        """,
+        scope.region_prefix,
+        scope.unit,
+    )
+    return count
+
+
 async def list_uses(
-    connection: Connection, windows: Sequence[Span], basis: Basis
+    connection: Connection, scope: Scope, windows: Sequence[Span], basis: Basis
 ) -> list[MeterUse]:
     """Return each counting meter of each watched unit in each window, newest window first.
 
@@ -67,6 +86,7 @@ async def list_uses(
                           ORDER BY interval_from) AS intervals
               FROM meters
              WHERE role IN ('boundary', 'export', 'output')
+               AND unit_id IN (SELECT unit_id FROM visible_units($4, $5))
                AND unit_id IN (SELECT unit_id
                                  FROM meters
                                  JOIN limits USING (product))
@@ -97,6 +117,8 @@ async def list_uses(
         [window.starts_at for window in windows],
         [window.ends_at for window in windows],
         basis,
+        scope.region_prefix,
+        scope.unit,
     )
     return [
         MeterUse(

@@ -12,6 +12,7 @@ from db.pool import Connection
 @dataclass(frozen=True, slots=True)
 class Recipient:
     contact_id: int
+    region: str
     name: str
     email: str
     language: str
@@ -22,6 +23,7 @@ class NewLetter:
     """A letter to one recipient, frozen: the contact may change or go, the letter does not.
 
     `message_id` never changes however often it is tried; `thread_id` is that of the alert.
+    `reminds`: it is for nobody once the alert is acknowledged.
     """
 
     alert_id: int
@@ -31,6 +33,7 @@ class NewLetter:
     recipient_email: str
     subject: str
     body: str
+    reminds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,9 @@ async def list_recipients(
     """
     rows = await connection.fetch(
         """
-        SELECT contact_id, name, email, language
+        SELECT contact_id, region, name, email, language
           FROM (SELECT DISTINCT ON (lower(email))
-                       contact_id, name, email, language
+                       contact_id, region, name, email, language
                   FROM contacts
                  WHERE region = ANY ($1)
                    AND minimum_level >= $2
@@ -73,8 +76,8 @@ async def insert_letters(
     await connection.executemany(
         """
         INSERT INTO outbox (alert_id, message_id, thread_id, recipient_name, recipient_email,
-                            subject, body, due_at, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+                            subject, body, due_at, created_at, reminds)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
         """,
         [
             (
@@ -86,6 +89,7 @@ async def insert_letters(
                 letter.subject,
                 letter.body,
                 at,
+                letter.reminds,
             )
             for letter in letters
         ],
@@ -118,7 +122,7 @@ async def claim(
                              LIMIT 1
                                FOR UPDATE SKIP LOCKED)
         RETURNING letter_id, attempts, created_at, alert_id, message_id, thread_id,
-                  recipient_name, recipient_email, subject, body
+                  recipient_name, recipient_email, subject, body, reminds
         """,
         now,
         leased_until,
@@ -177,6 +181,20 @@ async def mark_failed(connection: Connection, claimed: ClaimedLetter, error: str
         claimed.letter_id,
         claimed.attempts,
         error,
+    )
+
+
+async def drop_reminders(connection: Connection, alert_id: int) -> None:
+    """Let no reminder of an alert go out any more; one that is under way may arrive."""
+    await connection.execute(
+        """
+        UPDATE outbox
+           SET state = 'dropped', leased_until = NULL
+         WHERE alert_id = $1
+           AND reminds
+           AND state = 'waiting'
+        """,
+        alert_id,
     )
 
 

@@ -85,6 +85,32 @@ async def meter(
     return meter_id
 
 
+async def rule(
+    connection: Connection,
+    *,
+    name: str = "rule",
+    kind: str = "product_intensity",
+    region: str = "450000",
+    parameters: str = "{}",
+) -> int:
+    """Insert an alert rule that holds since long ago; return its rule_id."""
+    rule_id: int = await connection.fetchval(
+        "INSERT INTO rules (kind, region) VALUES ($1, $2) RETURNING rule_id", kind, region
+    )
+    await connection.execute(
+        """
+        INSERT INTO rule_versions (rule_id, version, name, parameters, holds_from, stated_at, actor,
+                                   reason)
+        VALUES ($1, 1, $2, $3, $4, $4, 'test', 'test')
+        """,
+        rule_id,
+        name,
+        parameters,
+        INSTALLED_AT,
+    )
+    return rule_id
+
+
 async def gateway(connection: Connection, unit_id: int, code: str = "gw1") -> int:
     """Insert an enrolled gateway; return its gateway_id."""
     gateway_id: int = await connection.fetchval(

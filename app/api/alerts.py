@@ -1,4 +1,4 @@
-"""Owns GET /v1/alerts and /v1/alerts/{alert_id}."""
+"""Owns /v1/alerts: early warnings with their history, and what people say of them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,36 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+import db.alert_events
 import db.alerts
-from app import cursor
+from app import alerting, cursor
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import CreditCode, NoParameters, Page, RegionCode
-from app.depends import AuthenticatedCaller
-from app.errors import InvalidParameter, NotFound
+from app.depends import AcknowledgingCaller, AuthenticatedCaller, Caller, StatingCaller
+from app.errors import InvalidParameter
+from db.alert_events import EventRow
 from db.alerts import AlertRow, AlertState
 
 ALERT_ID_MAX = 2**63 - 1
+TEXT_LENGTH_MAX = 2_000
 
 router = APIRouter(tags=["alerts"])
+
+AlertId = Annotated[
+    int, Path(description="number of the alert", examples=[17], ge=1, le=ALERT_ID_MAX)
+]
+Text = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        max_length=TEXT_LENGTH_MAX,
+        pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$",
+    ),
+]
+"""What people write: lines, and no other control characters."""
 
 
 class AlertWhere(Page):
@@ -40,14 +56,23 @@ class AlertWhere(Page):
         description="unified social credit code of a unit",
         examples=["91450200MA5KF5XJ0B"],
     )
+    acknowledged: bool | None = Field(
+        default=None,
+        description="true: somebody takes care of it; false: nobody does yet",
+        examples=[False],
+    )
 
 
 class Alert(Answer):
     """An early warning: something is, or was, over its threshold."""
 
     alert_id: int = Field(examples=[17])
-    kind: str = Field(description="of its rule", examples=["product_intensity"])
-    rule: str = Field(description="name of its rule", examples=["单位产品能耗限额"])
+    kind: str | None = Field(
+        description="of its rule; null: that acts elsewhere by now", examples=["product_intensity"]
+    )
+    rule_id: int = Field(description="see /v1/rules/{rule_id}", examples=[1])
+    rule_version: int = Field(description="the version that led to its present state", examples=[1])
+    rule: str | None = Field(description="name of its rule", examples=["单位产品能耗限额"])
     region: str = Field(examples=["450202"])
     region_name: str = Field(examples=["城中区"])
     unit: str | None = Field(
@@ -87,6 +112,11 @@ class Alert(Answer):
         examples=["2026-11-23T09:00:12+08:00"],
     )
     resolved_at: LocalTime | None = Field(examples=["2026-11-23T12:00:12+08:00"])
+    acknowledged_at: LocalTime | None = Field(
+        description="null: nobody did since it became as bad as it is",
+        examples=["2026-11-23T09:20:00+08:00"],
+    )
+    acknowledged_by: str | None = Field(examples=["desk of Liuzhou"])
     updated_at: LocalTime = Field(examples=["2026-11-23T09:00:12+08:00"])
 
 
@@ -95,11 +125,49 @@ class Event(Answer):
 
     event_id: int = Field(examples=[42])
     happened_at: LocalTime = Field(examples=["2026-11-23T09:00:12+08:00"])
-    kind: str = Field(examples=["fired"])
+    kind: str = Field(examples=["first"])
     measured: float | None = Field(description="in the uom of the alert", examples=[655.2])
     reason: str = Field(
-        description="a sentence", examples=["655.2 kgce/t, over the limit of 635 (edition 2013)"]
+        description="a sentence, or what the actor wrote",
+        examples=["655.2 kgce/t, over the limit of 635 (edition 2013)"],
     )
+    actor: str | None = Field(
+        description="who said so; null: the platform found it", examples=["desk of Liuzhou"]
+    )
+    rule_version: int | None = Field(
+        description="the version of the rule that judged", examples=[1]
+    )
+
+
+class Acknowledgement(BaseModel):
+    """That somebody takes care of an alert."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    note: Text = Field(default="", description="what is done about it", examples=["已电话核实"])
+
+
+class NewComment(BaseModel):
+    """What is to be said of an alert."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: Annotated[Text, StringConstraints(min_length=1)] = Field(
+        description="as it is shown; it is never changed", examples=["窑况波动，已调整喂料"]
+    )
+
+
+class Comment(Answer):
+    """What somebody said of an alert."""
+
+    event_id: int = Field(examples=[42])
+    happened_at: LocalTime = Field(examples=["2026-11-23T09:20:00+08:00"])
+    actor: str = Field(description="who", examples=["desk of Liuzhou"])
+    text: str = Field(examples=["窑况波动，已调整喂料"])
+
+
+class Comments(ListOf[Comment]):
+    """A page of comments, oldest first."""
 
 
 class AlertDetail(Alert):
@@ -129,7 +197,8 @@ async def list_alerts(where: Annotated[AlertWhere, Query()], caller: Authenticat
         region=await parameters.known_region(caller, where.region),
         unit=where.unit,
         limit=where.limit + 1,
-        before_alert_id=_before(where.cursor),
+        before_alert_id=_after(where.cursor),
+        is_acknowledged=where.acknowledged,
     )
     page = rows[: where.limit]
     return Alerts(
@@ -145,20 +214,86 @@ async def list_alerts(where: Annotated[AlertWhere, Query()], caller: Authenticat
     responses=problems(401, 404, 422, 503),
 )
 async def fetch_alert(
-    alert_id: Annotated[
-        int, Path(description="number of the alert", examples=[17], ge=1, le=ALERT_ID_MAX)
-    ],
-    _: Annotated[NoParameters, Query()],
-    caller: AuthenticatedCaller,
+    alert_id: AlertId, _: Annotated[NoParameters, Query()], caller: AuthenticatedCaller
 ) -> AlertDetail:
-    row = await db.alerts.fetch_alert(caller.connection, caller.scope, alert_id)
-    if row is None:
-        raise NotFound("alert")
-    events = await db.alerts.list_events(caller.connection, alert_id)
+    return await _detail(caller, alert_id)
+
+
+@router.post(
+    "/v1/alerts/{alert_id}/acknowledge",
+    operation_id="acknowledge_alert",
+    summary="Take care of an early warning",
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+async def acknowledge_alert(
+    alert_id: AlertId,
+    body: Acknowledgement,
+    _: Annotated[NoParameters, Query()],
+    caller: AcknowledgingCaller,
+) -> AlertDetail:
+    """Let nobody be reminded of an alert any more. Who did it first is kept; again changes nothing.
+
+    It stays open until its figures are in order. Should it become worse, that is written about, and
+    is to be acknowledged anew. A closed one is refused (409).
+    """
+    await alerting.acknowledge(caller, alert_id, body.note)
+    return await _detail(caller, alert_id)
+
+
+@router.get(
+    "/v1/alerts/{alert_id}/comments",
+    operation_id="list_comments",
+    summary="What people said of an early warning",
+    responses=problems(401, 404, 422, 503),
+)
+async def list_comments(
+    alert_id: AlertId, page: Annotated[Page, Query()], caller: AuthenticatedCaller
+) -> Comments:
+    await alerting.visible(caller, alert_id)
+    rows = await db.alert_events.list_comments(
+        caller.connection,
+        alert_id,
+        limit=page.limit + 1,
+        after_event_id=_after(page.cursor) or 0,
+    )
+    shown = rows[: page.limit]
+    return Comments(
+        items=[_comment(row) for row in shown],
+        next=cursor.encode(str(shown[-1].event_id)) if len(rows) > len(shown) else None,
+    )
+
+
+@router.post(
+    "/v1/alerts/{alert_id}/comments",
+    operation_id="comment_on_alert",
+    summary="Say something of an early warning",
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+async def comment_on_alert(
+    alert_id: AlertId,
+    body: NewComment,
+    _: Annotated[NoParameters, Query()],
+    caller: StatingCaller,
+) -> Comment:
+    """Append to the history of an alert, open or closed. An enterprise may on its own."""
+    event_id = await alerting.comment(caller, alert_id, body.text)
+    return Comment(event_id=event_id, happened_at=caller.now, actor=caller.actor, text=body.text)
+
+
+async def _detail(caller: Caller, alert_id: int) -> AlertDetail:
+    row = await alerting.visible(caller, alert_id)
+    events = await db.alert_events.list_of(caller.connection, alert_id)
     return AlertDetail.model_validate(_fields(row) | {"events": events})
 
 
-def _before(text: str | None) -> int | None:
+def _comment(row: EventRow) -> Comment:
+    assert row.actor is not None
+    return Comment(
+        event_id=row.event_id, happened_at=row.happened_at, actor=row.actor, text=row.reason
+    )
+
+
+def _after(text: str | None) -> int | None:
     (part,) = cursor.decode(text, 1)
     if text is None:
         return None

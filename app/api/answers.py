@@ -50,6 +50,9 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:  # the type Fas
         403: "This key may not state facts",
         413: "The body is larger than this call takes",
         404: "It does not exist, or this key may not see it",
+        409: "It does not go with how things stand; `detail` says what does",
+        412: "It was changed since it was read: read it again",
+        428: "If-Match is missing: name the version that was read",
         422: "A parameter is missing, unknown or cannot be used; `errors` says which and why",
         503: "The platform cannot answer now",
     }

@@ -7,6 +7,7 @@ import asyncio
 import asyncpg
 import pytest
 
+import db.alert_events
 import db.alerts
 from alerts import cycle
 from db.pool import Pool
@@ -63,7 +64,7 @@ async def test_a_carrier_without_a_factor_never_makes_a_plant_look_good(works: W
 
 async def test_a_condition_that_must_hold_is_pending_first(works: Works) -> None:
     await works.pool.execute(
-        """UPDATE rules SET parameters = '{"for_h": 1}' WHERE kind = 'product_intensity'"""
+        """UPDATE rule_versions SET parameters = '{"for_h": 1}' WHERE rule_id = 1"""
     )
     await works.made(140.0)
     assert await works.evaluate() == 1
@@ -77,7 +78,7 @@ async def test_a_condition_that_must_hold_is_pending_first(works: Works) -> None
 
 async def test_a_window_of_many_hours_is_judged_as_a_whole(works: Works) -> None:
     await works.pool.execute(
-        """UPDATE rules SET parameters = '{"window_h": 4}' WHERE kind = 'product_intensity'"""
+        """UPDATE rule_versions SET parameters = '{"window_h": 4}' WHERE rule_id = 1"""
     )
     for back, value in enumerate((140.0, 100.0, 100.0, 100.0)):
         await works.made(value, starts_at=LAST_HOUR - back * HOUR)
@@ -90,8 +91,7 @@ async def test_a_window_of_many_hours_is_judged_as_a_whole(works: Works) -> None
 
 async def test_the_other_basis_is_another_figure(works: Works) -> None:
     await works.pool.execute(
-        """UPDATE rules SET parameters = '{"basis": "equivalent"}'
-            WHERE kind = 'product_intensity'"""
+        """UPDATE rule_versions SET parameters = '{"basis": "equivalent"}' WHERE rule_id = 1"""
     )
     await works.made(70.0)
     assert await works.evaluate() == 1
@@ -104,12 +104,8 @@ async def test_a_unit_without_a_limit_is_not_watched(works: Works) -> None:
 
 
 async def test_a_rule_nobody_can_read_does_not_stop_the_others(works: Works) -> None:
-    await works.pool.execute(
-        """
-        INSERT INTO rules (kind, name, parameters)
-        VALUES ('product_intensity', 'odd', '{"x": 1}')
-        """
-    )
+    async with works.pool.acquire() as connection:
+        await factories.rule(connection, parameters='{"x": 1}')
     await works.made(140.0)
     assert await works.evaluate() == 1
 
@@ -196,7 +192,7 @@ async def test_the_history_of_an_alert_is_kept(works: Works) -> None:
     await works.made(110.0, starts_at=LAST_HOUR + HOUR)
     await works.evaluate(now=NOW + HOUR)
     async with works.pool.acquire() as connection:
-        events = await db.alerts.list_events(connection, 1)
+        events = await db.alert_events.list_of(connection, 1)
     assert [(event.kind, round(event.measured or 0)) for event in events] == [
         ("first", 140),
         ("resolved", 110),
@@ -218,8 +214,10 @@ async def test_a_letter_names_the_factors_in_use_that_nobody_verified(
     works: Works, unverified: Unverified, named: bool
 ) -> None:
     await works.pool.execute(
-        """UPDATE rules SET parameters = parameters || '{"basis": "equivalent"}'
-            WHERE kind = 'product_intensity'"""
+        """
+        UPDATE rule_versions SET parameters = parameters || '{"basis": "equivalent"}'
+         WHERE rule_id = 1
+        """
     )
     await works.made(140.0)
     await cycle.evaluate_once(

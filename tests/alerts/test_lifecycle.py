@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -38,6 +39,8 @@ def alert(state: AlertState, level: int = 1) -> OpenAlert:
 
 OVER, FINE, UNKNOWN = verdict(State.FIRING), verdict(State.OK, 98.0), verdict(State.UNKNOWN)
 PENDING, FIRING = alert(AlertState.PENDING), alert(AlertState.FIRING)
+TOLD = replace(FIRING, told_at=NOW - 24 * HOUR)
+"""Written about a day ago, which is when one is reminded."""
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,12 @@ PENDING, FIRING = alert(AlertState.PENDING), alert(AlertState.FIRING)
         (PENDING, FINE, HELD, Reason.WITHDRAWN),
         (PENDING, UNKNOWN, HELD, None),
         (FIRING, OVER, AT_ONCE, None),
+        (TOLD, OVER, AT_ONCE, Reason.REMINDER),
+        (TOLD, OVER, ProductIntensity(remind_h=25), None),
+        (TOLD, OVER, ProductIntensity(remind_h=0), None),
+        (TOLD, UNKNOWN, AT_ONCE, None),
+        (TOLD, FINE, AT_ONCE, Reason.RESOLVED),
+        (replace(TOLD, is_acknowledged=True), OVER, AT_ONCE, None),
         (FIRING, FINE, AT_ONCE, Reason.RESOLVED),
         (FIRING, UNKNOWN, AT_ONCE, None),
         (FIRING, verdict(State.OK, 98.1), AT_ONCE, None),

@@ -79,7 +79,7 @@ async def test_a_missing_figure_is_no_level_and_resolves_nothing(region: Works) 
 
 async def test_a_level_that_becomes_worse_is_written_about_once_more(region: Works) -> None:
     await region.pool.execute(
-        """UPDATE rules SET parameters = '{"letters_from_level": 2}' WHERE kind = 'region_level'"""
+        """UPDATE rule_versions SET parameters = '{"letters_from_level": 2}' WHERE rule_id = 2"""
     )
     await region.pool.execute("UPDATE contacts SET minimum_level = 2")
     for month, energy in ((7, 0.05), (8, 0.07), (9, 0.05), (10, 0.03)):
@@ -92,7 +92,7 @@ async def test_a_level_that_becomes_worse_is_written_about_once_more(region: Wor
 
 async def test_contacts_who_want_only_the_worst_are_spared_the_milder(region: Works) -> None:
     await region.pool.execute(
-        """UPDATE rules SET parameters = '{"letters_from_level": 2}' WHERE kind = 'region_level'"""
+        """UPDATE rule_versions SET parameters = '{"letters_from_level": 2}' WHERE rule_id = 2"""
     )
     await figure(region, 9, 0.05)
     assert await region.evaluate() == 1
@@ -125,7 +125,7 @@ async def test_an_incentive_target_is_not_taken_for_what_the_year_requires(regio
         """
     )
     await region.pool.execute(
-        """UPDATE rules SET parameters = '{"letters_from_level": 2}' WHERE kind = 'region_level'"""
+        """UPDATE rule_versions SET parameters = '{"letters_from_level": 2}' WHERE rule_id = 2"""
     )
     await figure(region, 9, 0.03)
     assert await region.evaluate() == 0

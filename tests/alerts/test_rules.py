@@ -8,12 +8,13 @@ from pydantic import ValidationError
 from alerts import rules
 from alerts.rules import Against, ProductIntensity, RegionLevel
 from db.pool import Connection
-from db.rules import RuleRow, list_enabled
+from db.rules import RuleRow, list_holding
 from energy.factors import Basis
+from tests.alerts.conftest import NOW
 
 
 def row(parameters: str, kind: str = "product_intensity") -> RuleRow:
-    return RuleRow(1, kind, "rule", parameters)
+    return RuleRow(1, kind, "450000", 1, "rule", parameters)
 
 
 def test_what_a_rule_does_not_say_has_a_default() -> None:
@@ -45,5 +46,5 @@ def test_what_a_rule_must_not_say_is_refused(parameters: str) -> None:
 
 
 async def test_every_platform_begins_with_two_rules(connection: Connection) -> None:
-    found = [rules.parse(stored).parameters for stored in await list_enabled(connection)]
+    found = [rules.parse(stored).parameters for stored in await list_holding(connection, NOW)]
     assert found == [ProductIntensity(), RegionLevel()]

@@ -53,10 +53,11 @@ class Stage:
         method: str = "GET",
         query: Mapping[str, str] | None = None,
         body: object = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """Return the answer to whoever holds `key`."""
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return await self.client.request(method, path, params=query, json=body, headers=headers)
+        sent = dict(headers or {}) | ({"Authorization": f"Bearer {key}"} if key else {})
+        return await self.client.request(method, path, params=query, json=body, headers=sent)
 
     async def items(self, name: str, path: str, **query: str | int) -> list[dict[str, Any]]:
         """Return the items of an answer that must be 200."""

@@ -70,16 +70,20 @@ INSERT INTO quarantine_messages
 VALUES ('\\x01', 'nenghao/v1/450200/:code/gw1/readings', '\\x00', now());
 INSERT INTO quarantine (sha256, reason, detail, reading_count, received_at)
 VALUES ('\\x01', 'unknown_meter', 'd', 1, now());
-INSERT INTO rules (kind, name, parameters) VALUES ('product_intensity', 'r', '{}');
+INSERT INTO contacts (region, name, email, language, minimum_level)
+VALUES ('450202', 'n', 'e', 'zh', 3);
+INSERT INTO rules (kind, region) VALUES ('product_intensity', '450202');
+INSERT INTO rule_versions
+SELECT rule_id, 1, 'r', '{}', '2026-01-01Z', '2026-01-01Z', 'a', 'r' FROM rules WHERE rule_id > 2;
 INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
                     period_ends_at, measured, threshold, uom, coverage, estimated_share, reason,
                     pending_at, updated_at)
 SELECT rule_id, '450202', :u, 'x', 1, 'firing', '2026-11-01 00:00+08', '2026-11-02 00:00+08', 2, 1,
        'kgce/t', 1, 0, 'above', now(), now()
   FROM rules
- WHERE name = 'r';
-INSERT INTO alert_events (alert_id, happened_at, kind, reason)
-SELECT alert_id, now(), 'fired', 'r' FROM alerts;
+ WHERE rule_id > 2;
+INSERT INTO alert_events (alert_id, happened_at, kind, reason, actor)
+SELECT alert_id, now(), 'comment', 'r', 'a' FROM alerts;
 INSERT INTO links VALUES ('c', 1, 1, now(), now(), 1, decode(repeat('00', 32), 'hex'),
                           decode(repeat('00', 32), 'hex'));
 INSERT INTO changes

@@ -46,8 +46,25 @@ STATING = {
         ],
     },
     ("DELETE", "/v1/production/{unit}/{product}/{from}"): None,
+    ("POST", "/v1/alerts/{alert_id}/acknowledge"): {"note": "n"},
+    ("POST", "/v1/alerts/{alert_id}/comments"): {"text": "t"},
 }  # fmt: skip
 """What is stated of Qian's unit, by those who may state."""
+
+OTHER_ACTS = {"/v1/alerts/{alert_id}/acknowledge": Act.ACKNOWLEDGE}
+"""What it takes to do that, where it is not to state."""
+
+RULING = {
+    ("POST", "/v1/rules"),
+    ("PUT", "/v1/rules/{rule_id}"),
+    ("DELETE", "/v1/rules/{rule_id}"),
+}
+ASKING = {
+    ("POST", "/v1/rules/{rule_id}/backtest"): {
+        "from": "2026-11-01T00:00:00+08:00", "to": "2026-11-01T02:00:00+08:00"
+    },
+}  # fmt: skip
+"""What is asked in a body, by those who may read."""
 
 
 def routes(within: Sequence[object]) -> Iterator[tuple[str, str]]:
@@ -61,7 +78,7 @@ def routes(within: Sequence[object]) -> Iterator[tuple[str, str]]:
 
 
 ROUTES = set(routes(APP.routes))
-READING = ROUTES - OPEN - SIGNED - STATING.keys()
+READING = ROUTES - OPEN - SIGNED - STATING.keys() - RULING - ASKING.keys()
 PATHS = sorted(path for method, path in READING if method == "GET")
 QIANS = {
     "unit": cast.QIANS_UNIT,
@@ -73,12 +90,15 @@ QIANS = {
     "region": "450200",
     "year": "2024",
     "alert_id": "1",
+    "rule_id": "3",
     "figure": "consumption",
 }
 """A value for each parameter that names something of Qian's."""
 
-MISSING = {cast.QIANS_UNIT: factories.unit_code(99), "E01": "E77", "1": "9"}
+MISSING = {cast.QIANS_UNIT: factories.unit_code(99), "E01": "E77"}
 """What nobody has, as long as what Qian has."""
+
+NOBODYS_IDS = {"alert_id": "9", "rule_id": "9"}
 
 NOT_TOGETHER = {"/v1/explain": {"product"}}
 """Parameters of a call that do not go with those above."""
@@ -153,9 +173,13 @@ def request(path: str) -> tuple[str, dict[str, str]]:
 def without(text: str) -> str:
     """Return a text about Qian's that is about what is missing."""
     for theirs, nobodys in MISSING.items():
-        if len(theirs) > 1:
-            text = text.replace(theirs, nobodys)
+        text = text.replace(theirs, nobodys)
     return text
+
+
+def filled_in(path: str, *, of_nobody: bool = False) -> str:
+    """Return a path about Qian's, or about what is missing."""
+    return without(path.format(**QIANS | NOBODYS_IDS)) if of_nobody else path.format(**QIANS)
 
 
 def told(answer: httpx.Response) -> tuple[int, str, dict[str, str]]:
@@ -166,7 +190,7 @@ def told(answer: httpx.Response) -> tuple[int, str, dict[str, str]]:
 def test_every_route_is_tried() -> None:
     assert len(PATHS) >= 20
     assert {method for method, _ in READING} == {"GET"}, "say in STATING what is sent"
-    assert OPEN | SIGNED | STATING.keys() <= ROUTES
+    assert OPEN | SIGNED | STATING.keys() | RULING | ASKING.keys() <= ROUTES
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -193,7 +217,7 @@ async def test_what_is_foreign_does_not_exist(
         if name in ELSEWHERE:
             assert answer.status_code == 404 or answer.json()["items"] == [], (name, answer.text)
         nobodys = {each: without(value) for each, value in query.items()}
-        about_nobody = filled.replace("/1", "/9") if "{alert_id}" in path else without(filled)
+        about_nobody = filled_in(path, of_nobody=True)
         if (about_nobody, nobodys) != (filled, query):
             missing = await possessed_stage.ask(keys[name], about_nobody, query=nobodys)
             assert told(answer) == told(missing), name
@@ -247,9 +271,9 @@ async def state(
     stage: Stage, key: str, method: str, path: str, *, of_nobody: bool = False
 ) -> httpx.Response:
     """Return the answer to whoever states it of Qian's unit, or takes back what stands there."""
-    filled, body = path.format(**QIANS), json.dumps(STATING[method, path])
+    filled, body = filled_in(path, of_nobody=of_nobody), json.dumps(STATING[method, path])
     if of_nobody:
-        filled, body = without(filled), without(body)
+        body = without(body)
     query = {"reason": "r"} if method == "DELETE" else None
     return await stage.ask(key, filled, method=method, query=query, body=json.loads(body))
 
@@ -264,6 +288,18 @@ async def test_facts_are_stated_by_who_may_of_what_is_theirs(
         SELECT meter_id, '2026-11-01Z', 1, 'good', now() FROM meters
         """
     )
+    await stage.pool.execute(
+        """
+        INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
+                            period_ends_at, measured, threshold, uom, coverage, estimated_share,
+                            reason, pending_at, updated_at)
+        SELECT 1, region, unit_id, 'x', 1, 'firing', '2026-11-01Z', '2026-11-02Z', 2, 1, 'kgce/t',
+               1, 0, 'over', now(), now()
+          FROM units
+         WHERE unit = $1
+        """,
+        cast.QIANS_UNIT,
+    )
     keys = await hand_out(stage)
     for name, key in keys.items():
         place = (HOLDERS | FOREIGNERS)[name]
@@ -272,7 +308,8 @@ async def test_facts_are_stated_by_who_may_of_what_is_theirs(
         answer = await state(stage, key, method, path)
         missing = await state(stage, key, method, path, of_nobody=True)
         theirs = 200 if name in HOLDERS else 404
-        expected = theirs if Act.STATE in MAY[place.role] else 403
+        act = OTHER_ACTS.get(path, Act.STATE)
+        expected = theirs if act in MAY[place.role] else 403
         assert answer.status_code == expected, (name, answer.text)
         assert missing.status_code in (403, 404), name
         assert name in HOLDERS or told(answer) == told(missing), name
@@ -284,7 +321,73 @@ async def test_a_key_that_only_looks_states_nothing(
 ) -> None:
     for key in (possessed_stage.cast.zhao, possessed_stage.cast.li):
         answer = await state(possessed_stage, key, method, path)
-        assert (answer.status_code, answer.json()["code"]) == (403, "may_not_state")
+        code = f"may_not_{OTHER_ACTS.get(path, Act.STATE)}"
+        assert (answer.status_code, answer.json()["code"]) == (403, code)
+
+
+async def rule(
+    stage: Stage, key: str, method: str, path: str, rule_id: int, version: int | None = 1
+) -> httpx.Response:
+    """Return the answer to whoever makes a rule of Qian's county, changes or ends one."""
+    body = {"kind": "product_intensity", "name": key[:20], "reason": "r"}
+    if method == "POST":
+        body["region"] = "450202"
+    return await stage.ask(
+        key,
+        path.format(rule_id=rule_id),
+        method=method,
+        query={"reason": "r"} if method == "DELETE" else None,
+        body=None if method == "DELETE" else body,
+        headers={} if version is None else {"If-Match": f'"{version}"'},
+    )
+
+
+@pytest.mark.puts_in("rules")
+@pytest.mark.parametrize(("method", "path"), sorted(RULING))
+async def test_rules_are_written_by_who_answers_for_all_they_act_on(
+    stage: Stage, method: str, path: str
+) -> None:
+    for name, key in (await hand_out(stage)).items():
+        place = (HOLDERS | FOREIGNERS)[name]
+        async with stage.pool.acquire() as connection:
+            rule_id = await factories.rule(connection, name=name, region="450202")
+        answer = await rule(stage, key, method, path, rule_id)
+        theirs = 200 if name in HOLDERS else 404
+        expected = theirs if Act.REGULATE in MAY[place.role] else 403
+        assert answer.status_code == expected, (name, answer.text)
+        if name in FOREIGNERS and method != "POST":
+            missing = await rule(stage, key, method, path, 999)
+            assert told(answer) == told(missing), name
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(RULING))
+async def test_a_key_that_only_looks_writes_no_rule(
+    possessed_stage: Stage, method: str, path: str
+) -> None:
+    for key in (possessed_stage.cast.zhao, possessed_stage.cast.li):
+        answer = await rule(possessed_stage, key, method, path, 3)
+        assert (answer.status_code, answer.json()["code"]) == (403, "may_not_regulate")
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(ASKING))
+async def test_what_is_asked_in_a_body_is_answered_as_far_as_one_sees(
+    possessed_stage: Stage, keys: Mapping[str, str], method: str, path: str
+) -> None:
+    for name, key in keys.items():
+        for of_nobody in (False, True):
+            answer = await possessed_stage.ask(
+                key,
+                filled_in(path, of_nobody=of_nobody),
+                method=method,
+                body=ASKING[method, path],
+            )
+            expected = 200 if name in HOLDERS and not of_nobody else 404
+            assert answer.status_code == expected, (name, answer.text)
+            assert name in HOLDERS or not {each for each in QIANS_ALONE if each in answer.text}
+    nobody = await possessed_stage.ask(
+        None, filled_in(path), method=method, body=ASKING[method, path]
+    )
+    assert nobody.status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
-from tests import cast
+from app import auth
+from tests import cast, factories
 from tests.app.conftest import Stage
 
 
 @pytest.fixture
 async def alert_ids(stage: Stage) -> list[int]:
     """Four alerts: of Qian's unit (resolved, then firing), of Sun's unit, of the city of Qian."""
-    await stage.pool.execute(
-        "INSERT INTO rules (kind, name, parameters) VALUES ('product_intensity', 'r', '{}')"
-    )
+    async with stage.pool.acquire() as connection:
+        rule_id = await factories.rule(connection, name="r")
     made = (
         (cast.QIANS_UNIT, "450202", "resolved"),
         (cast.QIANS_UNIT, "450202", "firing"),
@@ -26,13 +27,13 @@ async def alert_ids(stage: Stage) -> list[int]:
             INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
                                 period_ends_at, measured, threshold, uom, coverage,
                                 estimated_share, reason, pending_at, updated_at)
-            VALUES ((SELECT rule_id FROM rules WHERE name = 'r'), $1,
+            VALUES ($4, $1,
                     (SELECT unit_id FROM units WHERE unit = $2), $1, 1, $3,
                     '2026-11-01 00:00+08', '2026-11-02 00:00+08', 655.2, 635, 'kgce/t', 0.99, 0,
                     'over the limit', '2026-11-02 00:00+08', '2026-11-02 00:00+08')
             RETURNING alert_id
             """,
-            region, unit, state,
+            region, unit, state, rule_id,
         )
         for unit, region, state in made
     ]  # fmt: skip
@@ -84,3 +85,98 @@ async def test_an_alert_shows_its_figures_and_history(stage: Stage, alert_ids: l
 @pytest.mark.parametrize("part", ["WyItMSJd", "WyJ4Il0", "WyI5OTk5OTk5OTk5OTk5OTk5OTk5OTkiXQ"])
 async def test_a_made_up_place_in_the_list_is_refused(shown_stage: Stage, part: str) -> None:
     assert (await shown_stage.code("zhao", "/v1/alerts", cursor=part))[0] == 422
+
+
+@pytest.fixture
+async def keys(stage: Stage) -> dict[str, str]:
+    """Keys that may do all their roles may: a desk of the county, Li, who has Qian's unit."""
+    async with stage.pool.acquire() as connection:
+        return {
+            "desk": await auth.create_key(
+                connection,
+                label="desk",
+                region="450202",
+                unit=None,
+                expires_at=None,
+                may_state=True,
+            ),
+            "li": await auth.create_key(
+                connection,
+                label="li",
+                region="450200",
+                unit=cast.QIANS_UNIT,
+                expires_at=None,
+                may_state=True,
+            ),
+        }
+
+
+async def say(stage: Stage, key: str, path: str, **body: str) -> httpx.Response:
+    return await stage.ask(key, f"/v1/alerts/{path}", method="POST", body=body)
+
+
+@pytest.mark.puts_in("rules")
+async def test_the_first_acknowledgement_is_kept_and_again_changes_nothing(
+    stage: Stage, alert_ids: list[int], keys: dict[str, str]
+) -> None:
+    resolved, firing, *_ = alert_ids
+    first = await say(stage, keys["desk"], f"{firing}/acknowledge", note="已电话核实")
+    assert first.status_code == 200, first.text
+    again = await say(stage, keys["desk"], f"{firing}/acknowledge", note="again")
+    assert first.json() == again.json()
+    assert (first.json()["acknowledged_by"], first.json()["state"]) == ("desk", "firing")
+    (event,) = first.json()["events"]
+    assert (event["kind"], event["actor"], event["reason"]) == (
+        "acknowledged",
+        "desk",
+        "已电话核实",
+    )
+    assert await seen(stage, "li", acknowledged="true") == [firing]
+    assert await seen(stage, "li", acknowledged="false") == [resolved]
+    closed = await say(stage, keys["desk"], f"{resolved}/acknowledge")
+    assert (closed.status_code, closed.json()["code"]) == (409, "alert_closed")
+    assert f"POST /v1/alerts/{resolved}/comments" in closed.json()["detail"]
+    actors = await stage.pool.fetch("SELECT actor, noun, subject, content FROM changes")
+    assert [tuple(row)[:3] for row in actors] == [
+        ("desk", "alert_events", f"{firing}/{event['event_id']}")
+    ]
+
+
+@pytest.mark.puts_in("rules")
+async def test_comments_are_kept_with_who_said_them(
+    stage: Stage, alert_ids: list[int], keys: dict[str, str]
+) -> None:
+    resolved, _, suns, citys = alert_ids
+    for name, text in (("li", "窑况波动"), ("desk", "=1+1"), ("li", "已调整\n喂料")):
+        said = await say(stage, keys[name], f"{resolved}/comments", text=text)
+        assert (said.status_code, said.json()["text"]) == (200, text)
+    path = f"/v1/alerts/{resolved}/comments"
+    first = (await stage.get("qian", path, limit=2)).json()
+    rest = (await stage.get("qian", path, limit=2, cursor=first["next"])).json()
+    told = [(each["actor"], each["text"]) for each in first["items"] + rest["items"]]
+    assert told == [("li", "窑况波动"), ("desk", "=1+1"), ("li", "已调整\n喂料")]
+    assert rest["next"] is None
+    history = (await stage.get("li", f"/v1/alerts/{resolved}")).json()["events"]
+    assert [event["actor"] for event in history] == ["li", "desk", "li"]
+    for foreign in (suns, citys):
+        answer = await say(stage, keys["li"], f"{foreign}/comments", text="t")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert await stage.code("li", f"/v1/alerts/{foreign}/comments") == (404, "not_found")
+    assert (await say(stage, keys["li"], f"{suns}/acknowledge")).status_code == 403
+    for text in ("", " ", "a\0b", "x" * 2_001, "\x1b[2J"):
+        answer = await say(stage, keys["li"], f"{resolved}/comments", text=text)
+        assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "text")
+    assert len((await stage.get("qian", path)).json()["items"]) == 3
+
+
+@pytest.mark.puts_in("rules")
+async def test_an_alert_takes_so_many_comments_and_no_more(
+    stage: Stage, alert_ids: list[int], keys: dict[str, str]
+) -> None:
+    await stage.pool.execute(
+        "INSERT INTO alert_events (alert_id, happened_at, kind, reason) "
+        "SELECT $1, now(), 'comment', 't' FROM generate_series(1, 1000)",
+        alert_ids[0],
+    )
+    answer = await say(stage, keys["li"], f"{alert_ids[0]}/comments", text="t")
+    assert (answer.status_code, answer.json()["code"]) == (409, "too_many_comments")

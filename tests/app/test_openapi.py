@@ -14,7 +14,15 @@ OPERATIONS = [
     (path, call) for path, calls in sorted(OPENAPI["paths"].items()) for call in calls.values()
 ]
 SIGNED = "/v1/readings/{city}/{unit}/{gateway}"
-POSTED = {SIGNED, "/v1/corrections", "/v1/production"}
+POSTED = {
+    SIGNED,
+    "/v1/alerts/{alert_id}/acknowledge",
+    "/v1/alerts/{alert_id}/comments",
+    "/v1/corrections",
+    "/v1/production",
+    "/v1/rules",
+    "/v1/rules/{rule_id}/backtest",
+}
 
 
 def test_every_call_of_this_step_is_there_and_no_other() -> None:
@@ -25,6 +33,9 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/accounts",
         "/v1/alerts",
         "/v1/alerts/{alert_id}",
+        "/v1/alerts/{alert_id}/acknowledge",
+        "/v1/alerts/{alert_id}/comments",
+        "/v1/alerts/{alert_id}/comments",
         "/v1/balance",
         "/v1/benchmark_shares",
         "/v1/budgets",
@@ -42,6 +53,12 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/readings",
         SIGNED,
         "/v1/regions",
+        "/v1/rules",
+        "/v1/rules",
+        "/v1/rules/{rule_id}",
+        "/v1/rules/{rule_id}",
+        "/v1/rules/{rule_id}",
+        "/v1/rules/{rule_id}/backtest",
         "/v1/units",
         "/v1/units/{unit}",
         "/v1/value_intensity",

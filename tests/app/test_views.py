@@ -26,25 +26,27 @@ from tests.app import possessions
 EVERYONES = {
     "carbon_factors", "carriers", "chain_heads", "equivalents", "factor_ranges", "grid_choices",
     "grids", "industries", "level_bands", "limits", "links", "products", "quality_schemes",
-    "region_aliases", "regions", "rule_sets", "rules", "scheme_choices",
+    "region_aliases", "regions", "rule_sets", "scheme_choices",
 }  # fmt: skip
 """Shown alike to whoever has a scope."""
 
 CUT = {
     "accountable_readings", "alert_events", "alerts", "area_consumption", "budget_units",
     "calorific_values",
-    "capacities", "certificates", "changes", "conflicts", "corrections", "course_readings",
+    "capacities", "certificates", "changes", "conflicts", "contacts", "corrections",
+    "course_readings",
     "dated_factors", "dated_meters", "doubts", "energy_budgets", "factors", "gateways",
     "meter_consumption", "meter_epochs", "meters", "monthly_filings", "non_fossil", "park_units",
     "parks", "production", "projects", "quality_days", "quality_unit_days", "quarantine",
     "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
+    "rule_versions", "rules",
     "stale_ranges", "stocks", "suspicions", "trades", "unit_consumption", "units", "value_limits",
     "verifications",
 }  # fmt: skip
 """Cut to the scope."""
 
 HIDDEN = {
-    "alembic_version", "api_keys", "arrivals", "births", "contacts",
+    "alembic_version", "api_keys", "arrivals", "births",
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
     "meters_in_scope", "nightly_checks", "outbox", "quality_checks", "quarantine_size",
     "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",
@@ -59,13 +61,15 @@ JOINED = {
 }  # fmt: skip
 """Without a barrier, or no index serves a join: docs/decisions/0021-views-for-looking.md."""
 
-OF_REGIONS = {"area_consumption"}
+OF_REGIONS = {"area_consumption", "contacts"}
 """An enterprise sees none of them, though it is in one: others are in it too."""
 
 OF_EVERYONE = {
     "changes": "noun IN ('limits', 'levels', 'schemes', 'carbon_factors', 'grids')",
     "dated_factors": "unit_id IS NULL",
     "factors": "unit_id IS NULL",
+    "rule_versions": "rule_id <= 2",
+    "rules": "rule_id <= 2",
 }
 OWN = {"units": 1, "meters": 1, "dated_meters": 1, "meter_epochs": 1}
 """What each of the others has of its own."""

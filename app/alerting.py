@@ -1,0 +1,76 @@
+"""Owns what people do about an alert: acknowledge it, comment on it; each in the ledger.
+
+Both belong in the caller's transaction. What is foreign is missing.
+"""
+
+from __future__ import annotations
+
+import db.alert_events
+import db.alerts
+import db.changes
+import db.outbox
+from app.depends import Caller
+from app.errors import Conflict, NotFound
+from db.alert_events import ACKNOWLEDGED, COMMENT, NOUN
+from db.alerts import AlertRow, AlertState
+from db.changes import Author, Fact
+
+COMMENTS_MAX = 1_000
+"""Comments on one alert."""
+
+
+async def visible(caller: Caller, alert_id: int) -> AlertRow:
+    """Return an alert of the caller's. Raises NotFound."""
+    found = await db.alerts.fetch_alert(caller.connection, caller.scope, alert_id)
+    if found is None:
+        raise NotFound("alert")
+    return found
+
+
+async def acknowledge(caller: Caller, alert_id: int, note: str) -> None:
+    """Let the caller take care of an alert, so that nobody is reminded of it; the first one counts.
+
+    Raises NotFound, and Conflict if it is closed.
+    """
+    found = await visible(caller, alert_id)
+    taken = await db.alert_events.acknowledge(
+        caller.connection, caller.scope, alert_id, caller.actor, caller.now
+    )
+    if taken:
+        await _say(caller, alert_id, ACKNOWLEDGED, note)
+        await db.outbox.drop_reminders(caller.connection, alert_id)
+        return
+    found = await visible(caller, alert_id)
+    if found.state is AlertState.RESOLVED:
+        raise Conflict(
+            "alert_closed",
+            "This alert is closed, there is nothing to take care of. What is to be said of it can "
+            f"be a comment: POST /v1/alerts/{alert_id}/comments.",
+        )
+
+
+async def comment(caller: Caller, alert_id: int, text: str) -> int:
+    """Append a comment; return its event_id. Raises NotFound, and Conflict if there are too many.
+
+    Comments come one after the other, as their links in the ledger do.
+    """
+    await visible(caller, alert_id)
+    await db.changes.lock(caller.connection)
+    if await db.alert_events.count_comments(caller.connection, alert_id) >= COMMENTS_MAX:
+        raise Conflict(
+            "too_many_comments",
+            f"This alert has {COMMENTS_MAX:,} comments, and takes no more. Write what is new "
+            "elsewhere and name its place in what you already said.",
+        )
+    return await _say(caller, alert_id, COMMENT, text)
+
+
+async def _say(caller: Caller, alert_id: int, kind: str, text: str) -> int:
+    event_id = await db.alert_events.insert(
+        caller.connection, alert_id, at=caller.now, kind=kind, reason=text, actor=caller.actor
+    )
+    content: dict[str, object] = {"kind": kind, "at": caller.now.isoformat(), "text": text}
+    fact = Fact(NOUN, f"{alert_id}/{event_id}", content)
+    author = Author(caller.actor, text or kind)
+    await db.changes.record(caller.connection, author, [fact], caller.now)
+    return event_id

@@ -1,0 +1,299 @@
+"""Owns POST /v1/rules/{rule_id}/backtest: what a rule would have done over a past period."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import app.rules
+import db.regions
+import db.rules
+from alerts import backtest, rules
+from alerts.backtest import Backtest, Move, OutOfBoundsError, Tally
+from alerts.evaluation import Judged, Surroundings
+from alerts.facts import ProductFacts
+from alerts.letter import Language
+from alerts.lifecycle import Reason
+from alerts.rules import Kind, ProductIntensity, RegionLevel, Rule
+from alerts.verdicts import State, Verdict
+from app import state
+from app.api import parameters
+from app.api.answers import Answer, LocalTime, problems
+from app.api.parameters import Between, NoParameters, RegionCode
+from app.api.rules import RuleId
+from app.depends import AuthenticatedCaller, Caller
+from app.errors import ApiError, InvalidParameter, NotFound, Unavailable
+
+router = APIRouter(tags=["rules"])
+
+
+class ProposedProduct(BaseModel):
+    """A version of a rule on the energy per unit of product that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["product_intensity"] = Field(examples=["product_intensity"])
+    parameters: ProductIntensity = ProductIntensity()
+
+
+class ProposedLevel(BaseModel):
+    """A version of a rule on the level of regions that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["region_level"] = Field(examples=["region_level"])
+    parameters: RegionLevel = RegionLevel()
+
+
+Proposed = Annotated[ProposedProduct | ProposedLevel, Field(discriminator="kind")]
+
+
+class Question(Between):
+    """Over which period, and by which version."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    region: RegionCode | None = Field(
+        default=None,
+        description="GB/T 2260 code: only of what is within",
+        examples=["450200"],
+    )
+    proposed: Proposed | None = Field(
+        default=None, description="in place of what the rule says; null: its newest version"
+    )
+
+
+class Letter(Answer):
+    """A letter that would have been written, in one language."""
+
+    language: Language = Field(examples=["zh"])
+    subject: str = Field(examples=["【预警】水泥厂：clinker 单耗 140 kgce/t，超过基准水平 117"])
+    recipients: dict[str, int] = Field(
+        description="contacts by region, as far as the key sees regions as a whole",
+        examples=[{"450200": 2}],
+    )
+
+
+class Finding(Answer):
+    """What was found of a subject in one period."""
+
+    period_starts_at: LocalTime = Field(examples=["2026-11-23T07:00:00+08:00"])
+    period_ends_at: LocalTime = Field(examples=["2026-11-23T08:00:00+08:00"])
+    state: State = Field(examples=["firing"])
+    level: int | None = Field(description="1 is the worst", examples=[1])
+    measured: float | None = Field(description="in uom", examples=[140.0])
+    threshold: float | None = Field(description="in uom", examples=[117.0])
+    uom: str = Field(examples=["kgce/t"])
+    coverage: float = Field(
+        description="share of the readings due that are there", examples=[0.995]
+    )
+    estimated_share: float = Field(
+        description="share that was spread over gaps between readings", examples=[0.01]
+    )
+    reason: str = Field(
+        description="a sentence", examples=["140 kgce/t, over the baseline of 117 (edition 2023)"]
+    )
+
+
+class Change(Answer):
+    """What would have become of an alert, and the letters about it."""
+
+    at: LocalTime = Field(examples=["2026-11-23T08:00:00+08:00"])
+    kind: Reason = Field(description="as in the history of an alert", examples=["first"])
+    region: str = Field(examples=["450202"])
+    unit: str | None = Field(
+        description="null: it is about the region", examples=["91450200MA5KF5XJ0B"]
+    )
+    unit_name: str | None = Field(examples=["柳州某水泥厂"])
+    subject: str = Field(examples=["91450200MA5KF5XJ0B/clinker"])
+    found: Finding
+    letters: list[Letter]
+
+
+class _Counts(Answer):
+    """How often what was found, and what would have followed."""
+
+    ok: int = Field(description="evaluations that found it in order", examples=[700])
+    firing: int = Field(description="evaluations that found it over", examples=[20])
+    unknown: int = Field(description="evaluations that could not tell", examples=[0])
+    alerts: int = Field(description="alerts that would have fired", examples=[3])
+    letters: int = Field(description="letters that would have gone out", examples=[6])
+
+
+class City(_Counts):
+    """The sum of a city, or of the province."""
+
+    city: str = Field(examples=["450200"])
+    city_name: str = Field(examples=["柳州市"])
+    subjects: int = Field(description="products of units, or regions by year", examples=[2])
+
+
+class Subject(_Counts):
+    """What was found of one product of a unit, or of one region and year."""
+
+    region: str = Field(examples=["450202"])
+    unit: str | None = Field(examples=["91450200MA5KF5XJ0B"])
+    unit_name: str | None = Field(examples=["柳州某水泥厂"])
+    subject: str = Field(examples=["91450200MA5KF5XJ0B/clinker"])
+    worst: Finding | None = Field(description="the highest value that was over")
+    newest: Finding
+
+
+class BacktestAnswer(Answer):
+    """What the rule would have done, of what is known now; nobody acknowledged anything."""
+
+    rule_id: int = Field(examples=[1])
+    version: int | None = Field(description="null: the one that was proposed", examples=[1])
+    kind: Kind = Field(examples=["product_intensity"])
+    period_starts_at: LocalTime = Field(examples=["2026-11-01T00:00:00+08:00"])
+    period_ends_at: LocalTime = Field(examples=["2026-12-01T00:00:00+08:00"])
+    cities: list[City]
+    subjects: list[Subject]
+    changes: list[Change]
+    changes_left_out: int = Field(
+        description="changes beyond the first 1,000, which are counted and not told", examples=[0]
+    )
+
+
+@router.post(
+    "/v1/rules/{rule_id}/backtest",
+    operation_id="backtest_rule",
+    summary="What an alert rule would have done over a past period",
+    responses=problems(401, 404, 422, 503),
+)
+async def backtest_rule(
+    rule_id: RuleId,
+    question: Question,
+    _: Annotated[NoParameters, Query()],
+    request: Request,
+    caller: AuthenticatedCaller,
+) -> BacktestAnswer:
+    """Judge a past period by a rule, or by a version that is proposed; nothing is written.
+
+    A rule on products is judged at each full hour (92 days at most), one on regions each day (400
+    days at most), where the key and the rule both reach.
+    """
+    held = state.of(request)
+    rule, version = await _rule(caller, rule_id, question.proposed)
+    span = question.span()
+    if span.ends_at > caller.now:
+        raise InvalidParameter("to", "is in the future: a backtest is of what is over")
+    prefix = await parameters.region_prefix(caller, question.region)
+    scope = backtest.reach(rule, caller.scope, prefix)
+    if scope is None:
+        raise NotFound("region")
+    if held["earlier_days"].locked():  # they keep their connections as long
+        raise Unavailable("busy", "Others are asking about earlier days. Try again later.")
+    regions = await db.regions.list_regions(caller.connection)
+    names = {each.region: each.name for each in regions}
+    around = Surroundings(caller.now, held["coverage_floor"], "", names, caller.unverified)
+    async with held["earlier_days"]:
+        try:
+            found = await backtest.run(caller.connection, rule, scope, span, around)
+        except OutOfBoundsError as error:
+            raise ApiError("too_many_rows", str(error)) from error
+    return BacktestAnswer(
+        rule_id=rule_id,
+        version=version,
+        kind=rule.kind,
+        period_starts_at=span.starts_at,
+        period_ends_at=span.ends_at,
+        cities=_cities(found, names),
+        subjects=[_subject(judged, tally) for judged, tally in found.subjects.values()],
+        changes=[_change(move) for move in found.moves],
+        changes_left_out=found.left_out,
+    )
+
+
+async def _rule(caller: Caller, rule_id: int, proposed: Proposed | None) -> tuple[Rule, int | None]:
+    """Return the rule that is asked for, and the version that it is of; None: it is proposed."""
+    await app.rules.visible(caller, rule_id)
+    row = await db.rules.fetch_newest(caller.connection, rule_id)
+    assert row is not None  # the first version of a rule watches somebody
+    if proposed is not None:
+        if proposed.kind != row.kind:
+            raise InvalidParameter("kind", f"is {row.kind} for this rule: propose one of that kind")
+        return Rule(rule_id, row.name, proposed.parameters, row.region), None
+    try:
+        return rules.parse(row), row.version
+    except ValidationError as error:
+        raise ApiError(
+            "rule_unreadable",
+            "What this rule says cannot be read, and it watches nobody. Give it a new version: "
+            f"PUT /v1/rules/{rule_id}.",
+        ) from error
+
+
+def _cities(found: Backtest, names: dict[str, str]) -> list[City]:
+    return [
+        City(
+            city=city,
+            city_name=names.get(city, city),
+            subjects=subjects,
+            **_counts(tally),
+        )
+        for city, (subjects, tally) in found.cities().items()
+    ]
+
+
+def _subject(judged: Judged, tally: Tally) -> Subject:
+    return Subject(
+        region=judged.watched.region,
+        unit=_unit(judged)[0],
+        unit_name=_unit(judged)[1],
+        subject=judged.watched.subject,
+        worst=None if tally.worst is None else _finding(tally.worst),
+        newest=_finding(judged.verdict),
+        **_counts(tally),
+    )
+
+
+def _change(move: Move) -> Change:
+    judged = move.judged
+    return Change(
+        at=move.transition.at,
+        kind=move.transition.reason,
+        region=judged.watched.region,
+        unit=_unit(judged)[0],
+        unit_name=_unit(judged)[1],
+        subject=judged.watched.subject,
+        found=_finding(judged.verdict),
+        letters=[
+            Letter(language=each.language, subject=each.subject, recipients=dict(each.recipients))
+            for each in move.letters
+        ],
+    )
+
+
+def _finding(verdict: Verdict) -> Finding:
+    return Finding(
+        period_starts_at=verdict.period.starts_at,
+        period_ends_at=verdict.period.ends_at,
+        state=verdict.state,
+        level=verdict.level,
+        measured=verdict.measured,
+        threshold=verdict.threshold,
+        uom=verdict.uom,
+        coverage=verdict.coverage,
+        estimated_share=verdict.estimated_share,
+        reason=verdict.reason,
+    )
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    return {
+        "ok": tally.ok,
+        "firing": tally.firing,
+        "unknown": tally.unknown,
+        "alerts": tally.alerts,
+        "letters": tally.letters,
+    }
+
+
+def _unit(judged: Judged) -> tuple[str | None, str | None]:
+    """Return code and name of the unit that was judged, if it was one."""
+    if not isinstance(judged.facts, ProductFacts):
+        return None, None
+    return judged.facts.subject.unit, judged.facts.subject.unit_name

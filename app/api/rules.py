@@ -1,0 +1,338 @@
+"""Owns /v1/rules: alert rules as dated versions, read and stated."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Path, Query
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+import app.rules
+import db.rules
+from alerts.rules import MODELS, Kind, ProductIntensity, RegionLevel
+from app import cursor
+from app.api import parameters
+from app.api.answers import Answer, ListOf, LocalTime, problems
+from app.api.parameters import Instant, NoParameters, Page, RegionCode
+from app.depends import AuthenticatedCaller, Caller, RegulatingCaller
+from app.errors import InvalidParameter, PreconditionRequired
+from app.rules import Statement
+from db.rules import RuleEntry, VersionRow
+
+RULE_ID_MAX = 2**31 - 1
+NAME_LENGTH_MAX = 120
+REASON_LENGTH_MAX = 500
+PLAIN = r"^[^\x00-\x1f\x7f]*$"
+
+router = APIRouter(tags=["rules"])
+
+RuleId = Annotated[int, Path(description="number of the rule", examples=[1], ge=1, le=RULE_ID_MAX)]
+Reason = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX, pattern=PLAIN
+    ),
+]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=40,
+        description='the `version` that was read, in quotes: `"1"`',
+        examples=['"1"'],
+    ),
+]
+
+
+class _Version(BaseModel):
+    """What a version says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[
+        str,
+        StringConstraints(
+            strip_whitespace=True, min_length=1, max_length=NAME_LENGTH_MAX, pattern=PLAIN
+        ),
+    ] = Field(description="as alerts show it; one rule of a region has it", examples=["水泥单耗"])
+    holds_from: Instant | None = Field(
+        default=None,
+        description="from when on it holds, not in the past; null: from now on. It takes the "
+        "place of all versions before it, also of those whose time has not come",
+        examples=["2027-01-01T00:00:00+08:00"],
+    )
+    reason: Reason = Field(description="why", examples=["桂能审〔2026〕17号"])
+
+
+class ProductVersion(_Version):
+    """What a rule on the energy per unit of product says."""
+
+    kind: Literal["product_intensity"] = Field(examples=["product_intensity"])
+    parameters: ProductIntensity = ProductIntensity()
+
+    def statement(self) -> Statement:
+        kind = Kind.PRODUCT_INTENSITY
+        return Statement(kind, self.name, self.parameters, self.holds_from, self.reason)
+
+
+class LevelVersion(_Version):
+    """What a rule on the warning level of regions says."""
+
+    kind: Literal["region_level"] = Field(examples=["region_level"])
+    parameters: RegionLevel = RegionLevel()
+
+    def statement(self) -> Statement:
+        kind = Kind.REGION_LEVEL
+        return Statement(kind, self.name, self.parameters, self.holds_from, self.reason)
+
+
+class _Place(BaseModel):
+    """Where a new rule acts."""
+
+    region: RegionCode = Field(
+        description="GB/T 2260 code of the region whose desk writes it: it acts there only, and "
+        "its letters go to contacts there only",
+        examples=["450200"],
+    )
+
+
+class NewProductRule(_Place, ProductVersion):
+    """A new rule on the energy per unit of product."""
+
+
+class NewLevelRule(_Place, LevelVersion):
+    """A new rule on the warning level of regions."""
+
+
+Stated = Annotated[ProductVersion | LevelVersion, Field(discriminator="kind")]
+New = Annotated[NewProductRule | NewLevelRule, Field(discriminator="kind")]
+
+
+class Why(BaseModel):
+    """Why a rule is ended."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason = Field(description="why", examples=["its limit is repealed"])
+
+
+class RuleWhere(Page):
+    """Which rules."""
+
+    region: RegionCode | None = Field(
+        default=None,
+        description="GB/T 2260 code: rules written for it, or for what is within",
+        examples=["450000"],
+    )
+    kind: Kind | None = Field(
+        default=None, description="what they watch", examples=["product_intensity"]
+    )
+
+
+class Rule(Answer):
+    """An alert rule, by its newest version."""
+
+    rule_id: int = Field(examples=[1])
+    kind: Kind = Field(description="what it watches", examples=["product_intensity"])
+    region: str = Field(description="where it acts, and nowhere else", examples=["450000"])
+    region_name: str = Field(examples=["广西壮族自治区"])
+    version: int = Field(description="for If-Match", examples=[1])
+    name: str = Field(examples=["产品单耗超限"])
+    parameters: ProductIntensity | RegionLevel | None = Field(
+        description="null: it watches nobody, as it is ended",
+        examples=[{"window_h": 1, "for_h": 0, "clear_ratio": 0.98, "basis": "calorific",
+                   "against": "limit", "remind_h": 24}],
+    )  # fmt: skip
+    holds_from: LocalTime = Field(
+        description="of its newest version", examples=["2026-11-23T08:00:00+08:00"]
+    )
+
+
+class Version(Answer):
+    """What a rule says from `holds_from` on. It is never changed."""
+
+    version: int = Field(examples=[1])
+    name: str = Field(examples=["产品单耗超限"])
+    parameters: ProductIntensity | RegionLevel | None = Field(
+        description="null: from then on it watches nobody",
+        examples=[{"letters_from_level": 1, "remind_h": 168}],
+    )
+    holds_from: LocalTime = Field(examples=["2026-11-23T08:00:00+08:00"])
+    holds_to: LocalTime | None = Field(
+        description="when another one took its place; null: not yet",
+        examples=["2027-01-01T00:00:00+08:00"],
+    )
+    stated_at: LocalTime = Field(examples=["2026-11-23T08:00:00+08:00"])
+    actor: str = Field(
+        description="who stated it; empty: it came with the platform", examples=["desk of Liuzhou"]
+    )
+    reason: str = Field(description="why", examples=["桂能审〔2026〕17号"])
+
+
+class RuleDetail(Rule):
+    """A rule with all its versions, the oldest first."""
+
+    versions: list[Version]
+
+
+class Rules(ListOf[Rule]):
+    """A page of rules, the oldest first."""
+
+
+@router.get(
+    "/v1/rules",
+    operation_id="list_rules",
+    summary="Alert rules that act on what one sees",
+    responses=problems(401, 422, 503),
+)
+async def list_rules(where: Annotated[RuleWhere, Query()], caller: AuthenticatedCaller) -> Rules:
+    """Return rules, also those of regions above and those that are ended."""
+    rows = await db.rules.list_entries(
+        caller.connection,
+        caller.scope,
+        region_prefix=await parameters.region_prefix(caller, where.region),
+        kind=where.kind,
+        limit=where.limit + 1,
+        after_rule_id=_after(where.cursor),
+    )
+    page = rows[: where.limit]
+    return Rules(
+        items=[Rule.model_validate(_fields(row)) for row in page],
+        next=cursor.encode(str(page[-1].rule_id)) if len(rows) > len(page) else None,
+    )
+
+
+@router.post(
+    "/v1/rules",
+    operation_id="make_rule",
+    summary="Make an alert rule",
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+async def make_rule(
+    body: New, _: Annotated[NoParameters, Query()], caller: RegulatingCaller
+) -> RuleDetail:
+    """Make a rule of a region within what the key sees. It acts there and nowhere else."""
+    region = await parameters.known_region(caller, body.region)
+    assert region is not None
+    return await _detail(caller, await app.rules.make(caller, region, body.statement()))
+
+
+@router.get(
+    "/v1/rules/{rule_id}",
+    operation_id="fetch_rule",
+    summary="One alert rule with all its versions",
+    responses=problems(401, 404, 422, 503),
+)
+async def fetch_rule(
+    rule_id: RuleId, _: Annotated[NoParameters, Query()], caller: AuthenticatedCaller
+) -> RuleDetail:
+    return await _detail(caller, rule_id)
+
+
+@router.put(
+    "/v1/rules/{rule_id}",
+    operation_id="change_rule",
+    summary="Give an alert rule a new version",
+    responses=problems(401, 403, 404, 409, 412, 422, 428, 503),
+)
+async def change_rule(
+    rule_id: RuleId,
+    body: Stated,
+    _: Annotated[NoParameters, Query()],
+    caller: RegulatingCaller,
+    if_match: IfMatch = None,
+) -> RuleDetail:
+    """Let a rule say something else. What it said stays, with who said so, why and when."""
+    await app.rules.visible(caller, rule_id)
+    await app.rules.change(caller, rule_id, _seen(if_match), body.statement())
+    return await _detail(caller, rule_id)
+
+
+@router.delete(
+    "/v1/rules/{rule_id}",
+    operation_id="end_rule",
+    summary="End an alert rule",
+    responses=problems(401, 403, 404, 409, 412, 422, 428, 503),
+)
+async def end_rule(
+    rule_id: RuleId,
+    why: Annotated[Why, Query()],
+    caller: RegulatingCaller,
+    if_match: IfMatch = None,
+) -> RuleDetail:
+    """Let a rule watch nobody from now on. It stays, and its open alerts are closed as such."""
+    await app.rules.visible(caller, rule_id)
+    await app.rules.end(caller, rule_id, _seen(if_match), why.reason)
+    return await _detail(caller, rule_id)
+
+
+def _seen(if_match: str | None) -> int:
+    """Return the version that the caller read."""
+    match = re.fullmatch(r'"?([1-9][0-9]{0,8})"?', (if_match or "").strip())
+    if match is not None:
+        return int(match[1])
+    if if_match is None or if_match.strip() == "*":
+        raise PreconditionRequired(
+            'Send the version that you read, as in `If-Match: "1"`: whoever changed the rule '
+            "since then is not overwritten unread."
+        )
+    raise InvalidParameter("If-Match", 'is the version of the rule in quotes, as in "1"')
+
+
+def _after(text: str | None) -> int:
+    (part,) = cursor.decode(text, 1)
+    if text is None:
+        return 0
+    if not (part.isascii() and part.isdigit() and int(part) <= RULE_ID_MAX):
+        raise InvalidParameter("cursor", cursor.REFUSAL)
+    return int(part)
+
+
+async def _detail(caller: Caller, rule_id: int) -> RuleDetail:
+    row = await app.rules.visible(caller, rule_id)
+    versions = await db.rules.list_versions(caller.connection, rule_id)
+    told = [
+        {
+            "version": each.version,
+            "name": each.name,
+            "parameters": _parsed(row.kind, each.parameters),
+            "holds_from": each.holds_from,
+            "holds_to": _holds_to(each, versions),
+            "stated_at": each.stated_at,
+            "actor": each.actor,
+            "reason": each.reason,
+        }
+        for each in versions
+    ]
+    return RuleDetail.model_validate(_fields(row) | {"versions": told})
+
+
+def _holds_to(version: VersionRow, versions: list[VersionRow]) -> datetime | None:
+    """Return when a later version takes the place of one; at once: it never held."""
+    later = [each.holds_from for each in versions if each.version > version.version]
+    return max(version.holds_from, min(later)) if later else None
+
+
+def _fields(row: RuleEntry) -> dict[str, object]:
+    return {
+        "rule_id": row.rule_id,
+        "kind": Kind(row.kind),
+        "region": row.region,
+        "region_name": row.region_name,
+        "version": row.version,
+        "name": row.name,
+        "parameters": _parsed(row.kind, row.parameters),
+        "holds_from": row.holds_from,
+    }
+
+
+def _parsed(kind: str, text: str | None) -> object:
+    """Return parameters with what they leave out; None where none can be read."""
+    if text is None:
+        return None
+    try:
+        return MODELS[Kind(kind)].model_validate_json(text)
+    except ValidationError:
+        return None

@@ -1,0 +1,144 @@
+"""Owns `nenghao rules`: which alert rules there are, and what one would have done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import db.regions
+import db.rules
+from alerts import backtest, rules
+from alerts.backtest import Backtest, OutOfBoundsError
+from alerts.evaluation import Surroundings
+from app import session
+from app.resolve import Refusal
+from db.pool import Pool
+from db.rules import RuleEntry
+from db.scope import Scope
+from energy.periods import LOCAL, Span
+
+LISTED = 100
+
+console = Console()
+rules_app = typer.Typer(no_args_is_help=True, help="Alert rules.")
+
+RegionOption = Annotated[str, typer.Option(help="GB/T 2260 code: what is within")]
+Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="a day of Asia/Shanghai")]
+
+
+@rules_app.command("list")
+def list_command(
+    context: typer.Context,
+    region: RegionOption = "450000",
+    every: Annotated[bool, typer.Option("--all", help="also those that are ended")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = LISTED,
+) -> None:
+    """List the rules that act on a region, by their newest versions."""
+
+    async def work(pool: Pool) -> list[RuleEntry]:
+        async with pool.acquire() as connection:
+            return await db.rules.list_entries(
+                connection,
+                _scope(region),
+                region_prefix="",
+                kind=None,
+                limit=limit,
+                after_rule_id=0,
+            )
+
+    table = Table(session.key("id"), session.key("version"), "kind", session.key("region"), "name",
+                  "holds from", "parameters")  # fmt: skip
+    for one in session.with_pool(context, work):
+        if every or one.parameters is not None:
+            cells = (one.rule_id, one.version, one.kind, one.region, one.name, one.holds_from,
+                     one.parameters or "ended")  # fmt: skip
+            table.add_row(*map(session.cell, cells))
+    session.show(console, table)
+
+
+@rules_app.command("backtest")
+def backtest_command(
+    context: typer.Context,
+    rule_id: Annotated[int, typer.Argument(min=1, max=2**31 - 1, help="see `rules list`")],
+    since: Day,
+    until: Day,
+    region: RegionOption = "450000",
+    parameters: Annotated[
+        str | None, typer.Option(help="JSON in place of what its newest version says")
+    ] = None,
+    coverage_floor: Annotated[
+        float, typer.Option(min=0, max=1, help="as NENGHAO_COVERAGE_FLOOR")
+    ] = 0.75,
+) -> None:
+    """Tell what a rule would have done from one day to before another. Nothing is written."""
+    span = _span(since, until)
+
+    async def work(pool: Pool) -> Backtest:
+        async with (
+            pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            row = await db.rules.fetch_newest(connection, rule_id)
+            if row is None:
+                raise Refusal(f"there is no rule {rule_id}; see `nenghao rules list`")
+            try:
+                rule = rules.parse(rules.proposed(row, parameters))
+            except ValueError as error:
+                raise Refusal(f"the parameters cannot be read: {error}") from error
+            scope = backtest.reach(rule, _scope(region))
+            if scope is None:
+                raise Refusal(f"rule {rule_id} acts in {rule.region} only, not in {region}")
+            names = {each.region: each.name for each in await db.regions.list_regions(connection)}
+            around = Surroundings(datetime.now(UTC), coverage_floor, "", names)
+            try:
+                return await backtest.run(connection, rule, scope, span, around)
+            except OutOfBoundsError as error:
+                raise Refusal(str(error)) from error
+
+    found = session.with_pool(context, work)
+    session.show(console, _cities(found))
+    session.show(console, _moves(found))
+    if found.left_out:
+        console.print(f"and {found.left_out:,} changes more")
+
+
+def _cities(found: Backtest) -> Table:
+    table = Table(session.key("city"), "subjects", "ok", "over", "unknown", "alerts", "letters")
+    for city, (subjects, tally) in found.cities().items():
+        cells = (city, subjects, tally.ok, tally.firing, tally.unknown, tally.alerts, tally.letters)
+        table.add_row(*map(session.cell, cells))
+    return table
+
+
+def _moves(found: Backtest) -> Table:
+    table = Table(session.key("at"), "what", session.key("subject"), "measured", "threshold",
+                  "letters")  # fmt: skip
+    for move in found.moves:
+        verdict, letters = move.judged.verdict, move.letters
+        told = "; ".join(f"{each.subject} → {sum(each.recipients.values())}" for each in letters)
+        cells = (move.transition.at, move.transition.reason, move.judged.watched.subject,
+                 verdict.measured, verdict.threshold, told)  # fmt: skip
+        table.add_row(*map(session.cell, cells))
+    return table
+
+
+def _span(since: datetime, until: datetime) -> Span:
+    starts_at, ends_at = (
+        datetime.combine(day, time(), tzinfo=LOCAL).astimezone(UTC) for day in (since, until)
+    )
+    if ends_at <= starts_at:
+        raise Refusal("--until must be after --since")
+    if ends_at > datetime.now(UTC):
+        raise Refusal("--until is in the future: a backtest is of what is over")
+    return Span(starts_at, ends_at)
+
+
+def _scope(region: str) -> Scope:
+    try:
+        return Scope.of_region(region)
+    except ValueError as error:
+        raise Refusal(f"{region} is not a region code") from error
