@@ -9,7 +9,7 @@ put right here. Where the ledger has begun, facts change through it and not here
 from alembic import op
 
 revision = "0030"
-down_revision = "0027"
+down_revision = "0029"
 
 QUOTED = """
 SET lock_timeout = '5s';
