@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
+from starlette.responses import Response
 
+import app.alerts_export
 import db.alerts
-from app import cursor
+from app import cursor, exports
+from app.alerts_export import fields
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import CreditCode, NoParameters, Page, RegionCode
 from app.depends import AuthenticatedCaller
 from app.errors import InvalidParameter, NotFound
-from db.alerts import AlertRow, AlertState
+from app.exports import Format
+from db.alerts import AlertState
 
 ALERT_ID_MAX = 2**63 - 1
 
@@ -39,6 +42,12 @@ class AlertWhere(Page):
         default=None,
         description="unified social credit code of a unit",
         examples=["91450200MA5KF5XJ0B"],
+    )
+    format: Format = Field(
+        default=Format.JSON,
+        description="json: a page; csv, xlsx, parquet: all alerts as a file, without limit and "
+        "cursor",
+        examples=["json"],
     )
 
 
@@ -116,24 +125,34 @@ class Alerts(ListOf[Alert]):
     "/v1/alerts",
     operation_id="list_alerts",
     summary="Early warnings, newest first",
-    responses=problems(401, 404, 422, 503),
+    response_model=Alerts,
+    responses={**problems(401, 404, 422, 503), **exports.responses()},
 )
-async def list_alerts(where: Annotated[AlertWhere, Query()], caller: AuthenticatedCaller) -> Alerts:
+async def list_alerts(
+    where: Annotated[AlertWhere, Query()], caller: AuthenticatedCaller
+) -> Alerts | Response:
     """Return alerts. A unit that is named must be visible, else the answer is 404."""
     if where.unit is not None:
         await parameters.visible_unit(caller, where.unit)
+    region = await parameters.known_region(caller, where.region)
+    if where.format is not Format.JSON:
+        exports.refuse_beside_a_file(where, "limit", "cursor")
+        file = await app.alerts_export.written(
+            caller, where.format, state=where.state, region=region, unit=where.unit
+        )
+        return exports.answer(file, where.format, "alerts")
     rows = await db.alerts.list_alerts(
         caller.connection,
         caller.scope,
         state=where.state,
-        region=await parameters.known_region(caller, where.region),
+        region=region,
         unit=where.unit,
         limit=where.limit + 1,
         before_alert_id=_before(where.cursor),
     )
     page = rows[: where.limit]
     return Alerts(
-        items=[Alert.model_validate(_fields(row)) for row in page],
+        items=[Alert.model_validate(fields(row)) for row in page],
         next=cursor.encode(str(page[-1].alert_id)) if len(rows) > len(page) else None,
     )
 
@@ -155,7 +174,7 @@ async def fetch_alert(
     if row is None:
         raise NotFound("alert")
     events = await db.alerts.list_events(caller.connection, alert_id)
-    return AlertDetail.model_validate(_fields(row) | {"events": events})
+    return AlertDetail.model_validate(fields(row) | {"events": events})
 
 
 def _before(text: str | None) -> int | None:
@@ -165,12 +184,3 @@ def _before(text: str | None) -> int | None:
     if not (part.isascii() and part.isdigit() and 1 <= int(part) <= ALERT_ID_MAX):
         raise InvalidParameter("cursor", cursor.REFUSAL)
     return int(part)
-
-
-def _fields(row: AlertRow) -> dict[str, object]:
-    fields = asdict(row)
-    del fields["period"]
-    return fields | {
-        "period_starts_at": row.period.starts_at,
-        "period_ends_at": row.period.ends_at,
-    }

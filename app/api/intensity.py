@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
+from starlette.responses import Response
 
 import app.consumption
 import app.intensity
@@ -18,7 +20,7 @@ import db.outputs
 import db.production
 import db.products
 import db.silence
-from app import intensity_rows, known_tables, stated
+from app import exports, intensity_export, intensity_rows, known_tables, stated
 from app.api import parameters
 from app.api.answers import problems
 from app.api.consumption import BucketParameter, Note, missing, notes
@@ -27,6 +29,7 @@ from app.api.parameters import AsKnown, Between, CreditCode
 from app.consumption import Line
 from app.depends import Caller, KnowingCaller
 from app.errors import NotFound
+from app.exports import Format
 from app.intensity_rows import Known, Question
 from db.consumption import Selection
 from db.outputs import OutputMeter
@@ -59,23 +62,43 @@ class IntensityQuery(Between, AsKnown):
         description="length of a row; days, months and years are those of Asia/Shanghai",
         examples=["month"],
     )
+    format: Format = Field(
+        default=Format.JSON,
+        description="csv, xlsx, parquet: the rows as a file, without notes, and of limits the "
+        "editions that are met or not",
+        examples=["json"],
+    )
 
 
 @router.get(
     "/v1/intensity",
     operation_id="list_intensity",
     summary="Energy per unit of product and per 10,000 yuan, with the limits that apply",
-    responses=problems(401, 404, 422, 503),
+    response_model=IntensityAnswer,
+    responses={**problems(401, 404, 422, 503), **exports.responses()},
 )
 async def list_intensity(
     query: Annotated[IntensityQuery, Query()], caller: KnowingCaller
-) -> IntensityAnswer:
+) -> IntensityAnswer | Response:
     """Return every bucket that touches `[from, to)`, in full, up to now.
 
     The energy is that of the whole unit, calorific. The output is the one that was stated; until
     then what the output meters of the product counted, and the figure is provisional. It is in the
     unit of measure of the newest limit where that converts.
     """
+    answer = await answered(query, caller)
+    if query.format is Format.JSON:
+        return answer
+    file = await exports.of_items(
+        query.format,
+        intensity_export.COLUMNS,
+        exports.in_batches(answer.items, partial(intensity_export.cells, answer)),
+    )
+    return exports.answer(file, query.format, "intensity")
+
+
+async def answered(query: IntensityQuery, caller: Caller) -> IntensityAnswer:
+    """Return the answer, whatever format is asked for."""
     caller = await known_tables.facts(caller, query.as_known_on)
     within = app.consumption.buckets(query.span(), query.bucket, caller.now)
     await parameters.visible_unit(caller, query.unit)
