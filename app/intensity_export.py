@@ -49,6 +49,21 @@ COLUMNS: Columns = {
     "value_added_state": Kind.TEXT,
 }
 
+COMPARED: Columns = {
+    "compared_rule": Kind.TEXT,
+    "compared_starts_at": Kind.INSTANT,
+    "compared_ends_at": Kind.INSTANT,
+    "compared_intensity": Kind.NUMBER,
+    "compared_intensity_reason": Kind.TEXT,
+    "compared_state": Kind.TEXT,
+    "compared_coverage": Kind.NUMBER,
+    "compared_output_coverage": Kind.NUMBER,
+    "compared_change": Kind.NUMBER,
+    "compared_change_percent": Kind.NUMBER,
+    "compared_reason": Kind.TEXT,
+}
+"""Where a comparison was asked for."""
+
 
 def cells(answer: IntensityAnswer, item: IntensityRow) -> Mapping[str, object]:
     """Return the fields of a row; of its limits the editions, by how they are met."""
@@ -65,6 +80,7 @@ def cells(answer: IntensityAnswer, item: IntensityRow) -> Mapping[str, object]:
         "limits_not_judged": limits[None],
         **_of_value("output_value", item.per_output_value),
         **_of_value("value_added", item.per_value_added),
+        **{f"compared_{name}": said for name, said in dict(item.compared or {}).items()},
     }
 
 

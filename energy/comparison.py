@@ -107,18 +107,18 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What is known of one period. `energy_tce` None: nothing is. [tce]"""
+    """What is known of one period: a figure, or None: nothing is."""
 
-    energy_tce: float | None
+    figure: float | None
     is_held: bool = False
     lacks_factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What changed, in tce and in percent of what was; what is None is so for `reason`."""
+    """What changed, in the unit of the figure and in percent; what is None is so for `reason`."""
 
-    tce: float | None
+    amount: float | None
     percent: float | None
     reason: NoChange | None
 
@@ -160,20 +160,20 @@ def other(bucket: Span, step: Step, compare: Compare, calendar: Calendar) -> Oth
 
 
 def change(now: Side, then: Side | None, *, is_over: bool) -> Change:
-    """Return the change from `then` to `now`; then None: no meter was there. [tce, %]
+    """Return the change from `then` to `now`; then None: no meter was there. [of the figure, %]
 
     >>> change(Side(110.0), Side(100.0), is_over=True)
-    Change(tce=10.0, percent=10.0, reason=None)
+    Change(amount=10.0, percent=10.0, reason=None)
     >>> change(Side(110.0), Side(None), is_over=True)
-    Change(tce=None, percent=None, reason=<NoChange.UNKNOWN_THEN: 'unknown_then'>)
+    Change(amount=None, percent=None, reason=<NoChange.UNKNOWN_THEN: 'unknown_then'>)
     """
     reason = _obstacle(now, then, is_over=is_over)
     if reason is not None:
         return Change(None, None, reason)
     assert then is not None
-    assert now.energy_tce is not None
-    assert then.energy_tce is not None
-    return _changed(now.energy_tce, then.energy_tce)
+    assert now.figure is not None
+    assert then.figure is not None
+    return _changed(now.figure, then.figure)
 
 
 def change_per_workday(
@@ -187,9 +187,9 @@ def change_per_workday(
     """Return the change of the energy used per working day, where `total` changed. [tce, %]
 
     >>> change_per_workday(Change(0, 0, None), 90.0, 90.0, workdays_now=20, workdays_then=18)
-    Change(tce=-0.5, percent=-10.0, reason=None)
+    Change(amount=-0.5, percent=-10.0, reason=None)
     """
-    if now_tce is None or then_tce is None or total.tce is None:
+    if now_tce is None or then_tce is None or total.amount is None:
         return Change(None, None, total.reason)
     if workdays_now is None or workdays_then is None:
         return Change(None, None, NoChange.CALENDAR_UNKNOWN)
@@ -207,9 +207,9 @@ def _obstacle(now: Side, then: Side | None, *, is_over: bool) -> NoChange | None
         return NoChange.HELD
     if now.lacks_factor or then.lacks_factor:
         return NoChange.FACTOR_MISSING
-    if now.energy_tce is None:
+    if now.figure is None:
         return NoChange.UNKNOWN
-    return NoChange.UNKNOWN_THEN if then.energy_tce is None else None
+    return NoChange.UNKNOWN_THEN if then.figure is None else None
 
 
 def _changed(now: float, then: float) -> Change:

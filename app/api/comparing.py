@@ -19,7 +19,7 @@ from energy.comparison import Calendar, Compare, NoChange, Rule
 TOP_MAX = 10_000
 
 
-class Comparing(BaseModel):
+class ComparingByDate(BaseModel):
     """Adds the period that each row is compared with."""
 
     compare: Compare | None = Field(
@@ -27,6 +27,11 @@ class Comparing(BaseModel):
         description="yoy (同比): the same period a year before; mom (环比): the period before",
         examples=["yoy"],
     )
+
+
+class Comparing(ComparingByDate):
+    """Adds the period that each row is compared with, and whether festivals are heeded."""
+
     calendar: Calendar | None = Field(
         default=None,
         description="of the comparison: plain, or adjusted: days and months by the Spring Festival "
@@ -155,7 +160,7 @@ def answered(found: app.comparison.Compared, *, is_one_carrier: bool) -> Compare
         "quantity": used.quantity if used is not None and is_one_carrier else None,
         "coverage": None if found.then is None else found.then.coverage,
         "estimated_share": app.consumption.estimated_share(used),
-        "change_tce": found.change.tce,
+        "change_tce": found.change.amount,
         "change_percent": found.change.percent,
         "reason": found.change.reason,
     }

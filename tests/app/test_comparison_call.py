@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests import cast
+from tests.app import works
 from tests.app.conftest import Stage
 from tests.app.test_consumption_call import ask, use
 
@@ -160,6 +162,36 @@ async def test_a_comparison_is_as_known_on_a_day(stage: Stage) -> None:
     await use(stage, cast.QIANS_UNIT, "month", THEN, 1000)
     then = await compared(stage, group_by="unit", as_known_on="2026-11-20T00:00:00Z")
     assert then["change_percent"] == pytest.approx(10)
+
+
+# -- intensity -------------------------------------------------------------------------------------
+
+
+async def intensities(stage: Stage) -> list[dict[str, Any]]:
+    return await stage.items(
+        "li", "/v1/intensity", unit=cast.QIANS_UNIT, product="steel", compare="yoy",
+        from_="2026-09-01T00:00:00+08:00", to="2026-11-01T00:00:00+08:00",
+    )  # fmt: skip
+
+
+async def test_an_intensity_is_compared_in_its_own_unit_of_measure(stage: Stage) -> None:
+    meter = await works.output_meter(stage, cast.QIANS_UNIT, "steel")
+    then = datetime(2025, 9, 30, 16, tzinfo=UTC)
+    for month, tce, tons in ((works.OCTOBER, 50.0, 100), (then, 60.0, 100)):
+        await works.use(stage, cast.QIANS_UNIT, tce, month=month)
+        await works.make(stage, meter, tons, month=month)
+    september, october = await intensities(stage)
+    assert (october["intensity"], october["intensity_uom"]) == (500, "kgce/t")
+    found = october["compared"]
+    assert (found["starts_at"], found["intensity"]) == ("2025-10-01T00:00:00+08:00", 600)
+    assert (found["change"], found["change_percent"]) == (-100, pytest.approx(-100 / 6))
+    assert (found["state"], found["reason"]) == ("provisional", None)
+    assert september["compared"]["reason"] == "unknown"
+    await stage.pool.execute("UPDATE unit_consumption SET held = true WHERE starts_at = $1", then)
+    (_, october) = await intensities(stage)
+    found = october["compared"]
+    assert (found["change"], found["reason"]) == (None, "unknown_then")
+    assert found["intensity_reason"] == "held"
 
 
 # -- ranking ---------------------------------------------------------------------------------------

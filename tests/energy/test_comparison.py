@@ -206,12 +206,12 @@ def test_what_would_mislead_has_a_reason_and_no_figure(
     now: Side, then: Side | None, is_over: bool, reason: NoChange
 ) -> None:
     found = comparison.change(now, then, is_over=is_over)
-    assert (found.tce, found.percent, found.reason) == (None, None, reason)
+    assert (found.amount, found.percent, found.reason) == (None, None, reason)
 
 
 def test_nothing_is_known_and_zero_are_not_the_same() -> None:
     found = comparison.change(Side(5.0), Side(0.0), is_over=True)
-    assert (found.tce, found.percent, found.reason) == (5.0, None, NoChange.NOT_POSITIVE_THEN)
+    assert (found.amount, found.percent, found.reason) == (5.0, None, NoChange.NOT_POSITIVE_THEN)
 
 
 def test_working_days_divide_either_side() -> None:
