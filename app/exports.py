@@ -29,6 +29,8 @@ CHUNK_BYTES = 256 * 1024
 XLSX_ROWS_MAX = 1_048_575
 """Of a sheet, less its header: the format has no more."""
 
+XLSX_TEXT_TOO_LONG = "A text is over the 32,767 characters of a cell. Ask for csv or parquet."
+
 BATCH_ROWS = 1_000
 
 T = TypeVar("T")
@@ -145,7 +147,8 @@ class XlsxTable:
             case bool():
                 self._sheet.write_boolean(self._rows, column, cell)
             case str():
-                self._sheet.write_string(self._rows, column, cell)
+                if self._sheet.write_string(self._rows, column, cell) != 0:
+                    raise ApiError("text_too_long", XLSX_TEXT_TOO_LONG)
             case datetime():
                 self._sheet.write_string(self._rows, column, local_text(cell))
             case _:

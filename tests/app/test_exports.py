@@ -14,6 +14,7 @@ import pytest
 import python_calamine
 
 from app import exports
+from app.errors import ApiError
 from app.exports import Columns, Format, Kind, Row
 from tests import cast
 from tests.app.conftest import Stage
@@ -169,6 +170,11 @@ async def test_texts_of_a_sheet_are_texts() -> None:
     assert b"<f>" not in sheet
     assert b"hyperlink" not in sheet
     assert sheet.count(b't="inlineStr"') == 1 + len(rows)
+
+
+async def test_a_text_that_a_sheet_has_no_room_for_is_refused_and_not_lost() -> None:
+    with pytest.raises(ApiError, match="32,767 characters"):
+        await written(Format.XLSX, {"name": Kind.TEXT}, [("x" * 32_768,)])
 
 
 @pytest.fixture
