@@ -64,6 +64,17 @@ async def test_what_is_missing_then_is_no_change(stage: Stage) -> None:
     assert (then["coverage"], then["reason"]) == (None, "not_metered_then")
 
 
+async def test_what_is_held_or_without_a_factor_then_is_no_change(stage: Stage) -> None:
+    await use(stage, cast.QIANS_UNIT, "month", THIS, 1100)
+    await use(stage, cast.QIANS_UNIT, "month", THEN, 1000, held=True)
+    then = await compared(stage)
+    assert (then["energy_tce"], then["reason"]) == (pytest.approx(KGCE), "held")
+    await stage.pool.execute("UPDATE unit_consumption SET held = false")
+    await use(stage, cast.QIANS_UNIT, "month", THEN, 5, carrier="natural_gas", kgce=None)
+    then = await compared(stage)
+    assert (then["change_tce"], then["reason"]) == (None, "factor_missing")
+
+
 async def test_a_month_that_goes_on_is_not_held_against_a_whole_one(stage: Stage) -> None:
     for month in ("2026-11-01 00:00+08", "2025-11-01 00:00+08"):
         await use(stage, cast.QIANS_UNIT, "month", month, 1000)
