@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+import app.sums
 import db.area_sums
 import db.consumption
 from app.depends import Caller
@@ -50,10 +51,16 @@ def buckets(span: Span, step: Step, now: datetime) -> list[Span]:
 
 
 async def lines(
-    caller: Caller, selection: Selection, within: Sequence[Span], *, may_trail: bool = False
+    caller: Caller,
+    selection: Selection,
+    within: Sequence[Span],
+    *,
+    may_trail: bool = False,
+    of_days: bool = False,
 ) -> list[Line]:
     """Return the answer to `selection`, whose span is that of the buckets `within`.
 
+    `of_days`: they are spans of some days each, and the buckets of `selection` are days.
     `may_trail`: sums of areas will do. They trail their units until settlement has added them up,
     so they are not for answers that set them beside figures of units or meters. As known on a day
     units answer: their sums were just made.
@@ -61,19 +68,25 @@ async def lines(
     groups = await db.consumption.list_meters(
         caller.connection, caller.scope, selection, roles=counted(selection)
     )
-    count = len({group.key for group in groups})
-    if count * len(within) > ROWS_MAX:
-        raise ApiError(
-            "too_many_rows",
-            f"{len(within):,} buckets of {count:,} groups may be {count * len(within):,} rows; "
-            f"at most {ROWS_MAX:,} are answered. Use a coarser bucket, a shorter span, "
-            f"fewer groups or a filter.",
-        )
+    read = sum((each.ends_at - each.starts_at).days for each in within) if of_days else len(within)
+    refuse_beyond(len({group.key for group in groups}), read)
     if may_trail and caller.known_at is None and is_of_areas(selection, caller.scope):
         sums = await db.area_sums.list_sums(caller.connection, caller.scope, selection)
     else:
         sums = await db.consumption.list_sums(caller.connection, caller.scope, selection)
+    if of_days:
+        sums = app.sums.within(sums, within)
     return merged(within, groups, sums, caller.now)
+
+
+def refuse_beyond(groups: int, buckets: int) -> None:
+    if groups * buckets > ROWS_MAX:
+        raise ApiError(
+            "too_many_rows",
+            f"{buckets:,} buckets of {groups:,} groups may be {groups * buckets:,} rows; "
+            f"at most {ROWS_MAX:,} are answered. Use a coarser bucket, a shorter span, "
+            f"fewer groups or a filter.",
+        )
 
 
 def is_of_areas(selection: Selection, scope: Scope) -> bool:

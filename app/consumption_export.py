@@ -1,12 +1,10 @@
-"""Owns consumption as a file: the rows of the answer, one column a name."""
+"""Owns the columns of consumption as a file: one for each name in a row of the answer."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from typing import BinaryIO
+from collections.abc import Collection
 
-from app import exports
-from app.exports import Cell, Columns, Format, Kind, Row
+from app.exports import Columns, Kind
 from db.consumption import Group
 
 COLUMNS: Columns = {
@@ -40,36 +38,36 @@ NAMES = {
 }
 """Those of what a question does not group by are left out of its file."""
 
-BATCH_ROWS = 1_000
+RANKED: Columns = {"rank": Kind.NUMBER, "share": Kind.NUMBER}
+"""Where an order was asked for."""
+
+COMPARED: Columns = {
+    "compared_rule": Kind.TEXT,
+    "compared_starts_at": Kind.INSTANT,
+    "compared_ends_at": Kind.INSTANT,
+    "compared_energy_tce": Kind.NUMBER,
+    "compared_quantity": Kind.NUMBER,
+    "compared_coverage": Kind.NUMBER,
+    "compared_estimated_share": Kind.NUMBER,
+    "compared_change_tce": Kind.NUMBER,
+    "compared_change_percent": Kind.NUMBER,
+    "compared_reason": Kind.TEXT,
+}
+"""Where a comparison was asked for."""
+
+ADJUSTED: Columns = {
+    "compared_workdays": Kind.NUMBER,
+    "compared_workdays_then": Kind.NUMBER,
+    "compared_change_percent_per_workday": Kind.NUMBER,
+    "compared_reason_per_workday": Kind.TEXT,
+}
+"""Where it is by working days."""
 
 
-async def written(
-    items: Sequence[Mapping[str, object]], groups: Collection[Group], form: Format
-) -> BinaryIO:
-    """Return a file of `items` with the names they are grouped by."""
+def columns(groups: Collection[Group], *others: Columns) -> Columns:
+    """Return the columns of what is grouped so, and of what else was asked for."""
     hidden = {name for group, names in NAMES.items() if group not in groups for name in names}
-    columns = {name: kind for name, kind in COLUMNS.items() if name not in hidden}
-
-    async def batches() -> AsyncIterator[list[Row]]:
-        for first in range(0, len(items), BATCH_ROWS):
-            yield [
-                [cell(item[name]) for name in columns] for item in items[first : first + BATCH_ROWS]
-            ]
-
-    return await exports.written(form, columns, batches())
-
-
-def cell(said: object) -> Cell:
-    """Return what stands in a cell: of several things a list.
-
-    >>> cell(["coke", "heat"]), cell({"natural_gas": ["range_only", "expired"]})
-    ('coke;heat', 'natural_gas:range_only,expired')
-    """
-    match said:
-        case list():
-            return ";".join(said)
-        case dict():
-            return ";".join(f"{name}:{','.join(of)}" for name, of in said.items())
-        case _:
-            assert said is None or isinstance(said, Cell)
-            return said
+    found = {name: kind for name, kind in COLUMNS.items() if name not in hidden}
+    for more in others:
+        found |= more
+    return found

@@ -109,7 +109,7 @@ def _counted(each: MeterLineage, reading: ArrivedReading) -> float | None:
     return explanation.counted(reading.raw_value, reading.quality, correction)
 
 
-def _conversion(meter: MeterRow) -> float:
+def conversion(meter: MeterRow) -> float:
     """Return by what the meter's quantities are multiplied; output meters keep their unit."""
     if meter.reference_uom is None:
         return 1.0
@@ -133,7 +133,7 @@ def _spans(
     recorded = {id(each.factor): each for each in lineage.factors}
     rows = explanation.valued(
         hours,
-        _conversion(meter),
+        conversion(meter),
         table,
         meter.carrier,
         lineage.question.basis,
@@ -166,8 +166,8 @@ def _used(factor: Factor, meter: MeterRow, recorded: RecordedFactor) -> FactorUs
 def _tally(
     question: Question, each: MeterLineage, hours: Sequence[Hour], spans: Sequence[FactorSpan]
 ) -> Tally:
-    conversion = _conversion(each.meter)
-    used = [hour.quantity * conversion for hour in hours if hour.quantity is not None]
+    to_reference = conversion(each.meter)
+    used = [hour.quantity * to_reference for hour in hours if hour.quantity is not None]
     quantity = fsum(used) if used else None
     energy = explanation.known_sum(span.energy_tce for span in spans)
     missing = {span.missing for span in spans if span.missing is not None}
@@ -176,7 +176,7 @@ def _tally(
         each,
         energy,
         quantity,
-        fsum(hour.estimated_quantity * conversion for hour in hours),
+        fsum(hour.estimated_quantity * to_reference for hour in hours),
         sum(hour.readings_present for hour in hours),
         any(hour.held for hour in hours),
         [reason for reason in MissingFactor if reason in missing],
@@ -257,7 +257,7 @@ def _detail(
         course_quantity=advanced,
         outside_quantity=advanced - explanation.total(course, span),
         uom=each.meter.uom,
-        conversion=_conversion(each.meter),
+        conversion=conversion(each.meter),
         epochs=_in_force(each, course),
         spans=spans,
         gaps=_gaps(course, intervals_of(each), span),

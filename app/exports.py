@@ -8,25 +8,32 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, TypeVar
 
 import pyarrow
 import pyarrow.parquet
 import xlsxwriter
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from app.api.answers import local_text
-from app.errors import ApiError
+from app.errors import ApiError, InvalidParameter
 
 CHUNK_BYTES = 256 * 1024
 XLSX_ROWS_MAX = 1_048_575
 """Of a sheet, less its header: the format has no more."""
 
+XLSX_TEXT_TOO_LONG = "A text is over the 32,767 characters of a cell. Ask for csv or parquet."
+
+BATCH_ROWS = 1_000
+
+T = TypeVar("T")
 Cell = str | float | bool | datetime | None
 Row = Sequence[Cell]
 
@@ -60,17 +67,20 @@ class Kind(StrEnum):
 Columns = dict[str, Kind]
 """Names in order, and what each holds."""
 
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+FORMULA = re.compile("'*[=+\\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20]")
+"""What a spreadsheet takes for the beginning of a formula, full-width forms too (ASVS 5.0, 1.2.10),
+or what was made harmless, so that it can be told from that."""
 
 
 def harmless(text: str) -> str:
     """Return `text` as a spreadsheet shows it and does not reckon with it.
 
-    >>> harmless("=1+1"), harmless("柳州某钢铁厂")
-    ("'=1+1", '柳州某钢铁厂')
+    Whoever takes one apostrophe off each cell that begins so has what was there.
+
+    >>> harmless("=1+1"), harmless("'=1+1"), harmless("柳州某钢铁厂")
+    ("'=1+1", "''=1+1", '柳州某钢铁厂')
     """
-    return f"'{text}" if text.startswith(FORMULAS) else text
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 class CsvTable:
@@ -137,7 +147,8 @@ class XlsxTable:
             case bool():
                 self._sheet.write_boolean(self._rows, column, cell)
             case str():
-                self._sheet.write_string(self._rows, column, cell)
+                if self._sheet.write_string(self._rows, column, cell) != 0:
+                    raise ApiError("text_too_long", XLSX_TEXT_TOO_LONG)
             case datetime():
                 self._sheet.write_string(self._rows, column, local_text(cell))
             case _:
@@ -201,6 +212,42 @@ async def written(
     return file
 
 
+async def of_items(
+    form: Format, columns: Columns, batches: AsyncIterator[Sequence[Mapping[str, object]]]
+) -> BinaryIO:
+    """Return a file of items by the names of their columns, as `written`."""
+
+    async def rows() -> AsyncIterator[list[Row]]:
+        async for items in batches:
+            yield [[cell(item[name]) for name in columns] for item in items]
+
+    return await written(form, columns, rows())
+
+
+async def in_batches(
+    items: Sequence[T], cells: Callable[[T], Mapping[str, object]]
+) -> AsyncIterator[list[Mapping[str, object]]]:
+    """Yield the items of an answer some at a time, so that a file needs no second copy of all."""
+    for first in range(0, len(items), BATCH_ROWS):
+        yield [cells(item) for item in items[first : first + BATCH_ROWS]]
+
+
+def cell(said: object) -> Cell:
+    """Return what stands in a cell: of several things a list.
+
+    >>> cell(["coke", "heat"]), cell({"natural_gas": ["range_only", "expired"]})
+    ('coke;heat', 'natural_gas:range_only,expired')
+    """
+    match said:
+        case list():
+            return ";".join(said)
+        case dict():
+            return ";".join(f"{name}:{','.join(of)}" for name, of in said.items())
+        case _:
+            assert said is None or isinstance(said, str | int | float | datetime)
+            return said
+
+
 def answer(file: BinaryIO, form: Format, name: str) -> StreamingResponse:
     """Return `file` as a download called `name`; it is closed when it was sent, or nobody reads."""
     file.seek(0, io.SEEK_END)
@@ -217,6 +264,13 @@ async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
     with file:
         while chunk := await run_in_threadpool(file.read, CHUNK_BYTES):
             yield chunk
+
+
+def refuse_beside_a_file(query: BaseModel, *names: str) -> None:
+    """Raise InvalidParameter where `query` says what a file does not heed."""
+    for name in names:
+        if name in query.model_fields_set:
+            raise InvalidParameter(name, "is for format=json; a file holds all that is asked for")
 
 
 def responses() -> dict[int | str, dict[str, Any]]:  # the type FastAPI asks for

@@ -35,9 +35,19 @@ NEIGHBOURS = 8
 """Readings looked at on either side of a span as it was known on a day; a dip has at most three."""
 
 
-async def gather(caller: Caller, question: Question, *, region_prefix: str = "") -> Lineage:
-    """Return all rows behind the consumption that is asked for. Raises NotFound without a meter."""
-    roles_asked = roles.COUNTING if question.meter is None else tuple(Role)
+async def gather(
+    caller: Caller,
+    question: Question,
+    *,
+    region_prefix: str = "",
+    roles_asked: Sequence[str] | None = None,
+) -> Lineage:
+    """Return all rows behind the consumption that is asked for. Raises NotFound without a meter.
+
+    Without `roles_asked` of the meters that count, or of the one that is named.
+    """
+    if roles_asked is None:
+        roles_asked = roles.COUNTING if question.meter is None else tuple(Role)
     lineage = await _of(
         caller, question, await _meters(caller, question, region_prefix, roles_asked)
     )

@@ -72,12 +72,15 @@ async def facts(caller: Caller, at: datetime | None) -> Caller:
     return replace(caller, known_at=at, now=min(at, caller.now))
 
 
-async def selected(caller: Caller, selection: Selection) -> None:
-    """Make the sums of a selection, if the caller asks for those of an instant."""
+async def selected(caller: Caller, selection: Selection, *others: Selection) -> None:
+    """Make the sums of a selection, if the caller asks for those of an instant.
+
+    `others` are of the same units, in other spans.
+    """
     await sums(
         caller,
-        [selection.span],
-        {selection.step},
+        [each.span for each in (selection, *others)],
+        {each.step for each in (selection, *others)},
         region_prefix=selection.region_prefix,
         unit=selection.unit,
     )

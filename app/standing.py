@@ -163,7 +163,7 @@ async def _of_rules(connection: Connection, sealed: BySubject) -> Standing:
     holds = {
         each.subject: rule_facts.content(each) for each in await db.rules.list_stored(connection)
     }
-    found = Standing(noun, list(_unlike(noun, vouched, holds, set())))
+    found = Standing(noun, list(_unlike(noun, vouched, holds)))
     for subject in holds.keys() - vouched.keys():
         if holds[subject] != rule_facts.SHIPPED.get(subject):
             found.unstated[subject] = holds[subject]

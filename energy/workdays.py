@@ -1,4 +1,4 @@
-"""Owns working days of China: the 3 working days in which a fault must be repaired.
+"""Owns working days of China: those in which a fault must be repaired, those of a period.
 
 The days off and the working weekends are those the State Council publishes each autumn for the year
 to come, as the library `chinesecalendar` keeps them. A year it does not hold is unknown, not
@@ -14,7 +14,7 @@ from enum import StrEnum
 import chinese_calendar
 
 from energy import periods
-from energy.periods import LOCAL, Step
+from energy.periods import LOCAL, Span, Step
 
 REPAIR_WORKDAYS = 3
 """Working days in which a fault of the access-side system is repaired (provincial rules)."""
@@ -46,6 +46,22 @@ def is_workday(day: date) -> bool | None:
         worked: bool = chinese_calendar.is_workday(day)
     except NotImplementedError:
         return None
+    return worked
+
+
+def count(span: Span) -> int | None:
+    """Return the working days in `span`, which is whole days. [days] None: a year is not known.
+
+    >>> january = [datetime(2026, month, 1, tzinfo=LOCAL) for month in (1, 2)]
+    >>> count(Span(*january))  # 22 weekdays, less 1 and 2, and Sunday 4 January was worked
+    21
+    """
+    starts_at, worked = span.starts_at.astimezone(LOCAL), 0
+    for number in range((span.ends_at - span.starts_at).days):
+        is_worked = is_workday(starts_at.date() + timedelta(days=number))
+        if is_worked is None:
+            return None
+        worked += is_worked
     return worked
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from starlette.responses import Response
 
+import app.alerts_export
 import db.alert_events
 import db.alerts
-from app import alerting, cursor
+from app import alerting, cursor, exports
+from app.alerts_export import fields
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import CreditCode, NoParameters, Page, RegionCode
 from app.depends import AcknowledgingCaller, AuthenticatedCaller, Caller, StatingCaller
 from app.errors import InvalidParameter
+from app.exports import Format
 from db.alert_events import EventRow
-from db.alerts import AlertRow, AlertState
+from db.alerts import AlertState
 
 ALERT_ID_MAX = 2**63 - 1
 TEXT_LENGTH_MAX = 2_000
@@ -60,6 +63,12 @@ class AlertWhere(Page):
         default=None,
         description="true: somebody takes care of it; false: nobody does yet",
         examples=[False],
+    )
+    format: Format = Field(
+        default=Format.JSON,
+        description="json: a page; csv, xlsx, parquet: all alerts as a file, without limit and "
+        "cursor",
+        examples=["json"],
     )
 
 
@@ -184,17 +193,32 @@ class Alerts(ListOf[Alert]):
     "/v1/alerts",
     operation_id="list_alerts",
     summary="Early warnings, newest first",
-    responses=problems(401, 404, 422, 503),
+    response_model=Alerts,
+    responses={**problems(401, 404, 422, 503), **exports.responses()},
 )
-async def list_alerts(where: Annotated[AlertWhere, Query()], caller: AuthenticatedCaller) -> Alerts:
+async def list_alerts(
+    where: Annotated[AlertWhere, Query()], caller: AuthenticatedCaller
+) -> Alerts | Response:
     """Return alerts. A unit that is named must be visible, else the answer is 404."""
     if where.unit is not None:
         await parameters.visible_unit(caller, where.unit)
+    region = await parameters.known_region(caller, where.region)
+    if where.format is not Format.JSON:
+        exports.refuse_beside_a_file(where, "limit", "cursor")
+        file = await app.alerts_export.written(
+            caller,
+            where.format,
+            state=where.state,
+            region=region,
+            unit=where.unit,
+            is_acknowledged=where.acknowledged,
+        )
+        return exports.answer(file, where.format, "alerts")
     rows = await db.alerts.list_alerts(
         caller.connection,
         caller.scope,
         state=where.state,
-        region=await parameters.known_region(caller, where.region),
+        region=region,
         unit=where.unit,
         limit=where.limit + 1,
         before_alert_id=_after(where.cursor),
@@ -202,7 +226,7 @@ async def list_alerts(where: Annotated[AlertWhere, Query()], caller: Authenticat
     )
     page = rows[: where.limit]
     return Alerts(
-        items=[Alert.model_validate(_fields(row)) for row in page],
+        items=[Alert.model_validate(fields(row)) for row in page],
         next=cursor.encode(str(page[-1].alert_id)) if len(rows) > len(page) else None,
     )
 
@@ -283,7 +307,7 @@ async def comment_on_alert(
 async def _detail(caller: Caller, alert_id: int) -> AlertDetail:
     row = await alerting.visible(caller, alert_id)
     events = await db.alert_events.list_of(caller.connection, alert_id)
-    return AlertDetail.model_validate(_fields(row) | {"events": events})
+    return AlertDetail.model_validate(fields(row) | {"events": events})
 
 
 def _comment(row: EventRow) -> Comment:
@@ -300,12 +324,3 @@ def _after(text: str | None) -> int | None:
     if not (part.isascii() and part.isdigit() and 1 <= int(part) <= ALERT_ID_MAX):
         raise InvalidParameter("cursor", cursor.REFUSAL)
     return int(part)
-
-
-def _fields(row: AlertRow) -> dict[str, object]:
-    fields = asdict(row)
-    del fields["period"]
-    return fields | {
-        "period_starts_at": row.period.starts_at,
-        "period_ends_at": row.period.ends_at,
-    }

@@ -7,21 +7,26 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
+import app.comparison
 import app.consumption
-import app.consumption_export
 import app.left_out
+import app.quarters
+import app.ranking
 import db.unverified
 from app import exports, known_tables
-from app.api import parameters
+from app.api import comparing, parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import AsKnown, Selecting, Valued
+from app.api.comparing import Compared
+from app.api.consumption_query import Bucket, ConsumptionQuery
+from app.comparison import Others
 from app.consumption import Line
 from app.depends import Caller, KnowingCaller
 from app.exports import Format
 from app.left_out import LeftOut, Missing, Reasons
+from app.ranking import Place
 from db.consumption import Group, Selection
 from energy.factors import Basis, MissingFactor, Unverified
 from energy.periods import Span, Step
@@ -38,36 +43,7 @@ def parse_step(text: object) -> object:
     return text
 
 
-def parse_groups(text: str) -> str:
-    for name in text.split(","):
-        if name not in [*Group]:
-            raise ValueError(f"{name!r} is none of {', '.join(Group)} (a comma list)")
-    return text
-
-
 BucketParameter = Annotated[Step, BeforeValidator(parse_step)]
-
-
-class ConsumptionQuery(Selecting, Valued, AsKnown):
-    """What is asked for."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    bucket: BucketParameter = Field(
-        description="length of a row; days, months and years are those of Asia/Shanghai",
-        examples=["day"],
-    )
-    group_by: Annotated[str, AfterValidator(parse_groups)] | None = Field(
-        default=None,
-        max_length=100,
-        description="comma list of region, industry, unit, energy, meter; without: one total",
-        examples=["region,energy"],
-    )
-    format: Format = Field(
-        default=Format.JSON,
-        description="csv, xlsx, parquet: the rows as a file, without notes",
-        examples=["json"],
-    )
 
 
 class DaysLeftOut(Answer):
@@ -138,6 +114,20 @@ class ConsumptionRow(Answer):
             }
         ],
     )
+    rank: int | None = Field(
+        default=None,
+        description="place in its bucket, with order or top; null: energy_tce is not known",
+        examples=[1],
+    )
+    share: float | None = Field(
+        default=None,
+        description="of energy_tce in that of all rows of its bucket that are known, shown or "
+        "not, with order or top; null: it is not known, or the whole is not above zero",
+        examples=[0.42],
+    )
+    compared: Compared | None = Field(
+        default=None, description="the other period and the change, with compare"
+    )
 
 
 class Note(Answer):
@@ -156,7 +146,7 @@ class Note(Answer):
 class ConsumptionAnswer(ListOf[ConsumptionRow]):
     """All rows at once, in order of time and group; next is always null."""
 
-    bucket: Step = Field(examples=["day"])
+    bucket: Bucket = Field(examples=["day"])
     basis: Basis = Field(examples=["calorific"])
     notes: list[Note]
 
@@ -181,29 +171,47 @@ async def list_consumption(
     answer = await _answer(query, caller)
     if query.format is Format.JSON:
         return answer
-    file = await app.consumption_export.written(
-        [dict(item) for item in answer.items], _groups(query), query.format
+    file = await exports.of_items(
+        query.format, query.columns(), exports.in_batches(answer.items, _cells)
     )
     return exports.answer(file, query.format, "consumption")
 
 
 async def _answer(query: ConsumptionQuery, caller: Caller) -> ConsumptionAnswer:
+    query.refuse_unfitting()
+    asked = query.asked()
     caller = await known_tables.facts(caller, query.as_known_on)
-    within = app.consumption.buckets(query.span(), query.bucket, caller.now)
+    within = _within(query, caller)
     selection = await _selection(caller, query, within)
+    if query.bucket is Bucket.QUARTER:
+        app.quarters.refuse_unfitting(selection)
     if not within:
         return ConsumptionAnswer(
             bucket=query.bucket, basis=query.basis, items=[], notes=[], next=None
         )
-    await known_tables.selected(caller, selection)
-    lines = await app.consumption.lines(caller, selection, within, may_trail=True)
-    why = await app.left_out.fetch(caller, selection, [line.used for line in lines])
-    items = [_row(line, selection, why) for line in lines]
+    plan = None if asked is None else app.comparison.planned(asked, selection, within)
+    await known_tables.selected(caller, selection, *(() if plan is None else plan.selections))
+    if query.bucket is Bucket.QUARTER:
+        lines = await app.quarters.lines(caller, selection, within)
+    else:
+        lines = await app.consumption.lines(caller, selection, within, may_trail=True)
+    others = None if plan is None else await app.comparison.fetch(caller, plan)
+    places = app.ranking.places(lines, query.ordered(), query.top)
+    why = await app.left_out.fetch(caller, selection, [place.line.used for place in places])
+    items = [_row(place.line, selection, why) for place in places]
+    if query.ordered() is not None or others is not None:
+        items = [
+            item.model_copy(
+                update=_rank(query, place) | _comparison(others, place.line, selection, caller)
+            )
+            for item, place in zip(items, places, strict=True)
+        ]
     return ConsumptionAnswer(
         bucket=query.bucket,
         basis=query.basis,
         items=items,
         notes=[
+            *_notes_beside(query, lines),
             *missing(why, (item.left_out_reasons for item in items)),
             *await notes(caller, selection),
         ],
@@ -211,11 +219,29 @@ async def _answer(query: ConsumptionQuery, caller: Caller) -> ConsumptionAnswer:
     )
 
 
-def _groups(query: ConsumptionQuery) -> frozenset[Group]:
-    groups = {Group(name) for name in query.group_by.split(",")} if query.group_by else set()
-    if Group.METER in groups:
-        groups.add(Group.UNIT)  # a meter's code is its unit's own
-    return frozenset(groups)
+def _within(query: ConsumptionQuery, caller: Caller) -> list[Span]:
+    if query.bucket is Bucket.QUARTER:
+        return app.quarters.buckets(query.span(), caller.now)
+    return app.consumption.buckets(query.span(), query.bucket.step, caller.now)
+
+
+def _rank(query: ConsumptionQuery, place: Place) -> dict[str, object]:
+    return {} if query.ordered() is None else {"rank": place.rank, "share": place.share}
+
+
+def _comparison(
+    others: Others | None, line: Line, selection: Selection, caller: Caller
+) -> dict[str, object]:
+    if others is None:
+        return {}
+    found = app.comparison.compared(line, others, caller.now)
+    return {"compared": comparing.answered(found, is_one_carrier=_is_one_carrier(selection))}
+
+
+def _cells(item: ConsumptionRow) -> dict[str, object]:
+    """Return the fields of a row, those of the other period beside its own."""
+    then = {} if item.compared is None else dict(item.compared)
+    return dict(item) | {f"compared_{name}": value for name, value in then.items()}
 
 
 async def _selection(caller: Caller, query: ConsumptionQuery, within: list[Span]) -> Selection:
@@ -223,15 +249,22 @@ async def _selection(caller: Caller, query: ConsumptionQuery, within: list[Span]
         await parameters.visible_unit(caller, query.unit)
     return Selection(
         span=Span(within[0].starts_at, within[-1].ends_at) if within else query.span(),
-        bucket=query.bucket,
+        bucket=query.bucket.step,
         basis=query.basis,
-        groups=_groups(query),
+        groups=query.groups(),
         tier=query.region_level,
         region_prefix=await parameters.region_prefix(caller, query.region),
         unit=query.unit,
         industry=query.industry or "",
         energy=await parameters.known_energy(caller, query.energy),
     )
+
+
+def _notes_beside(query: ConsumptionQuery, lines: Sequence[Line]) -> list[Note]:
+    said = comparing.sentences(query.asked()) | comparing.sentences_of_shares(
+        query.ordered(), lines
+    )
+    return [Note(code=code, energy=None, detail=detail) for code, detail in said.items()]
 
 
 def missing(why: LeftOut, rows: Iterable[Reasons]) -> list[Note]:
@@ -264,8 +297,7 @@ async def notes(caller: Caller, selection: Selection) -> list[Note]:
 
 
 def _row(line: Line, selection: Selection, why: LeftOut) -> ConsumptionRow:
-    used = line.used
-    one_carrier = selection.energy is not None or selection.groups & {Group.ENERGY, Group.METER}
+    used, one_carrier = line.used, _is_one_carrier(selection)
     return ConsumptionRow(
         starts_at=line.bucket.starts_at,
         ends_at=line.bucket.ends_at,
@@ -280,6 +312,10 @@ def _row(line: Line, selection: Selection, why: LeftOut) -> ConsumptionRow:
         left_out_reasons=why.reasons(used, line.bucket),
         left_out_days=days_left_out(why.days(used, line.bucket)),
     )
+
+
+def _is_one_carrier(selection: Selection) -> bool:
+    return selection.energy is not None or bool(selection.groups & {Group.ENERGY, Group.METER})
 
 
 def days_left_out(days: Mapping[str, Sequence[Missing]]) -> dict[str, list[DaysLeftOut]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import app.api.intensity
 import app.explain
 import app.gathering
 import app.intensity
@@ -27,7 +28,7 @@ from app.api.explain_answers import ConsumptionExplanation
 from app.api.explain_intensity_answers import IntensityExplanation
 from app.api.explain_level_answers import LevelExplanation
 from app.api.explain_query import ExplainQuery, required
-from app.api.intensity import IntensityQuery, list_intensity
+from app.api.intensity import IntensityQuery
 from app.api.intensity_answers import IntensityRow
 from app.api.warnings import RegionWarning, WarningQuery, list_warnings
 from app.depends import Caller
@@ -119,7 +120,7 @@ async def _intensity(caller: Caller, query: ExplainQuery) -> Case:
         {"unit": unit, "product": product, "bucket": step,
          "from": bucket.starts_at.isoformat(), "to": bucket.ends_at.isoformat()}
     )  # fmt: skip
-    rows = (await list_intensity(asked, caller)).items
+    rows = (await app.api.intensity.answered(asked, caller)).items
     if not rows:
         raise NotFound("figure")
     question = Question(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
+from starlette.responses import Response
 
+import app.comparison
 import app.consumption
 import app.intensity
 import app.left_out
@@ -18,21 +21,25 @@ import db.outputs
 import db.production
 import db.products
 import db.silence
-from app import intensity_rows, known_tables, stated
-from app.api import parameters
+from app import exports, intensity_export, intensity_rows, known_tables, stated
+from app.api import comparing, parameters
 from app.api.answers import problems
+from app.api.comparing import ComparingByDate
 from app.api.consumption import BucketParameter, Note, missing, notes
-from app.api.intensity_answers import IntensityAnswer, item, limit_notes
+from app.api.intensity_answers import IntensityAnswer, compared, item, limit_notes
 from app.api.parameters import AsKnown, Between, CreditCode
+from app.comparison import Asked, Plan
 from app.consumption import Line
 from app.depends import Caller, KnowingCaller
 from app.errors import NotFound
-from app.intensity_rows import Known, Question
+from app.exports import Format
+from app.intensity_rows import Known, Question, Row
 from db.consumption import Selection
 from db.outputs import OutputMeter
 from db.production import ProductionRow
 from db.products import Product
 from energy import roles
+from energy.comparison import Calendar
 from energy.factors import Basis
 from energy.periods import Span, Step
 
@@ -40,7 +47,7 @@ ELECTRICITY = "electricity"
 router = APIRouter(tags=["consumption"])
 
 
-class IntensityQuery(Between, AsKnown):
+class IntensityQuery(Between, AsKnown, ComparingByDate):
     """What is asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -59,35 +66,52 @@ class IntensityQuery(Between, AsKnown):
         description="length of a row; days, months and years are those of Asia/Shanghai",
         examples=["month"],
     )
+    format: Format = Field(
+        default=Format.JSON,
+        description="csv, xlsx, parquet: the rows as a file, without notes, and of limits the "
+        "editions that are met or not",
+        examples=["json"],
+    )
 
 
 @router.get(
     "/v1/intensity",
     operation_id="list_intensity",
     summary="Energy per unit of product and per 10,000 yuan, with the limits that apply",
-    responses=problems(401, 404, 422, 503),
+    response_model=IntensityAnswer,
+    responses={**problems(401, 404, 422, 503), **exports.responses()},
 )
 async def list_intensity(
     query: Annotated[IntensityQuery, Query()], caller: KnowingCaller
-) -> IntensityAnswer:
+) -> IntensityAnswer | Response:
     """Return every bucket that touches `[from, to)`, in full, up to now.
 
     The energy is that of the whole unit, calorific. The output is the one that was stated; until
     then what the output meters of the product counted, and the figure is provisional. It is in the
     unit of measure of the newest limit where that converts.
     """
+    answer = await answered(query, caller)
+    if query.format is Format.JSON:
+        return answer
+    file = await exports.of_items(
+        query.format,
+        intensity_export.COLUMNS | ({} if query.compare is None else intensity_export.COMPARED),
+        exports.in_batches(answer.items, partial(intensity_export.cells, answer)),
+    )
+    return exports.answer(file, query.format, "intensity")
+
+
+async def answered(query: IntensityQuery, caller: Caller) -> IntensityAnswer:
+    """Return the answer, whatever format is asked for."""
     caller = await known_tables.facts(caller, query.as_known_on)
     within = app.consumption.buckets(query.span(), query.bucket, caller.now)
     await parameters.visible_unit(caller, query.unit)
     meters = await db.outputs.list_meters(caller.connection, caller.scope, unit=query.unit)
     selection = _selection(caller, query, within)
-    await known_tables.selected(caller, selection)
-    statements = await db.production.list_statements(
-        caller.connection,
-        caller.scope,
-        span=Span(selection.span.starts_at - stated.PRODUCT_REMEMBERED, selection.span.ends_at),
-        unit=query.unit,
-    )
+    asked = None if query.compare is None else Asked(query.compare, Calendar.PLAIN)
+    plan = None if asked is None else app.comparison.planned(asked, selection, within)
+    await known_tables.selected(caller, selection, *(() if plan is None else plan.selections))
+    statements = await _statements(caller, selection)
     named = (await db.products.list_products(caller.connection)).get(query.product)
     question = await _question(caller, query.product, named, meters, statements)
     known = await _known(caller, selection, within, question, meters, statements)
@@ -95,6 +119,13 @@ async def list_intensity(
     rows = intensity_rows.rows(within, question, known)
     why = await app.left_out.fetch(caller, selection, [row.used.total for row in rows])
     items = [item(row, question.uom, why) for row in rows]
+    if plan is not None:
+        then = await _earlier(caller, plan, question, meters)
+        items = [
+            each.model_copy(update={"compared": compared(row, other, then.get(other.span))})
+            for each, row in zip(items, rows, strict=True)
+            if (other := plan.others[row.bucket.starts_at])
+        ]
     return IntensityAnswer(
         unit=query.unit,
         product=query.product,
@@ -104,6 +135,10 @@ async def list_intensity(
         basis=selection.basis,
         items=items,
         notes=[
+            *(
+                Note(code=code, energy=None, detail=detail)
+                for code, detail in comparing.sentences(asked).items()
+            ),
             *_other_products(query.product, made),
             *limit_notes(question.limits, question.equivalents),
             *missing(why, (each.left_out_reasons for each in items)),
@@ -120,6 +155,28 @@ def _selection(caller: Caller, query: IntensityQuery, within: list[Span]) -> Sel
         basis=Basis.CALORIFIC,
         unit=query.unit,
     )
+
+
+async def _statements(caller: Caller, selection: Selection) -> list[ProductionRow]:
+    span = selection.span
+    return await db.production.list_statements(
+        caller.connection,
+        caller.scope,
+        span=Span(span.starts_at - stated.PRODUCT_REMEMBERED, span.ends_at),
+        unit=selection.unit,
+    )
+
+
+async def _earlier(
+    caller: Caller, plan: Plan, question: Question, meters: list[OutputMeter]
+) -> dict[Span | None, Row]:
+    """Return the rows that others are compared with, by their bucket."""
+    found: dict[Span | None, Row] = {}
+    for read in plan.reads:
+        spans, statements = list(read.spans), await _statements(caller, read.selection)
+        known = await _known(caller, read.selection, spans, question, meters, statements)
+        found |= {row.bucket: row for row in intensity_rows.rows(spans, question, known)}
+    return found
 
 
 async def _question(

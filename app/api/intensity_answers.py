@@ -17,7 +17,8 @@ from app.left_out import LeftOut
 from app.stated import Version
 from db.limits import LimitRow
 from db.products import Equivalent
-from energy import production
+from energy import comparison, production
+from energy.comparison import Change, NoChange, Other, Rule, Side
 from energy.factors import Basis, MissingFactor
 from energy.finality import Cause, State
 from energy.intensity import Grade, Ungraded
@@ -80,6 +81,36 @@ class KnownThen(Answer):
     value_added_cny: float | None = Field(examples=[9_800_000.0])
     intensity: float | None = Field(
         description="in intensity_uom, of the energy as it is known now", examples=[106.0]
+    )
+
+
+class ComparedIntensity(Answer):
+    """The intensity of the other period, and what changed since; less is better."""
+
+    rule: Rule = Field(description="by which the other period was found", examples=["same_date"])
+    starts_at: LocalTime | None = Field(
+        description="of the other period; null: there is none",
+        examples=["2025-11-01T00:00:00+08:00"],
+    )
+    ends_at: LocalTime | None = Field(examples=["2025-12-01T00:00:00+08:00"])
+    intensity: float | None = Field(description="then, in intensity_uom", examples=[109.1])
+    intensity_reason: Reason | None = Field(
+        description="why there was no intensity", examples=[None]
+    )
+    state: State | None = Field(
+        description="then; null: no meter and no statement was there", examples=["final"]
+    )
+    coverage: float | None = Field(
+        description="then: share of the readings due that are there, of the energy meters",
+        examples=[0.98],
+    )
+    output_coverage: float | None = Field(
+        description="the same of the output meters", examples=[1.0]
+    )
+    change: float | None = Field(description="now less then, in intensity_uom", examples=[-2.2])
+    change_percent: float | None = Field(description="in percent of then", examples=[-2.016])
+    reason: NoChange | None = Field(
+        description="why a figure of the change is null", examples=[None]
     )
 
 
@@ -164,6 +195,11 @@ class IntensityRow(Answer):
     history: list[KnownThen] = Field(
         description="what was known before and now, where a statement changed"
     )
+    compared: ComparedIntensity | None = Field(
+        default=None,
+        exclude_if=lambda compared: compared is None,
+        description="the other period and the change, with compare",
+    )
 
 
 class IntensityAnswer(ListOf[IntensityRow]):
@@ -214,6 +250,28 @@ def item(row: Row, uom: IntensityUom, why: LeftOut) -> IntensityRow:
         per_value_added=_per_value(row.per_value_added),
         limits=[_limit(each) for each in row.judged],
         history=[_known_then(version, row, uom) for version in row.versions],
+    )
+
+
+def compared(row: Row, other: Other, then: Row | None) -> ComparedIntensity:
+    """Return a row beside that of another period. A ratio need not wait until its own is over."""
+    change = Change(None, None, other.reason)
+    if other.span is not None:
+        side = None if then is None else Side(then.figure.value)
+        change = comparison.change(Side(row.figure.value), side, is_over=True)
+    line = None if then is None else then.used.line
+    return ComparedIntensity(
+        rule=other.rule,
+        starts_at=None if other.span is None else other.span.starts_at,
+        ends_at=None if other.span is None else other.span.ends_at,
+        intensity=None if then is None else then.figure.value,
+        intensity_reason=None if then is None else then.figure.reason,
+        state=None if then is None else then.state,
+        coverage=None if line is None else line.coverage,
+        output_coverage=None if then is None else then.made.coverage,
+        change=change.amount,
+        change_percent=change.percent,
+        reason=change.reason,
     )
 
 

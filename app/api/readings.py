@@ -133,7 +133,7 @@ async def list_readings(
     span = _span(query)
     known_tables.refuse_future(caller, query.as_known_on)
     if query.format is not Format.JSON:
-        _refuse_beside_a_file(query)
+        exports.refuse_beside_a_file(query, "limit", "cursor", "as_known_on")
     entry = await db.catalogue.fetch_meter(caller.connection, caller.scope, query.unit, query.meter)
     if entry is None:
         raise NotFound("meter")
@@ -167,12 +167,6 @@ async def list_readings(
         if len(rows) > len(page)
         else None,
     )
-
-
-def _refuse_beside_a_file(query: ReadingsQuery) -> None:
-    for name in ("limit", "cursor", "as_known_on"):
-        if name in query.model_fields_set:
-            raise InvalidParameter(name, "is for format=json; a file holds all of the span, as now")
 
 
 async def _rows(

@@ -14,6 +14,7 @@ import pytest
 import python_calamine
 
 from app import exports
+from app.errors import ApiError
 from app.exports import Columns, Format, Kind, Row
 from tests import cast
 from tests.app.conftest import Stage
@@ -116,7 +117,23 @@ async def test_what_a_file_cannot_heed_is_refused(read: Stage, name: str) -> Non
     assert await read.code("li", "/v1/readings", **asked) == (422, "invalid_parameter")
 
 
-DANGEROUS = ['=HYPERLINK("http://x")', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "柳州某厂"]
+STORED = [
+    '=HYPERLINK("http://x")', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1",
+    "＝1", "＋1", "－1", "＠SUM(A1)", "'=1", "''+1",
+]  # fmt: skip
+"""What a spreadsheet might reckon with, and what looks like that made harmless."""
+
+DANGEROUS = [*STORED, "\0=1"]  # the database takes no NUL, a file would
+HARMLESS = ["柳州某厂", "'s", "1=1", " =1", "007"]
+
+
+def told(form: Format, cell: object) -> str:
+    """Return what was there, as docs/api.md says: of CSV one apostrophe is taken off."""
+    text = str(cell)
+    return text[1:] if form is Format.CSV and text.lstrip("'")[:1] in FORMULA_MARKS else text
+
+
+FORMULA_MARKS = set("=+-@\t\r\n\0＝＋－＠")
 
 
 async def written(form: Format, columns: Columns, rows: Sequence[Row]) -> bytes:
@@ -129,11 +146,20 @@ async def written(form: Format, columns: Columns, rows: Sequence[Row]) -> bytes:
 
 
 async def test_no_cell_of_a_csv_begins_a_formula() -> None:
-    rows = [(text, -1.5, None) for text in DANGEROUS]
+    """RELIABILITY 51."""
+    rows = [(text, -1.5, None) for text in [*DANGEROUS, *HARMLESS]]
     columns = {"name": Kind.TEXT, "value": Kind.NUMBER, "none": Kind.NUMBER}
     _, *read = table(Format.CSV, await written(Format.CSV, columns, rows))
-    assert [row[0] for row in read] == [*(f"'{text}" for text in DANGEROUS[:-1]), DANGEROUS[-1]]
+    assert [row[0] for row in read] == [*(f"'{text}" for text in DANGEROUS), *HARMLESS]
     assert {tuple(row[1:]) for row in read} == {("-1.5", "")}
+
+
+@pytest.mark.parametrize("form", FILES)
+async def test_what_is_in_a_file_is_what_was_put_into_it(form: Format) -> None:
+    """RELIABILITY 51."""
+    texts = [*DANGEROUS, *HARMLESS, "_x0041_", 'a,"b"\r\nc']
+    _, *read = table(form, await written(form, {"name": Kind.TEXT}, [(text,) for text in texts]))
+    assert [told(form, row[0]) for row in read] == texts
 
 
 async def test_texts_of_a_sheet_are_texts() -> None:
@@ -143,8 +169,69 @@ async def test_texts_of_a_sheet_are_texts() -> None:
         sheet = book.read("xl/worksheets/sheet1.xml")
     assert b"<f>" not in sheet
     assert b"hyperlink" not in sheet
-    _, *read = table(Format.XLSX, body)
-    assert [row[0] for row in read][:2] == DANGEROUS[:2]
+    assert sheet.count(b't="inlineStr"') == 1 + len(rows)
+
+
+async def test_a_text_that_a_sheet_has_no_room_for_is_refused_and_not_lost() -> None:
+    with pytest.raises(ApiError, match="32,767 characters"):
+        await written(Format.XLSX, {"name": Kind.TEXT}, [("x" * 32_768,)])
+
+
+@pytest.fixture
+async def hostile(stage: Stage) -> Stage:
+    """Qian's unit has meters, products and alerts named after each of STORED."""
+    await stage.pool.execute(
+        """
+        WITH unit AS (
+            SELECT unit_id FROM units WHERE unit = $1
+        ), metered AS (
+            INSERT INTO meters (unit_id, meter, name, carrier, kind, uom, interval_s, role,
+                                product, installed_at)
+            SELECT unit_id, text, text, NULL, 'interval', 't', 900, 'output', text, '2020-01-01Z'
+              FROM unit CROSS JOIN unnest($2::text[]) AS text
+            RETURNING meter_id
+        ), told AS (
+            INSERT INTO readings
+            SELECT meter_id, $3, 1, 'good', $3 FROM metered
+        ), rule AS (
+            INSERT INTO rules (kind, name, parameters)
+            VALUES ('product_intensity', '=r', '{}')
+            RETURNING rule_id
+        )
+        INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
+                            period_ends_at, measured, threshold, uom, coverage, estimated_share,
+                            reason, pending_at, updated_at)
+        SELECT rule_id, '450202', unit_id, text, 1, 'resolved', $3, $3 + INTERVAL '1 hour', 2, 1,
+               'kgce/t', 1, 0, text, $3, $3
+          FROM rule CROSS JOIN unit CROSS JOIN unnest($2::text[]) AS text
+        """,
+        cast.QIANS_UNIT, STORED, FIRST_AT,
+    )  # fmt: skip
+    return stage
+
+
+@pytest.mark.parametrize("form", FILES)
+async def test_no_export_carries_a_formula_or_changes_a_name(hostile: Stage, form: Format) -> None:
+    """RELIABILITY 51: over all four, what begins a formula is a text, and is what was there."""
+
+    async def texts(path: str, column: str, **query: str) -> list[str]:
+        answer = await hostile.get("qian", path, **query, format=form)
+        assert answer.status_code == 200, answer.text
+        names, *rows = table(form, answer.content)
+        cells = [str(row[names.index(column)]) for row in rows]
+        assert form is not Format.CSV or not any(text[0] in FORMULA_MARKS for text in cells)
+        return [told(form, cell) for cell in cells]
+
+    unit = {**DAY, "unit": cast.QIANS_UNIT}
+    used = await texts("/v1/consumption", "meter", **unit, bucket="day", group_by="meter")
+    assert sorted(used) == sorted([*STORED, "E01"])
+    for column in ("subject", "reason"):
+        assert await texts("/v1/alerts", column, unit=cast.QIANS_UNIT) == STORED[::-1]
+    assert {*await texts("/v1/alerts", "rule")} == {"=r"}
+    for text in STORED:
+        assert await texts("/v1/readings", "meter", **unit, meter=text) == [text]
+        made = await texts("/v1/intensity", "product", **unit, bucket="day", product=text)
+        assert made == [text]
 
 
 @pytest.mark.parametrize("form", FILES)
@@ -175,3 +262,48 @@ async def test_consumption_is_a_file_of_the_names_it_is_grouped_by(stage: Stage)
             instant(items[0]["starts_at"]), "450200", "柳州市", "electricity",
         ]  # fmt: skip
         assert [plain(row[names.index(name)]) for name in ("energy_tce", "coverage")] == [None, 0]
+
+
+ALERTS = """
+INSERT INTO rules (kind, name, parameters) VALUES ('product_intensity', 'r', '{}');
+INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
+                    period_ends_at, measured, threshold, uom, coverage, estimated_share, reason,
+                    pending_at, updated_at)
+SELECT rule_id, region, unit_id, number::text, 1, 'resolved', '2026-11-01Z', '2026-11-02Z', 2, 1,
+       'kgce/t', 1, 0, 'over', '2026-11-02Z', '2026-11-02Z'
+  FROM rules
+ CROSS JOIN units
+ CROSS JOIN generate_series(1, 1100) AS number
+ WHERE rules.name = 'r'
+"""
+
+
+async def test_a_file_holds_all_alerts_in_scope_whatever_the_pages(stage: Stage) -> None:
+    await stage.pool.execute(ALERTS)
+    answer = await stage.get("li", "/v1/alerts", format="csv", state="resolved")
+    names, *rows = table(Format.CSV, answer.content)
+    said = [float(str(row[0])) for row in rows]
+    assert len(said) == 1100
+    assert said == sorted(said, reverse=True)
+    assert {str(row[names.index("unit")]) for row in rows} == {cast.QIANS_UNIT}
+
+
+async def test_a_file_of_alerts_heeds_filters_and_says_what_it_does_not_heed(
+    shown_stage: Stage,
+) -> None:
+    answer = await shown_stage.get("li", "/v1/alerts", format="csv", state="firing")
+    assert len(table(Format.CSV, answer.content)) == 1
+    for name, value in (("limit", "5"), ("cursor", "WyI0NTAyMDAiXQ")):
+        asked = {"format": "csv", name: value}
+        assert await shown_stage.code("li", "/v1/alerts", **asked) == (422, "invalid_parameter")
+    theirs = {"format": "csv", "unit": cast.QIANS_UNIT}
+    assert await shown_stage.code("sun", "/v1/alerts", **theirs) == (404, "not_found")
+
+
+async def test_a_file_of_what_is_compared_and_ranked_has_it_beside(shown_stage: Stage) -> None:
+    asked = {**DAY, "bucket": "day", "group_by": "unit", "top": "5", "order": "energy_tce"}
+    asked |= {"compare": "yoy", "calendar": "adjusted"}
+    for form in FILES:
+        answer = await shown_stage.get("zhao", "/v1/consumption", **asked, format=form)
+        names, *_ = table(form, answer.content)
+        assert {"rank", "share", "compared_energy_tce", "compared_reason_per_workday"} <= {*names}

@@ -21,7 +21,7 @@ METER = SPAN | {"unit": cast.QIANS_UNIT, "meter": "E01"}
     [
         ("/v1/units", {"format": "csv"}, "unknown_parameter"),
         ("/v1/units/x", {"format": "csv"}, "unknown_parameter"),
-        ("/v1/consumption", DAY | {"compare": "yoy"}, "unknown_parameter"),
+        ("/v1/consumption", DAY | {"compared": "yoy"}, "unknown_parameter"),
         ("/v1/consumption", SPAN, "invalid_parameter"),
         ("/v1/consumption", DAY | {"bucket": "15m"}, "invalid_parameter"),
         ("/v1/consumption", DAY | {"group_by": "region,planet"}, "invalid_parameter"),
