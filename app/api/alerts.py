@@ -38,7 +38,7 @@ class AlertWhere(Page):
     unit: CreditCode | None = Field(
         default=None,
         description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ0B"],
+        examples=["91450200MA5KF5XJ00"],
     )
 
 
@@ -51,12 +51,12 @@ class Alert(Answer):
     region: str = Field(examples=["450202"])
     region_name: str = Field(examples=["城中区"])
     unit: str | None = Field(
-        description="null: the alert is about the region", examples=["91450200MA5KF5XJ0B"]
+        description="null: the alert is about the region", examples=["91450200MA5KF5XJ00"]
     )
     unit_name: str | None = Field(examples=["柳州某钢铁厂"])
     subject: str = Field(
         description="what is watched: unit/product, or region/year",
-        examples=["91450200MA5KF5XJ0B/crude_steel"],
+        examples=["91450200MA5KF5XJ00/crude_steel"],
     )
     level: int = Field(description="1 is the worst", examples=[1])
     state: AlertState = Field(examples=["firing"])
@@ -151,6 +151,7 @@ async def fetch_alert(
     _: Annotated[NoParameters, Query()],
     caller: AuthenticatedCaller,
 ) -> AlertDetail:
+    """Return an alert, with all that happened to it."""
     row = await db.alerts.fetch_alert(caller.connection, caller.scope, alert_id)
     if row is None:
         raise NotFound("alert")

@@ -39,7 +39,7 @@ class ListOf(Answer, Generic[T]):
     next: str | None = Field(
         default=None,
         description="`cursor` of the next page; null: this was the last",
-        examples=["WyI5MTQ1MDIwME1BNUtGNVhKMEIiXQ"],
+        examples=["WyI5MTQ1MDIwME1BNUtGNVhKMDAiXQ"],
     )
 
 
