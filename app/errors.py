@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import compile_path
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -246,7 +246,7 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
         case 400:
             return ApiError("malformed_body", "body: is no JSON in UTF-8").response()
         case 405:
-            methods = ", ".join(sorted(_offered(request)))
+            methods = ", ".join(sorted(_offered(request, error.headers or {})))
             detail = f"This path offers {methods}."
             refused = OtherError(405, "Method not allowed", "method_not_allowed", detail)
             refused.headers = {"Allow": methods}
@@ -255,15 +255,15 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
             return OtherError(status, "Refused", "refused", str(error.detail)).response()
 
 
-def _offered(request: Request) -> set[str]:
-    """Return the methods of a path: each of its calls has a route of its own."""
-    routes = [each for each in request.app.routes if isinstance(each, Route)]
-    return {
-        method
-        for route in routes
-        if route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods or ()
+def _offered(request: Request, headers: Mapping[str, str]) -> set[str]:
+    """Return the methods of a path: the framework names those of its first call alone."""
+    described = {
+        method.upper()
+        for path, calls in request.app.openapi()["paths"].items()
+        if compile_path(path)[0].fullmatch(request.url.path)
+        for method in calls
     }
+    return described or {each.strip() for each in headers.get("Allow", "").split(",")}
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
