@@ -27,6 +27,12 @@ SERVERS = [{"url": "/", "description": "The server that this document came from"
 KEYED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
 """Whoever asks may be unknown or not allowed, and the database away."""
 
+LATER: Described = {
+    "Retry-After": {
+        "description": "seconds to wait before the same request may succeed",
+        "schema": {"type": "string", "pattern": "^[0-9]+$", "examples": ["5"]},
+    }
+}
 HEADERS: dict[str, Described] = {
     "401": {
         "WWW-Authenticate": {
@@ -34,12 +40,8 @@ HEADERS: dict[str, Described] = {
             "schema": {"type": "string", "examples": ['Bearer realm="nenghao"']},
         }
     },
-    "503": {
-        "Retry-After": {
-            "description": "seconds to wait before the same request may succeed",
-            "schema": {"type": "string", "pattern": "^[0-9]+$", "examples": ["5"]},
-        }
-    },
+    "429": LATER,
+    "503": LATER,
 }
 TAGGED = {
     "ETag": {
@@ -78,8 +80,9 @@ def _renamed(described: Described) -> Described:
         readable = _readable(name)
         text = text.replace(f'"{name}"', f'"{readable}"').replace(f'/{name}"', f'/{readable}"')
     renamed: Described = json.loads(text)
-    assert len(renamed["components"]["schemas"]) == len(described["components"]["schemas"])
-    for name, schema in renamed["components"]["schemas"].items():
+    former, present = described["components"]["schemas"], renamed["components"]["schemas"]
+    assert len(present) == len(former), "two models would be called alike: rename one of them"
+    for name, schema in present.items():
         schema["title"] = name
     return renamed
 
@@ -112,12 +115,12 @@ def _complete(path: str, method: str, call: Described) -> None:
         if "Problem" not in str(responses.get(str(int(status)), "")):
             responses[str(int(status))] = _problem(status)
     for name, response in responses.items():
-        if name != "200" and "application/json" in response.get("content", {}):
+        if name >= "400" and "application/json" in response.get("content", {}):
             response["content"] = {errors.MEDIA_TYPE: response["content"]["application/json"]}
         if name in HEADERS:
             response["headers"] = HEADERS[name]
     # 304 is left out: who sends If-None-Match knows it, and clients would get answers of no type.
-    if method == "get" and "application/json" in responses["200"].get("content", {}):
+    if method == "get" and "application/json" in responses.get("200", {}).get("content", {}):
         responses["200"]["headers"] = TAGGED
     call["responses"] = dict(sorted(responses.items()))
     for parameter in call.get("parameters", ()):
