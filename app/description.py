@@ -115,8 +115,9 @@ def _complete(path: str, method: str, call: Described) -> None:
         if "Problem" not in str(responses.get(str(int(status)), "")):
             responses[str(int(status))] = _problem(status)
     for name, response in responses.items():
-        if name >= "400" and "application/json" in response.get("content", {}):
-            response["content"] = {errors.MEDIA_TYPE: response["content"]["application/json"]}
+        if name >= "400" and response.get("content"):
+            *_, problem = response["content"].values()  # under the media type of the call
+            response["content"] = {errors.MEDIA_TYPE: problem}
         if name in HEADERS:
             response["headers"] = HEADERS[name]
     # 304 is left out: who sends If-None-Match knows it, and clients would get answers of no type.

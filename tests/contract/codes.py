@@ -14,6 +14,8 @@ from app.roles import Act
 ROOT = Path(__file__).parent.parent.parent
 _ROW = re.compile(r"^\| ([0-9]{3}|4xx) \| `([a-z_]+)` \| (.+?) \| (.+?) \|$", re.MULTILINE)
 _CODE = "code"
+MADE_OF = {"may_not_": [*Act], "too_many_": [*getattr(errors, "FEWER", ())]}
+"""Codes that are put together, by what they begin with."""
 
 
 def explained() -> dict[str, str]:
@@ -45,7 +47,7 @@ def _codes(node: ast.AST) -> Iterator[str]:
         return
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     position = POSITIONS.get(name)
-    if name == "__init__" and node.args and isinstance(node.args[0], ast.Constant):
+    if name == "__init__" and node.args and isinstance(node.args[0], ast.Constant | ast.JoinedStr):
         position = 0  # of a refusal that has one code
     if position is not None and len(node.args) > position:
         yield from _texts(node.args[position])
@@ -59,8 +61,8 @@ def _texts(value: ast.expr) -> list[str]:
             return [text]
         case ast.IfExp(body=body, orelse=other):
             return [*_texts(body), *_texts(other)]
-        case ast.JoinedStr(values=[ast.Constant(value="may_not_"), _]):
-            return [f"may_not_{act}" for act in Act]
+        case ast.JoinedStr(values=[ast.Constant(value=str(prefix)), _]) if prefix in MADE_OF:
+            return [f"{prefix}{each}" for each in MADE_OF[prefix]]
         case ast.Name(id=name) if name == _CODE:
             return []  # handed on from a parameter of that name
     raise AssertionError(
