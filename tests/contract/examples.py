@@ -63,6 +63,15 @@ class Answered:
     media_type: str
     text: str
 
+    def json(self) -> Any:
+        try:
+            return json.loads(self.text)
+        except json.JSONDecodeError:
+            raise AssertionError(
+                f"give each curl that prints an answer a block of its own; this is no one:\n"
+                f"{self.text[:500]}"
+            ) from None
+
 
 def parse(document: str) -> list[Example]:
     """Return the examples of a Markdown document, in order."""
@@ -111,7 +120,7 @@ def run(example: Example, folder: Path, environment: Mapping[str, str]) -> Answe
 def written(answered: Answered) -> str:
     """Return the fenced block that shows what was answered."""
     if "json" in answered.media_type:
-        return f"```json\n{shown(json.loads(answered.text))}\n```"
+        return f"```json\n{shown(answered.json())}\n```"
     language = "csv" if "csv" in answered.media_type else "text"
     lines = answered.text.lstrip("\ufeff").splitlines()
     some = lines[:LINES_MAX] + [ELLIPSIS] * (len(lines) > LINES_MAX)
