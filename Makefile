@@ -28,8 +28,8 @@ demo: $(VENV)/ready ## set up everything and run the main job on real input (DEM
 test: $(VENV)/ready ## set up everything and run the whole test suite
 	@$(BIN)/python tests/run.py
 
-soak: $(VENV)/ready ## the nightly fault tests (SOAK_MINUTES=30: mixed faults so long; HUNG_MINUTES=1: hung links)
-	@$(BIN)/pytest -m soak -s --durations=0 tests/faults
+soak: $(VENV)/ready ## the nightly tests (SOAK_MINUTES=30: mixed faults so long; HUNG_MINUTES=1: hung links; CONTRACT_MINUTES=20)
+	@$(BIN)/pytest -m soak -s --durations=0 tests/faults tests/contract
 
 bench: $(VENV)/ready ## measure ratios against COPY, a bare client, a user's script (BENCH="ingest_1": some)
 	@$(BIN)/python -m bench $(BENCH)

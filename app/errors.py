@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -223,13 +224,17 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     return error.response()
 
 
+NAMED = {"extra_forbidden": "unknown_parameter", "json_invalid": "malformed_body"}
+"""Codes of what is wrong in one way only."""
+
+
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     faults = [
         _fault(each["loc"], each["type"], each["msg"], request.app) for each in error.errors()
     ]
-    unknown = [each["type"] == "extra_forbidden" for each in error.errors()]
-    code = "unknown_parameter" if all(unknown) else "invalid_parameter"
+    kinds = {each["type"] for each in error.errors()}
+    code = NAMED.get(kinds.pop(), "invalid_parameter") if len(kinds) == 1 else "invalid_parameter"
     detail = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults)
     return ApiError(code, detail, errors=faults).response()
 
@@ -241,6 +246,8 @@ def _fault(location: Sequence[object], kind: str, message: str, app: FastAPI) ->
             detail += f"was known on a day: {', '.join(_knowing(app))}"
         case "missing":
             detail = "is required"
+        case "json_invalid":
+            return Fault(parameter="body", detail=f"is no JSON: at byte {location[-1]}")
         case "extra_forbidden":
             detail = "is not a parameter of this call; see /docs"
         case _:
@@ -263,14 +270,27 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
         case 404:
             detail = "There is nothing at this path; see /docs for what there is."
             return OtherError(404, "Not found", "unknown_path", detail).response()
+        case 400:
+            return ApiError("malformed_body", "body: is no JSON in UTF-8").response()
         case 405:
-            refused = OtherError(
-                405, "Method not allowed", "method_not_allowed", "This path does not offer that."
-            )
-            refused.headers = error.headers or {}
+            methods = ", ".join(sorted(_offered(request, error.headers or {})))
+            detail = f"This path offers {methods}."
+            refused = OtherError(405, "Method not allowed", "method_not_allowed", detail)
+            refused.headers = {"Allow": methods}
             return refused.response()
         case status:
             return OtherError(status, "Refused", "refused", str(error.detail)).response()
+
+
+def _offered(request: Request, headers: Mapping[str, str]) -> set[str]:
+    """Return the methods of a path: the framework names those of its first call alone."""
+    described = {
+        method.upper()
+        for path, calls in request.app.openapi()["paths"].items()
+        if compile_path(path)[0].fullmatch(request.url.path)
+        for method in calls
+    }
+    return described or {each.strip() for each in headers.get("Allow", "").split(",")}
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:

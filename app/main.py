@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
-from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
@@ -44,6 +43,7 @@ from app.api import (
     value_intensity,
     warnings,
 )
+from app.description import Interface
 from app.entity_tags import EntityTags
 from app.metrics import Metrics, RequestCounter
 from app.providers import Provider
@@ -119,20 +119,6 @@ GZIP_LEVEL = 4
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-class Interface(FastAPI):
-    """Describes its errors as what they are: problems, not plain JSON."""
-
-    def openapi(self) -> dict[str, Any]:  # the type FastAPI gives it
-        described = super().openapi()
-        for calls in described["paths"].values():
-            for call in calls.values():
-                for status, response in call["responses"].items():
-                    if status != "200" and "application/json" in response["content"]:
-                        problem = response["content"].pop("application/json")
-                        response["content"][errors.MEDIA_TYPE] = problem
-        return described
 
 
 def _name() -> str:

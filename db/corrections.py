@@ -6,10 +6,12 @@ the ledger of changes, under the subject unit/meter/instant.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
+
+from asyncpg import Record
 
 import db.changes
 from db.changes import Change, Content, Fact
@@ -64,27 +66,28 @@ def subject(unit: str, meter: str, time: datetime) -> str:
     return f"{unit}/{meter}/{time.astimezone(UTC).isoformat()}"
 
 
-async def fetch_target(
-    connection: Connection, scope: Scope, unit: str, meter: str, read_at: datetime
-) -> Target | None:
-    """Return the reading of a meter at a time; None: there is none, or it may not be seen."""
-    row = await connection.fetchrow(
+async def list_visible_targets(
+    connection: Connection, scope: Scope, rows: Sequence[CorrectionRow]
+) -> dict[str, Target]:
+    """Return the readings that `rows` are about, as `list_targets`, as far as they may be seen."""
+    found = await connection.fetch(
         """
-        SELECT unit_id, meter_id, read_at, raw_value
-          FROM readings
-          JOIN meters USING (meter_id)
-          JOIN visible_units($1, $2) AS units USING (unit_id)
-         WHERE units.unit = $3
-           AND meter = $4
-           AND read_at = $5
+        SELECT wanted.unit, wanted.meter, unit_id, meter_id, read_at, raw_value
+          FROM unnest($3::text[], $4::text[], $5::timestamptz[]) AS wanted (unit, meter, time)
+          JOIN visible_units($1, $2) AS units ON units.unit = wanted.unit
+          JOIN meters USING (unit_id)
+          JOIN readings USING (meter_id)
+         WHERE meters.meter = wanted.meter
+           AND read_at = wanted.time
+         ORDER BY meter_id, read_at
         """,
         scope.region_prefix,
         scope.unit,
-        unit,
-        meter,
-        read_at,
+        [row.unit for row in rows],
+        [row.meter for row in rows],
+        [row.time for row in rows],
     )
-    return None if row is None else Target(**row)
+    return _by_subject(found)
 
 
 async def list_targets(connection: Connection, rows: Sequence[CorrectionRow]) -> dict[str, Target]:
@@ -104,6 +107,10 @@ async def list_targets(connection: Connection, rows: Sequence[CorrectionRow]) ->
         [row.meter for row in rows],
         [row.time for row in rows],
     )
+    return _by_subject(found)
+
+
+def _by_subject(found: Iterable[Record]) -> dict[str, Target]:
     return {
         subject(row["unit"], row["meter"], row["read_at"]): Target(
             row["unit_id"], row["meter_id"], row["read_at"], row["raw_value"]

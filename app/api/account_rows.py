@@ -123,7 +123,7 @@ class DeductionRow(Answer):
 
     kind: Kind = Field(examples=["feedstock"])
     year: int = Field(examples=[2024])
-    unit: str | None = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str | None = Field(examples=["91450200MA5KF5XJ00"])
     energy: str | None = Field(examples=["natural_gas"])
     project: str | None = Field(examples=["XM-001"])
     energy_type: EnergyType | None = Field(examples=["wind"])

@@ -57,7 +57,7 @@ class AlertWhere(Page):
     unit: CreditCode | None = Field(
         default=None,
         description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ0B"],
+        examples=["91450200MA5KF5XJ00"],
     )
     acknowledged: bool | None = Field(
         default=None,
@@ -85,12 +85,12 @@ class Alert(Answer):
     region: str = Field(examples=["450202"])
     region_name: str = Field(examples=["城中区"])
     unit: str | None = Field(
-        description="null: the alert is about the region", examples=["91450200MA5KF5XJ0B"]
+        description="null: the alert is about the region", examples=["91450200MA5KF5XJ00"]
     )
     unit_name: str | None = Field(examples=["柳州某钢铁厂"])
     subject: str = Field(
         description="what is watched: unit/product, or region/year",
-        examples=["91450200MA5KF5XJ0B/crude_steel"],
+        examples=["91450200MA5KF5XJ00/crude_steel"],
     )
     level: int = Field(description="1 is the worst", examples=[1])
     state: AlertState = Field(examples=["firing"])
@@ -240,6 +240,7 @@ async def list_alerts(
 async def fetch_alert(
     alert_id: AlertId, _: Annotated[NoParameters, Query()], caller: AuthenticatedCaller
 ) -> AlertDetail:
+    """Return an alert, with all that happened to it."""
     return await _detail(caller, alert_id)
 
 

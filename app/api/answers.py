@@ -39,7 +39,7 @@ class ListOf(Answer, Generic[T]):
     next: str | None = Field(
         default=None,
         description="`cursor` of the next page; null: this was the last",
-        examples=["WyI5MTQ1MDIwME1BNUtGNVhKMEIiXQ"],
+        examples=["WyI5MTQ1MDIwME1BNUtGNVhKMDAiXQ"],
     )
 
 
@@ -47,7 +47,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:  # the type Fas
     """Return the OpenAPI responses for `statuses`, all problems."""
     named = {
         401: "No API key, or one that is unknown, revoked or expired",
-        403: "This key may not state facts",
+        403: "Who asks may not do this; `code` says what they may not",
         413: "The body is larger than this call takes",
         404: "It does not exist, or this key may not see it",
         409: "It does not go with how things stand; `detail` says what does",

@@ -34,7 +34,7 @@ class BalanceQuery(Between, AsKnown):
     model_config = ConfigDict(extra="forbid")
 
     unit: CreditCode = Field(
-        description="unified social credit code of the unit", examples=["91450200MA5KF5XJ0B"]
+        description="unified social credit code of the unit", examples=["91450200MA5KF5XJ00"]
     )
 
 
@@ -109,7 +109,7 @@ class BalanceRow(Answer):
 class BalanceAnswer(ListOf[BalanceRow]):
     """A row for each carrier the unit has a meter or a statement of; next is always null."""
 
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
     starts_at: LocalTime = Field(examples=["2026-01-01T00:00:00+08:00"])
     ends_at: LocalTime = Field(examples=["2026-02-01T00:00:00+08:00"])
 

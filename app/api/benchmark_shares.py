@@ -66,7 +66,7 @@ class SharesQuery(AsKnown):
 class UnitPlace(Answer):
     """A unit that can make the product, and where it stands."""
 
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
     unit_name: str = Field(examples=["横州水泥厂"])
     region: str = Field(examples=["450181"])
     capacity: float = Field(description="per year, in capacity_uom", examples=[1_550_000.0])

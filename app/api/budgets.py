@@ -43,7 +43,7 @@ class BudgetQuery(Page, AsKnown):
     unit: CreditCode | None = Field(
         default=None,
         description="budgets that this unit is charged to: its own, its park's, its city's",
-        examples=["91450200MA5KF5XJ0B"],
+        examples=["91450200MA5KF5XJ00"],
     )
     at: Instant | None = Field(
         default=None,
@@ -72,7 +72,7 @@ class Budget(Answer):
 
     owner_kind: OwnerKind = Field(examples=["unit"])
     owner: str = Field(
-        description="code of the city, park or unit", examples=["91450200MA5KF5XJ0B"]
+        description="code of the city, park or unit", examples=["91450200MA5KF5XJ00"]
     )
     owner_name: str = Field(examples=["柳州某钢铁厂"])
     starts_on: date = Field(examples=["2026-01-01"])

@@ -96,7 +96,7 @@ class CarbonRow(Answer):
     region_name: str | None = Field(default=None, examples=["柳州市"])
     industry: str | None = Field(default=None, examples=["C31"])
     industry_name: str | None = Field(default=None, examples=["黑色金属冶炼和压延加工业"])
-    unit: str | None = Field(default=None, examples=["91450200MA5KF5XJ0B"])
+    unit: str | None = Field(default=None, examples=["91450200MA5KF5XJ00"])
     unit_name: str | None = Field(default=None, examples=["柳州某钢铁厂"])
     energy: str | None = Field(default=None, examples=["electricity"])
     carbon_t: float | None = Field(

@@ -63,7 +63,7 @@ class ConsumptionRow(Answer):
     region_name: str | None = Field(default=None, examples=["柳州市"])
     industry: str | None = Field(default=None, examples=["C31"])
     industry_name: str | None = Field(default=None, examples=["黑色金属冶炼和压延加工业"])
-    unit: str | None = Field(default=None, examples=["91450200MA5KF5XJ0B"])
+    unit: str | None = Field(default=None, examples=["91450200MA5KF5XJ00"])
     unit_name: str | None = Field(default=None, examples=["柳州某钢铁厂"])
     meter: str | None = Field(default=None, examples=["E01"])
     role: str | None = Field(

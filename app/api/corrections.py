@@ -14,7 +14,7 @@ from app.api.parameters import CreditCode, Instant, NoParameters
 from app.depends import StatingCaller
 from app.errors import InvalidParameter, NotFound
 from db.changes import Author
-from db.corrections import CorrectionRow, Target
+from db.corrections import CorrectionRow
 
 CORRECTIONS_MAX = 1_000
 TEXT_LENGTH_MAX = 500
@@ -39,7 +39,7 @@ class Correction(Body):
     """What is to hold in place of one reading."""
 
     unit: CreditCode = Field(
-        description="unified social credit code of the unit", examples=["91450200MA5KF5XJ0B"]
+        description="unified social credit code of the unit", examples=["91450200MA5KF5XJ00"]
     )
     meter: str = Field(
         min_length=1,
@@ -75,7 +75,7 @@ class Statement(Body):
         min_length=1,
         max_length=CORRECTIONS_MAX,
         examples=[
-            [{"unit": "91450200MA5KF5XJ0B", "meter": "E01", "time": "2026-11-23T08:00:00+08:00",
+            [{"unit": "91450200MA5KF5XJ00", "meter": "E01", "time": "2026-11-23T08:00:00+08:00",
               "value": 120345.67}]
         ],
     )  # fmt: skip
@@ -107,17 +107,16 @@ async def state_corrections(
     What was computed from them is computed again. A correction of a correction is one more; what
     was known before is answered with `as_known_on`.
     """
-    targets: list[tuple[CorrectionRow, Target]] = []
-    for each in statement.corrections:
-        row = CorrectionRow(each.unit, each.meter, each.time, each.value)
-        target = await db.corrections.fetch_target(
-            caller.connection, caller.scope, row.unit, row.meter, row.time
-        )
-        if target is None:
-            raise NotFound("reading")
-        targets.append((row, target))
-    if len({row.subject for row, _ in targets}) < len(targets):
+    rows = [
+        CorrectionRow(each.unit, each.meter, each.time, each.value)
+        for each in statement.corrections
+    ]
+    if len({row.subject for row in rows}) < len(rows):
         raise InvalidParameter("corrections", "a reading is corrected twice in one statement")
+    found = await db.corrections.list_visible_targets(caller.connection, caller.scope, rows)
+    if len(found) < len(rows):
+        raise NotFound("reading")
+    targets = [(row, found[row.subject]) for row in rows]
     author = Author(caller.actor, statement.reason, statement.evidence)
     try:
         stated = await correcting.state(caller.connection, author, targets, caller.now)

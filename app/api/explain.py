@@ -17,6 +17,8 @@ from app.api.explain_query import ExplainQuery, Format
 from app.depends import AuthenticatedCaller, Caller
 from app.evidence import Making
 
+ZIP = {"schema": {"type": "string", "format": "binary"}}
+
 router = APIRouter(tags=["consumption"])
 
 
@@ -25,7 +27,7 @@ router = APIRouter(tags=["consumption"])
     operation_id="explain_figure",
     summary="Where a figure comes from: readings, epochs, factors, corrections, gaps, targets",
     response_model=Explanation,
-    responses=problems(401, 404, 422, 503),
+    responses={200: {"content": {"application/zip": ZIP}}, **problems(401, 404, 422, 503)},
 )
 async def explain_figure(
     query: Annotated[ExplainQuery, Query()], caller: AuthenticatedCaller, request: Request

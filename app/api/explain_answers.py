@@ -225,7 +225,7 @@ class PartOfFigure(Answer):
     """A part: with its sign, the parts below it sum to it."""
 
     whole: Whole = Field(description="what it is about", examples=["unit"])
-    code: str = Field(examples=["91450200MA5KF5XJ0B"])
+    code: str = Field(examples=["91450200MA5KF5XJ00"])
     name_zh: str = Field(examples=["柳州某钢铁厂"])
     name_en: str = Field(examples=["柳州某钢铁厂"])
     unit: str | None = Field(description="of a meter", examples=[None])
@@ -300,7 +300,7 @@ class Asked(Answer):
     ends_at: LocalTime = Field(examples=["2026-12-01T00:00:00+08:00"])
     basis: Basis = Field(examples=["calorific"])
     region: str | None = Field(examples=[None])
-    unit: str | None = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str | None = Field(examples=["91450200MA5KF5XJ00"])
     meter: str | None = Field(examples=[None])
     industry: str = Field(examples=[""])
     energy: str | None = Field(examples=[None])

@@ -70,7 +70,7 @@ class ExplainQuery(Valued):
     unit: CreditCode | None = Field(
         default=None,
         description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ0B"],
+        examples=["91450200MA5KF5XJ00"],
     )
     meter: str | None = Field(
         default=None,

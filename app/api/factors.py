@@ -64,7 +64,7 @@ class FactorsQuery(AsKnown):
     unit: CreditCode | None = Field(
         default=None,
         description="unified social credit code of a unit: what it declared or had measured too",
-        examples=["91450200MA5KF5XJ0B"],
+        examples=["91450200MA5KF5XJ00"],
     )
 
 
@@ -88,7 +88,7 @@ class FactorItem(Answer):
         examples=[True],
     )
     unit: str | None = Field(
-        description="whose own it is; null: for everyone", examples=["91450200MA5KF5XJ0B"]
+        description="whose own it is; null: for everyone", examples=["91450200MA5KF5XJ00"]
     )
     batch: str | None = Field(description="of a measured value", examples=["2026-10-A"])
     valid_from: date = Field(examples=["2026-01-01"])

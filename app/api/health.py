@@ -22,6 +22,8 @@ from db.pool import Pool
 from ingest import readiness
 from ingest.readiness import Readiness as CollectorState
 
+TEXT = {"schema": {"type": "string", "examples": ["nenghao_database_up 1.0"]}}
+
 router = APIRouter(tags=["health"])
 
 
@@ -96,7 +98,7 @@ async def fetch_readiness(request: Request, _: Annotated[NoParameters, Query()])
     operation_id="fetch_metrics",
     summary="Prometheus metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"example": "nenghao_database_up 1.0"}}}},
+    responses={200: {"content": {"text/plain": TEXT}}},
 )
 async def fetch_metrics(request: Request, _: Annotated[NoParameters, Query()]) -> Response:
     """Return counters of this process and what the database knows of the other programs.

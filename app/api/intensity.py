@@ -53,7 +53,7 @@ class IntensityQuery(Between, AsKnown, ComparingByDate):
     model_config = ConfigDict(extra="forbid")
 
     unit: CreditCode = Field(
-        description="unified social credit code of the unit", examples=["91450200MA5KF5XJ0B"]
+        description="unified social credit code of the unit", examples=["91450200MA5KF5XJ00"]
     )
     product: str = Field(
         min_length=1,

@@ -205,7 +205,7 @@ class IntensityRow(Answer):
 class IntensityAnswer(ListOf[IntensityRow]):
     """All rows at once, in order of time; next is always null."""
 
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
     product: str = Field(examples=["cement_clinker"])
     product_name: str | None = Field(examples=["水泥熟料"])
     product_name_en: str | None = Field(examples=["cement clinker"])

@@ -23,14 +23,14 @@ class MeterWhere(Where):
     unit: CreditCode | None = Field(
         default=None,
         description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ0B"],
+        examples=["91450200MA5KF5XJ00"],
     )
 
 
 class Meter(Answer):
     """A meter: what its values mean."""
 
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
     unit_name: str = Field(examples=["柳州某钢铁厂"])
     meter: str = Field(description="the unit's own code of it", examples=["E01"])
     name: str = Field(examples=["总进线"])

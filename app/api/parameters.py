@@ -66,7 +66,7 @@ def _industry(text: str) -> str:
 def _credit_code(text: str) -> str:
     code = codes.normalised(text)
     if not re.fullmatch("[0-9A-Z]{18}", code):
-        raise ValueError("is an 18-character credit code, as in 91450200MA5KF5XJ0B")
+        raise ValueError("is an 18-character credit code, as in 91450200MA5KF5XJ00")
     return code
 
 
@@ -172,7 +172,7 @@ class Selecting(Between):
     unit: CreditCode | None = Field(
         default=None,
         description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ0B"],
+        examples=["91450200MA5KF5XJ00"],
     )
     industry: IndustryCode | None = Field(
         default=None,

@@ -30,7 +30,7 @@ class Statement(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     unit: CreditCode = Field(
-        description="unified social credit code", examples=["91450200MA5KF5XJ0B"]
+        description="unified social credit code", examples=["91450200MA5KF5XJ00"]
     )
     product: str = Field(
         min_length=1,
@@ -134,7 +134,7 @@ class Why(BaseModel):
 class Withdrawn(Answer):
     """A statement that holds no longer."""
 
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
     product: str = Field(examples=["cement_clinker"])
     starts_at: LocalTime = Field(examples=["2026-10-01T00:00:00+08:00"])
     ends_at: LocalTime = Field(examples=["2026-11-01T00:00:00+08:00"])
@@ -145,7 +145,7 @@ class Withdrawn(Answer):
 class Taken(Answer):
     """What became of a statement."""
 
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
     product: str = Field(examples=["cement_clinker"])
     starts_at: LocalTime = Field(examples=["2026-10-01T00:00:00+08:00"])
     ends_at: LocalTime = Field(examples=["2026-11-01T00:00:00+08:00"])
@@ -164,7 +164,7 @@ class ProductionQuery(Between, AsKnown):
     model_config = ConfigDict(extra="forbid")
 
     unit: CreditCode = Field(
-        description="unified social credit code of the unit", examples=["91450200MA5KF5XJ0B"]
+        description="unified social credit code of the unit", examples=["91450200MA5KF5XJ00"]
     )
 
 
@@ -185,7 +185,7 @@ class ProductionItem(Answer):
 class ProductionAnswer(ListOf[ProductionItem]):
     """All statements at once, by product and time; next is always null."""
 
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
 
 
 @router.post(
@@ -227,7 +227,7 @@ async def state_production(
     responses=problems(401, 403, 404, 422, 503),
 )
 async def withdraw_production(
-    unit: Annotated[CreditCode, Path(description="credit code", examples=["91450200MA5KF5XJ0B"])],
+    unit: Annotated[CreditCode, Path(description="credit code", examples=["91450200MA5KF5XJ00"])],
     product: Annotated[
         str, Path(max_length=64, description="as it was stated", examples=["cement_clinker"])
     ],

@@ -57,7 +57,7 @@ class QualityQuery(Page):
         examples=["450200"],
     )
     unit: CreditCode | None = Field(
-        default=None, description="unified social credit code", examples=["91450200MA5KF5XJ0B"]
+        default=None, description="unified social credit code", examples=["91450200MA5KF5XJ00"]
     )
     period: str | None = Field(
         default=None,

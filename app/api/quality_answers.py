@@ -73,7 +73,7 @@ class QualityRow(Answer):
         description="in the league of this answer; null: no composite", examples=[1]
     )
     region: str | None = Field(description="null: the whole scope", examples=["450202"])
-    unit: str | None = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str | None = Field(examples=["91450200MA5KF5XJ00"])
     unit_name: str | None = Field(examples=["柳州某钢铁厂"])
     meter: str | None = Field(examples=["E01"])
     units: int = Field(description="counted in this row", examples=[1])
@@ -106,7 +106,7 @@ class Repair(Answer):
     """A fault and its clock of 3 working days."""
 
     id: int = Field(examples=[17])
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
     subject: str = Field(description="code of the meter or gateway", examples=["E01"])
     fault: Fault
     state: State
@@ -125,7 +125,7 @@ class SuspicionItem(Answer):
 
     id: int = Field(examples=[4])
     kind: Suspicion
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
     subject: str = Field(description="meter, gateway, carrier or fact", examples=["E01"])
     starts_at: LocalTime = Field(examples=["2026-11-22T00:00:00+08:00"])
     ends_at: LocalTime = Field(examples=["2026-11-23T00:00:00+08:00"])

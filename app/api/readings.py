@@ -46,7 +46,7 @@ class ReadingsQuery(Between, Page):
         examples=["json"],
     )
     unit: CreditCode = Field(
-        description="unified social credit code of the unit", examples=["91450200MA5KF5XJ0B"]
+        description="unified social credit code of the unit", examples=["91450200MA5KF5XJ00"]
     )
     meter: str = Field(
         min_length=1,
@@ -67,7 +67,7 @@ class Conflict(Answer):
     received_at: LocalTime = Field(examples=["2026-11-23T09:00:02+08:00"])
     topic: str = Field(
         description="that it came in on: city, unit and gateway of its sender",
-        examples=["nenghao/v1/450200/91450200MA5KF5XJ0B/gw2/readings"],
+        examples=["nenghao/v1/450200/91450200MA5KF5XJ00/gw2/readings"],
     )
     message: str | None = Field(
         description="SHA-256 of topic, newline, payload of the message it came in", examples=[HASH]
@@ -113,7 +113,7 @@ class Reading(Answer):
 class Readings(ListOf[Reading]):
     """A page of readings of one meter, in order of time."""
 
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
     meter: str = Field(examples=["E01"])
     kind: str = Field(description="register, interval or gauge", examples=["register"])
     uom: str = Field(description="unit of measure of the values", examples=["kWh"])

@@ -23,7 +23,7 @@ class Unit(Answer):
     """A key energy-consuming unit (重点用能单位)."""
 
     unit: str = Field(
-        description="unified social credit code (统一社会信用代码)", examples=["91450200MA5KF5XJ0B"]
+        description="unified social credit code (统一社会信用代码)", examples=["91450200MA5KF5XJ00"]
     )
     name: str = Field(examples=["柳州某钢铁厂"])
     region: str = Field(description="where the plant stands", examples=["450202"])
@@ -74,6 +74,7 @@ class Units(ListOf[Unit]):
     responses=problems(401, 422, 503),
 )
 async def list_units(where: Annotated[Where, Query()], caller: AuthenticatedCaller) -> Units:
+    """Return units. Filtered by energy: only those with a meter of it."""
     (after,) = cursor.decode(where.cursor, 1)
     entries = await db.catalogue.list_units(
         caller.connection,
@@ -99,12 +100,13 @@ async def fetch_unit(
     unit: Annotated[
         str,
         Path(
-            description="unified social credit code", examples=["91450200MA5KF5XJ0B"], max_length=64
+            description="unified social credit code", examples=["91450200MA5KF5XJ00"], max_length=64
         ),
     ],
     _: Annotated[NoParameters, Query()],
     caller: AuthenticatedCaller,
 ) -> UnitDetail:
+    """Return a unit, with its gateways and when each was last heard."""
     unit = codes.normalised(unit)
     entry = await parameters.visible_unit(caller, unit)
     gateways = await db.catalogue.list_gateways(caller.connection, caller.scope, unit)

@@ -2,39 +2,93 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
+from pydantic import Field
 
 from app import state
-from app.api.answers import problems
+from app.api.answers import Answer, problems
 from app.errors import TooLarge
-from ingest.payload import PAYLOAD_BYTES_MAX
+from ingest.payload import (
+    BATCH_LENGTH_MAX,
+    PAYLOAD_BYTES_MAX,
+    READINGS_MAX,
+    Quality,
+    Reason,
+)
 from ingest.topics import Address, Leaf
 
 router = APIRouter(tags=["readings"])
 
-RECEIPT = {
-    "batch": "gw1-000123",
-    "committed_at": "2026-11-23T00:00:06Z",
-    "received": 3,
-    "stored": 1,
-    "duplicate": 1,
-    "conflicting": 0,
-    "rejected": [{"index": 2, "meter": "E99", "reason": "unknown_meter", "detail": "…"}],
-    "rejected_total": 1,
+BATCH = {
+    "type": "object",
+    "description": "A batch, the same as over MQTT",
+    "required": ["batch", "readings"],
+    "properties": {
+        "batch": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": BATCH_LENGTH_MAX,
+            "description": "name of the batch, unique per gateway; a re-send keeps it",
+            "examples": ["gw1-000123"],
+        },
+        "sent_at": {"type": "string", "examples": ["2026-11-23T08:00:05+08:00"]},
+        "boot": {"type": "string", "maxLength": 64, "examples": ["b1"]},
+        "seq": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1, "examples": [123]},
+        "readings": {
+            "type": "array",
+            "maxItems": READINGS_MAX,
+            "items": {
+                "type": "object",
+                "required": ["meter", "time", "value"],
+                "properties": {
+                    "meter": {"type": "string", "examples": ["E01"]},
+                    "time": {"type": "string", "examples": ["2026-11-23T08:00:00+08:00"]},
+                    "value": {"type": "number", "examples": [120345.67]},
+                    "quality": {"enum": [*Quality], "examples": ["good"]},
+                },
+            },
+        },
+    },
 }
+"""What FastAPI is told of the body, which it does not read: it is judged as it arrived."""
+
+
+class RejectedReading(Answer):
+    """A reading that was not stored, and why."""
+
+    index: int | None = Field(
+        description="of the reading in the batch, from 0; null: the whole message", examples=[2]
+    )
+    meter: str | None = Field(examples=["E99"])
+    reason: Reason = Field(examples=["unknown_meter"])
+    detail: str = Field(examples=["no meter E99 is registered for this unit"])
+
+
+class Receipt(Answer):
+    """What became of a batch: received = stored + duplicate + conflicting + rejected_total."""
+
+    batch: str | None = Field(
+        description="null: the message could not be decoded", examples=["gw1-000123"]
+    )
+    committed_at: datetime = Field(examples=["2026-11-23T00:00:06Z"])
+    received: int = Field(examples=[3])
+    stored: int = Field(examples=[1])
+    duplicate: int = Field(examples=[1])
+    conflicting: int = Field(description="the first value stands", examples=[0])
+    rejected: list[RejectedReading] = Field(description="the first of them")
+    rejected_total: int = Field(examples=[1])
 
 
 @router.post(
     "/v1/readings/{city}/{unit}/{gateway}",
-    responses=problems(401, 413, 422, 503)
-    | {200: {"content": {"application/json": {"example": RECEIPT}}}},
+    operation_id="upload_readings",
+    summary="A batch of readings over HTTPS",
+    responses={200: {"model": Receipt}, **problems(401, 413, 422, 503)},
     openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"type": "object"}}},
-        }
+        "requestBody": {"required": True, "content": {"application/json": {"schema": BATCH}}}
     },
 )
 async def upload_readings(
@@ -47,7 +101,7 @@ async def upload_readings(
         Path(
             pattern="^[0-9A-Z]{18}$",
             description="unified social credit code",
-            examples=["91450200MA5KF5XJ0B"],
+            examples=["91450200MA5KF5XJ00"],
         ),
     ],
     gateway: Annotated[
@@ -64,7 +118,7 @@ async def upload_readings(
             alias="Nenghao-Signature",
             description="hex HMAC-SHA-256 with the gateway's key over "
             "nenghao/v1/{city}/{unit}/{gateway}/readings, newline, body",
-            examples=["6b1a…64 hex digits…"],
+            examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
         ),
     ] = None,
 ) -> Response:

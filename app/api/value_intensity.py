@@ -60,7 +60,7 @@ class ValueIntensityQuery(Selecting, AsKnown):
 class LeftOut(Answer):
     """A unit that is in no sum."""
 
-    unit: str = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
     unit_name: str = Field(examples=["柳州某钢铁厂"])
     reason: Reason = Field(examples=["output_missing"])
 
@@ -93,7 +93,7 @@ class ValueRow(Answer):
     region_name: str | None = Field(examples=["柳州市"])
     industry: str | None = Field(examples=["C31"])
     industry_name: str | None = Field(examples=["黑色金属冶炼和压延加工业"])
-    unit: str | None = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str | None = Field(examples=["91450200MA5KF5XJ00"])
     unit_name: str | None = Field(examples=["柳州某钢铁厂"])
     per_output_value: ValueSum
     per_value_added: ValueSum

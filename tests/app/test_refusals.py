@@ -107,6 +107,22 @@ async def test_what_is_not_built_is_absent(shown_stage: Stage) -> None:
     assert answer.headers["allow"] == "GET"
 
 
+async def test_all_methods_of_a_path_are_named(shown_stage: Stage) -> None:
+    answer = await shown_stage.client.put("/v1/production")
+    assert answer.headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"{", b""])
+async def test_a_body_that_is_no_json_is_named(stage: Stage, body: bytes) -> None:
+    await stage.pool.execute("UPDATE api_keys SET may_state = true")
+    headers = {"Authorization": f"Bearer {stage.cast.zhao}", "Content-Type": "application/json"}
+    answer = await stage.client.post("/v1/production", content=body, headers=headers)
+    problem = answer.json()
+    code = "malformed_body" if body else "invalid_parameter"
+    assert (answer.status_code, problem["code"]) == (422, code)
+    assert problem["detail"].startswith("body: is ")
+
+
 async def test_an_answer_that_would_be_too_long_says_how_to_narrow_it(stage: Stage) -> None:
     async with stage.pool.acquire() as connection:
         unit_id = await connection.fetchval("SELECT max(unit_id) FROM units")

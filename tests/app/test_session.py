@@ -13,7 +13,7 @@ from app.imports.kinds import Kind
 from app.imports.plans import Entry, Plan
 from db.pool import Connection
 
-UNIT = "91450200MA5KF5XJ0B"
+UNIT = "91450200MA5KF5XJ00"
 TOPIC = f"nenghao/v1/450200/{UNIT}/gateway-of-the-rolling-mill/readings"
 TIME = "2026-11-23T00:00:00+00:00"
 
