@@ -31,8 +31,8 @@ EVERYONES = {
 """Shown alike to whoever has a scope."""
 
 CUT = {
-    "accountable_readings", "alert_events", "alerts", "area_consumption", "budget_units",
-    "calorific_values",
+    "accepted_batches", "accountable_readings", "alert_events", "alerts", "area_consumption",
+    "budget_units", "calorific_values",
     "capacities", "certificates", "changes", "conflicts", "corrections", "course_readings",
     "dated_factors", "dated_meters", "doubts", "energy_budgets", "factors", "gateways",
     "meter_consumption", "meter_epochs", "meters", "monthly_filings", "non_fossil", "park_units",
