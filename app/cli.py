@@ -205,24 +205,14 @@ def alert_command() -> None:
 @app.command("serve")
 def serve_command() -> None:
     """Answer regulators over HTTP."""
-    import uvicorn
-
+    from app import serving
     from app.main import create_app, view_url
 
     settings = _settings()
     url = _addresses(settings).database()
     _refuse_dangers(url, dangers.of_view_login(list_excesses(view_url(settings, url))))
     logs.configure()
-    application = create_app(settings, url)
-    uvicorn.run(
-        application,
-        host=settings.http_host,
-        port=settings.http_port,
-        loop="uvloop",
-        http="httptools",
-        log_level="warning",
-        server_header=False,
-    )
+    serving.run(create_app(settings, url), settings.http_host, settings.http_port)
 
 
 @app.command("all")

@@ -17,6 +17,9 @@ from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+FAULTS_MAX = 100
+"""What is wrong with a request is listed so far."""
+
 AS_KNOWN_ON = "as_known_on"
 """The parameter that asks for what was known on a day."""
 
@@ -153,6 +156,42 @@ class Unavailable(ApiError):
         super().__init__(code, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
+FEWER = {
+    "requests": "Ask for more at once, and follow /v1/stream instead of asking again and again.",
+    "uploads": "Put more readings into a batch.",
+    "refusals": "Check the key or the signing key that is sent from this address.",
+}
+
+
+class TooMany(ApiError):
+    """Who asks has used up what they may ask for in a minute."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, what: str, per_minute: int, wait_s: int) -> None:
+        super().__init__(
+            f"too_many_{what}",
+            f"More than {per_minute} {what} a minute. Wait {wait_s} s. {FEWER[what]}",
+            headers={
+                "Retry-After": str(wait_s),
+                "RateLimit-Policy": f'"{what}";q={per_minute};w=60',
+                "RateLimit": f'"{what}";r=0;t={wait_s}',
+            },
+        )
+
+
+class TooManyStreams(ApiError):
+    """Who asks follows the event stream often enough already."""
+
+    status = 429
+    title = "Too many streams"
+
+    def __init__(self, streams: int) -> None:
+        detail = f"{streams} streams are open with this key. Close one, or follow more with one."
+        super().__init__("too_many_streams", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
 class OtherError(ApiError):
     """What the framework refuses: an unknown path, a method that is not offered."""
 
@@ -198,10 +237,9 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = [
-        _fault(each["loc"], each["type"], each["msg"], request.app) for each in error.errors()
-    ]
-    unknown = [each["type"] == "extra_forbidden" for each in error.errors()]
+    told = error.errors()[:FAULTS_MAX]
+    faults = [_fault(each["loc"], each["type"], each["msg"], request.app) for each in told]
+    unknown = [each["type"] == "extra_forbidden" for each in told]
     code = "unknown_parameter" if all(unknown) else "invalid_parameter"
     detail = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults)
     return ApiError(code, detail, errors=faults).response()
@@ -242,6 +280,13 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
             )
             refused.headers = error.headers or {}
             return refused.response()
+        case 400:
+            detail = "The body is not JSON that can be read: send UTF-8, not compressed, not deep."
+            return OtherError(400, "Invalid request", "invalid_body", detail).response()
+        case 413:
+            return TooLarge(
+                "The body is larger than this call takes. Send less at once."
+            ).response()
         case status:
             return OtherError(status, "Refused", "refused", str(error.detail)).response()
 

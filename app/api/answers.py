@@ -44,13 +44,17 @@ class ListOf(Answer, Generic[T]):
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:  # the type FastAPI asks for
-    """Return the OpenAPI responses for `statuses`, all problems."""
+    """Return the OpenAPI responses for `statuses`, all problems; who is asked for a key can also
+    be told that they ask too often.
+    """
     named = {
         401: "No API key, or one that is unknown, revoked or expired",
         403: "This key may not state facts",
         413: "The body is larger than this call takes",
         404: "It does not exist, or this key may not see it",
+        429: "Asked too often; `Retry-After` says how long to wait",
         422: "A parameter is missing, unknown or cannot be used; `errors` says which and why",
         503: "The platform cannot answer now",
     }
-    return {status: {"description": named[status], "model": Problem} for status in statuses}
+    told = {*statuses, 429} if 401 in statuses else {*statuses}
+    return {status: {"description": named[status], "model": Problem} for status in sorted(told)}
