@@ -134,6 +134,30 @@ class Settings(BaseSettings):
     http_port: int = Field(
         default=8000, ge=0, le=65_535, description="port of the HTTP interface; 0: any free one"
     )
+    requests_per_minute: int = Field(
+        default=1_200,
+        ge=1,
+        le=1_000_000_000,
+        description="requests of one holder of a key, for each process that serves",
+    )
+    uploads_per_minute: int = Field(
+        default=600, ge=1, le=1_000_000_000, description="batches of one gateway over HTTPS"
+    )
+    refusals_per_minute: int = Field(
+        default=30,
+        ge=1,
+        le=1_000_000_000,
+        description="wrong keys and signatures from one address; then only keys that held go on",
+    )
+    request_timeout_s: float = Field(
+        default=60, ge=1, le=3_600, description="longest wait of a request for its answer [s]"
+    )
+    streams_max: int = Field(
+        default=200, ge=1, le=10_000, description="followers of /v1/stream of a process"
+    )
+    streams_per_holder: int = Field(
+        default=5, ge=1, le=10_000, description="followers of /v1/stream with one key"
+    )
     oidc_issuer: str | None = Field(
         default=None,
         pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])",

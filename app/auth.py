@@ -39,6 +39,11 @@ class Holder:
     key_id: int | None = None
     last_used_at: datetime | None = None
 
+    @property
+    def identity(self) -> str:
+        """Return what tells them from all others."""
+        return self.label if self.key_id is None else f"key {self.key_id}"
+
     def use_is_news(self, now: datetime) -> bool:
         """Return whether it is worth a write that the key is used now."""
         return self.key_id is not None and (

@@ -9,8 +9,17 @@ before the answer is sent, so that a slow client holds none.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -34,6 +43,12 @@ from energy.factors import Unverified
 CONNECTION_WITHIN_S = 5
 """How long a request waits for a connection before it is told that the platform is busy."""
 
+CHANGES_AT_ONCE = 4
+"""Calls that change something at a time: half of the connections that can."""
+
+FILES_AT_ONCE = 3
+"""Answers as files that are written at a time: fewer than there are connections."""
+
 EARLIER_DAYS_AT_ONCE = 2
 """Calls as known on an earlier day at a time: each may hold its connection for many seconds."""
 
@@ -51,7 +66,8 @@ class Caller:
     """Who asks: what they may see, the transaction that answers, when, and under which label.
 
     `unverified` is what becomes of factors that nobody verified. `known_at`: what was known at that
-    instant answers, see `app/known_tables.py`; None: what is known now.
+    instant answers, see `app/known_tables.py`; None: what is known now. `identity` tells them from
+    all others.
     """
 
     connection: Connection
@@ -60,6 +76,60 @@ class Caller:
     actor: str
     unverified: Unverified = Unverified.NOTE
     known_at: datetime | None = None
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What somebody shows to be let in, and where they are."""
+
+    text: str
+    address: str
+
+    @property
+    def digest(self) -> bytes:
+        return app.auth.digest(self.text)
+
+
+def shown_by(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Shown:
+    """Return what is shown. Raises Unauthorized if it is nothing, TooMany at a locked door."""
+    if credentials is None:
+        raise Unauthorized(
+            "unauthenticated", "Send an API key: `Authorization: Bearer nh_…`. Operators make them."
+        )
+    shown = Shown(credentials.credentials, address(request))
+    state.of(request)["door"].look(shown.address, shown.digest)
+    return shown
+
+
+def address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+async def plain_body(request: Request) -> None:
+    """Refuse texts with a NUL character in a body of JSON: the database takes none."""
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        return
+    body = await request.body()
+    if b"\\u0000" not in body:
+        return
+    said = json.loads(body)
+    if _has_nul(said):
+        fields = said.items() if isinstance(said, dict) else ()
+        named = (name for name, each in fields if _has_nul(each))
+        raise InvalidParameter(next(named, "body"), "has a NUL character in it")
+
+
+def _has_nul(said: object) -> bool:
+    match said:
+        case str():
+            return "\0" in said
+        case list():
+            return any(map(_has_nul, said))
+        case dict():
+            return any(_has_nul(each) for pair in said.items() for each in pair)
+        case _:
+            return False
 
 
 def plain_query(request: Request) -> None:
@@ -90,7 +160,15 @@ async def authenticated(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> AsyncIterator[Caller]:
     held = state.of(request)
-    async with _reading(held, credentials, read_only(held["views"])) as caller:
+    shown = shown_by(request, credentials)
+    async with _turn(held, request), reading(held, shown) as caller:
+        yield caller
+
+
+@asynccontextmanager
+async def reading(held: State, shown: Shown) -> AsyncIterator[Caller]:
+    """Return who may read, with a transaction of a login that only looks."""
+    async with _reading(held, shown, read_only(held["views"])) as caller:
         yield caller
 
 
@@ -103,34 +181,55 @@ async def knowing(
     They are made from the tables themselves, so on the platform's own login.
     """
     held = state.of(request)
+    shown = shown_by(request, credentials)
     async with AsyncExitStack() as stack:
         lent = read_only(held["views"])
+        await stack.enter_async_context(_turn(held, request))
         if AS_KNOWN_ON in request.query_params:
             if held["earlier_days"].locked():
                 detail = "Others are asking what was known on earlier days. Try again later."
                 raise Unavailable("busy", detail)
             await stack.enter_async_context(held["earlier_days"])
             lent = rolled_back(held["pool"])
-        yield await stack.enter_async_context(_reading(held, credentials, lent))
+        yield await stack.enter_async_context(_reading(held, shown, lent))
+
+
+def _turn(held: State, request: Request) -> AbstractAsyncContextManager[None]:
+    """Return what waits for a turn to write a file, if one is asked for."""
+    if request.query_params.get("format", "json") == "json":
+        return nullcontext()
+    return _in_turn(held["files"], "Others are being given files.")
+
+
+@asynccontextmanager
+async def _in_turn(turns: asyncio.Semaphore, why: str) -> AsyncIterator[None]:
+    """Wait for a turn, so that others find a connection."""
+    try:
+        async with asyncio.timeout(CONNECTION_WITHIN_S):
+            await turns.acquire()
+    except TimeoutError as error:
+        raise Unavailable("busy", f"{why} Try again later.") from error
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 @asynccontextmanager
 async def _reading(
-    held: State,
-    credentials: HTTPAuthorizationCredentials | None,
-    lent: AbstractAsyncContextManager[Connection],
+    held: State, shown: Shown, lent: AbstractAsyncContextManager[Connection]
 ) -> AsyncIterator[Caller]:
     """Return who may read, with a transaction that shows what is in their scope."""
     now = held["clock"]()
-    person = await _person(held, credentials, now)
+    person = await _person(held, shown, now)
     async with lent as connection:
-        holder = person or await _key_holder(connection, credentials, now)
-        _admit(holder, Act.READ)
+        holder = person or await _key_holder(held, connection, shown, now)
+        _admit(held, shown, holder, Act.READ)
         if holder.use_is_news(now):
             async with _lent(held["pool"]) as own:
                 await _note_use(own, holder, now)
         await db.scope.enter(connection, holder.scope)
-        yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
+        yield _caller(held, connection, holder, now)
 
 
 def changing(act: Act) -> Callable[..., AsyncIterator[Caller]]:
@@ -145,18 +244,36 @@ def changing(act: Act) -> Callable[..., AsyncIterator[Caller]]:
     ) -> AsyncIterator[Caller]:
         held = state.of(request)
         now = held["clock"]()
-        person = await _person(held, credentials, now)
-        async with _lent(held["pool"]) as connection, connection.transaction():
-            holder = person or await _key_holder(connection, credentials, now)
-            _admit(holder, act)
+        shown = shown_by(request, credentials)
+        person = await _person(held, shown, now)
+        async with (
+            _in_turn(held["changes"], "Others are changing data."),
+            _lent(held["pool"]) as connection,
+            connection.transaction(),
+        ):
+            holder = person or await _key_holder(held, connection, shown, now)
+            _admit(held, shown, holder, act)
             if holder.use_is_news(now):
                 await _note_use(connection, holder, now)
-            yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
+            yield _caller(held, connection, holder, now)
 
     return lent
 
 
-def _admit(holder: Holder, act: Act) -> None:
+def _caller(held: State, connection: Connection, holder: Holder, now: datetime) -> Caller:
+    return Caller(
+        connection,
+        holder.scope,
+        now,
+        holder.label,
+        held["unverified"],
+        identity=holder.identity,
+    )
+
+
+def _admit(held: State, shown: Shown, holder: Holder, act: Act) -> None:
+    """Raise TooMany where the holder asks too often, Forbidden where they may not do that."""
+    held["door"].admit(shown.digest, holder.identity)
     if act not in holder.acts:
         raise Forbidden(
             f"may_not_{act}",
@@ -172,28 +289,40 @@ async def _note_use(connection: Connection, holder: Holder, now: datetime) -> No
         await db.keys.mark_used(connection, holder.key_id, now, within=app.auth.USE_NOTED_WITHIN)
 
 
-async def _person(
-    held: State, credentials: HTTPAuthorizationCredentials | None, now: datetime
-) -> Holder | None:
+async def _person(held: State, shown: Shown, now: datetime) -> Holder | None:
     """Return who holds an access token; None: what was sent must be an API key.
 
     It is asked before a connection is lent: the provider may be slow.
     """
-    if credentials is None:
-        raise Unauthorized(
-            "unauthenticated", "Send an API key: `Authorization: Bearer nh_…`. Operators make them."
-        )
-    tokens, text = held["tokens"], credentials.credentials
-    if tokens is None or text.startswith(app.auth.PREFIX):
+    tokens = held["tokens"]
+    if tokens is None or shown.text.startswith(app.auth.PREFIX):
         return None
-    return await tokens.fetch_holder(text, now)
+    with _at_the_door(held, shown):
+        return await tokens.fetch_holder(shown.text, now)
 
 
-async def _key_holder(
-    connection: Connection, credentials: HTTPAuthorizationCredentials | None, now: datetime
-) -> Holder:
-    assert credentials is not None  # _person has refused
-    return await app.auth.fetch_holder(connection, credentials.credentials, now)
+async def _key_holder(held: State, connection: Connection, shown: Shown, now: datetime) -> Holder:
+    with _at_the_door(held, shown):
+        return await app.auth.fetch_holder(connection, shown.text, now)
+
+
+@contextmanager
+def _at_the_door(held: State, shown: Shown) -> Iterator[None]:
+    try:
+        yield
+    except Unauthorized:
+        held["door"].refuse(shown.address, shown.digest)
+        raise
+
+
+async def fetch_holder(held: State, shown: Shown) -> Holder:
+    """Return who holds what is shown, now. It takes no request of theirs."""
+    now = held["clock"]()
+    person = await _person(held, shown, now)
+    if person is not None:
+        return person
+    async with _lent(held["watch"]) as connection:
+        return await _key_holder(held, connection, shown, now)
 
 
 @asynccontextmanager

@@ -18,6 +18,9 @@ from starlette.routing import compile_path
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+FAULTS_MAX = 100
+"""What is wrong with a request is listed so far."""
+
 AS_KNOWN_ON = "as_known_on"
 """The parameter that asks for what was known on a day."""
 
@@ -181,6 +184,42 @@ class Unavailable(ApiError):
         super().__init__(code, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
+FEWER = {
+    "requests": "Ask for more at once, and follow /v1/stream instead of asking again and again.",
+    "uploads": "Put more readings into a batch.",
+    "refusals": "Check the key or the signing key that is sent from this address.",
+}
+
+
+class TooMany(ApiError):
+    """Who asks has used up what they may ask for in a minute."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, what: str, per_minute: int, wait_s: int) -> None:
+        super().__init__(
+            f"too_many_{what}",
+            f"More than {per_minute} {what} a minute. Wait {wait_s} s. {FEWER[what]}",
+            headers={
+                "Retry-After": str(wait_s),
+                "RateLimit-Policy": f'"{what}";q={per_minute};w=60',
+                "RateLimit": f'"{what}";r=0;t={wait_s}',
+            },
+        )
+
+
+class TooManyStreams(ApiError):
+    """Who asks follows the event stream often enough already."""
+
+    status = 429
+    title = "Too many streams"
+
+    def __init__(self, streams: int) -> None:
+        detail = f"{streams} streams are open with this key. Close one, or follow more with one."
+        super().__init__("too_many_streams", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
 class OtherError(ApiError):
     """What the framework refuses: an unknown path, a method that is not offered."""
 
@@ -230,10 +269,9 @@ NAMED = {"extra_forbidden": "unknown_parameter", "json_invalid": "malformed_body
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = [
-        _fault(each["loc"], each["type"], each["msg"], request.app) for each in error.errors()
-    ]
-    kinds = {each["type"] for each in error.errors()}
+    told = error.errors()[:FAULTS_MAX]
+    faults = [_fault(each["loc"], each["type"], each["msg"], request.app) for each in told]
+    kinds = {each["type"] for each in told}
     code = NAMED.get(kinds.pop(), "invalid_parameter") if len(kinds) == 1 else "invalid_parameter"
     detail = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults)
     return ApiError(code, detail, errors=faults).response()
@@ -271,13 +309,20 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
             detail = "There is nothing at this path; see /docs for what there is."
             return OtherError(404, "Not found", "unknown_path", detail).response()
         case 400:
-            return ApiError("malformed_body", "body: is no JSON in UTF-8").response()
+            return ApiError(
+                "malformed_body",
+                "body: is no JSON that can be read: send UTF-8, not compressed, not deep",
+            ).response()
         case 405:
             methods = ", ".join(sorted(_offered(request, error.headers or {})))
             detail = f"This path offers {methods}."
             refused = OtherError(405, "Method not allowed", "method_not_allowed", detail)
             refused.headers = {"Allow": methods}
             return refused.response()
+        case 413:
+            return TooLarge(
+                "The body is larger than this call takes. Send less at once."
+            ).response()
         case status:
             return OtherError(status, "Refused", "refused", str(error.detail)).response()
 

@@ -7,16 +7,19 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 
 from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Lifespan
 
 import db.logins
 import db.migrate
 import db.pool
 from app import depends, errors
+from app.admission import Door
 from app.api import (
     accounts,
     alerts,
@@ -38,6 +41,7 @@ from app.api import (
     readings,
     regions,
     rules,
+    stream,
     units,
     uploads,
     value_intensity,
@@ -45,10 +49,13 @@ from app.api import (
 )
 from app.description import Interface
 from app.entity_tags import EntityTags
+from app.guard import Guard
 from app.metrics import Metrics, RequestCounter
+from app.pace import Pace
 from app.providers import Provider
 from app.resolve import Refusal
 from app.state import Clock, State
+from app.stream import Stream
 from app.tokens import Tokens, Trust
 from app.uploads import Patience, Uploads
 from db.pool import Pool
@@ -77,6 +84,7 @@ TAGS = [
         "name": "rules",
         "description": "What is warned of: rules, their versions, what they would do",
     },
+    {"name": "stream", "description": "What happens, told as it does"},
     {"name": "health", "description": "For machines that watch the platform; no key"},
 ]
 
@@ -104,6 +112,7 @@ NOUNS = (
     alerts,
     rules,
     backtests,
+    stream,
     health,
 )
 """Each has a router; this is the order in the documentation."""
@@ -111,6 +120,9 @@ NOUNS = (
 
 PATIENCE = Patience()
 
+
+WATCHING = 2
+"""Connections that no request uses up."""
 
 GZIP_BYTES_MIN = 2_000
 GZIP_LEVEL = 4
@@ -149,16 +161,48 @@ def _tokens(settings: Settings) -> Tokens | None:
     return Tokens(trust, Provider(issuer))
 
 
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """The platform's own pool, and that of the login that only looks; small ones beside, which no
+    request uses up: to see whether all is well, and to read the stream.
+    """
+
+    own: Pool
+    views: Pool
+    watch: Pool
+    streamed: Pool
+
+
 @asynccontextmanager
-async def _pools(settings: Settings, database_url: str) -> AsyncIterator[tuple[Pool, Pool]]:
-    """Open the platform's own pool, and that of the login that only looks."""
+async def _pools(settings: Settings, url: str) -> AsyncIterator[Pools]:
     timeout_s, name = settings.database_timeout_s, "nenghao-serve"
-    looking = view_url(settings, database_url)
+    looking = view_url(settings, url)
+    opened, looked = db.pool.create_pool, db.pool.create_view_pool
     async with (
-        await db.pool.create_pool(database_url, timeout_s=timeout_s, application=name) as pool,
-        await db.pool.create_view_pool(looking, timeout_s=timeout_s, application=name) as views,
+        await opened(url, timeout_s=timeout_s, application=name) as own,
+        await looked(looking, timeout_s=timeout_s, application=name) as views,
+        await opened(url, timeout_s=timeout_s, application=name, size_max=WATCHING) as watch,
+        await looked(looking, timeout_s=timeout_s, application=name, size_max=1) as streamed,
     ):
-        yield pool, views
+        yield Pools(own, views, watch, streamed)
+
+
+def _stream(settings: Settings, pools: Pools, patience: Patience) -> Stream:
+    return Stream(
+        pools.watch,
+        pools.streamed,
+        followers_max=settings.streams_max,
+        per_holder=settings.streams_per_holder,
+        read_s=patience.stream_s,
+        check_s=patience.check_s,
+    )
+
+
+def _doors(settings: Settings) -> tuple[Door, Door]:
+    """Return the doors of those who have a key, and of gateways; wrong keys count for both."""
+    refusals = Pace("refusals", settings.refusals_per_minute)
+    requests = Pace("requests", settings.requests_per_minute)
+    return Door(requests, refusals), Door(Pace("uploads", settings.uploads_per_minute), refusals)
 
 
 def create_app(
@@ -171,34 +215,53 @@ def create_app(
     """Return the HTTP interface on the database at `database_url`; nothing is opened yet."""
     metrics = Metrics()
     tokens = _tokens(settings)
+    door, gate = _doors(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        async with _pools(settings, database_url) as (pool, views):
+        async with _pools(settings, database_url) as pools:
             oldest = timedelta(days=settings.oldest_reading_days)
-            uploads = Uploads(pool, _name(), oldest=oldest, clock=clock, patience=patience)
+            uploads = Uploads(pools.own, _name(), oldest=oldest, clock=clock, patience=patience)
+            stream = _stream(settings, pools, patience)
+            app.state.close_streams = stream.close
             storing = asyncio.create_task(uploads.run())
-            yield State(
-                pool=pool,
-                views=views,
-                tokens=tokens,
-                clock=clock,
-                metrics=metrics,
-                revision=db.migrate.newest_revision(),
-                uploads=uploads,
-                unverified=settings.unverified_factors,
-                coverage_floor=settings.coverage_floor,
-                earlier_days=asyncio.Semaphore(depends.EARLIER_DAYS_AT_ONCE),
-            )
+            async with stream.running():
+                yield State(
+                    pool=pools.own,
+                    views=pools.views,
+                    tokens=tokens,
+                    clock=clock,
+                    metrics=metrics,
+                    revision=db.migrate.newest_revision(),
+                    uploads=uploads,
+                    unverified=settings.unverified_factors,
+                    coverage_floor=settings.coverage_floor,
+                    earlier_days=asyncio.Semaphore(depends.EARLIER_DAYS_AT_ONCE),
+                    changes=asyncio.Semaphore(depends.CHANGES_AT_ONCE),
+                    files=asyncio.Semaphore(depends.FILES_AT_ONCE),
+                    watch=pools.watch,
+                    door=door,
+                    gate=gate,
+                    stream=stream,
+                )
             storing.cancel()
 
+    app = _interface(lifespan)
+    app.add_middleware(EntityTags)
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)
+    app.add_middleware(Guard, request_s=settings.request_timeout_s)
+    app.add_middleware(RequestCounter, metrics=metrics)
+    return app
+
+
+def _interface(lifespan: Lifespan[Interface]) -> Interface:
     app = Interface(
         title="Nenghao",
         description=DESCRIPTION,
         version=metadata.version("nenghao"),
         openapi_tags=TAGS,
         lifespan=lifespan,
-        dependencies=[Depends(depends.plain_query)],
+        dependencies=[Depends(depends.plain_query), Depends(depends.plain_body)],
         docs_url=None,  # ours needs no internet
         redoc_url=None,
         redirect_slashes=False,
@@ -207,7 +270,4 @@ def create_app(
         app.include_router(noun.router)
     docs.install(app)
     errors.install(app)
-    app.add_middleware(EntityTags)
-    app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)
-    app.add_middleware(RequestCounter, metrics=metrics)
     return app

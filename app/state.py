@@ -9,7 +9,9 @@ from typing import TypedDict, cast
 
 from fastapi import Request
 
+from app.admission import Door
 from app.metrics import Metrics
+from app.stream import Stream
 from app.tokens import Tokens
 from app.uploads import Uploads
 from db.pool import Pool
@@ -22,8 +24,11 @@ class State(TypedDict):
     """`revision` is the schema this code needs; below `coverage_floor` nothing is forecast.
 
     `pool` is the platform's own, for what is written; `views` is a login that only looks, and sees
-    what is in the scope of a transaction. `tokens`: of the OpenID provider, if one is trusted.
-    `earlier_days` bounds how many calls ask at once what was known on an earlier day.
+    what is in the scope of a transaction; `watch` is a small pool beside: whatever others ask, it
+    is known whether the platform can serve. `tokens`: of the OpenID provider, if one is trusted.
+    `earlier_days` bounds how many calls ask at once what was known on an earlier day, `files` how
+    many write a file, `changes` how many change something. `door` and `gate` say how often holders
+    of keys, and gateways, may come.
     """
 
     pool: Pool
@@ -36,6 +41,12 @@ class State(TypedDict):
     unverified: Unverified
     coverage_floor: float
     earlier_days: asyncio.Semaphore
+    files: asyncio.Semaphore
+    changes: asyncio.Semaphore
+    watch: Pool
+    door: Door
+    gate: Door
+    stream: Stream
 
 
 def of(request: Request) -> State:

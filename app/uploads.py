@@ -31,10 +31,14 @@ UNSIGNED = (
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a batch may take to its commit, and how old a key may be that does not hold."""
+    """How long a batch may take to its commit, and how old a key may be that does not hold; how
+    often the stream is read, and who follows it is asked for anew.
+    """
 
     commit_s_max: float = 15.0
     key_age_max: timedelta = KEY_AGE_MAX
+    stream_s: float = 0.5
+    check_s: float = 15.0
 
 
 log = structlog.get_logger("uploads")
@@ -64,8 +68,10 @@ class Uploads:
         )
         self._holder: Holder | None = None
 
-    async def take(self, topic: str, payload: bytes, signature: str | None) -> bytes:
-        """Return the receipt of a batch, after the commit.
+    async def take(
+        self, topic: str, payload: bytes, signature: str | None, admit: Callable[[], None]
+    ) -> bytes:
+        """Return the receipt of a batch, after the commit; `admit` it once its signature holds.
 
         Raises Unauthorized for a signature that does not hold, Unavailable when the batch was not
         stored in time: it may be stored yet, sending it again does no harm.
@@ -76,6 +82,7 @@ class Uploads:
             async with asyncio.timeout(self._commit_s_max):
                 if signature is None or not await self._assembler.is_signed(delivery):
                     raise Unauthorized("bad_signature", UNSIGNED)
+                admit()
                 self._waiting.put_nowait((delivery, receipt))
                 return await receipt
         except (asyncio.QueueFull, TimeoutError, FencedError) as error:

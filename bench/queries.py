@@ -50,6 +50,9 @@ BUSY_S = 30
 
 SELDOM_S = 0.05
 
+UNBOUNDED = {"NENGHAO_REQUESTS_PER_MINUTE": "1000000000"}
+"""All readers have one key."""
+
 ONCE, TENFOLD = Size(days=73), Size(days=730, hourly_units=50, has_readings=True)
 """Two years, and a tenth of them."""
 
@@ -130,7 +133,9 @@ class Served:
 @contextmanager
 def serving(stage: Stage, url: str, region: str = "450000") -> Iterator[Served]:
     port = processes.free_port(None)
-    process = stage.start("serve", url=url, name=new_name("serve"), NENGHAO_HTTP_PORT=str(port))
+    process = stage.start(
+        "serve", url=url, name=new_name("serve"), NENGHAO_HTTP_PORT=str(port), **UNBOUNDED
+    )
     base, key = f"http://127.0.0.1:{port}", asyncio.run(_new_key(url, region))
     try:
         with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}) as client:

@@ -16,8 +16,8 @@ from db.links import ReadingLink
 from db.pool import Connection
 from energy.ledger import Head
 
-Arrival = tuple[int, datetime, bytes]
-"""gateway_id, received_at, sha256"""
+Arrival = tuple[int, datetime, bytes, str | None, int]
+"""gateway_id, received_at, sha256, batch, stored"""
 
 LINK_IDS = 2**32
 """Links that one who stores may make: the lower half of a link_id."""
@@ -129,8 +129,10 @@ async def add_totals(
                                $14::timestamptz[], $15::integer[], $16::bytea[], $17::bytea[])
                         AS added
         ), arrived AS (
-            INSERT INTO arrivals (first_link_id, gateway_ids, received_at, sha256)
-            SELECT ($12::bigint[])[1], $18::integer[], $19::timestamptz[], $20::bytea[]
+            INSERT INTO arrivals (first_link_id, gateway_ids, received_at, sha256, batches,
+                                  stored)
+            SELECT ($12::bigint[])[1], $18::integer[], $19::timestamptz[], $20::bytea[],
+                   $21::text[], $22::integer[]
               FROM held
              WHERE cardinality($12::bigint[]) > 0
         )
@@ -154,9 +156,7 @@ async def add_totals(
         [link.readings for link in links],
         [link.content for link in links],
         [link.sha256 for link in links],
-        [each[0] for each in arrivals],
-        [each[1] for each in arrivals],
-        [each[2] for each in arrivals],
+        *([each[column] for each in arrivals] for column in range(5)),
     )
     return held == 1
 

@@ -94,13 +94,20 @@ async def revoke(connection: Connection, key_id: int) -> bool:
 async def mark_used(
     connection: Connection, key_id: int, now: datetime, *, within: timedelta
 ) -> None:
-    """Note that a key is used, unless that was noted less than `within` ago."""
+    """Note that a key is used, unless that was noted less than `within` ago.
+
+    Nor is it while another transaction notes it: nobody waits for that one to end.
+    """
     await connection.execute(
         """
         UPDATE api_keys
            SET last_used_at = $2
-         WHERE key_id = $1
-           AND (last_used_at IS NULL OR last_used_at <= $2::timestamptz - $3::interval)
+         WHERE key_id = (SELECT key_id
+                           FROM api_keys
+                          WHERE key_id = $1
+                            AND (last_used_at IS NULL
+                                 OR last_used_at <= $2::timestamptz - $3::interval)
+                            FOR NO KEY UPDATE SKIP LOCKED)
         """,
         key_id,
         now,

@@ -47,7 +47,9 @@ async def create_pool(
     )
 
 
-async def create_view_pool(url: str, *, timeout_s: float, application: str) -> Pool:
+async def create_view_pool(
+    url: str, *, timeout_s: float, application: str, size_max: int = POOL_SIZE_MAX
+) -> Pool:
     """Open a pool of a login that only looks: names mean the views of schema api.
 
     Whatever runs on it is read-only, ends after `timeout_s` and holds no transaction open.
@@ -55,7 +57,7 @@ async def create_view_pool(url: str, *, timeout_s: float, application: str) -> P
     return await asyncpg.create_pool(
         url,
         min_size=1,
-        max_size=POOL_SIZE_MAX,
+        max_size=size_max,
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=timeout_s,
         server_settings={

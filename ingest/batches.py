@@ -90,10 +90,9 @@ class Flush:
 
     `rows` are readings as `db.reading_rows` makes them, `weeks` the same in order. `doubtful` are
     units whose entry in memory does not explain what was said: read them again, then assemble
-    again. `unborn` are Sparkplug edge nodes (unit, gateway) that have to be born again, and why.
-    `links` vouch for what is stored of it, as of the last try to store it. `stood` is where the
-    newest readings of its meters were before; `turned_away` are units of which something was let in
-    first.
+    again. `unborn` are Sparkplug edge nodes (unit, gateway) to be born again, and why. `links`
+    vouch for what is stored of it, as of the last try. `stood` is where the newest readings of its
+    meters were before; `turned_away` are units of which something was let in first.
     """
 
     deliveries: Sequence[Delivery]
@@ -133,9 +132,15 @@ class Flush:
         )
 
     def arrivals(self) -> list[Arrival]:
-        """Return the messages of which readings were let in: who sent what when."""
+        """Return the messages of which readings were let in: who sent what when, and how much."""
         return [
-            (piece.gateway_id, piece.delivery.received_at, piece.sha256())
+            (
+                piece.gateway_id,
+                piece.delivery.received_at,
+                piece.sha256(),
+                None if piece.batch is None else payload.legible(piece.batch),
+                piece.tally.stored,
+            )
             for piece in self.pieces
             if piece.last > piece.first and piece.gateway_id is not None
         ]

@@ -44,7 +44,9 @@ class ListOf(Answer, Generic[T]):
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:  # the type FastAPI asks for
-    """Return the OpenAPI responses for `statuses`, all problems."""
+    """Return the OpenAPI responses for `statuses`, all problems; who is asked for a key can also
+    be told that they ask too often.
+    """
     named = {
         401: "No API key, or one that is unknown, revoked or expired",
         403: "Who asks may not do this; `code` says what they may not",
@@ -53,7 +55,9 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:  # the type Fas
         409: "It does not go with how things stand; `detail` says what does",
         412: "It was changed since it was read: read it again",
         428: "If-Match is missing: name the version that was read",
+        429: "Asked too often; `Retry-After` says how long to wait",
         422: "A parameter is missing, unknown or cannot be used; `errors` says which and why",
         503: "The platform cannot answer now",
     }
-    return {status: {"description": named[status], "model": Problem} for status in statuses}
+    told = {*statuses, 429} if 401 in statuses else {*statuses}
+    return {status: {"description": named[status], "model": Problem} for status in sorted(told)}

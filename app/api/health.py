@@ -72,7 +72,7 @@ async def fetch_readiness(request: Request, _: Annotated[NoParameters, Query()])
     Collectors are other programs: what they say is shown, and is no reason not to serve.
     """
     held = state.of(request)
-    async with depends.read_only(held["pool"]) as connection:
+    async with depends.read_only(held["watch"]) as connection:
         revision = await db.migrate.fetch_revision(connection)
         beats = await db.metrics.list_heartbeats(connection) if revision else []
     if revision != held["revision"]:
@@ -107,7 +107,7 @@ async def fetch_metrics(request: Request, _: Annotated[NoParameters, Query()]) -
     """
     held = state.of(request)
     try:
-        facts = await _facts(held["pool"], held["clock"]())
+        facts = await _facts(held["watch"], held["clock"]())
     except Exception as error:
         if not (errors.is_outage(error) or isinstance(error, ApiError)):
             raise

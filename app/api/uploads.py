@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import Field
 
-from app import state
+from app import depends, state
 from app.api.answers import Answer, problems
-from app.errors import TooLarge
+from app.errors import TooLarge, Unauthorized
 from ingest.payload import (
     BATCH_LENGTH_MAX,
     PAYLOAD_BYTES_MAX,
@@ -126,9 +126,17 @@ async def upload_readings(
 
     The signature is the identity: no API key is needed, and none helps.
     """
-    payload = await _body(request)
+    held, address = state.of(request), depends.address(request)
     topic = Address(city, unit, gateway).topic(Leaf.READINGS)
-    receipt = await state.of(request)["uploads"].take(topic, payload, signature)
+    held["gate"].look(address, topic.encode())
+    payload = await _body(request)
+    try:
+        receipt = await held["uploads"].take(
+            topic, payload, signature, lambda: held["gate"].admit(topic.encode(), topic)
+        )
+    except Unauthorized:
+        held["gate"].refuse(address)  # others may send for a gateway that holds
+        raise
     return Response(receipt, media_type="application/json")
 
 

@@ -8,7 +8,7 @@ now, so that nobody is reminded of all of them at once.
 from alembic import op
 
 revision = "0034"
-down_revision = "0030"
+down_revision = "0032"
 
 RULES = """
 SET lock_timeout = '5s';

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import db.admin
 from app.main import PATIENCE, create_app
@@ -27,6 +27,7 @@ from tests.cast import Cast
 from tests.ingest.conftest import Plant
 
 POSSESSED = "nenghao_possessed"
+UNBOUNDED = 1_000_000_000
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
@@ -37,6 +38,7 @@ class Stage:
     client: httpx.AsyncClient
     pool: Pool
     cast: Cast
+    app: ASGIApp
 
     async def get(self, name: str, path: str, **query: str | int) -> httpx.Response:
         """Return the answer to `name`; `from_` stands for the parameter from."""
@@ -86,7 +88,13 @@ async def staged(
     clock: Clock = lambda: NOW,
     people: Cast | None = None,
 ) -> AsyncIterator[Stage]:
-    usual = Settings(database_timeout_s=timeout_s, unverified_factors=unverified)
+    usual = Settings(
+        database_timeout_s=timeout_s,
+        unverified_factors=unverified,
+        requests_per_minute=UNBOUNDED,
+        uploads_per_minute=UNBOUNDED,
+        refusals_per_minute=UNBOUNDED,
+    )
     app = create_app(settings or usual, url, clock=clock, patience=patience)
     async with app.router.lifespan_context(app) as state:
         assert state is not None
@@ -100,7 +108,7 @@ async def staged(
             if people is None:
                 async with pool.acquire() as connection:
                     people = await cast.enter(connection)
-            yield Stage(client, pool, people)
+            yield Stage(client, pool, people, with_state)
 
 
 @pytest.fixture

@@ -36,6 +36,10 @@ VALUES (:u, '2026-11-01Z', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 's', NULL, now())
 INSERT INTO stale_ranges (unit_id, meter_id, starts_at, ends_at)
 VALUES (:u, :m, '2026-11-01Z', '2026-11-01 01:00Z');
 INSERT INTO gateways (unit_id, gateway) VALUES (:u, 'gw1');
+INSERT INTO arrivals
+SELECT 1, ARRAY[gateway_id], ARRAY[now()], ARRAY['\\x00'::bytea], ARRAY['b'], ARRAY[1],
+       nextval('stream_positions')
+  FROM gateways WHERE unit_id = :u;
 INSERT INTO calorific_values
 VALUES (:u, 'raw_coal', 'b', '2026-01-01', NULL, 20.9, 'MJ/kg', 0.7, 's');
 INSERT INTO factors (carrier, basis, unit_id, kgce_per_uom, valid_from, edition, source, verified)

@@ -30,6 +30,9 @@ OPEN = {
 SIGNED = {("POST", "/v1/readings/{city}/{unit}/{gateway}")}
 """The signature of the gateway is the identity: tests/app/test_uploads.py."""
 
+STREAMED = {("GET", "/v1/stream")}
+"""Ends when who follows it does: tests/app/test_stream.py."""
+
 STATING = {
     ("POST", "/v1/production"): {
         "reason": "r",
@@ -78,7 +81,7 @@ def routes(within: Sequence[object]) -> Iterator[tuple[str, str]]:
 
 
 ROUTES = set(routes(APP.routes))
-READING = ROUTES - OPEN - SIGNED - STATING.keys() - RULING - ASKING.keys()
+READING = ROUTES - OPEN - SIGNED - STREAMED - STATING.keys() - RULING - ASKING.keys()
 PATHS = sorted(path for method, path in READING if method == "GET")
 QIANS = {
     "unit": cast.QIANS_UNIT,

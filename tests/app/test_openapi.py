@@ -59,6 +59,7 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/rules/{rule_id}",
         "/v1/rules/{rule_id}",
         "/v1/rules/{rule_id}/backtest",
+        "/v1/stream",
         "/v1/units",
         "/v1/units/{unit}",
         "/v1/value_intensity",
@@ -80,7 +81,7 @@ def test_a_call_of_the_interface_asks_for_a_key_and_declares_its_problems(
     path: str, call: dict[str, Any]
 ) -> None:
     assert call.get("security") == (None if path == SIGNED else [{"api_key": []}])
-    assert {"200", "401", "422", "503"} <= call["responses"].keys()
+    assert {"200", "401", "422", "429", "503"} <= call["responses"].keys()
     for status, response in call["responses"].items():
         if status != "200":
             assert list(response["content"]) == ["application/problem+json"]

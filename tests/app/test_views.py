@@ -31,6 +31,7 @@ EVERYONES = {
 """Shown alike to whoever has a scope."""
 
 CUT = {
+    "accepted_batches",
     "accountable_readings", "alert_events", "alerts", "area_consumption", "budget_units",
     "calorific_values",
     "capacities", "certificates", "changes", "conflicts", "contacts", "corrections",
