@@ -108,6 +108,12 @@ class Settings(BaseSettings):
         description="above it `settle` deletes rejected messages that were replayed, and says so "
         "when that does not help [MiB]",
     )
+    audit_days: int = Field(
+        default=1_096,
+        ge=184,
+        le=36_500,
+        description="`settle` removes older entries of the audit log, behind a kept head [d]",
+    )
     oldest_reading_days: int = Field(
         default=400, ge=1, le=36_500, description="older readings are rejected (time_too_old) [d]"
     )

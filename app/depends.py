@@ -4,7 +4,8 @@ It is read-only, so that the whole answer comes from one snapshot, and it is of 
 what is in scope and nothing else; unless the call changes something: then its facts are committed
 together before the answer, on the platform's own login; or it asks what was known on an earlier
 day: then all that it makes for that, on the same login, is rolled back. The connection goes back
-before the answer is sent, so that a slow client holds none.
+before the answer is sent, so that a slow client holds none. What was changed stands in the audit
+log when it is committed, by the same transaction.
 """
 
 from __future__ import annotations
@@ -16,15 +17,25 @@ from datetime import datetime
 from typing import Annotated
 
 import asyncpg
+import structlog
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 import app.auth
+import db.audit
 import db.keys
 import db.scope
-from app import state
+from app import audit_gate, state
 from app.auth import Holder
-from app.errors import AS_KNOWN_ON, Forbidden, InvalidParameter, Unauthorized, Unavailable
+from app.errors import (
+    AS_KNOWN_ON,
+    Forbidden,
+    InvalidParameter,
+    NotNoted,
+    Unauthorized,
+    Unavailable,
+    is_outage,
+)
 from app.roles import Act
 from app.state import State
 from db.pool import Connection, Pool
@@ -44,6 +55,9 @@ bearer = HTTPBearer(
     description="An API key, made with `nenghao keys create`, or an access token of the OpenID "
     "provider that the operator trusts. It sees one region or one unit.",
 )
+
+
+log = structlog.get_logger("serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +102,19 @@ async def authenticated(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> AsyncIterator[Caller]:
-    held = state.of(request)
-    async with _reading(held, credentials, read_only(held["views"])) as caller:
+    lent = read_only(state.of(request)["views"])
+    async with _reading(request, credentials, lent) as caller:
+        yield caller
+
+
+async def auditing(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> AsyncIterator[Caller]:
+    """Lend a transaction that shows the audit log, to those who may see it."""
+    lent = read_only(state.of(request)["views"])
+    async with _reading(request, credentials, lent, Act.AUDIT, Act.ADMINISTER) as caller:
+        await db.audit.open_to(caller.connection)
         yield caller
 
 
@@ -110,21 +135,27 @@ async def knowing(
                 raise Unavailable("busy", detail)
             await stack.enter_async_context(held["earlier_days"])
             lent = rolled_back(held["pool"])
-        yield await stack.enter_async_context(_reading(held, credentials, lent))
+        yield await stack.enter_async_context(_reading(request, credentials, lent))
 
 
 @asynccontextmanager
 async def _reading(
-    held: State,
+    request: Request,
     credentials: HTTPAuthorizationCredentials | None,
     lent: AbstractAsyncContextManager[Connection],
+    *acts: Act,
 ) -> AsyncIterator[Caller]:
-    """Return who may read, with a transaction that shows what is in their scope."""
+    """Return who may read, with a transaction that shows what is in their scope.
+
+    With `acts`, only who may do one of them.
+    """
+    held = state.of(request)
     now = held["clock"]()
     person = await _person(held, credentials, now)
     async with lent as connection:
         holder = person or await _key_holder(connection, credentials, now)
-        _admit(holder, Act.READ)
+        audit_gate.of(request).know(holder)
+        _admit(holder, *(acts or (Act.READ,)))
         if holder.use_is_news(now):
             async with _lent(held["pool"]) as own:
                 await _note_use(own, holder, now)
@@ -147,20 +178,23 @@ def changing(act: Act) -> Callable[..., AsyncIterator[Caller]]:
         person = await _person(held, credentials, now)
         async with _lent(held["pool"]) as connection, connection.transaction():
             holder = person or await _key_holder(connection, credentials, now)
+            audit_gate.of(request).know(holder)
             _admit(holder, act)
             if holder.use_is_news(now):
                 await _note_use(connection, holder, now)
             yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
+            await _note_change(request, connection)
 
     return lent
 
 
-def _admit(holder: Holder, act: Act) -> None:
-    if act not in holder.acts:
+def _admit(holder: Holder, *acts: Act) -> None:
+    """Raise Forbidden unless the holder may do one of `acts`; what is said is of the first."""
+    if not holder.acts & {*acts}:
         raise Forbidden(
-            f"may_not_{act}",
-            f"Who asks is here as {holder.role} and may not {MAY_NOT[act]}. An operator makes a "
-            "key that may: `nenghao keys create --may-state`, or with another `--role`.",
+            f"may_not_{acts[0]}",
+            f"Who asks is here as {holder.role} and may not {MAY_NOT[acts[0]]}. An operator makes "
+            "a key that may: `nenghao keys create --may-state`, or with another `--role`.",
         )
 
 
@@ -169,6 +203,23 @@ async def _note_use(connection: Connection, holder: Holder, now: datetime) -> No
     assert holder.key_id is not None
     with suppress(asyncpg.ReadOnlySQLTransactionError):
         await db.keys.mark_used(connection, holder.key_id, now, within=app.auth.USE_NOTED_WITHIN)
+
+
+async def _note_change(request: Request, connection: Connection) -> None:
+    """Note what was changed by the transaction that changes it: neither stands without the other.
+
+    Raises NotNoted, so that the change is undone.
+    """
+    asked = audit_gate.of(request)
+    entry = audit_gate.entry(request.scope, asked, audit_gate.promised(request.scope))
+    try:
+        await db.audit.note(connection, [entry])
+    except asyncpg.PostgresError as error:
+        if is_outage(error):
+            raise
+        log.error("not_noted", error=repr(error))
+        raise NotNoted from error
+    asked.noted = entry.status
 
 
 async def _person(
@@ -230,5 +281,6 @@ async def _lent(pool: Pool) -> AsyncIterator[Connection]:
 
 
 AuthenticatedCaller = Annotated[Caller, Depends(authenticated, scope="function")]
+AuditingCaller = Annotated[Caller, Depends(auditing, scope="function")]
 KnowingCaller = Annotated[Caller, Depends(knowing, scope="function")]
 StatingCaller = Annotated[Caller, Depends(changing(Act.STATE), scope="function")]

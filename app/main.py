@@ -21,6 +21,7 @@ from app import depends, errors
 from app.api import (
     accounts,
     alerts,
+    audit,
     balance,
     benchmark_shares,
     budgets,
@@ -42,6 +43,8 @@ from app.api import (
     value_intensity,
     warnings,
 )
+from app.audit_gate import AuditGate
+from app.audit_log import AuditLog
 from app.entity_tags import EntityTags
 from app.metrics import Metrics, RequestCounter
 from app.providers import Provider
@@ -71,6 +74,7 @@ TAGS = [
     {"name": "targets", "description": "Targets, warning levels, energy budgets, carbon"},
     {"name": "balance", "description": "Where energy comes from and goes to; what is deducted"},
     {"name": "alerts", "description": "Early warnings and their history"},
+    {"name": "audit", "description": "Who asked for what, and what became of it"},
     {"name": "health", "description": "For machines that watch the platform; no key"},
 ]
 
@@ -96,6 +100,7 @@ NOUNS = (
     balance,
     accounts,
     alerts,
+    audit,
     health,
 )
 """Each has a router; this is the order in the documentation."""
@@ -156,15 +161,17 @@ def _tokens(settings: Settings) -> Tokens | None:
 
 
 @asynccontextmanager
-async def _pools(settings: Settings, database_url: str) -> AsyncIterator[tuple[Pool, Pool]]:
-    """Open the platform's own pool, and that of the login that only looks."""
+async def _pools(settings: Settings, database_url: str) -> AsyncIterator[tuple[Pool, Pool, Pool]]:
+    """Open the platform's own pool, that of the login that only looks, and one it notes with."""
     timeout_s, name = settings.database_timeout_s, "nenghao-serve"
     looking = view_url(settings, database_url)
+    noting = db.logins.at_home(looking, database_url)
     async with (
         await db.pool.create_pool(database_url, timeout_s=timeout_s, application=name) as pool,
         await db.pool.create_view_pool(looking, timeout_s=timeout_s, application=name) as views,
+        await db.pool.create_audit_pool(noting, timeout_s=timeout_s, application=name) as notes,
     ):
-        yield pool, views
+        yield pool, views, notes
 
 
 def create_app(
@@ -180,10 +187,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        async with _pools(settings, database_url) as (pool, views):
+        async with _pools(settings, database_url) as (pool, views, notes):
             oldest = timedelta(days=settings.oldest_reading_days)
             uploads = Uploads(pool, _name(), oldest=oldest, clock=clock, patience=patience)
-            storing = asyncio.create_task(uploads.run())
+            log = AuditLog(notes)
+            tasks = [asyncio.create_task(each) for each in (uploads.run(), log.run())]
             yield State(
                 pool=pool,
                 views=views,
@@ -192,11 +200,13 @@ def create_app(
                 metrics=metrics,
                 revision=db.migrate.newest_revision(),
                 uploads=uploads,
+                audit=log,
                 unverified=settings.unverified_factors,
                 coverage_floor=settings.coverage_floor,
                 earlier_days=asyncio.Semaphore(depends.EARLIER_DAYS_AT_ONCE),
             )
-            storing.cancel()
+            for task in tasks:
+                task.cancel()
 
     app = Interface(
         title="Nenghao",
@@ -214,6 +224,7 @@ def create_app(
     docs.install(app)
     errors.install(app)
     app.add_middleware(EntityTags)
+    app.add_middleware(AuditGate)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)
     app.add_middleware(RequestCounter, metrics=metrics)
     return app

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import structlog
 
@@ -20,6 +20,7 @@ import db.pool
 import db.reconciliation
 from app import verification
 from app.verification import Finding, Report
+from db.heads import AUDIT
 from db.nightly import Checked
 from db.pool import Connection, Pool
 from energy.periods import LOCAL, Span
@@ -28,6 +29,9 @@ from ingest.reconcile import NIGHT_HOUR, NIGHTLY_SPAN
 LOOK_S = 60.0
 STATEMENT_S = 3_600
 """The readings of a province in a week are one statement."""
+
+AUDIT_SPAN = timedelta(days=8)
+"""Of the audit log this much is verified each night; all of it by `nenghao verify`."""
 
 OLD_WEEKS_A_NIGHT = 8
 """Weeks before NIGHTLY_SPAN that are held against their links each night: a year takes a week."""
@@ -85,7 +89,7 @@ async def check_one(connection: Connection, now: datetime) -> bool:
         due += [READINGS + verification.name_of(week) for week in _due(weeks, newest, night, now)]
         if not due:
             return False
-        findings = await _check(connection, due[0], weeks)
+        findings = await _check(connection, due[0], weeks, night)
         first = f"{findings[0].chain}: {findings[0].fault}" if findings else None
         await db.nightly.note(connection, Checked(due[0], night, now, len(findings), first))
     for each in findings[:3]:
@@ -111,13 +115,20 @@ def _due(
     return [week for week in [*reversed(recent), *turn] if last[week] < night]
 
 
-async def _check(connection: Connection, part: str, weeks: Sequence[Span]) -> list[Finding]:
+async def _check(
+    connection: Connection, part: str, weeks: Sequence[Span], night: date
+) -> list[Finding]:
     report = Report()
     match part:
         case "chains":
             await verification.check_changes(connection, report, _unseen)
             await verification.check_links(connection, report, _unseen)
             kept = await db.heads.list_kept(connection)
+            audited = [
+                each for each in kept if each.chain == AUDIT and each.day <= night - AUDIT_SPAN
+            ]
+            since = audited[-1] if audited else None
+            await verification.check_audit(connection, report, _unseen, since)
             await verification.check_times(connection, report, kept, [])
             await verification.check_heads(connection, report, kept, "here")
         case "corrections":

@@ -9,6 +9,7 @@ from typing import TypedDict, cast
 
 from fastapi import Request
 
+from app.audit_log import AuditLog
 from app.metrics import Metrics
 from app.tokens import Tokens
 from app.uploads import Uploads
@@ -33,6 +34,7 @@ class State(TypedDict):
     metrics: Metrics
     revision: str
     uploads: Uploads
+    audit: AuditLog
     unverified: Unverified
     coverage_floor: float
     earlier_days: asyncio.Semaphore

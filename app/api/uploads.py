@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from app import state
+from app import audit_gate, state
 from app.api.answers import problems
 from app.errors import TooLarge
 from ingest.payload import PAYLOAD_BYTES_MAX
@@ -73,6 +73,9 @@ async def upload_readings(
     The signature is the identity: no API key is needed, and none helps.
     """
     payload = await _body(request)
+    asked = audit_gate.of(request)
+    asked.claim(city, unit, gateway)
+    await state.of(request)["audit"].note(audit_gate.entry(request.scope, asked, None))
     topic = Address(city, unit, gateway).topic(Leaf.READINGS)
     receipt = await state.of(request)["uploads"].take(topic, payload, signature)
     return Response(receipt, media_type="application/json")
