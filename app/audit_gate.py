@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import secrets
+from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 import msgspec
 from fastapi import Request
-from fastapi.dependencies.utils import get_flat_params
+from fastapi.dependencies.utils import get_dependant, get_flat_params
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -148,7 +149,9 @@ def entry(
     given: list[tuple[str, object]] = [*scope.get("path_params", {}).items()]
     query = scope["query_string"].decode(errors="replace")
     given += parse_qsl(query, keep_blank_values=True, max_num_fields=None)
-    known = _names(route) if isinstance(route, APIRoute) else frozenset[str]()
+    known = frozenset[str]()
+    if isinstance(route, APIRoute):
+        known = _names(route.path_format, route.endpoint)
     if path == UNKNOWN_ROUTE:
         given, known = [("path", scope["path"])], frozenset({"path"})
     units = [str(value) for name, value in given if name == "unit" and name in known]
@@ -163,9 +166,10 @@ def entry(
 
 
 @functools.lru_cache(maxsize=512)
-def _names(route: APIRoute) -> frozenset[str]:
+def _names(path: str, endpoint: Callable[..., object]) -> frozenset[str]:
     """Return the names of the parameters of a call."""
-    return frozenset(field.alias for field in get_flat_params(route.dependant))
+    dependant = get_dependant(path=path, call=endpoint)
+    return frozenset(field.alias for field in get_flat_params(dependant))
 
 
 def _is_noted(scope: Scope) -> bool:
