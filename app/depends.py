@@ -37,7 +37,6 @@ from app.errors import (
     is_outage,
 )
 from app.roles import Act
-from app.state import State
 from db.pool import Connection, Pool
 from db.scope import Scope
 from energy.factors import Unverified
@@ -151,10 +150,9 @@ async def _reading(
     """
     held = state.of(request)
     now = held["clock"]()
-    person = await _person(held, credentials, now)
+    person = await _person(request, credentials, now)
     async with lent as connection:
-        holder = person or await _key_holder(connection, credentials, now)
-        audit_gate.of(request).know(holder)
+        holder = person or await _key_holder(request, connection, credentials, now)
         _admit(holder, *(acts or (Act.READ,)))
         if holder.use_is_news(now):
             async with _lent(held["pool"]) as own:
@@ -175,10 +173,9 @@ def changing(act: Act) -> Callable[..., AsyncIterator[Caller]]:
     ) -> AsyncIterator[Caller]:
         held = state.of(request)
         now = held["clock"]()
-        person = await _person(held, credentials, now)
+        person = await _person(request, credentials, now)
         async with _lent(held["pool"]) as connection, connection.transaction():
-            holder = person or await _key_holder(connection, credentials, now)
-            audit_gate.of(request).know(holder)
+            holder = person or await _key_holder(request, connection, credentials, now)
             _admit(holder, act)
             if holder.use_is_news(now):
                 await _note_use(connection, holder, now)
@@ -223,7 +220,7 @@ async def _note_change(request: Request, connection: Connection) -> None:
 
 
 async def _person(
-    held: State, credentials: HTTPAuthorizationCredentials | None, now: datetime
+    request: Request, credentials: HTTPAuthorizationCredentials | None, now: datetime
 ) -> Holder | None:
     """Return who holds an access token; None: what was sent must be an API key.
 
@@ -233,17 +230,23 @@ async def _person(
         raise Unauthorized(
             "unauthenticated", "Send an API key: `Authorization: Bearer nh_…`. Operators make them."
         )
-    tokens, text = held["tokens"], credentials.credentials
+    tokens, text = state.of(request)["tokens"], credentials.credentials
     if tokens is None or text.startswith(app.auth.PREFIX):
         return None
-    return await tokens.fetch_holder(text, now)
+    holder = await tokens.fetch_holder(text, now)
+    audit_gate.of(request).know(holder)
+    return holder
 
 
 async def _key_holder(
-    connection: Connection, credentials: HTTPAuthorizationCredentials | None, now: datetime
+    request: Request,
+    connection: Connection,
+    credentials: HTTPAuthorizationCredentials | None,
+    now: datetime,
 ) -> Holder:
     assert credentials is not None  # _person has refused
-    return await app.auth.fetch_holder(connection, credentials.credentials, now)
+    meet = audit_gate.of(request).know
+    return await app.auth.fetch_holder(connection, credentials.credentials, now, meet)
 
 
 @asynccontextmanager

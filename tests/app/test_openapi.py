@@ -25,6 +25,7 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/accounts",
         "/v1/alerts",
         "/v1/alerts/{alert_id}",
+        "/v1/audit",
         "/v1/balance",
         "/v1/benchmark_shares",
         "/v1/budgets",
