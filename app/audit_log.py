@@ -51,8 +51,9 @@ class AuditLog:
             taken = [await self._waiting.get()]
             while len(taken) < ENTRIES_MAX and not self._waiting.empty():
                 taken.append(self._waiting.get_nowait())
-            # Who is gone was answered without their entry, or not at all: it is written anyway.
-            await self._write(taken)
+            # Who went away, or waited too long, was given no answer: there is nothing to note.
+            if waiting := [each for each in taken if not each[1].done()]:
+                await self._write(waiting)
 
     async def _write(self, taken: Sequence[tuple[Entry, asyncio.Future[None]]]) -> None:
         try:

@@ -223,8 +223,16 @@ def create_app(
         app.include_router(noun.router)
     docs.install(app)
     errors.install(app)
+    _surround(app, metrics)
+    return app
+
+
+def _surround(app: FastAPI, metrics: Metrics) -> None:
+    """Put around the calls what all of them share, from the inside out.
+
+    What refuses a request belongs within the gate, or its refusals are not noted.
+    """
     app.add_middleware(EntityTags)
     app.add_middleware(AuditGate)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)
     app.add_middleware(RequestCounter, metrics=metrics)
-    return app

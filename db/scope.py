@@ -39,6 +39,7 @@ class Scope:
 async def enter(connection: Connection, scope: Scope) -> None:
     """Let the views of schema api show what is in `scope` until this transaction ends.
 
-    They show nothing before. Statements carry their scope besides, in `visible_units`.
+    That is scope.region_prefix and, for an enterprise, its unit. They show nothing before.
+    Statements carry their scope besides, in `visible_units`.
     """
     await connection.execute("SELECT set_config('nenghao.scope', $1, true)", scope.text)
