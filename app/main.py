@@ -219,19 +219,19 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
+    _furnish(app, metrics)
+    return app
+
+
+def _furnish(app: FastAPI, metrics: Metrics) -> None:
+    """Add the calls, and around them what all of them share, from the inside out.
+
+    What refuses a request belongs within the gate, or its refusals are not noted.
+    """
     for noun in NOUNS:
         app.include_router(noun.router)
     docs.install(app)
     errors.install(app)
-    _surround(app, metrics)
-    return app
-
-
-def _surround(app: FastAPI, metrics: Metrics) -> None:
-    """Put around the calls what all of them share, from the inside out.
-
-    What refuses a request belongs within the gate, or its refusals are not noted.
-    """
     app.add_middleware(EntityTags)
     app.add_middleware(AuditGate)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)
