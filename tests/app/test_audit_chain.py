@@ -12,6 +12,8 @@ import pytest
 import db.audit
 import db.heads
 import db.logins
+import db.nightly
+from app import nightly
 from db.heads import AUDIT
 from db.pool import Connection, Pool
 from ingest import audit_chain, heads
@@ -165,6 +167,27 @@ async def test_old_entries_go_in_whole_days_behind_a_head_and_the_chain_still_ho
     assert removal is not None
     assert (removal.day, removal.head.number) == (date(2023, 1, 4), 9)
     assert "the 9 links until 2023-01-04 were removed by age" in report.notes[0]
+
+
+async def test_of_the_log_a_night_follows_what_came_since_a_head_of_eight_days_ago(
+    pool: Pool,
+) -> None:
+    async with pool.acquire() as connection:
+        await grow(connection, days=12)
+        await audits.unlock(connection)
+        await connection.execute("UPDATE audit SET identity = 'x' WHERE entry_id IN (2, 35)")
+        (made,) = await connection.fetch("SELECT min(reconciled_at) AS at FROM reconciliations")
+        night = OLD + timedelta(days=12)
+        await connection.execute("UPDATE reconciliations SET reconciled_at = $1", OLD)
+        assert await nightly.check_one(connection, night)
+        (checked,) = await db.nightly.list_newest(connection)
+        whole = await verified(connection)
+        await connection.execute("UPDATE reconciliations SET reconciled_at = $1", made["at"])
+    assert (checked.findings, checked.first_fault) == (
+        1,
+        "audit: link 35 does not follow from the one before",
+    )
+    assert [each.number for each in whole.findings] == [2]
 
 
 async def test_when_all_was_removed_the_chain_goes_on_after_it(pool: Pool) -> None:
