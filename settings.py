@@ -116,6 +116,12 @@ class Settings(BaseSettings):
         "a conflict refers to them; not less than NENGHAO_OLDEST_READING_DAYS and "
         "NENGHAO_QUARANTINE_DAYS together and a day [d]",
     )
+    audit_days: int = Field(
+        default=1_096,
+        ge=184,
+        le=36_500,
+        description="`settle` removes older entries of the audit log, behind a kept head [d]",
+    )
     oldest_reading_days: int = Field(
         default=400, ge=1, le=36_500, description="older readings are rejected (time_too_old) [d]"
     )

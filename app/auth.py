@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -92,17 +93,18 @@ async def create_key(
     return key
 
 
-async def fetch_holder(connection: Connection, key: str, now: datetime) -> Holder:
-    """Return who holds `key` and what they may. Raises Unauthorized with what to do."""
+async def fetch_holder(
+    connection: Connection, key: str, now: datetime, meet: Callable[[Holder], None]
+) -> Holder:
+    """Return who holds `key` and what they may. Raises Unauthorized with what to do.
+
+    `meet` is told whose key it is even when it holds no longer: the audit log is to know.
+    """
     found = await db.keys.fetch_key(connection, digest(key))
     if found is None:
         raise Unauthorized("invalid_key", "This API key is not known. Check that it is complete.")
-    if found.revoked_at is not None:
-        raise Unauthorized("revoked_key", "This API key was revoked. Ask for a new one.")
-    if found.expires_at is not None and found.expires_at <= now:
-        raise Unauthorized("expired_key", "This API key has expired. Ask for a new one.")
     role = Role(found.role)
-    return Holder(
+    holder = Holder(
         found.label,
         role,
         Scope.of_region(found.region, found.unit),
@@ -110,6 +112,12 @@ async def fetch_holder(connection: Connection, key: str, now: datetime) -> Holde
         found.key_id,
         found.last_used_at,
     )
+    meet(holder)
+    if found.revoked_at is not None:
+        raise Unauthorized("revoked_key", "This API key was revoked. Ask for a new one.")
+    if found.expires_at is not None and found.expires_at <= now:
+        raise Unauthorized("expired_key", "This API key has expired. Ask for a new one.")
+    return holder
 
 
 def digest(key: str) -> bytes:

@@ -26,7 +26,7 @@ from app.resolve import Addresses, Refusal, list_excesses, plain
 from app.supervisor import Program
 from db.pool import Pool
 from deploy import services as local_services
-from ingest import broker_health, broker_url, collect, heads, retention, settle, shards
+from ingest import audit_chain, broker_health, broker_url, collect, heads, retention, settle, shards
 from ingest.authority import AuthorityError
 from ingest.client import ConnectionLostError
 from ingest.credentials import CredentialsError
@@ -139,6 +139,7 @@ def settle_command() -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(heads.run(pool, clock=_now))
             tasks.create_task(retention.run(pool, kept, clock=_now))
+            tasks.create_task(audit_chain.run(pool, timedelta(settings.audit_days), clock=_now))
             tasks.create_task(nightly.run(_addresses(settings).database(), _now))
             await settle.run(
                 pool,

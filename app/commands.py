@@ -6,6 +6,7 @@ import typer
 
 from app import (
     administration,
+    audit,
     corrections,
     doubts,
     evidence_file,
@@ -34,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(rule_commands.rules_app, name="rules")
     app.add_typer(verify.verify_app, name="verify")
     verify.verify_app.command("evidence")(evidence_file.evidence_command)
+    app.command("audit")(audit.audit_command)
     app.command("ready")(readiness.ready_command)
     app.command("import")(administration.import_command)
     app.command("withdraw")(withdrawals.withdraw_command)

@@ -4,13 +4,13 @@ It is read-only, so that the whole answer comes from one snapshot, and it is of 
 what is in scope and nothing else; unless the call changes something: then its facts are committed
 together before the answer, on the platform's own login; or it asks what was known on an earlier
 day: then all that it makes for that, on the same login, is rolled back. The connection goes back
-before the answer is sent, so that a slow client holds none.
+before the answer is sent, so that a slow client holds none. What was changed stands in the audit
+log when it is committed, by the same transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -20,20 +20,29 @@ from contextlib import (
     nullcontext,
     suppress,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
 import asyncpg
+import structlog
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 import app.auth
+import db.audit
 import db.keys
 import db.scope
-from app import state
+from app import audit_gate, state
 from app.auth import Holder
-from app.errors import AS_KNOWN_ON, Forbidden, InvalidParameter, Unauthorized, Unavailable
+from app.errors import (
+    AS_KNOWN_ON,
+    Forbidden,
+    NotNoted,
+    Unauthorized,
+    Unavailable,
+    is_outage,
+)
 from app.roles import Act
 from app.state import State
 from db.pool import Connection, Pool
@@ -61,6 +70,9 @@ bearer = HTTPBearer(
 )
 
 
+log = structlog.get_logger("serve")
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: what they may see, the transaction that answers, when, and under which label.
@@ -85,6 +97,8 @@ class Shown:
 
     text: str
     address: str
+    meet: Callable[[Holder], None] = field(compare=False)
+    """Is told who they are, even when they may not come in: the audit log is to know."""
 
     @property
     def digest(self) -> bytes:
@@ -97,52 +111,13 @@ def shown_by(request: Request, credentials: HTTPAuthorizationCredentials | None)
         raise Unauthorized(
             "unauthenticated", "Send an API key: `Authorization: Bearer nh_…`. Operators make them."
         )
-    shown = Shown(credentials.credentials, address(request))
+    shown = Shown(credentials.credentials, address(request), audit_gate.of(request).know)
     state.of(request)["door"].look(shown.address, shown.digest)
     return shown
 
 
 def address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
-
-
-async def plain_body(request: Request) -> None:
-    """Refuse texts with a NUL character in a body of JSON: the database takes none."""
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        return
-    body = await request.body()
-    if b"\\u0000" not in body:
-        return
-    said = json.loads(body)
-    if _has_nul(said):
-        fields = said.items() if isinstance(said, dict) else ()
-        named = (name for name, each in fields if _has_nul(each))
-        raise InvalidParameter(next(named, "body"), "has a NUL character in it")
-
-
-def _has_nul(said: object) -> bool:
-    match said:
-        case str():
-            return "\0" in said
-        case list():
-            return any(map(_has_nul, said))
-        case dict():
-            return any(_has_nul(each) for pair in said.items() for each in pair)
-        case _:
-            return False
-
-
-def plain_query(request: Request) -> None:
-    """Refuse what would otherwise be ignored or upset the database: repeats and NUL characters."""
-    seen: set[str] = set()
-    for name, value in request.query_params.multi_items():
-        if name in seen:
-            raise InvalidParameter(name, "is given twice", code="repeated_parameter")
-        if "\0" in name or "\0" in value:
-            raise InvalidParameter(name.replace("\0", ""), "has a NUL character in it")
-        seen.add(name)
-    if "\0" in request.url.path or "%00" in request.url.path:
-        raise InvalidParameter("path", "has a NUL character in it")
 
 
 MAY_NOT = {
@@ -162,6 +137,19 @@ async def authenticated(
     held = state.of(request)
     shown = shown_by(request, credentials)
     async with _turn(held, request), reading(held, shown) as caller:
+        yield caller
+
+
+async def auditing(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> AsyncIterator[Caller]:
+    """Lend a transaction that shows the audit log, to those who may see it."""
+    held = state.of(request)
+    lent = read_only(held["views"])
+    shown = shown_by(request, credentials)
+    async with _reading(held, shown, lent, Act.AUDIT, Act.ADMINISTER) as caller:
+        await db.audit.open_to(caller.connection)
         yield caller
 
 
@@ -217,14 +205,17 @@ async def _in_turn(turns: asyncio.Semaphore, why: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _reading(
-    held: State, shown: Shown, lent: AbstractAsyncContextManager[Connection]
+    held: State, shown: Shown, lent: AbstractAsyncContextManager[Connection], *acts: Act
 ) -> AsyncIterator[Caller]:
-    """Return who may read, with a transaction that shows what is in their scope."""
+    """Return who may read, with a transaction that shows what is in their scope.
+
+    With `acts`, only who may do one of them.
+    """
     now = held["clock"]()
     person = await _person(held, shown, now)
     async with lent as connection:
         holder = person or await _key_holder(held, connection, shown, now)
-        _admit(held, shown, holder, Act.READ)
+        _admit(held, shown, holder, *(acts or (Act.READ,)))
         if holder.use_is_news(now):
             async with _lent(held["pool"]) as own:
                 await _note_use(own, holder, now)
@@ -256,6 +247,7 @@ def changing(act: Act) -> Callable[..., AsyncIterator[Caller]]:
             if holder.use_is_news(now):
                 await _note_use(connection, holder, now)
             yield _caller(held, connection, holder, now)
+            await _note_change(request, connection)
 
     return lent
 
@@ -271,14 +263,17 @@ def _caller(held: State, connection: Connection, holder: Holder, now: datetime) 
     )
 
 
-def _admit(held: State, shown: Shown, holder: Holder, act: Act) -> None:
-    """Raise TooMany where the holder asks too often, Forbidden where they may not do that."""
+def _admit(held: State, shown: Shown, holder: Holder, *acts: Act) -> None:
+    """Raise TooMany where the holder asks too often, Forbidden where they may do none of `acts`.
+
+    What is said is of the first.
+    """
     held["door"].admit(shown.digest, holder.identity)
-    if act not in holder.acts:
+    if not holder.acts & {*acts}:
         raise Forbidden(
-            f"may_not_{act}",
-            f"Who asks is here as {holder.role} and may not {MAY_NOT[act]}. An operator makes a "
-            "key that may: `nenghao keys create --may-state`, or with another `--role`.",
+            f"may_not_{acts[0]}",
+            f"Who asks is here as {holder.role} and may not {MAY_NOT[acts[0]]}. An operator makes "
+            "a key that may: `nenghao keys create --may-state`, or with another `--role`.",
         )
 
 
@@ -287,6 +282,23 @@ async def _note_use(connection: Connection, holder: Holder, now: datetime) -> No
     assert holder.key_id is not None
     with suppress(asyncpg.ReadOnlySQLTransactionError):
         await db.keys.mark_used(connection, holder.key_id, now, within=app.auth.USE_NOTED_WITHIN)
+
+
+async def _note_change(request: Request, connection: Connection) -> None:
+    """Note what was changed by the transaction that changes it: neither stands without the other.
+
+    Raises NotNoted, so that the change is undone.
+    """
+    asked = audit_gate.of(request)
+    entry = audit_gate.entry(request.scope, asked, audit_gate.promised(request.scope))
+    try:
+        await db.audit.note(connection, [entry])
+    except asyncpg.PostgresError as error:
+        if is_outage(error):
+            raise
+        log.error("not_noted", error=repr(error))
+        raise NotNoted from error
+    asked.noted = entry.status
 
 
 async def _person(held: State, shown: Shown, now: datetime) -> Holder | None:
@@ -298,12 +310,14 @@ async def _person(held: State, shown: Shown, now: datetime) -> Holder | None:
     if tokens is None or shown.text.startswith(app.auth.PREFIX):
         return None
     with _at_the_door(held, shown):
-        return await tokens.fetch_holder(shown.text, now)
+        holder = await tokens.fetch_holder(shown.text, now)
+    shown.meet(holder)
+    return holder
 
 
 async def _key_holder(held: State, connection: Connection, shown: Shown, now: datetime) -> Holder:
     with _at_the_door(held, shown):
-        return await app.auth.fetch_holder(connection, shown.text, now)
+        return await app.auth.fetch_holder(connection, shown.text, now, shown.meet)
 
 
 @contextmanager
@@ -360,6 +374,7 @@ async def _lent(pool: Pool) -> AsyncIterator[Connection]:
 
 
 AuthenticatedCaller = Annotated[Caller, Depends(authenticated, scope="function")]
+AuditingCaller = Annotated[Caller, Depends(auditing, scope="function")]
 KnowingCaller = Annotated[Caller, Depends(knowing, scope="function")]
 StatingCaller = Annotated[Caller, Depends(changing(Act.STATE), scope="function")]
 AcknowledgingCaller = Annotated[Caller, Depends(changing(Act.ACKNOWLEDGE), scope="function")]

@@ -220,6 +220,17 @@ class TooManyStreams(ApiError):
         super().__init__("too_many_streams", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
+class NotNoted(Unavailable):
+    """The audit log cannot be written: nothing is answered, and nothing changed, without it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "audit_unavailable",
+            "The audit log cannot be written, and without it nothing is answered or changed. "
+            "Try again later.",
+        )
+
+
 class OtherError(ApiError):
     """What the framework refuses: an unknown path, a method that is not offered."""
 

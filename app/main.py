@@ -18,11 +18,12 @@ from starlette.types import Lifespan
 import db.logins
 import db.migrate
 import db.pool
-from app import depends, errors
+from app import depends, errors, plain
 from app.admission import Door
 from app.api import (
     accounts,
     alerts,
+    audit,
     backtests,
     balance,
     benchmark_shares,
@@ -47,6 +48,8 @@ from app.api import (
     value_intensity,
     warnings,
 )
+from app.audit_gate import AuditGate
+from app.audit_log import AuditLog
 from app.description import Interface
 from app.entity_tags import EntityTags
 from app.guard import Guard
@@ -85,6 +88,7 @@ TAGS = [
         "description": "What is warned of: rules, their versions, what they would do",
     },
     {"name": "stream", "description": "What happens, told as it does"},
+    {"name": "audit", "description": "Who asked for what, and what became of it"},
     {"name": "health", "description": "For machines that watch the platform; no key"},
 ]
 
@@ -113,6 +117,7 @@ NOUNS = (
     rules,
     backtests,
     stream,
+    audit,
     health,
 )
 """Each has a router; this is the order in the documentation."""
@@ -164,27 +169,30 @@ def _tokens(settings: Settings) -> Tokens | None:
 @dataclass(frozen=True, slots=True)
 class Pools:
     """The platform's own pool, and that of the login that only looks; small ones beside, which no
-    request uses up: to see whether all is well, and to read the stream.
+    request uses up: to see whether all is well, to read the stream, and to note what is asked.
     """
 
     own: Pool
     views: Pool
     watch: Pool
     streamed: Pool
+    notes: Pool
 
 
 @asynccontextmanager
 async def _pools(settings: Settings, url: str) -> AsyncIterator[Pools]:
     timeout_s, name = settings.database_timeout_s, "nenghao-serve"
     looking = view_url(settings, url)
+    noting = db.logins.at_home(looking, url)
     opened, looked = db.pool.create_pool, db.pool.create_view_pool
     async with (
         await opened(url, timeout_s=timeout_s, application=name) as own,
         await looked(looking, timeout_s=timeout_s, application=name) as views,
         await opened(url, timeout_s=timeout_s, application=name, size_max=WATCHING) as watch,
         await looked(looking, timeout_s=timeout_s, application=name, size_max=1) as streamed,
+        await db.pool.create_audit_pool(noting, timeout_s=timeout_s, application=name) as notes,
     ):
-        yield Pools(own, views, watch, streamed)
+        yield Pools(own, views, watch, streamed, notes)
 
 
 def _stream(settings: Settings, pools: Pools, patience: Patience) -> Stream:
@@ -224,7 +232,8 @@ def create_app(
             uploads = Uploads(pools.own, _name(), oldest=oldest, clock=clock, patience=patience)
             stream = _stream(settings, pools, patience)
             app.state.close_streams = stream.close
-            storing = asyncio.create_task(uploads.run())
+            log = AuditLog(pools.notes)
+            tasks = [asyncio.create_task(each) for each in (uploads.run(), log.run())]
             async with stream.running():
                 yield State(
                     pool=pools.own,
@@ -234,6 +243,7 @@ def create_app(
                     metrics=metrics,
                     revision=db.migrate.newest_revision(),
                     uploads=uploads,
+                    audit=log,
                     unverified=settings.unverified_factors,
                     coverage_floor=settings.coverage_floor,
                     earlier_days=asyncio.Semaphore(depends.EARLIER_DAYS_AT_ONCE),
@@ -244,14 +254,24 @@ def create_app(
                     gate=gate,
                     stream=stream,
                 )
-            storing.cancel()
+            for task in tasks:
+                task.cancel()
 
     app = _interface(lifespan)
-    app.add_middleware(EntityTags)
-    app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)
-    app.add_middleware(Guard, request_s=settings.request_timeout_s)
-    app.add_middleware(RequestCounter, metrics=metrics)
+    _surround(app, settings, metrics)
     return app
+
+
+def _surround(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+    """Add what all calls share, from the inside out.
+
+    What refuses a request belongs within the gate, or its refusals are not noted.
+    """
+    app.add_middleware(EntityTags)
+    app.add_middleware(Guard, request_s=settings.request_timeout_s)
+    app.add_middleware(AuditGate)
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)
+    app.add_middleware(RequestCounter, metrics=metrics)
 
 
 def _interface(lifespan: Lifespan[Interface]) -> Interface:
@@ -261,7 +281,7 @@ def _interface(lifespan: Lifespan[Interface]) -> Interface:
         version=metadata.version("nenghao"),
         openapi_tags=TAGS,
         lifespan=lifespan,
-        dependencies=[Depends(depends.plain_query), Depends(depends.plain_body)],
+        dependencies=[Depends(plain.query_of), Depends(plain.body_of)],
         docs_url=None,  # ours needs no internet
         redoc_url=None,
         redirect_slashes=False,

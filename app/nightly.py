@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import structlog
 
@@ -22,6 +22,7 @@ import db.pool
 import db.reconciliation
 from app import verification
 from app.verification import Finding, Report
+from db.heads import AUDIT
 from db.metrics import Night
 from db.nightly import Checked
 from db.pool import Connection, Pool
@@ -32,6 +33,9 @@ from ingest.reconcile import NIGHT_HOUR, NIGHTLY_SPAN
 LOOK_S = 60.0
 STATEMENT_S = 3_600
 """The readings of a province in a week are one statement."""
+
+AUDIT_SPAN = timedelta(days=8)
+"""Of the audit log this much is verified each night; all of it by `nenghao verify`."""
 
 OLD_WEEKS_A_NIGHT = 8
 """Weeks before NIGHTLY_SPAN that are held against their links each night: a year takes a week."""
@@ -122,7 +126,7 @@ async def check_one(connection: Connection, now: datetime, tries: Tries | None =
         part = min(due, key=lambda each: tries[each])
         tries[part] += 1
         try:
-            findings = await _check(connection, part, weeks)
+            findings = await _check(connection, part, weeks, night)
         except Exception as error:
             raise UncheckedError(part) from error
         first = f"{findings[0].chain}: {findings[0].fault}" if findings else None
@@ -149,13 +153,20 @@ def _due(
     return [*always, *(part for part in (*reversed(recent), *turn) if last[part] < night)]
 
 
-async def _check(connection: Connection, part: str, weeks: Sequence[Span]) -> list[Finding]:
+async def _check(
+    connection: Connection, part: str, weeks: Sequence[Span], night: date
+) -> list[Finding]:
     report = Report()
     match part:
         case "chains":
             await verification.check_changes(connection, report, _unseen)
             await verification.check_links(connection, report, _unseen)
             kept = await db.heads.list_kept(connection)
+            audited = [
+                each for each in kept if each.chain == AUDIT and each.day <= night - AUDIT_SPAN
+            ]
+            since = audited[-1] if audited else None
+            await verification.check_audit(connection, report, _unseen, since)
             await verification.check_times(connection, report, kept, [])
             await verification.check_heads(connection, report, kept, "here")
         case "corrections":

@@ -1,9 +1,17 @@
-"""Owns how a command of an administrator runs: a pool for its work, cells for its tables."""
+"""Owns how a command of an administrator runs: a pool for its work, cells for its tables.
+
+Nothing begins before the audit log says that it does, and its result is noted, too.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
+import secrets
+import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -13,8 +21,13 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+import db.audit
+import db.patience
 import db.pool
-from app.resolve import Addresses
+from app import auditing
+from app.auditing import Asked
+from app.resolve import Addresses, Refusal
+from db.audit import Entry, Result
 from db.pool import Pool
 from energy import codes
 
@@ -42,14 +55,64 @@ def with_pool(
     *,
     statement_s: float = STATEMENT_S,
 ) -> T:
-    """Return what `work` does with a pool on the database of the settings."""
+    """Return what `work` does with a pool on the database of the settings.
+
+    It stands in the audit log as refused where it raises Refusal or returns False.
+    """
     url = addresses(context).database()
+    begun = _begun(context)
 
     async def run() -> T:
         async with await db.pool.create_pool(url, timeout_s=statement_s) as pool:
-            return await work(pool)
+            await _note(pool, begun)
+            try:
+                done = await work(pool)
+            except BaseException as error:
+                result = Result.REFUSED if isinstance(error, Refusal) else Result.FAILED
+                await _note_end(pool, replace(begun, result=result, code=type(error).__name__))
+                raise
+            result = Result.REFUSED if done is False else Result.DONE
+            await _note(pool, replace(begun, result=result))
+            return done
 
     return asyncio.run(run())
+
+
+def _begun(context: typer.Context) -> Entry:
+    """Return the entry of a command that begins: the login that runs it, on which machine."""
+    asked = Asked(secrets.token_hex(8), socket.gethostname(), auditing.COMMAND)
+    asked.identity = f"login {_login()}"
+    words = context.command_path.split()[1:]
+    given = [(name, value) for name, value in context.params.items() if value not in (None, False)]
+    unit = context.params.get("unit")
+    return asked.entry(
+        " ".join(["nenghao", *words]),
+        auditing.parameters(given, context.params.keys()),
+        auditing.plain(unit) if isinstance(unit, str) else None,
+        None,
+    )
+
+
+def _login() -> str:
+    """Return whose process it is; the variables of the environment could say anything."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+async def _note(pool: Pool, entry: Entry) -> None:
+    async with pool.acquire() as connection:
+        await db.audit.note(connection, [entry])
+
+
+async def _note_end(pool: Pool, entry: Entry) -> None:
+    """Note that a command failed, unless that is because the database is away."""
+    try:
+        await _note(pool, entry)
+    except Exception as error:
+        if not db.patience.is_retryable(error):
+            raise
 
 
 def unit_column() -> Column:

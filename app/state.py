@@ -10,6 +10,7 @@ from typing import TypedDict, cast
 from fastapi import Request
 
 from app.admission import Door
+from app.audit_log import AuditLog
 from app.metrics import Metrics
 from app.stream import Stream
 from app.tokens import Tokens
@@ -38,6 +39,7 @@ class State(TypedDict):
     metrics: Metrics
     revision: str
     uploads: Uploads
+    audit: AuditLog
     unverified: Unverified
     coverage_floor: float
     earlier_days: asyncio.Semaphore

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import db.alert_events
+import db.audit
 import db.changes
 import db.corrections
 import db.heads
 import db.links
 import db.reconciliation
 from db.changes import Content, Fact
-from db.heads import CHANGES, READINGS, KeptHead
+from db.heads import AUDIT, CHANGES, READINGS, KeptHead
 from db.links import Unlinked
 from db.pool import Connection, Pool
 from db.reconciliation import Difference
@@ -80,8 +81,13 @@ async def verify(
     """Run every check. `witnessed` are heads that were kept outside of this database."""
     report = Report()
     for check in (
-        check_changes, check_links, check_readings, check_corrections, check_alert_events,
-    ):  # fmt: skip
+        check_changes,
+        check_links,
+        check_readings,
+        check_corrections,
+        check_alert_events,
+        check_audit,
+    ):
         await check(connection, report, progress)
     kept = await db.heads.list_kept(connection)
     await check_times(connection, report, kept, witnessed)
@@ -270,6 +276,51 @@ async def check_alert_events(connection: Connection, report: Report, progress: P
     progress("alert_events", 1, 1)
 
 
+async def check_audit(
+    connection: Connection,
+    report: Report,
+    progress: Progress,
+    since: KeptHead | None = None,
+) -> None:
+    """Follow the chain over the audit log, from where it begins or from a head that was kept."""
+    removal = await db.audit.fetch_removal(connection)
+    start = since or removal
+    head = await db.audit.fetch_head(connection)
+
+    async def page(after: int) -> list[Link]:
+        return await db.audit.list_links(connection, after=after, limit=LINKS_A_TIME)
+
+    if head.number:
+        await _follow(AUDIT, page, head, report, progress, start.head if start else None)
+    noted_since = None if since is None else since.noted_at
+    for entry_id, is_gone in await db.audit.list_unlinked(connection, noted_since, MISMATCHES_MAX):
+        why = "waits for its link and is gone" if is_gone else "was put in: nothing links it"
+        report.findings.append(Finding(AUDIT, None, f"entry {entry_id} {why}"))
+    waiting, oldest = await db.audit.fetch_waiting(connection)
+    if oldest is not None:
+        told = (
+            f"{AUDIT}: {waiting:,} entries wait for their links, the oldest since {_told(oldest)}"
+        )
+        report.notes.append(f"{told}: nothing vouches for them yet")
+    if removal is not None:
+        told = f"{AUDIT}: the {removal.head.number:,} links until {removal.day} were removed by age"
+        report.notes.append(told)
+
+
+def _after_removal(
+    report: Report, heads: Sequence[KeptHead], removal: KeptHead, where: str
+) -> list[KeptHead]:
+    """Return the heads that entries are left of; find those whose entries were removed early."""
+    for each in heads:
+        if each.head.number <= removal.head.number and each.day > removal.day:
+            fault = (
+                f"the head kept {where} on {each.day} was link {each.head.number}, and all until "
+                f"{removal.head.number} is removed, as if it had been of {removal.day}"
+            )
+            report.findings.append(Finding(AUDIT, each.head.number, fault))
+    return [each for each in heads if each.head.number >= removal.head.number]
+
+
 async def check_heads(
     connection: Connection, report: Report, kept: Iterable[KeptHead], where: str
 ) -> None:
@@ -277,8 +328,11 @@ async def check_heads(
     by_chain: dict[str, list[KeptHead]] = {}
     for each in kept:
         by_chain.setdefault(each.chain, []).append(each)
+    removal = await db.audit.fetch_removal(connection)
     for chain, heads in sorted(by_chain.items()):
         heads.sort(key=lambda each: each.head.number)
+        if chain == AUDIT and removal is not None:
+            heads = _after_removal(report, heads, removal, where)
         digests = await db.heads.fetch_digests(
             connection, chain, [each.head.number for each in heads]
         )
@@ -316,11 +370,21 @@ def _mismatch(kept: int, found: int) -> str:
     return f"{found} readings instead of {kept}"
 
 
-async def _follow(chain: str, page: Page, head: Head, report: Report, progress: Progress) -> Head:
-    """Follow a chain page by page; return its last link, whether or not it holds."""
-    last = Head()
+async def _follow(
+    chain: str,
+    page: Page,
+    head: Head,
+    report: Report,
+    progress: Progress,
+    start: Head | None = None,
+) -> Head:
+    """Follow a chain page by page; return its last link, whether or not it holds.
+
+    Up to `start` it is not looked at.
+    """
+    last = start or Head()
     held: Head | None = last
-    links = 0
+    links = last.number
     while some := await page(last.number):
         if held is not None:
             broken = ledger.first_break(some, held.digest, held.number)

@@ -22,7 +22,7 @@ from app import session, verification
 from app.resolve import Refusal, plain
 from app.verification import Report, Sums
 from db.changes import Author, Fact
-from db.heads import CHANGES, READINGS, KeptHead
+from db.heads import KeptHead
 from db.pool import Connection, Pool
 from energy.ledger import Head
 from energy.periods import LOCAL
@@ -156,10 +156,9 @@ def _shown(bars: Progress) -> verification.Progress:
 
 async def present(connection: Connection, now: datetime) -> list[KeptHead]:
     """Return where every chain stands now."""
-    chains = [(CHANGES, Head(*await db.changes.fetch_head(connection)))]
-    chains += [(READINGS + name, head) for name, head in await db.links.list_chains(connection)]
     day = now.astimezone(LOCAL).date()
-    return [KeptHead(day, chain, head, now) for chain, head in chains if head.number]
+    chains = await db.heads.list_present(connection)
+    return [KeptHead(day, chain, head, now) for chain, head in chains]
 
 
 def written(heads: list[KeptHead]) -> str:

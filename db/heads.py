@@ -10,6 +10,7 @@ from db.pool import Connection
 from energy.ledger import Head
 
 CHANGES = "changes"
+AUDIT = "audit"
 READINGS = "readings/"
 """What the name of a collector follows in the name of its chain."""
 
@@ -88,6 +89,16 @@ async def fetch_digests(
          WHERE starts_with($1, 'readings/')
            AND chain = substr($1, 10)
            AND number = ANY ($2)
+         UNION ALL
+        SELECT number, sha256
+          FROM audit_links
+         WHERE $1 = 'audit'
+           AND number = ANY ($2)
+         UNION ALL
+        SELECT links, sha256
+          FROM audit_removals
+         WHERE $1 = 'audit'
+           AND links = ANY ($2)
          ORDER BY number
         """,
         chain,

@@ -29,6 +29,17 @@ def derived(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{login}{at or '@'}{place}"))
 
 
+def at_home(view_url: str, url: str) -> str:
+    """Return `view_url` on the server and database of `url`: the views may be those of a copy.
+
+    >>> at_home("postgresql://v:w@copy:2/a", "postgresql://u:p@home:1/a")
+    'postgresql://v:w@home:1/a'
+    """
+    login, home = urlsplit(view_url), urlsplit(url)
+    netloc = f"{login.netloc.rpartition('@')[0]}@{home.netloc.rpartition('@')[2]}"
+    return urlunsplit(home._replace(netloc=netloc))
+
+
 def open_view(url: str) -> None:
     """Let the login that only looks in with its derived password, where it is not yet.
 

@@ -47,6 +47,23 @@ async def create_pool(
     )
 
 
+async def create_audit_pool(url: str, *, timeout_s: float, application: str) -> Pool:
+    """Open a pool of one session, for a login that notes what is asked and can do no more."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=1,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=timeout_s,
+        server_settings={
+            "application_name": application,
+            "timezone": "UTC",
+            "default_transaction_read_only": "off",
+            "idle_in_transaction_session_timeout": f"{LOOKING_IDLE_S}s",
+        },
+    )
+
+
 async def create_view_pool(
     url: str, *, timeout_s: float, application: str, size_max: int = POOL_SIZE_MAX
 ) -> Pool:

@@ -23,6 +23,11 @@ class Scope:
         if not (self.region_prefix.isdigit() and len(self.region_prefix) in (2, 4, 6)):
             raise ValueError(f"not a region prefix: {self.region_prefix!r}")
 
+    @property
+    def text(self) -> str:
+        """Return it as `nenghao.scope` holds it: "4502", or "4502/" and the credit code."""
+        return self.region_prefix if self.unit is None else f"{self.region_prefix}/{self.unit}"
+
     @classmethod
     def of_region(cls, region: str, unit: str | None = None) -> Scope:
         """Return the scope of a GB/T 2260 code: 450000 → "45", 450200 → "4502", 450202 as is."""
@@ -34,9 +39,7 @@ class Scope:
 async def enter(connection: Connection, scope: Scope) -> None:
     """Let the views of schema api show what is in `scope` until this transaction ends.
 
-    They show nothing before. Statements carry their scope besides, in `visible_units`.
+    That is scope.region_prefix and, for an enterprise, its unit. They show nothing before.
+    Statements carry their scope besides, in `visible_units`.
     """
-    await connection.execute(
-        "SELECT set_config('nenghao.scope', $1, true)",
-        scope.region_prefix if scope.unit is None else f"{scope.region_prefix}/{scope.unit}",
-    )
+    await connection.execute("SELECT set_config('nenghao.scope', $1, true)", scope.text)

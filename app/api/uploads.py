@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import Field
 
-from app import depends, state
+from app import audit_gate, depends, state
 from app.api.answers import Answer, problems
 from app.errors import TooLarge, Unauthorized
 from ingest.payload import (
@@ -130,6 +130,9 @@ async def upload_readings(
     topic = Address(city, unit, gateway).topic(Leaf.READINGS)
     held["gate"].look(address, topic.encode())
     payload = await _body(request)
+    asked = audit_gate.of(request)
+    asked.claim(city, unit, gateway)
+    await held["audit"].note(audit_gate.entry(request.scope, asked, None))
     try:
         receipt = await held["uploads"].take(
             topic, payload, signature, lambda: held["gate"].admit(topic.encode(), topic)

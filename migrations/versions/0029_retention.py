@@ -7,7 +7,7 @@ millions of messages were rejected.
 from alembic import op
 
 revision = "0029"
-down_revision = "0027"
+down_revision = "0028"
 
 SCHEMA = """
 SET lock_timeout = '5s';

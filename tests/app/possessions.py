@@ -88,6 +88,10 @@ SELECT rule_id, '450202', :u, 'x', 1, 'firing', '2026-11-01 00:00+08', '2026-11-
  WHERE rule_id > 2;
 INSERT INTO alert_events (alert_id, happened_at, kind, reason, actor)
 SELECT alert_id, now(), 'comment', 'r', 'a' FROM alerts;
+INSERT INTO audit (noted_at, request_id, identity, label, role, scope, source, method, route,
+                   parameters, unit, result, status, row_count)
+VALUES ('2026-11-01Z', 'r', 'key 4', 'li', 'enterprise', '450202/:code', '10.0.0.1', 'GET',
+        '/v1/units/{unit}', '{}', ':code', 'done', 200, 1);
 INSERT INTO links VALUES ('c', 1, 1, now(), now(), 1, decode(repeat('00', 32), 'hex'),
                           decode(repeat('00', 32), 'hex'));
 INSERT INTO changes

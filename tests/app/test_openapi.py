@@ -36,6 +36,7 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/alerts/{alert_id}/acknowledge",
         "/v1/alerts/{alert_id}/comments",
         "/v1/alerts/{alert_id}/comments",
+        "/v1/audit",
         "/v1/balance",
         "/v1/benchmark_shares",
         "/v1/budgets",

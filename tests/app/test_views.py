@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 import db.admin
+import db.audit
 import db.logins
 import db.pool
 import db.scope
@@ -46,8 +47,12 @@ CUT = {
 }  # fmt: skip
 """Cut to the scope."""
 
+FOR_AUDITORS = {"audit"}
+"""Cut to the scope, and shown where a transaction says that who asks may see it."""
+
 HIDDEN = {
-    "alembic_version", "api_keys", "arrivals", "births",
+    "alembic_version", "api_keys", "arrivals", "audit_links", "audit_removals", "audit_waiting",
+    "births",
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
     "meters_in_scope", "nightly_checks", "outbox", "quality_checks", "quarantine_size",
     "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",
@@ -138,8 +143,9 @@ async def relations(url: str, schema: str) -> set[str]:
 
 
 async def test_every_relation_is_shown_cut_or_hidden_on_purpose(possessed_url: str) -> None:
-    assert await relations(possessed_url, "public") == EVERYONES | CUT | HIDDEN
-    assert await relations(possessed_url, "api") == EVERYONES | CUT
+    shown = EVERYONES | CUT | FOR_AUDITORS
+    assert await relations(possessed_url, "public") == shown | HIDDEN
+    assert await relations(possessed_url, "api") == shown
 
 
 async def test_every_view_has_the_columns_of_what_it_shows(possessed_url: str) -> None:
@@ -194,6 +200,20 @@ async def test_who_does_not_sees_their_own_alone(views: Pool, name: str) -> None
     for who, (scope, own) in FOREIGNERS.items():
         async with looking(views, scope) as connection:
             assert await count(connection, name) == own.get(name, 0), who
+
+
+async def test_the_audit_log_is_for_auditors_of_the_region(views: Pool) -> None:
+    auditors = {name: 1 for name, scope in HOLDERS.items() if scope.unit is None}
+    for who, scope in (HOLDERS | {name: own for name, (own, _) in FOREIGNERS.items()}).items():
+        async with looking(views, scope) as connection:
+            assert await connection.fetchval("SELECT count(*) FROM audit") == 0, who
+            await db.audit.open_to(connection)
+            qians = "SELECT count(*) FROM audit WHERE unit = $1 AND noted_at < '2026-11-02Z'"
+            seen = await connection.fetchval(qians, cast.QIANS_UNIT)
+            assert seen == auditors.get(who, 0), who
+    async with looking(views, None) as connection:
+        await db.audit.open_to(connection)
+        assert await connection.fetchval("SELECT count(*) FROM audit") == 0
 
 
 async def test_the_ledger_tells_of_what_is_in_scope(views: Pool) -> None:
@@ -282,7 +302,8 @@ async def test_the_login_writes_nothing_even_where_it_lifts_its_own_setting(
             "SET default_transaction_read_only = off; SET search_path = api, public"
         )
         await login.execute("SELECT set_config('nenghao.scope', '45', false)")
-        for name in sorted(EVERYONES | CUT):
+        await login.execute("SELECT set_config('nenghao.audits', 'yes', false)")
+        for name in sorted(EVERYONES | CUT | FOR_AUDITORS):
             for statement in (f"DELETE FROM {name}", f"INSERT INTO {name} DEFAULT VALUES"):
                 with pytest.raises(NOT_WRITTEN):
                     await login.execute(statement)
