@@ -21,7 +21,7 @@ from rich.table import Table
 import db.durability
 import db.migrate
 import db.pool
-from app import commands, dangers, logs, nightly, running, session, supervisor
+from app import approval, commands, dangers, logs, nightly, running, session, supervisor
 from app.resolve import Addresses, Refusal, list_excesses, plain
 from app.supervisor import Program
 from db.pool import Pool
@@ -132,17 +132,16 @@ def collect_command(
 def settle_command() -> None:
     """Turn readings into consumption; keep the ledger's heads and verify all once a day."""
     settings = _settings()
-    instance = _instance()
     kept = Retention(timedelta(days=settings.quarantine_days), settings.quarantine_mib_max << 20)
 
     async def work(pool: Pool) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(heads.run(pool, clock=_now))
             tasks.create_task(retention.run(pool, kept, clock=_now))
-            tasks.create_task(nightly.run(_addresses(settings).database(), _now))
+            tasks.create_task(nightly.run(_addresses(settings).service(), _now))
             await settle.run(
                 pool,
-                instance,
+                _instance(),
                 pause_s=settings.settle_pause_s,
                 clock=_now,
                 unverified=settings.unverified_factors,
@@ -157,12 +156,11 @@ def assess_command() -> None:
     from ingest import assess
 
     settings = _settings()
-    instance = _instance()
 
     async def work(pool: Pool) -> None:
         await assess.run(
             pool,
-            instance,
+            _instance(),
             pause_s=settings.assess_pause_s,
             every=timedelta(seconds=settings.assess_every_s),
             clock=_now,
@@ -212,10 +210,10 @@ def serve_command() -> None:
     settings = _settings()
     url = _addresses(settings).database()
     _refuse_dangers(url, dangers.of_view_login(list_excesses(view_url(settings, url))))
+    _addresses(settings).service()
     logs.configure()
-    application = create_app(settings, url)
     uvicorn.run(
-        application,
+        create_app(settings, url),
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
@@ -326,6 +324,8 @@ def _addresses(settings: Settings) -> Addresses:
         settings.broker_reload,
         settings.unverified_factors,
         settings.logins_file,
+        settings.service_database_url,
+        approval.Rule.of(settings.second_approver, settings.proposal_days),
     )
 
 
@@ -359,7 +359,7 @@ def _run_program(
     idle_s: int = db.pool.IDLE_IN_TRANSACTION_S,
 ) -> None:
     """Run a program on a pool of its own until it is told to stop."""
-    url = _addresses(settings).database()
+    url = _addresses(settings).service()
     logs.configure()
 
     async def run() -> None:

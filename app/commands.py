@@ -12,6 +12,7 @@ from app import (
     factors,
     gateways,
     local,
+    proposals,
     quality_commands,
     quarantine,
     readiness,
@@ -30,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(quality_commands.quality_app, name="quality")
     app.add_typer(quality_commands.repairs_app, name="repairs")
     app.add_typer(corrections.corrections_app, name="corrections")
+    app.add_typer(proposals.proposals_app, name="proposals")
     app.add_typer(verify.verify_app, name="verify")
     verify.verify_app.command("evidence")(evidence_file.evidence_command)
     app.command("ready")(readiness.ready_command)

@@ -23,6 +23,7 @@ import app.auth
 import db.keys
 import db.scope
 from app import state
+from app.approval import APPROVED_BY_NONE, Rule
 from app.auth import Holder
 from app.errors import AS_KNOWN_ON, Forbidden, InvalidParameter, Unauthorized, Unavailable
 from app.roles import Act
@@ -50,7 +51,8 @@ bearer = HTTPBearer(
 class Caller:
     """Who asks: what they may see, the transaction that answers, when, and under which label.
 
-    `unverified` is what becomes of factors that nobody verified. `known_at`: what was known at that
+    `unverified` is what becomes of factors that nobody verified; `rule` which changes wait for a
+    second person. `known_at`: what was known at that
     instant answers, see `app/known_tables.py`; None: what is known now.
     """
 
@@ -60,6 +62,7 @@ class Caller:
     actor: str
     unverified: Unverified = Unverified.NOTE
     known_at: datetime | None = None
+    rule: Rule = APPROVED_BY_NONE
 
 
 def plain_query(request: Request) -> None:
@@ -79,6 +82,7 @@ MAY_NOT = {
     Act.READ: "see data",
     Act.STATE: "state facts",
     Act.ACKNOWLEDGE: "acknowledge alerts",
+    Act.APPROVE: "approve proposals",
     Act.AUDIT: "see the audit log",
     Act.ADMINISTER: "administer the platform",
 }
@@ -150,7 +154,9 @@ def changing(act: Act) -> Callable[..., AsyncIterator[Caller]]:
             _admit(holder, act)
             if holder.use_is_news(now):
                 await _note_use(connection, holder, now)
-            yield Caller(connection, holder.scope, now, holder.label, held["unverified"])
+            yield Caller(
+                connection, holder.scope, now, holder.label, held["unverified"], rule=held["rule"]
+            )
 
     return lent
 
@@ -232,3 +238,4 @@ async def _lent(pool: Pool) -> AsyncIterator[Connection]:
 AuthenticatedCaller = Annotated[Caller, Depends(authenticated, scope="function")]
 KnowingCaller = Annotated[Caller, Depends(knowing, scope="function")]
 StatingCaller = Annotated[Caller, Depends(changing(Act.STATE), scope="function")]
+ApprovingCaller = Annotated[Caller, Depends(changing(Act.APPROVE), scope="function")]

@@ -120,6 +120,13 @@ class Forbidden(ApiError):
     title = "Not allowed"
 
 
+class Conflict(ApiError):
+    """What is asked for does not go with what has become of it by now."""
+
+    status = 409
+    title = "Conflict"
+
+
 class TooLarge(ApiError):
     """The body is larger than this call takes."""
 

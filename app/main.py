@@ -17,7 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 import db.logins
 import db.migrate
 import db.pool
-from app import depends, errors
+from app import approval, depends, errors
 from app.api import (
     accounts,
     alerts,
@@ -34,6 +34,7 @@ from app.api import (
     intensity,
     meters,
     production,
+    proposals,
     quality,
     readings,
     regions,
@@ -45,7 +46,7 @@ from app.api import (
 from app.entity_tags import EntityTags
 from app.metrics import Metrics, RequestCounter
 from app.providers import Provider
-from app.resolve import Refusal
+from app.resolve import Refusal, service_url
 from app.state import Clock, State
 from app.tokens import Tokens, Trust
 from app.uploads import Patience, Uploads
@@ -66,6 +67,7 @@ TAGS = [
     {"name": "registry", "description": "Regions, units, meters, factors"},
     {"name": "readings", "description": "What the gateways sent"},
     {"name": "production", "description": "What units state of their output and its value"},
+    {"name": "proposals", "description": "What waits for a second person"},
     {"name": "consumption", "description": "What the readings come to"},
     {"name": "quality", "description": "How good the data is, and what calls for a look"},
     {"name": "targets", "description": "Targets, warning levels, energy budgets, carbon"},
@@ -84,6 +86,7 @@ NOUNS = (
     uploads,
     corrections,
     production,
+    proposals,
     consumption,
     intensity,
     explain,
@@ -121,7 +124,7 @@ class Interface(FastAPI):
         for calls in described["paths"].values():
             for call in calls.values():
                 for status, response in call["responses"].items():
-                    if status != "200" and "application/json" in response["content"]:
+                    if not status.startswith("2") and "application/json" in response["content"]:
                         problem = response["content"].pop("application/json")
                         response["content"][errors.MEDIA_TYPE] = problem
         return described
@@ -160,8 +163,9 @@ async def _pools(settings: Settings, database_url: str) -> AsyncIterator[tuple[P
     """Open the platform's own pool, and that of the login that only looks."""
     timeout_s, name = settings.database_timeout_s, "nenghao-serve"
     looking = view_url(settings, database_url)
+    own = service_url(database_url, settings.service_database_url)
     async with (
-        await db.pool.create_pool(database_url, timeout_s=timeout_s, application=name) as pool,
+        await db.pool.create_pool(own, timeout_s=timeout_s, application=name) as pool,
         await db.pool.create_view_pool(looking, timeout_s=timeout_s, application=name) as views,
     ):
         yield pool, views
@@ -194,6 +198,7 @@ def create_app(
                 uploads=uploads,
                 unverified=settings.unverified_factors,
                 coverage_floor=settings.coverage_floor,
+                rule=approval.Rule.of(settings.second_approver, settings.proposal_days),
                 earlier_days=asyncio.Semaphore(depends.EARLIER_DAYS_AT_ONCE),
             )
             storing.cancel()

@@ -23,14 +23,15 @@ class Act(StrEnum):
     READ = "read"
     STATE = "state"
     ACKNOWLEDGE = "acknowledge"
+    APPROVE = "approve"
     AUDIT = "audit"
     ADMINISTER = "administer"
 
 
 MAY: Mapping[Role, frozenset[Act]] = {
-    Role.PROVINCE: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE}),
-    Role.CITY: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE}),
-    Role.COUNTY: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE}),
+    Role.PROVINCE: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.APPROVE}),
+    Role.CITY: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.APPROVE}),
+    Role.COUNTY: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.APPROVE}),
     Role.ENTERPRISE: frozenset({Act.READ, Act.STATE}),
     Role.AUDITOR: frozenset({Act.READ, Act.AUDIT}),
     Role.ADMINISTRATOR: frozenset({Act.READ, Act.ADMINISTER}),

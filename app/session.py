@@ -43,7 +43,7 @@ def with_pool(
     statement_s: float = STATEMENT_S,
 ) -> T:
     """Return what `work` does with a pool on the database of the settings."""
-    url = addresses(context).database()
+    url = addresses(context).service()
 
     async def run() -> T:
         async with await db.pool.create_pool(url, timeout_s=statement_s) as pool:

@@ -9,6 +9,7 @@ from typing import TypedDict, cast
 
 from fastapi import Request
 
+from app.approval import Rule
 from app.metrics import Metrics
 from app.tokens import Tokens
 from app.uploads import Uploads
@@ -23,7 +24,8 @@ class State(TypedDict):
 
     `pool` is the platform's own, for what is written; `views` is a login that only looks, and sees
     what is in the scope of a transaction. `tokens`: of the OpenID provider, if one is trusted.
-    `earlier_days` bounds how many calls ask at once what was known on an earlier day.
+    `rule` says which changes wait for a second person. `earlier_days` bounds how many calls ask at
+    once what was known on an earlier day.
     """
 
     pool: Pool
@@ -35,6 +37,7 @@ class State(TypedDict):
     uploads: Uploads
     unverified: Unverified
     coverage_floor: float
+    rule: Rule
     earlier_days: asyncio.Semaphore
 
 

@@ -14,7 +14,8 @@ from functools import partial
 
 import db.changes
 import db.registry
-from app import importing
+from app import approval, importing
+from app.approval import Deed
 from app.imports import sheet as sheets
 from app.imports.kinds import Kind
 from app.resolve import Refusal
@@ -92,6 +93,7 @@ async def withdraw(
     except StillNeededError as error:
         raise Refusal(f"{standing.fact.subject} {error}: withdraw that first") from error
     gone = Fact(standing.kind, standing.fact.subject, None)
+    author = approval.told(author, Deed.WITHDRAWAL, standing.kind)
     await db.changes.record_over(connection, author, [standing.fact], [gone], now)
 
 

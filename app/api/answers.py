@@ -47,7 +47,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:  # the type Fas
     """Return the OpenAPI responses for `statuses`, all problems."""
     named = {
         401: "No API key, or one that is unknown, revoked or expired",
-        403: "This key may not state facts",
+        403: "This key may not do this",
+        409: "It does not go with what has become of it by now",
         413: "The body is larger than this call takes",
         404: "It does not exist, or this key may not see it",
         422: "A parameter is missing, unknown or cannot be used; `errors` says which and why",

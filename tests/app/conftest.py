@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 import db.admin
@@ -37,6 +38,7 @@ class Stage:
     client: httpx.AsyncClient
     pool: Pool
     cast: Cast
+    views: Pool
 
     async def get(self, name: str, path: str, **query: str | int) -> httpx.Response:
         """Return the answer to `name`; `from_` stands for the parameter from."""
@@ -85,8 +87,10 @@ async def staged(
     clock: Clock = lambda: NOW,
     people: Cast | None = None,
 ) -> AsyncIterator[Stage]:
-    usual = Settings(database_timeout_s=timeout_s, unverified_factors=unverified)
-    app = create_app(settings or usual, url, clock=clock, patience=patience)
+    usual = settings or Settings(database_timeout_s=timeout_s, unverified_factors=unverified)
+    # The pool is the test's own too, and writes what no service may: tests/app/test_grants.py.
+    owned = usual.model_copy(update={"service_database_url": SecretStr(url)})
+    app = create_app(owned, url, clock=clock, patience=patience)
     async with app.router.lifespan_context(app) as state:
         assert state is not None
 
@@ -99,7 +103,7 @@ async def staged(
             if people is None:
                 async with pool.acquire() as connection:
                     people = await cast.enter(connection)
-            yield Stage(client, pool, people)
+            yield Stage(client, pool, people, state["views"])
 
 
 @pytest.fixture

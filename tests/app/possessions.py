@@ -82,6 +82,10 @@ INSERT INTO alert_events (alert_id, happened_at, kind, reason)
 SELECT alert_id, now(), 'fired', 'r' FROM alerts;
 INSERT INTO links VALUES ('c', 1, 1, now(), now(), 1, decode(repeat('00', 32), 'hex'),
                           decode(repeat('00', 32), 'hex'));
+INSERT INTO proposals (deed, kind, region, unit, name, payload, sha256, effect, effect_sha256,
+                       proposer, reason, evidence, proposed_at, expires_at)
+VALUES ('withdrawal', 'production', '450202', ':code', ':code/steel/2026-11-01', 'p', sha256('p'),
+        '{"facts": 1, "shown": []}', sha256('e'), 'a', 'r', 'e', now(), '2100-01-01Z');
 INSERT INTO changes
 SELECT row_number() OVER () + 1000000, now(), 'a', 'r', 'e', noun, subject,
        CASE noun WHEN 'production' THEN ':statement' ELSE '{}' END,

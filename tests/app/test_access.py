@@ -49,6 +49,11 @@ STATING = {
 }  # fmt: skip
 """What is stated of Qian's unit, by those who may state."""
 
+DECIDING = {
+    ("POST", f"/v1/proposals/{{proposal_id}}/{decision}") for decision in ("approve", "reject")
+}
+"""What a second person decides on: tests/app/test_proposals.py tries it as everybody."""
+
 
 def routes(within: Sequence[object]) -> Iterator[tuple[str, str]]:
     """Return method and path of all that the interface answers, shown in its document or not."""
@@ -61,7 +66,7 @@ def routes(within: Sequence[object]) -> Iterator[tuple[str, str]]:
 
 
 ROUTES = set(routes(APP.routes))
-READING = ROUTES - OPEN - SIGNED - STATING.keys()
+READING = ROUTES - OPEN - SIGNED - STATING.keys() - DECIDING
 PATHS = sorted(path for method, path in READING if method == "GET")
 QIANS = {
     "unit": cast.QIANS_UNIT,
@@ -73,6 +78,7 @@ QIANS = {
     "region": "450200",
     "year": "2024",
     "alert_id": "1",
+    "proposal_id": "1",
     "figure": "consumption",
 }
 """A value for each parameter that names something of Qian's."""
@@ -166,7 +172,7 @@ def told(answer: httpx.Response) -> tuple[int, str, dict[str, str]]:
 def test_every_route_is_tried() -> None:
     assert len(PATHS) >= 20
     assert {method for method, _ in READING} == {"GET"}, "say in STATING what is sent"
-    assert OPEN | SIGNED | STATING.keys() <= ROUTES
+    assert OPEN | SIGNED | STATING.keys() | DECIDING <= ROUTES
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -193,7 +199,7 @@ async def test_what_is_foreign_does_not_exist(
         if name in ELSEWHERE:
             assert answer.status_code == 404 or answer.json()["items"] == [], (name, answer.text)
         nobodys = {each: without(value) for each, value in query.items()}
-        about_nobody = filled.replace("/1", "/9") if "{alert_id}" in path else without(filled)
+        about_nobody = filled.replace("/1", "/9") if "_id}" in path else without(filled)
         if (about_nobody, nobodys) != (filled, query):
             missing = await possessed_stage.ask(keys[name], about_nobody, query=nobodys)
             assert told(answer) == told(missing), name

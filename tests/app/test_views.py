@@ -36,8 +36,8 @@ CUT = {
     "capacities", "certificates", "changes", "conflicts", "corrections", "course_readings",
     "dated_factors", "dated_meters", "doubts", "energy_budgets", "factors", "gateways",
     "meter_consumption", "meter_epochs", "meters", "monthly_filings", "non_fossil", "park_units",
-    "parks", "production", "projects", "quality_days", "quality_unit_days", "quarantine",
-    "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
+    "parks", "production", "projects", "proposals", "quality_days", "quality_unit_days",
+    "quarantine", "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
     "stale_ranges", "stocks", "suspicions", "trades", "unit_consumption", "units", "value_limits",
     "verifications",
 }  # fmt: skip
@@ -343,7 +343,7 @@ def test_migrating_again_lets_the_login_in_under_a_changed_password(possessed_ur
     try:
         assert not db.logins.lets_in(url)
     finally:
-        db.logins.open_view(possessed_url)
+        db.logins.open_all(possessed_url)
     assert db.logins.lets_in(url)
 
 
