@@ -122,6 +122,7 @@ async def _check(connection: Connection, part: str, weeks: Sequence[Span]) -> li
             await verification.check_heads(connection, report, kept, "here")
         case "corrections":
             await verification.check_corrections(connection, report, _unseen)
+            await verification.check_proposals(connection, report, _unseen)
         case "facts":
             from app import standing  # here: it needs every kind of file
 

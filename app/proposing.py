@@ -16,12 +16,9 @@ from app.approval import Deed, Obstacle, Rule, State
 from app.drafts import Draft, Submission
 from app.imports.kinds import Kind
 from app.resolve import Refusal
-from db.changes import Author, Fact
+from db.changes import Author
 from db.pool import Connection
 from db.proposals import NewProposal, ProposalRow
-
-NOUN = "proposals"
-"""Noun of proposals in the ledger: who proposed what, and who decided on it."""
 
 NO_REASON = "approved as proposed"
 
@@ -68,7 +65,7 @@ async def propose(
     if proposal_id is None:
         proposal_id = await db.proposals.insert(connection, new)
         row, _ = await _locked(connection, proposal_id)
-        await db.changes.record(connection, author, [fact(row)], now)
+        await db.changes.record(connection, author, [row.fact()], now)
         return row
     return (await _locked(connection, proposal_id))[0]
 
@@ -99,7 +96,7 @@ async def decide(
         connection, proposal_id, state=to, decider=decider, decided_at=now, reason=reason
     )
     decided, _ = await _locked(connection, proposal_id)
-    await db.changes.record(connection, Author(decider, reason), [fact(decided)], now)
+    await db.changes.record(connection, Author(decider, reason), [decided.fact()], now)
     return decided
 
 
@@ -140,31 +137,10 @@ async def _locked(connection: Connection, proposal_id: int) -> tuple[ProposalRow
 
 async def _refuse_touched(connection: Connection, row: ProposalRow) -> None:
     """Refuse what is not what was proposed: who may write to the table may not decide alone."""
-    newest = await db.changes.list_newest(connection, NOUN, [str(row.proposal_id)])
-    if [change.fact for change in newest] != [fact(row)]:
+    newest = await db.changes.list_newest(connection, db.proposals.NOUN, [str(row.proposal_id)])
+    if [change.fact for change in newest] != [row.fact()]:
         raise ObstructedError(
             "proposal_touched",
             f"proposal {row.proposal_id} is not what the ledger says was proposed: somebody "
             "changed it past the platform. Run `nenghao verify`",
         )
-
-
-def fact(row: ProposalRow) -> Fact:
-    """Return what the ledger keeps of a proposal: what it says, and what became of it."""
-    return Fact(
-        NOUN,
-        str(row.proposal_id),
-        {
-            "deed": row.deed,
-            "kind": row.kind,
-            "region": row.region,
-            "unit": row.unit,
-            "name": row.name,
-            "sha256": row.sha256.hex(),
-            "effect_sha256": row.effect_sha256.hex(),
-            "proposer": row.proposer,
-            "expires_at": row.expires_at.isoformat(),
-            "state": row.state,
-            "decider": row.decider,
-        },
-    )

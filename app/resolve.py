@@ -120,6 +120,10 @@ def _require_answer(url: str) -> None:
     if not url.startswith(("postgresql://", "postgres://")):
         raise Refusal(MALFORMED)
     try:
+        psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        raise Refusal(MALFORMED) from None  # what it says quotes the password
+    try:
         psycopg.connect(url, connect_timeout=ANSWER_WITHIN_S).close()
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
@@ -127,8 +131,6 @@ def _require_answer(url: str) -> None:
             f"the database at {_shown(url)} does not let us in: {reason}; "
             "start it (`nenghao services up` for a local one) or mend NENGHAO_DATABASE_URL"
         ) from None
-    except psycopg.Error as error:
-        raise Refusal(MALFORMED) from error
 
 
 def _shown(url: str) -> str:

@@ -13,6 +13,7 @@ import db.changes
 import db.corrections
 import db.heads
 import db.links
+import db.proposals
 import db.reconciliation
 from db.changes import Content, Fact
 from db.heads import CHANGES, READINGS, KeptHead
@@ -75,7 +76,8 @@ async def verify(
 ) -> Report:
     """Run every check. `witnessed` are heads that were kept outside of this database."""
     report = Report()
-    for check in (check_changes, check_links, check_readings, check_corrections):
+    for check in (check_changes, check_links, check_readings, check_corrections,
+                  check_proposals):  # fmt: skip
         await check(connection, report, progress)
     kept = await db.heads.list_kept(connection)
     await check_times(connection, report, kept, witnessed)
@@ -232,6 +234,18 @@ async def check_corrections(connection: Connection, report: Report, progress: Pr
             continue
         report.findings.append(Finding("corrections", None, f"{subject} {fault}"))
     progress("corrections", 1, 1)
+
+
+async def check_proposals(connection: Connection, report: Report, progress: Progress) -> None:
+    """Hold the proposals against those that the ledger knows: what was proposed, who decided."""
+    rows = await db.proposals.list_all(connection, limit=None)
+    holds = {row.fact().subject: row.fact().content for row in rows}
+    known = await db.changes.list_known(connection, db.proposals.NOUN, db.changes.EVER)
+    for subject in sorted(holds.keys() | known.keys()):
+        if holds.get(subject) != known.get(subject):
+            fault = f"{subject} is not what the ledger of changes says was proposed or decided"
+            report.findings.append(Finding("proposals", None, fault))
+    progress("proposals", 1, 1)
 
 
 async def check_heads(

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from db.changes import Content, Fact
 from db.pool import Connection
 from db.scope import Scope
+
+NOUN = "proposals"
+"""Noun of proposals in the ledger: who proposed what, and who decided on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,23 @@ class ProposalRow:
     decider: str | None
     decided_at: datetime | None
     decision_reason: str | None
+
+    def fact(self) -> Fact:
+        """Return what the ledger keeps of it: what it says, and what became of it."""
+        content: Content = {
+            "deed": self.deed,
+            "kind": self.kind,
+            "region": self.region,
+            "unit": self.unit,
+            "name": self.name,
+            "sha256": self.sha256.hex(),
+            "effect_sha256": self.effect_sha256.hex(),
+            "proposer": self.proposer,
+            "expires_at": self.expires_at.isoformat(),
+            "state": self.state,
+            "decider": self.decider,
+        }
+        return Fact(NOUN, str(self.proposal_id), content)
 
 
 async def insert(connection: Connection, new: NewProposal) -> int:
@@ -159,8 +180,8 @@ async def fetch_visible(
     return None if row is None else ProposalRow(**row)
 
 
-async def list_all(connection: Connection, *, limit: int) -> list[ProposalRow]:
-    """Return all proposals, the newest first."""
+async def list_all(connection: Connection, *, limit: int | None) -> list[ProposalRow]:
+    """Return all proposals, the newest first, or so many; None: every one."""
     rows = await connection.fetch(
         """
         SELECT proposal_id, deed, kind, region, unit, name, sha256, effect, effect_sha256,

@@ -69,7 +69,7 @@ def _of_module(path: Path) -> Iterator[Regex]:
         if on == "re" and use in USES:
             pattern = node.args[0]
             assert isinstance(pattern, ast.Constant), f"{name}:{node.lineno}: compile it by name"
-            compiled = re.compile(pattern.value, _flags(node))
+            compiled = re.compile(str(pattern.value), _flags(node))
             yield Regex(f"{name}:{node.lineno}", compiled, frozenset({use}))
 
 

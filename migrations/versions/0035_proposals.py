@@ -126,6 +126,9 @@ BEGIN
         ELSIF relation.relname IN ('changes', 'links', 'heads', 'readings', 'arrivals',
                                    'conflicts', 'alert_events', 'nightly_checks') THEN
             EXECUTE format('GRANT SELECT, INSERT ON %I TO nenghao_service', relation.relname);
+        ELSIF relation.relname = 'proposals' THEN
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO nenghao_service',
+                           relation.relname);
         ELSE
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO nenghao_service',
                            relation.relname);

@@ -195,7 +195,7 @@ async def test_a_reading_that_is_named_twice_is_refused(stage: Stage) -> None:
 def test_the_call_is_described_with_what_it_may_refuse() -> None:
     described = create_app(Settings(), "postgresql://nowhere").openapi()
     responses = described["paths"]["/v1/corrections"]["post"]["responses"]
-    assert responses.keys() == {"200", "401", "403", "404", "422", "503"}
+    assert responses.keys() == {"200", "202", "401", "403", "404", "409", "422", "503"}
 
 
 # -- what is computed ------------------------------------------------------------------------------

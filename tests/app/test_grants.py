@@ -37,7 +37,7 @@ SELECT line
                          FROM pg_auth_members
                         WHERE member = pg_roles.oid)) AS line
           FROM pg_roles
-         WHERE rolname LIKE 'nenghao\\_%'
+         WHERE rolname IN ('nenghao_service', 'nenghao_view')
          UNION ALL
         SELECT format('%s: %s.%s %s', grantee::regrole, nspname, relname,
                       string_agg(privilege_type, ', ' ORDER BY privilege_type))

@@ -14,7 +14,8 @@ OPERATIONS = [
     (path, call) for path, calls in sorted(OPENAPI["paths"].items()) for call in calls.values()
 ]
 SIGNED = "/v1/readings/{city}/{unit}/{gateway}"
-POSTED = {SIGNED, "/v1/corrections", "/v1/production"}
+DECIDED = {f"/v1/proposals/{{proposal_id}}/{decision}" for decision in ("approve", "reject")}
+POSTED = {SIGNED, "/v1/corrections", "/v1/production", *DECIDED}
 
 
 def test_every_call_of_this_step_is_there_and_no_other() -> None:
@@ -38,6 +39,10 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/production",
         "/v1/production",
         "/v1/production/{unit}/{product}/{from}",
+        "/v1/proposals",
+        "/v1/proposals/{proposal_id}",
+        "/v1/proposals/{proposal_id}/approve",
+        "/v1/proposals/{proposal_id}/reject",
         "/v1/quality",
         "/v1/readings",
         SIGNED,
@@ -65,7 +70,7 @@ def test_a_call_of_the_interface_asks_for_a_key_and_declares_its_problems(
     assert call.get("security") == (None if path == SIGNED else [{"api_key": []}])
     assert {"200", "401", "422", "503"} <= call["responses"].keys()
     for status, response in call["responses"].items():
-        if status != "200":
+        if not status.startswith("2"):
             assert list(response["content"]) == ["application/problem+json"]
 
 
