@@ -214,6 +214,12 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
+    _furnish(app, metrics)
+    return app
+
+
+def _furnish(app: FastAPI, metrics: Metrics) -> None:
+    """Give `app` its calls, its errors, and what every answer passes through."""
     for noun in NOUNS:
         app.include_router(noun.router)
     docs.install(app)
@@ -221,4 +227,3 @@ def create_app(
     app.add_middleware(EntityTags)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)
     app.add_middleware(RequestCounter, metrics=metrics)
-    return app

@@ -58,13 +58,13 @@ def said(*arguments: str) -> str:
 
 
 def invoked(arguments: list[str], environment: dict[str, str]) -> str:
-    """Return what a command says, and every exception behind it as a log would show it."""
+    """Return what a command says, and each exception behind it that a log would show."""
     done = CliRunner().invoke(cli.app, arguments, env=environment)
     told = [done.output]
     error: BaseException | None = done.exception
     while error is not None:
         told.append(f"{error!r} {error}")
-        error = error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\n".join(told)
 
 
