@@ -70,6 +70,7 @@ async def test_a_correction_stands_beside_the_reading_with_who_and_why(stage: St
         {
             "value": 90.5,
             "actor": "qian",
+            "approver": None,
             "reason": "misread",
             "evidence": "No. 17",
             "stated_at": "2026-11-23T16:00:00+08:00",

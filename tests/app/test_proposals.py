@@ -33,7 +33,7 @@ from tests.app import test_access
 from tests.app.conftest import NOW, Stage, staged
 from tests.app.test_factor_imports import GAS
 from tests.app.test_importing import TARGET, Desk
-from tests.app.test_withdrawals import OWN_GAS
+from tests.app.test_withdrawals import OWN_GAS, stated
 
 RULE = Rule(is_required=True)
 ZHAO = Author("zhao", "targets of 2026", "桂发改〔2026〕1号")
@@ -193,6 +193,18 @@ async def test_what_cannot_hold_is_not_even_proposed(connection: Connection) -> 
         await propose(connection, wanted(Kind.TARGETS, TARGET))
 
 
+async def test_what_others_stand_on_is_not_even_proposed_for_withdrawal(
+    connection: Connection,
+) -> None:
+    """It is tried out: drafting alone does not find that."""
+    facts = dict(await stated(connection))
+    key = facts[Kind.PROJECTS]
+    submission = Submission(Deed.WITHDRAWAL, Kind.PROJECTS, key, key.encode(), ZHAO)
+    with pytest.raises(Refusal, match="withdraw that first"):
+        await propose(connection, submission)
+    assert await db.proposals.list_all(connection, limit=None) == []
+
+
 async def test_what_others_changed_meanwhile_is_not_overrun_and_nothing_is_lost(
     connection: Connection,
 ) -> None:
@@ -253,16 +265,16 @@ async def test_a_reading_is_replaced_by_two_people(connection: Connection) -> No
         "INSERT INTO readings VALUES ($1, '2026-11-01Z', 7, 'good', now())", meter_id
     )
     at = NOW.replace(day=1, hour=0)
-    stated = CorrectionRow(factories.unit_code(), "E01", at, 5.5)
+    row_of = CorrectionRow(factories.unit_code(), "E01", at, 5.5)
     row = await propose(
         connection,
         Submission(
-            Deed.CORRECTION, Kind.CORRECTIONS, stated.subject, drafts.written([stated]), ZHAO
+            Deed.CORRECTION, Kind.CORRECTIONS, row_of.subject, drafts.written([row_of]), ZHAO
         ),
     )
     assert await db.corrections.list_standing(connection) == []
     await approve(connection, row)
-    assert await db.corrections.list_standing(connection) == [stated]
+    assert await db.corrections.list_standing(connection) == [row_of]
 
 
 OWN = {"unit": GAS["unit"], "kgce_per_uom": 1.2}
@@ -393,6 +405,11 @@ async def test_a_correction_over_http_waits_for_the_desk_above(strict: Stage) ->
     done = await decide(strict, keys["the city"], proposal["proposal_id"])
     assert (done.status_code, done.json()["state"]) == (200, "approved")
     assert await strict.pool.fetchval("SELECT value FROM corrections") == 2
+    query = {"unit": cast.QIANS_UNIT, "meter": "E01", "from": "2026-11-01T00:00:00Z",
+             "to": "2026-11-02T00:00:00Z"}  # fmt: skip
+    (item,) = (await strict.ask(keys["the city"], "/v1/readings", query=query)).json()["items"]
+    correction = item["correction"]
+    assert (correction["actor"], correction["approver"]) == ("the enterprise", "the city")
 
 
 async def test_a_statement_of_output_is_taken_back_by_two(strict: Stage) -> None:
