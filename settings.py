@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -39,6 +40,12 @@ class Settings(BaseSettings):
         default=None,
         description="login that only looks, for what `serve` reads: nenghao_view, or a member of "
         "it; empty: nenghao_view with a password derived from that of NENGHAO_DATABASE_URL",
+    )
+    service_database_url: SecretStr | None = Field(
+        default=None,
+        description="login of the programs and commands, which changes no trace: nenghao_service, "
+        "or a member of it; empty: nenghao_service with a password derived from that of "
+        "NENGHAO_DATABASE_URL, which is then for `migrate` alone",
     )
     database_timeout_s: float = Field(
         default=10, ge=1, le=600, description="longest wait for one database statement [s]"
@@ -190,6 +197,15 @@ class Settings(BaseSettings):
         default=False,
         description="take tokens of type JWT too, of a provider older than RFC 9068; their "
         "audience must then be no client's id",
+    )
+    second_approver: Literal["required", "off"] = Field(
+        default="off",
+        description="`required`: factors, targets, limits, corrections and every withdrawal hold "
+        "once a second person approved them; `off`: at once, and the ledger says that nobody "
+        "approved. A site with more than one person sets `required`",
+    )
+    proposal_days: int = Field(
+        default=14, ge=1, le=365, description="a proposal nobody decided on expires after it [d]"
     )
     settle_pause_s: float = Field(
         default=1, ge=0.05, le=60, description="pause of settlement when nothing is stale [s]"

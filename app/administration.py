@@ -16,7 +16,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 import db.keys
-from app import roles, session
+from app import proposals, roles, session
+from app.approval import Deed
 from app.imports.kinds import Kind
 from app.resolve import Refusal
 from app.roles import Role
@@ -41,9 +42,12 @@ def import_command(
 ) -> None:
     """Load a registry file. A dry run shows what would change; nothing is written half."""
 
-    from app import import_report, importing  # here: it needs every kind of file
+    from app import drafts, import_report, importing, proposing, tables  # here: all kinds of file
+
+    rule = session.addresses(context).rule
 
     async def work(pool: Pool) -> bool:
+        content = tables.load(file)
         async with pool.acquire() as connection, connection.transaction():
             with Progress(console=console, transient=True) as progress:
                 bar = progress.add_task(file.name, total=None)
@@ -51,14 +55,23 @@ def import_command(
                 def show(done: int, total: int) -> None:
                     progress.update(bar, completed=done, total=total)
 
-                plan = await importing.plan(connection, kind, file, show)
+                plan = await importing.plan_of(connection, kind, file.name, content, show)
             import_report.render(plan, console)
             if plan.problems:
                 return False
-            if apply:
-                author = importing.author(actor or getpass.getuser(), reason, file, evidence)
-                await importing.apply(connection, plan, author, datetime.now(UTC))
-            console.print("imported" if apply else "a dry run: add --apply to write this")
+            if not apply:
+                console.print("a dry run: add --apply to write this")
+                return True
+            author = importing.author(actor or getpass.getuser(), reason, file, evidence)
+            now = datetime.now(UTC)
+            if rule.asks(Deed.IMPORT, kind):
+                wanted = drafts.Submission(Deed.IMPORT, kind, file.name, content, author)
+                drafted = drafts.of_plan(connection, plan)
+                row = await proposing.propose(connection, rule, wanted, drafted, now)
+                console.print(proposals.waiting(row), markup=False, soft_wrap=True)
+            else:
+                await importing.apply(connection, plan, author, now)
+                console.print("imported")
             return True
 
     if not session.with_pool(context, work):

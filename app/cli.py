@@ -21,7 +21,7 @@ from rich.table import Table
 import db.durability
 import db.migrate
 import db.pool
-from app import commands, dangers, logs, nightly, running, session, supervisor
+from app import approval, commands, dangers, logs, nightly, running, session, supervisor
 from app.resolve import Addresses, Refusal, list_excesses, plain
 from app.supervisor import Program
 from db.pool import Pool
@@ -140,7 +140,7 @@ def settle_command() -> None:
             tasks.create_task(heads.run(pool, clock=_now))
             tasks.create_task(retention.run(pool, kept, clock=_now))
             tasks.create_task(audit_chain.run(pool, timedelta(settings.audit_days), clock=_now))
-            tasks.create_task(nightly.run(_addresses(settings).database(), _now))
+            tasks.create_task(nightly.run(_addresses(settings).service(), _now))
             await settle.run(
                 pool,
                 _instance(),
@@ -158,12 +158,11 @@ def assess_command() -> None:
     from ingest import assess
 
     settings = _settings()
-    instance = _instance()
 
     async def work(pool: Pool) -> None:
         await assess.run(
             pool,
-            instance,
+            _instance(),
             pause_s=settings.assess_pause_s,
             every=timedelta(seconds=settings.assess_every_s),
             clock=_now,
@@ -212,6 +211,7 @@ def serve_command() -> None:
     settings = _settings()
     url = _addresses(settings).database()
     _refuse_dangers(url, dangers.of_view_login(list_excesses(view_url(settings, url))))
+    _addresses(settings).service()
     logs.configure()
     serving.run(create_app(settings, url), settings.http_host, settings.http_port)
 
@@ -317,6 +317,8 @@ def _addresses(settings: Settings) -> Addresses:
         settings.broker_reload,
         settings.unverified_factors,
         settings.logins_file,
+        settings.service_database_url,
+        approval.Rule.of(settings.second_approver, settings.proposal_days),
     )
 
 
@@ -350,7 +352,7 @@ def _run_program(
     idle_s: int = db.pool.IDLE_IN_TRANSACTION_S,
 ) -> None:
     """Run a program on a pool of its own until it is told to stop."""
-    url = _addresses(settings).database()
+    url = _addresses(settings).service()
     logs.configure()
 
     async def run() -> None:

@@ -13,6 +13,7 @@ from app import (
     factors,
     gateways,
     local,
+    proposals,
     quality_commands,
     quarantine,
     readiness,
@@ -33,6 +34,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(quality_commands.repairs_app, name="repairs")
     app.add_typer(corrections.corrections_app, name="corrections")
     app.add_typer(rule_commands.rules_app, name="rules")
+    app.add_typer(proposals.proposals_app, name="proposals")
     app.add_typer(verify.verify_app, name="verify")
     verify.verify_app.command("evidence")(evidence_file.evidence_command)
     app.command("audit")(audit.audit_command)

@@ -12,12 +12,14 @@ from datetime import datetime
 import db.changes
 import db.corrections
 import db.metering
+from app import approval
+from app.approval import Deed
+from app.imports.kinds import Kind
 from app.resolve import Refusal
 from db.changes import Author
 from db.corrections import CorrectionRow, Target
 from db.pool import Connection
 from energy import registers
-from energy.registers import Kind
 
 
 class OutOfRangeError(Refusal):
@@ -33,7 +35,7 @@ async def range_faults(
     found: dict[str, str] = {}
     for row, target in corrections:
         meter = meters[target.meter_id]
-        if row.value is None or meter.kind is not Kind.REGISTER:
+        if row.value is None or meter.kind is not registers.Kind.REGISTER:
             continue
         fault = registers.range_fault(meter.epochs, row.value, row.time)
         if fault is not None:
@@ -58,6 +60,7 @@ async def state(
             raise OutOfRangeError(
                 f"{row.value} of meter {row.meter} at {row.time.isoformat()}: {fault}"
             )
+    author = approval.told(author, Deed.CORRECTION, Kind.CORRECTIONS)
     subjects = [row.subject for row, _ in corrections]
     newest = {
         change.fact.subject: change
@@ -81,5 +84,6 @@ async def withdraw(
     """Let the reading itself hold again; False: no correction held."""
     if not await db.corrections.delete(connection, target):
         return False
+    author = approval.told(author, Deed.WITHDRAWAL, Kind.CORRECTIONS)
     await db.changes.record(connection, author, [row.withdrawal()], now)
     return True

@@ -12,10 +12,12 @@ from rich.table import Table
 
 import db.changes
 import db.corrections
-from app import correcting, session
+from app import correcting, proposals, session
+from app.approval import Deed, Rule
 from app.imports import fields
+from app.imports.kinds import Kind
 from app.resolve import Refusal
-from db.changes import Author, Change
+from db.changes import UNAPPROVED, Author, Change
 from db.corrections import CorrectionRow, Target
 from db.pool import Connection, Pool
 from energy import codes
@@ -54,13 +56,18 @@ def add_command(
         raise Refusal("say what holds: --value, or --set-aside")
     row, author = _row(unit, meter, time, value), _author(actor, reason, evidence)
 
-    async def work(pool: Pool) -> int:
+    rule = session.addresses(context).rule
+
+    async def work(pool: Pool) -> str:
+        now = datetime.now(UTC)
         async with pool.acquire() as connection, connection.transaction():
             target = await _target(connection, row)
-            now = datetime.now(UTC)
-            return await correcting.state(connection, author, [(row, target)], now)
+            if rule.asks(Deed.CORRECTION, Kind.CORRECTIONS):
+                return await _proposed(connection, rule, row, author, Deed.CORRECTION, now)
+            stated = await correcting.state(connection, author, [(row, target)], now)
+            return "stated" if stated else "was stated already"
 
-    console.print("stated" if session.with_pool(context, work) else "was stated already")
+    console.print(session.with_pool(context, work), markup=False, soft_wrap=True)
 
 
 @corrections_app.command("withdraw")
@@ -76,14 +83,37 @@ def withdraw_command(
     """Let the reading itself hold again; what was stated stays in the ledger."""
     row, author = _row(unit, meter, time, None), _author(actor, reason, evidence)
 
-    async def work(pool: Pool) -> bool:
+    rule = session.addresses(context).rule
+
+    async def work(pool: Pool) -> str:
+        now = datetime.now(UTC)
         async with pool.acquire() as connection, connection.transaction():
             target = await _target(connection, row)
-            return await correcting.withdraw(connection, author, row, target, datetime.now(UTC))
+            if rule.asks(Deed.WITHDRAWAL, Kind.CORRECTIONS):
+                return await _proposed(connection, rule, row, author, Deed.WITHDRAWAL, now)
+            if not await correcting.withdraw(connection, author, row, target, now):
+                raise Refusal("no correction of this reading holds; see `nenghao corrections list`")
+            return "withdrawn"
 
-    if not session.with_pool(context, work):
-        raise Refusal("no correction of this reading holds; see `nenghao corrections list`")
-    console.print("withdrawn")
+    console.print(session.with_pool(context, work), markup=False, soft_wrap=True)
+
+
+async def _proposed(
+    connection: Connection,
+    rule: Rule,
+    row: CorrectionRow,
+    author: Author,
+    deed: Deed,
+    now: datetime,
+) -> str:
+    """Propose a correction, or its withdrawal; return what is told."""
+    from app import drafts, proposing  # here: they need every kind of file
+
+    is_withdrawal = deed is Deed.WITHDRAWAL
+    payload = row.subject.encode() if is_withdrawal else drafts.written([row])
+    wanted = drafts.Submission(deed, Kind.CORRECTIONS, row.subject, payload, author)
+    drafted = await drafts.draft(connection, wanted)
+    return proposals.waiting(await proposing.propose(connection, rule, wanted, drafted, now))
 
 
 @corrections_app.command("list")
@@ -101,15 +131,16 @@ def list_command(
             return await db.changes.list_stated(connection, db.corrections.NOUN, prefix)
 
     table = Table("stated", session.key("meter"), session.key("time"), session.key("value"),
-                  "actor", "reason", "evidence")  # fmt: skip
+                  "actor", "approved by", "reason", "evidence")  # fmt: skip
     for each in session.with_pool(context, work):
         content = each.fact.content
         _, _, rest = each.fact.subject.partition("/")
         named, _, time = rest.rpartition("/")
         holds = "withdrawn" if content is None else content["value"]
         author = each.author
+        approver = "nobody" if author.approver == UNAPPROVED else author.approver
         cells = (each.changed_at, named, time, "set aside" if holds is None else holds,
-                 author.actor, author.reason, author.evidence)  # fmt: skip
+                 author.actor, approver, author.reason, author.evidence)  # fmt: skip
         table.add_row(*map(session.cell, cells))
     session.show(console, table)
 

@@ -34,6 +34,7 @@ import db.audit
 import db.keys
 import db.scope
 from app import audit_gate, state
+from app.approval import APPROVED_BY_NONE, Rule
 from app.auth import Holder
 from app.errors import (
     AS_KNOWN_ON,
@@ -77,9 +78,9 @@ log = structlog.get_logger("serve")
 class Caller:
     """Who asks: what they may see, the transaction that answers, when, and under which label.
 
-    `unverified` is what becomes of factors that nobody verified. `known_at`: what was known at that
-    instant answers, see `app/known_tables.py`; None: what is known now. `identity` tells them from
-    all others.
+    `unverified` is what becomes of factors that nobody verified; `rule` which changes wait for a
+    second person. `known_at`: what was known at that instant answers, see `app/known_tables.py`;
+    None: what is known now. `identity` tells them from all others.
     """
 
     connection: Connection
@@ -89,6 +90,7 @@ class Caller:
     unverified: Unverified = Unverified.NOTE
     known_at: datetime | None = None
     identity: str = ""
+    rule: Rule = APPROVED_BY_NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ MAY_NOT = {
     Act.STATE: "state facts",
     Act.ACKNOWLEDGE: "acknowledge alerts",
     Act.REGULATE: "write rules",
+    Act.APPROVE: "approve proposals",
     Act.AUDIT: "see the audit log",
     Act.ADMINISTER: "administer the platform",
 }
@@ -260,6 +263,7 @@ def _caller(held: State, connection: Connection, holder: Holder, now: datetime) 
         holder.label,
         held["unverified"],
         identity=holder.identity,
+        rule=held["rule"],
     )
 
 
@@ -379,3 +383,4 @@ KnowingCaller = Annotated[Caller, Depends(knowing, scope="function")]
 StatingCaller = Annotated[Caller, Depends(changing(Act.STATE), scope="function")]
 AcknowledgingCaller = Annotated[Caller, Depends(changing(Act.ACKNOWLEDGE), scope="function")]
 RegulatingCaller = Annotated[Caller, Depends(changing(Act.REGULATE), scope="function")]
+ApprovingCaller = Annotated[Caller, Depends(changing(Act.APPROVE), scope="function")]

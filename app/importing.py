@@ -14,7 +14,8 @@ from typing import Any
 
 import db.changes
 import db.registry
-from app import tables, vouching
+from app import approval, tables, vouching
+from app.approval import Deed
 from app.imports import (
     budgets,
     calorific_values,
@@ -51,8 +52,16 @@ Sheets = Callable[[Connection], Awaitable[Sheet[Any, Any]]]
 
 async def plan(connection: Connection, kind: Kind, path: Path, progress: Progress) -> Plan:
     """Return what importing the file at `path` would do. Raises TableError if it is no table."""
+    content = await asyncio.to_thread(tables.load, path)
+    return await plan_of(connection, kind, path.name, content, progress)
+
+
+async def plan_of(
+    connection: Connection, kind: Kind, name: str, content: bytes, progress: Progress
+) -> Plan:
+    """Return what importing the `content` of a file of that name would do, as `plan` does."""
     await db.registry.lock_imports(connection)
-    return await _draft(connection, await SHEETS[kind](connection), path, progress)
+    return await _draft(connection, await SHEETS[kind](connection), name, content, progress)
 
 
 def _plain(sheet: Callable[[], Sheet[L, R]]) -> Sheets:
@@ -65,24 +74,32 @@ def _plain(sheet: Callable[[], Sheet[L, R]]) -> Sheets:
 
 
 async def _draft(
-    connection: Connection, sheet: Sheet[L, R], path: Path, progress: Progress
+    connection: Connection, sheet: Sheet[L, R], name: str, content: bytes, progress: Progress
 ) -> Plan:
     required, optional = sheet.columns()
-    table = await asyncio.to_thread(tables.read, path, required=required, optional=optional)
-    return await draft(connection, sheet, table, path.name, progress)
+    table = await asyncio.to_thread(
+        tables.parse, name, content, required=required, optional=optional
+    )
+    return await draft(connection, sheet, table, name, progress)
 
 
 async def apply(connection: Connection, planned: Plan, author: Author, now: datetime) -> None:
     """Write what was planned, and who stated it. A plan with problems is refused as a whole."""
+    refuse_problems(planned)
+    vouched = await vouching.list_vouched(connection, planned.standing)
+    await planned.store(connection)
+    author = approval.told(author, Deed.IMPORT, planned.kind)
+    await db.changes.record_over(connection, author, planned.standing, planned.facts, vouched, now)
+
+
+def refuse_problems(planned: Plan) -> None:
+    """Raise Refusal if a row cannot be taken: then none is."""
     if planned.problems:
         first = planned.problems[0]
         raise Refusal(
             f"{planned.file} has problems, nothing was imported; the first: "
             f"line {first.line} {first.column}: {first.reason}"
         )
-    vouched = await vouching.list_vouched(connection, planned.standing)
-    await planned.store(connection)
-    await db.changes.record_over(connection, author, planned.standing, planned.facts, vouched, now)
 
 
 def author(actor: str, reason: str | None, path: Path, evidence: str = "") -> Author:

@@ -18,7 +18,7 @@ from starlette.types import Lifespan
 import db.logins
 import db.migrate
 import db.pool
-from app import depends, errors, plain
+from app import approval, depends, errors, plain
 from app.admission import Door
 from app.api import (
     accounts,
@@ -38,6 +38,7 @@ from app.api import (
     intensity,
     meters,
     production,
+    proposals,
     quality,
     readings,
     regions,
@@ -56,7 +57,7 @@ from app.guard import Guard
 from app.metrics import Metrics, RequestCounter
 from app.pace import Pace
 from app.providers import Provider
-from app.resolve import Refusal
+from app.resolve import Refusal, service_url
 from app.state import Clock, State
 from app.stream import Stream
 from app.tokens import Tokens, Trust
@@ -78,6 +79,7 @@ TAGS = [
     {"name": "registry", "description": "Regions, units, meters, factors"},
     {"name": "readings", "description": "What the gateways sent"},
     {"name": "production", "description": "What units state of their output and its value"},
+    {"name": "proposals", "description": "What waits for a second person"},
     {"name": "consumption", "description": "What the readings come to"},
     {"name": "quality", "description": "How good the data is, and what calls for a look"},
     {"name": "targets", "description": "Targets, warning levels, energy budgets, carbon"},
@@ -102,6 +104,7 @@ NOUNS = (
     uploads,
     corrections,
     production,
+    proposals,
     consumption,
     intensity,
     explain,
@@ -182,13 +185,14 @@ class Pools:
 @asynccontextmanager
 async def _pools(settings: Settings, url: str) -> AsyncIterator[Pools]:
     timeout_s, name = settings.database_timeout_s, "nenghao-serve"
+    owned = service_url(url, settings.service_database_url)
     looking = view_url(settings, url)
     noting = db.logins.at_home(looking, url)
     opened, looked = db.pool.create_pool, db.pool.create_view_pool
     async with (
-        await opened(url, timeout_s=timeout_s, application=name) as own,
+        await opened(owned, timeout_s=timeout_s, application=name) as own,
         await looked(looking, timeout_s=timeout_s, application=name) as views,
-        await opened(url, timeout_s=timeout_s, application=name, size_max=WATCHING) as watch,
+        await opened(owned, timeout_s=timeout_s, application=name, size_max=WATCHING) as watch,
         await looked(looking, timeout_s=timeout_s, application=name, size_max=1) as streamed,
         await db.pool.create_audit_pool(noting, timeout_s=timeout_s, application=name) as notes,
     ):
@@ -246,6 +250,7 @@ def create_app(
                     audit=log,
                     unverified=settings.unverified_factors,
                     coverage_floor=settings.coverage_floor,
+                    rule=approval.Rule.of(settings.second_approver, settings.proposal_days),
                     earlier_days=asyncio.Semaphore(depends.EARLIER_DAYS_AT_ONCE),
                     changes=asyncio.Semaphore(depends.CHANGES_AT_ONCE),
                     files=asyncio.Semaphore(depends.FILES_AT_ONCE),

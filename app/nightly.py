@@ -172,6 +172,7 @@ async def _check(
         case "corrections":
             await verification.check_corrections(connection, report, _unseen)
             await verification.check_alert_events(connection, report, _unseen)
+            await verification.check_proposals(connection, report, _unseen)
         case "facts":
             from app import standing  # here: it needs every kind of file
 

@@ -16,9 +16,11 @@ import db.production
 import db.products
 import db.registry
 import db.withdrawals
-from app import statements, vouching
+from app import approval, statements, vouching
+from app.approval import Deed
 from app.depends import Caller
 from app.errors import ApiError, Fault, InvalidParameter, NotFound
+from app.imports.kinds import Kind
 from app.imports.sheet import fact
 from db.changes import Author, Fact
 from db.production import NOUN, ProductionRow
@@ -87,18 +89,28 @@ async def withdraw(
     caller: Caller, unit: str, product: str, starts_at: datetime, author: Author
 ) -> ProductionRow:
     """Let a statement hold no longer; return it. Raises NotFound if none of the caller's does."""
+    row = await _visible(caller, unit, product, starts_at)
+    standing = fact(NOUN, row.key, row)
+    vouched = await vouching.list_vouched(caller.connection, [standing])
+    await db.withdrawals.delete(caller.connection, NOUN, [unit, product, starts_at])
+    gone = Fact(NOUN, standing.subject, None)
+    author = approval.told(author, Deed.WITHDRAWAL, Kind.PRODUCTION)
+    await db.changes.record_over(caller.connection, author, [standing], [gone], vouched, caller.now)
+    return row
+
+
+async def visible_key(caller: Caller, unit: str, product: str, starts_at: datetime) -> str:
+    """Return the key of a statement in the ledger. Raises NotFound if it is not the caller's."""
+    row = await _visible(caller, unit, product, starts_at)
+    return fact(NOUN, row.key, row).subject
+
+
+async def _visible(caller: Caller, unit: str, product: str, starts_at: datetime) -> ProductionRow:
     await db.registry.lock_imports(caller.connection)
     if not await db.production.list_visible_units(caller.connection, caller.scope, [unit]):
         raise NotFound("unit")
     for row in await db.production.list_by_unit(caller.connection, [unit]):
         if (row.product, row.starts_at) == (product, starts_at):
-            standing = fact(NOUN, row.key, row)
-            vouched = await vouching.list_vouched(caller.connection, [standing])
-            await db.withdrawals.delete(caller.connection, NOUN, [unit, product, starts_at])
-            gone = Fact(NOUN, standing.subject, None)
-            await db.changes.record_over(
-                caller.connection, author, [standing], [gone], vouched, caller.now
-            )
             return row
     raise NotFound("statement")
 

@@ -9,10 +9,12 @@ import psycopg
 from pydantic import SecretStr
 
 import db.logins
+from app.approval import APPROVED_BY_NONE, Rule
 from deploy import services
 from energy.factors import Unverified
 
 ANSWER_WITHIN_S = 10
+EXCESSES_SHOWN = 3
 MALFORMED = (
     "NENGHAO_DATABASE_URL is not the address of a database; "
     "write postgresql://user:password@host:port/database"
@@ -50,11 +52,27 @@ class Addresses:
     broker_reload: str | None = None
     unverified: Unverified = Unverified.NOTE
     logins_file: Path | None = None
+    service_database_url: SecretStr | None = None
+    rule: Rule = APPROVED_BY_NONE
 
     def database(self) -> str:
-        """Return the URL of a database that answers."""
-        url = self._url(self.database_url, "NENGHAO_DATABASE_URL", "database_url")
+        """Return the URL of a database that answers, for who may change its schema."""
+        given = self.database_url or self.service_database_url
+        url = self._url(given, "NENGHAO_DATABASE_URL", "database_url")
         _require_answer(url)
+        return url
+
+    def service(self) -> str:
+        """Return the URL of the login that programs and commands run as. It keeps all traces."""
+        given = self.service_database_url
+        url = service_url(self.database(), given)
+        if not db.logins.lets_in(url):
+            raise Refusal(_shut_out(db.logins.SERVICE, "NENGHAO_SERVICE_DATABASE_URL"))
+        if excesses := db.logins.list_service_excesses(url):
+            raise Refusal(
+                f"NENGHAO_SERVICE_DATABASE_URL: its login must keep every trace, yet "
+                f"{'; '.join(excesses[:EXCESSES_SHOWN])}"
+            )
         return url
 
     def broker(self) -> str:
@@ -79,17 +97,32 @@ class Addresses:
 def list_excesses(view_url: str) -> list[str]:
     """Return what the login that only looks has beyond looking, once it is let in."""
     if not db.logins.lets_in(view_url):
-        raise Refusal(
-            f"the database does not let in the login that only looks, {db.logins.VIEW}: run "
-            "`nenghao migrate`, or give it a password of its own and set NENGHAO_VIEW_DATABASE_URL"
-        )
+        raise Refusal(_shut_out(db.logins.VIEW, "NENGHAO_VIEW_DATABASE_URL"))
     return db.logins.list_excesses(view_url)
+
+
+def service_url(database_url: str, given: SecretStr | None) -> str:
+    """Return the URL of the login that programs and commands run as."""
+    if given is not None:
+        return given.get_secret_value()
+    return db.logins.derived(database_url, db.logins.SERVICE)
+
+
+def _shut_out(login: str, variable: str) -> str:
+    return (
+        f"the database does not let in the login {login}: run `nenghao migrate`, or give it a "
+        f"password of its own and set {variable}"
+    )
 
 
 def _require_answer(url: str) -> None:
     """Raise Refusal with what to do unless the database at `url` lets us in."""
     if not url.startswith(("postgresql://", "postgres://")):
         raise Refusal(MALFORMED)
+    try:
+        psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        raise Refusal(MALFORMED) from None  # what it says quotes the password
     try:
         psycopg.connect(url, connect_timeout=ANSWER_WITHIN_S).close()
     except psycopg.OperationalError as error:
@@ -98,8 +131,6 @@ def _require_answer(url: str) -> None:
             f"the database at {_shown(url)} does not let us in: {reason}; "
             "start it (`nenghao services up` for a local one) or mend NENGHAO_DATABASE_URL"
         ) from None
-    except psycopg.Error as error:
-        raise Refusal(MALFORMED) from error
 
 
 def _shown(url: str) -> str:

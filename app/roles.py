@@ -24,14 +24,15 @@ class Act(StrEnum):
     STATE = "state"
     ACKNOWLEDGE = "acknowledge"
     REGULATE = "regulate"
+    APPROVE = "approve"
     AUDIT = "audit"
     ADMINISTER = "administer"
 
 
 MAY: Mapping[Role, frozenset[Act]] = {
-    Role.PROVINCE: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.REGULATE}),
-    Role.CITY: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.REGULATE}),
-    Role.COUNTY: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.REGULATE}),
+    Role.PROVINCE: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.REGULATE, Act.APPROVE}),
+    Role.CITY: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.REGULATE, Act.APPROVE}),
+    Role.COUNTY: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.REGULATE, Act.APPROVE}),
     Role.ENTERPRISE: frozenset({Act.READ, Act.STATE}),
     Role.AUDITOR: frozenset({Act.READ, Act.AUDIT}),
     Role.ADMINISTRATOR: frozenset({Act.READ, Act.ADMINISTER}),

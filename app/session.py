@@ -59,7 +59,7 @@ def with_pool(
 
     It stands in the audit log as refused where it raises Refusal or returns False.
     """
-    url = addresses(context).database()
+    url = addresses(context).service()
     begun = _begun(context)
 
     async def run() -> T:

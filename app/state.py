@@ -10,6 +10,7 @@ from typing import TypedDict, cast
 from fastapi import Request
 
 from app.admission import Door
+from app.approval import Rule
 from app.audit_log import AuditLog
 from app.metrics import Metrics
 from app.stream import Stream
@@ -24,12 +25,13 @@ Clock = Callable[[], datetime]
 class State(TypedDict):
     """`revision` is the schema this code needs; below `coverage_floor` nothing is forecast.
 
-    `pool` is the platform's own, for what is written; `views` is a login that only looks, and sees
-    what is in the scope of a transaction; `watch` is a small pool beside: whatever others ask, it
-    is known whether the platform can serve. `tokens`: of the OpenID provider, if one is trusted.
-    `earlier_days` bounds how many calls ask at once what was known on an earlier day, `files` how
-    many write a file, `changes` how many change something. `door` and `gate` say how often holders
-    of keys, and gateways, may come.
+    `pool` is the platform's own, for what is written; `views` is a login that only looks, and
+    sees what is in the scope of a transaction; `watch` is a small pool beside: whatever others
+    ask, it is known whether the platform can serve. `tokens`: of the OpenID provider, if one is
+    trusted. `rule` says which changes wait for a second person. `earlier_days` bounds how many
+    calls ask at once what was known on an earlier day, `files` how many write a file, `changes`
+    how many change something. `door` and `gate` say how often holders of keys, and gateways,
+    may come.
     """
 
     pool: Pool
@@ -42,6 +44,7 @@ class State(TypedDict):
     audit: AuditLog
     unverified: Unverified
     coverage_floor: float
+    rule: Rule
     earlier_days: asyncio.Semaphore
     files: asyncio.Semaphore
     changes: asyncio.Semaphore

@@ -28,7 +28,7 @@ SPREADSHEET_DIGITS = 15
 """A spreadsheet keeps no more digits of a number; the others become zeros."""
 
 _ZIP_MAGIC = b"PK\x03\x04"
-_ERROR_CELL = re.compile(rb"<c [^>]*t=\"e\"[^>]*>")
+_ERROR_CELL = re.compile(rb"<c (?>[^<>]*?t=\"e\")[^<>]*+>")
 _CELL_NAME = re.compile(rb"r=\"([A-Z]+[0-9]+)\"")
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -64,15 +64,22 @@ Lines = Iterator[tuple[int, Sequence[Cell]]]
 
 def read(path: Path, *, required: Collection[str], optional: Collection[str]) -> Table:
     """Read the table at `path`; its header must name all `required` columns and no unknown one."""
-    content = _content(path)
+    return parse(path.name, load(path), required=required, optional=optional)
+
+
+def parse(
+    name: str, content: bytes, *, required: Collection[str], optional: Collection[str]
+) -> Table:
+    """Return the table that the file `name` holds, as `read` does."""
     lines = _xlsx_lines(content) if content.startswith(_ZIP_MAGIC) else _csv_lines(content)
     try:
         return _table(lines, required, optional)
     except TableError as error:
-        raise TableError(f"{path.name}: {error}") from error.__cause__
+        raise TableError(f"{name}: {error}") from error.__cause__
 
 
-def _content(path: Path) -> bytes:
+def load(path: Path) -> bytes:
+    """Return what the file at `path` holds, if it is not too large for a table."""
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise TableError(f"{path.name} is larger than {FILE_BYTES_MAX // 2**20} MiB; split it")

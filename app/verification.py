@@ -15,6 +15,7 @@ import db.changes
 import db.corrections
 import db.heads
 import db.links
+import db.proposals
 import db.reconciliation
 from db.changes import Content, Fact
 from db.heads import AUDIT, CHANGES, READINGS, KeptHead
@@ -86,6 +87,7 @@ async def verify(
         check_readings,
         check_corrections,
         check_alert_events,
+        check_proposals,
         check_audit,
     ):
         await check(connection, report, progress)
@@ -319,6 +321,18 @@ def _after_removal(
             )
             report.findings.append(Finding(AUDIT, each.head.number, fault))
     return [each for each in heads if each.head.number >= removal.head.number]
+
+
+async def check_proposals(connection: Connection, report: Report, progress: Progress) -> None:
+    """Hold the proposals against those that the ledger knows: what was proposed, who decided."""
+    rows = await db.proposals.list_all(connection, limit=None)
+    holds = {row.fact().subject: row.fact().content for row in rows}
+    known = await db.changes.list_known(connection, db.proposals.NOUN, db.changes.EVER)
+    for subject in sorted(holds.keys() | known.keys()):
+        if holds.get(subject) != known.get(subject):
+            fault = f"{subject} is not what the ledger of changes says was proposed or decided"
+            report.findings.append(Finding("proposals", None, fault))
+    progress("proposals", 1, 1)
 
 
 async def check_heads(

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app import session
+from app import proposals, session
+from app.approval import Deed
 from app.imports.kinds import Kind
 from app.resolve import Refusal
 from db.changes import Author
@@ -36,16 +37,25 @@ def withdraw_command(
         raise Refusal("--reason is empty: say why")
     author = Author(actor or getpass.getuser(), reason.strip(), evidence.strip())
 
-    from app import withdrawing  # here: it needs every kind of file
+    from app import drafts, proposing, withdrawing  # here: it needs every kind of file
 
-    async def work(pool: Pool) -> withdrawing.Standing:
+    rule = session.addresses(context).rule
+
+    async def work(pool: Pool) -> tuple[withdrawing.Standing, str]:
+        now = datetime.now(UTC)
         async with pool.acquire() as connection, connection.transaction():
             standing = await withdrawing.find(connection, kind, key)
-            if apply:
-                await withdrawing.withdraw(connection, standing, author, datetime.now(UTC))
-            return standing
+            if not apply:
+                return standing, "a dry run: add --apply to withdraw this"
+            if rule.asks(Deed.WITHDRAWAL, kind):
+                wanted = drafts.Submission(Deed.WITHDRAWAL, kind, key, key.encode(), author)
+                drafted = drafts.of_standing(connection, standing)
+                row = await proposing.propose(connection, rule, wanted, drafted, now)
+                return standing, proposals.waiting(row)
+            await withdrawing.withdraw(connection, standing, author, now)
+            return standing, "withdrawn"
 
-    standing = session.with_pool(context, work)
+    standing, outcome = session.with_pool(context, work)
     console.print(
         f"{kind} {withdrawing.pasted(standing.fact.subject)}", markup=False, soft_wrap=True
     )
@@ -55,8 +65,15 @@ def withdraw_command(
     console.print(table)
     for change in standing.history:
         console.print(
-            f"stated {session.cell(change.changed_at)} by {change.author.actor or 'nobody'}: "
-            f"{change.author.reason} {change.author.evidence}",
+            f"stated {session.cell(change.changed_at)} by {change.author.actor or 'nobody'}"
+            f"{_approved(change.author)}: {change.author.reason} {change.author.evidence}",
             markup=False,
         )
-    console.print("withdrawn" if apply else "a dry run: add --apply to withdraw this")
+    console.print(outcome, markup=False, soft_wrap=True)
+
+
+def _approved(author: Author) -> str:
+    """Return who approved, as it is told after the actor; nothing where nobody had to."""
+    if author.approver is None:
+        return ""
+    return f", approved by {author.approver or 'nobody'}"

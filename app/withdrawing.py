@@ -14,7 +14,8 @@ from functools import partial
 
 import db.changes
 import db.registry
-from app import importing, vouching
+from app import approval, importing, vouching
+from app.approval import Deed
 from app.imports import sheet as sheets
 from app.imports.kinds import Kind
 from app.resolve import Refusal
@@ -93,6 +94,7 @@ async def withdraw(
     except StillNeededError as error:
         raise Refusal(f"{standing.fact.subject} {error}: withdraw that first") from error
     gone = Fact(standing.kind, standing.fact.subject, None)
+    author = approval.told(author, Deed.WITHDRAWAL, standing.kind)
     await db.changes.record_over(connection, author, [standing.fact], [gone], vouched, now)
 
 

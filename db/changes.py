@@ -26,6 +26,9 @@ EVER = datetime(9999, 1, 1, tzinfo=UTC)
 NOBODY = ""
 """Actor of what stood before the ledger heard of it: it was known on every day before, too."""
 
+UNAPPROVED = ""
+"""Approver of what calls for a second person where the platform is set not to ask for one."""
+
 STOOD = "stood before the ledger heard of it"
 UNSTATED = "stood, and nobody had stated it"
 
@@ -35,11 +38,16 @@ LOCK = 0x6C656467
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who states a fact, why, and what proves it: a document number, a file with its hash."""
+    """Who states a fact, why, and what proves it: a document number, a file with its hash.
+
+    `approver` is the second person who approved; UNAPPROVED: nobody did though the kind of change
+    calls for one; None: it calls for none.
+    """
 
     actor: str
     reason: str
     evidence: str = ""
+    approver: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,7 @@ async def record(
         previous = ledger.digest(previous, _content(number, changed_at, author, fact, text))
         rows.append(
             (number, changed_at, author.actor, author.reason, author.evidence, fact.noun,
-             fact.subject, text, previous)
+             fact.subject, text, previous, author.approver)
         )  # fmt: skip
     await connection.copy_records_to_table("changes", records=rows)
 
@@ -206,7 +214,8 @@ async def list_links(connection: Connection, *, after: int = 0, limit: int = 10_
     """Return the links of the chain in order, each with the text it vouches for as it stands."""
     rows = await connection.fetch(
         """
-        SELECT change_id, changed_at, actor, reason, evidence, noun, subject, content, sha256
+        SELECT change_id, changed_at, actor, reason, evidence, approver, noun, subject, content,
+               sha256
           FROM changes
          WHERE change_id > $1
          ORDER BY change_id
@@ -221,7 +230,7 @@ async def list_links(connection: Connection, *, after: int = 0, limit: int = 10_
             _content(
                 row["change_id"],
                 row["changed_at"],
-                Author(row["actor"], row["reason"], row["evidence"]),
+                _author(row),
                 Fact(row["noun"], row["subject"], None),
                 row["content"],
             ),
@@ -235,7 +244,7 @@ async def list_history(connection: Connection, noun: str, subject: str) -> list[
     """Return what was stated of one subject, the first first."""
     rows = await connection.fetch(
         """
-        SELECT change_id, changed_at, actor, reason, evidence, subject, content
+        SELECT change_id, changed_at, actor, reason, evidence, approver, subject, content
           FROM changes
          WHERE noun = $1
            AND subject = $2
@@ -251,7 +260,7 @@ async def list_stated(connection: Connection, noun: str, subject_prefix: str) ->
     """Return what was stated of the subjects that begin so, the first first."""
     rows = await connection.fetch(
         """
-        SELECT change_id, changed_at, actor, reason, evidence, subject, content
+        SELECT change_id, changed_at, actor, reason, evidence, approver, subject, content
           FROM changes
          WHERE noun = $1
            AND starts_with(subject, $2)
@@ -267,7 +276,7 @@ async def list_changed(connection: Connection, noun: str) -> list[Change]:
     """Return what was stated of subjects of which more than one thing was, the first first."""
     rows = await connection.fetch(
         """
-        SELECT change_id, changed_at, actor, reason, evidence, subject, content
+        SELECT change_id, changed_at, actor, reason, evidence, approver, subject, content
           FROM changes
          WHERE noun = $1
            AND subject IN (SELECT subject
@@ -289,7 +298,7 @@ async def list_newest(
     rows = await connection.fetch(
         """
         SELECT DISTINCT ON (subject)
-               subject, change_id, changed_at, actor, reason, evidence, content
+               subject, change_id, changed_at, actor, reason, evidence, approver, content
           FROM changes
          WHERE noun = $1
            AND subject = ANY ($2)
@@ -338,9 +347,13 @@ def _change(noun: str, row: Record) -> Change:
     return Change(
         row["change_id"],
         row["changed_at"],
-        Author(row["actor"], row["reason"], row["evidence"]),
+        _author(row),
         Fact(noun, row["subject"], _parsed(row["content"])),
     )
+
+
+def _author(row: Record) -> Author:
+    return Author(row["actor"], row["reason"], row["evidence"], row["approver"])
 
 
 def _parsed(text: str | None) -> Content | None:
@@ -350,7 +363,8 @@ def _parsed(text: str | None) -> Content | None:
 def _content(
     number: int, changed_at: datetime, author: Author, fact: Fact, text: str | None
 ) -> str:
-    """Return what a link vouches for."""
+    """Return what a link vouches for; of an approver, where one was called for."""
     at = changed_at.astimezone(UTC).isoformat(timespec="microseconds")
     said = [number, at, author.actor, author.reason, author.evidence, fact.noun, fact.subject, text]
-    return ledger.canonical(said)
+    approved = [] if author.approver is None else [author.approver]
+    return ledger.canonical([*said, *approved])

@@ -1,4 +1,7 @@
-"""Owns the login that only looks: who it is, its password, and that it has no more. psycopg."""
+"""Owns the logins beside the owner's: their passwords, and that they can do no more. psycopg.
+
+One only looks, for callers over HTTP; one is that of the programs, and changes no trace.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,29 @@ import psycopg
 from psycopg import sql
 
 VIEW = "nenghao_view"
+SERVICE = "nenghao_service"
+
+TRACES = ("changes", "links", "heads", "readings", "conflicts", "alert_events", "nightly_checks",
+          "audit_removals")  # fmt: skip
+"""What only grows: no login of a service may change or remove a row. Of the audit log none may
+change one; what is old enough goes, and triggers see to that."""
 
 
-def derived(url: str) -> str:
-    """Return `url` for the login that only looks, its password derived from the one in `url`.
+def derived(url: str, login: str = VIEW) -> str:
+    """Return `url` for another login, the one that only looks, its password derived from `url`'s.
 
-    Whoever knows that password may look anyway; the way back is closed. Without one there is none:
+    Whoever knows that password may do so anyway; the way back is closed. Without one there is none:
     then the server must trust the login, or another URL be set.
 
-    >>> derived("postgresql://u:p@h:1/a").replace(_password("p"), "…")
+    >>> derived("postgresql://u:p@h:1/a").replace(_password("p", VIEW), "…")
     'postgresql://nenghao_view:…@h:1/a'
     >>> derived("postgresql://u@h:1/a")
     'postgresql://nenghao_view@h:1/a'
     """
     parts = urlsplit(url)
     _, at, place = parts.netloc.rpartition("@")
-    login = VIEW if parts.password is None else f"{VIEW}:{_password(parts.password)}"
+    if parts.password is not None:
+        login = f"{login}:{_password(parts.password, login)}"
     return urlunsplit(parts._replace(netloc=f"{login}{at or '@'}{place}"))
 
 
@@ -40,26 +50,31 @@ def at_home(view_url: str, url: str) -> str:
     return urlunsplit(home._replace(netloc=netloc))
 
 
-def open_view(url: str) -> None:
-    """Let the login that only looks in with its derived password, where it is not yet.
+def open_all(url: str) -> None:
+    """Let the logins in with their derived passwords, where they are not yet.
 
     Where the migrating login may not, an administrator of the database does, with a password of
-    their own; `serve` says so when it is not let in.
+    their own; programs say so when they are not let in.
     """
-    password = urlsplit(derived(url)).password
-    if password is None or lets_in(derived(url)):
+    for login in (VIEW, SERVICE):
+        _open(url, login)
+
+
+def _open(url: str, login: str) -> None:
+    password = urlsplit(derived(url, login)).password
+    if password is None or lets_in(derived(url, login)):
         return
     with psycopg.connect(url, autocommit=True) as connection:
-        there = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [VIEW]).fetchone()
+        there = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [login]).fetchone()
         if there is None:
             return  # migrated to an older revision
         # The server gets a verifier, so that no log of statements holds the password.
         verifier = connection.pgconn.encrypt_password(
-            password.encode(), VIEW.encode(), b"scram-sha-256"
+            password.encode(), login.encode(), b"scram-sha-256"
         ).decode()
         statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
         try:
-            connection.execute(statement.format(sql.Identifier(VIEW), sql.Literal(verifier)))
+            connection.execute(statement.format(sql.Identifier(login), sql.Literal(verifier)))
         except psycopg.errors.InsufficientPrivilege:
             return
 
@@ -97,5 +112,26 @@ def list_excesses(url: str) -> list[str]:
     return [str(excess) for (excess,) in rows]
 
 
-def _password(password: str) -> str:
-    return hmac.new(unquote(password).encode(), VIEW.encode(), hashlib.sha256).hexdigest()
+def list_service_excesses(url: str) -> list[str]:
+    """Return what the login at `url` could do to a trace, and must not."""
+    with psycopg.connect(url, connect_timeout=10) as connection:
+        rows = connection.execute(
+            """
+            SELECT 'it is a superuser' AS excess
+              FROM pg_roles
+             WHERE rolname = current_user AND rolsuper
+             UNION ALL
+            SELECT 'it may change or remove rows of ' || relname
+              FROM pg_class
+             WHERE relnamespace = 'public'::regnamespace
+               AND relname = ANY (%s)
+               AND has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE, TRIGGER')
+             ORDER BY excess
+            """,
+            [list(TRACES)],
+        ).fetchall()
+    return [str(excess) for (excess,) in rows]
+
+
+def _password(password: str, login: str) -> str:
+    return hmac.new(unquote(password).encode(), login.encode(), hashlib.sha256).hexdigest()

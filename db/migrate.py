@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 def upgrade(url: str, revision: str = "head") -> None:
     """Migrate the database at `url` to a revision, the newest. Forward only; safe to repeat.
 
-    The login that only looks is then let in.
+    The logins beside the owner's are then let in.
     """
     from alembic import command  # here: Alembic takes most of a second to import
 
     command.upgrade(_config(url), revision)
-    db.logins.open_view(url)
+    db.logins.open_all(url)
 
 
 def newest_revision() -> str:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 import db.corrections
 from app import correcting
+from app.api import proposed
 from app.api.answers import Answer, LocalTime, problems
 from app.api.parameters import CreditCode, Instant, NoParameters
+from app.api.proposed import waiting
+from app.approval import Deed
 from app.depends import StatingCaller
+from app.drafts import Submission, written
 from app.errors import InvalidParameter, NotFound
+from app.imports.kinds import Kind
 from db.changes import Author
 from db.corrections import CorrectionRow
 
@@ -97,12 +103,15 @@ class Stated(Answer):
     "/v1/corrections",
     operation_id="state_corrections",
     summary="State what holds in place of readings",
-    responses=problems(401, 403, 404, 422, 503),
+    responses=waiting() | problems(401, 403, 404, 409, 422, 503),
+    response_model=Stated,
 )
 async def state_corrections(
     statement: Statement, _: Annotated[NoParameters, Query()], caller: StatingCaller
-) -> Stated:
+) -> Stated | JSONResponse:
     """Let corrections hold from now on. The readings stay as they arrived.
+
+    Where the platform asks for a second person the answer is 202: they hold once one approved.
 
     What was computed from them is computed again. A correction of a correction is one more; what
     was known before is answered with `as_known_on`.
@@ -119,6 +128,8 @@ async def state_corrections(
     targets = [(row, found[row.subject]) for row in rows]
     author = Author(caller.actor, statement.reason, statement.evidence)
     try:
+        if caller.rule.asks(Deed.CORRECTION, Kind.CORRECTIONS):
+            return await proposed.answer(caller, corrected([row for row, _ in targets], author))
         stated = await correcting.state(caller.connection, author, targets, caller.now)
     except correcting.OutOfRangeError as error:
         raise InvalidParameter("value", str(error), code="value_out_of_range") from error
@@ -128,3 +139,8 @@ async def state_corrections(
         stated=stated,
         repeated=len(targets) - stated,
     )
+
+
+def corrected(rows: list[CorrectionRow], author: Author) -> Submission:
+    name = rows[0].subject if len(rows) == 1 else f"{rows[0].subject} and {len(rows) - 1} more"
+    return Submission(Deed.CORRECTION, Kind.CORRECTIONS, name, written(rows), author)

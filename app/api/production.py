@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 import app.production
 import db.production
 from app import known_tables, statements
-from app.api import parameters
+from app.api import parameters, proposed
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import AsKnown, Between, CreditCode, Instant, NoParameters
+from app.api.proposed import waiting
+from app.approval import Deed
 from app.depends import KnowingCaller, StatingCaller
+from app.drafts import Submission
 from app.errors import InvalidParameter
+from app.imports.kinds import Kind
 from app.production import Outcome
 from db.changes import Author
 from db.production import ProductionRow
@@ -224,7 +229,8 @@ async def state_production(
     "/v1/production/{unit}/{product}/{from}",
     operation_id="withdraw_production",
     summary="Take back what was stated of output",
-    responses=problems(401, 403, 404, 422, 503),
+    responses=waiting() | problems(401, 403, 404, 409, 422, 503),
+    response_model=Withdrawn,
 )
 async def withdraw_production(
     unit: Annotated[CreditCode, Path(description="credit code", examples=["91450200MA5KF5XJ00"])],
@@ -237,12 +243,17 @@ async def withdraw_production(
     ],
     why: Annotated[Why, Query()],
     caller: StatingCaller,
-) -> Withdrawn:
+) -> Withdrawn | JSONResponse:
     """Let a statement hold no longer. It stays in the ledger, and is answered as known before.
 
-    Figures that rest on it are provisional again, until it is stated anew.
+    Figures that rest on it are provisional again, until it is stated anew. Where the platform asks
+    for a second person the answer is 202: it holds until one approved.
     """
     author = Author(caller.actor, why.reason.strip(), why.evidence.strip())
+    if caller.rule.asks(Deed.WITHDRAWAL, Kind.PRODUCTION):
+        key = await app.production.visible_key(caller, unit, product, from_)
+        wanted = Submission(Deed.WITHDRAWAL, Kind.PRODUCTION, key, key.encode(), author)
+        return await proposed.answer(caller, wanted)
     row = await app.production.withdraw(caller, unit, product, from_, author)
     return Withdrawn(
         unit=row.unit,

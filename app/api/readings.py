@@ -88,6 +88,10 @@ class Correction(Answer):
         examples=[120345.67],
     )
     actor: str = Field(examples=["desk of Liuzhou"])
+    approver: str | None = Field(
+        description="the second person, who approved it; null: nobody did",
+        examples=["desk of Guangxi"],
+    )
     reason: str = Field(examples=["the gateway swapped two digits"])
     evidence: str = Field(examples=["桂能审〔2026〕17号"])
     stated_at: LocalTime = Field(examples=["2026-11-24T09:12:44+08:00"])
@@ -240,6 +244,7 @@ def _correction(change: Change | None) -> Correction | None:
         {
             "value": change.fact.content["value"],
             "actor": change.author.actor,
+            "approver": change.author.approver or None,
             "reason": change.author.reason,
             "evidence": change.author.evidence,
             "stated_at": change.changed_at,

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import db.admin
@@ -39,6 +40,7 @@ class Stage:
     pool: Pool
     cast: Cast
     app: ASGIApp
+    views: Pool
 
     async def get(self, name: str, path: str, **query: str | int) -> httpx.Response:
         """Return the answer to `name`; `from_` stands for the parameter from."""
@@ -88,14 +90,16 @@ async def staged(
     clock: Clock = lambda: NOW,
     people: Cast | None = None,
 ) -> AsyncIterator[Stage]:
-    usual = Settings(
+    usual = settings or Settings(
         database_timeout_s=timeout_s,
         unverified_factors=unverified,
         requests_per_minute=UNBOUNDED,
         uploads_per_minute=UNBOUNDED,
         refusals_per_minute=UNBOUNDED,
     )
-    app = create_app(settings or usual, url, clock=clock, patience=patience)
+    # The pool is the test's own too, and writes what no service may: tests/app/test_grants.py.
+    owned = usual.model_copy(update={"service_database_url": SecretStr(url)})
+    app = create_app(owned, url, clock=clock, patience=patience)
     async with app.router.lifespan_context(app) as state:
         assert state is not None
 
@@ -108,7 +112,7 @@ async def staged(
             if people is None:
                 async with pool.acquire() as connection:
                     people = await cast.enter(connection)
-            yield Stage(client, pool, people, with_state)
+            yield Stage(client, pool, people, with_state, state["views"])
 
 
 @pytest.fixture

@@ -94,6 +94,10 @@ VALUES ('2026-11-01Z', 'r', 'key 4', 'li', 'enterprise', '450202/:code', '10.0.0
         '/v1/units/{unit}', '{}', ':code', 'done', 200, 1);
 INSERT INTO links VALUES ('c', 1, 1, now(), now(), 1, decode(repeat('00', 32), 'hex'),
                           decode(repeat('00', 32), 'hex'));
+INSERT INTO proposals (deed, kind, region, unit, name, payload, sha256, effect, effect_sha256,
+                       proposer, reason, evidence, proposed_at, expires_at)
+VALUES ('withdrawal', 'production', '450202', ':code', ':code/steel/2026-11-01', 'p', sha256('p'),
+        '{"facts": 1, "shown": []}', sha256('e'), 'a', 'r', 'e', now(), '2100-01-01Z');
 INSERT INTO changes
 SELECT row_number() OVER () + 1000000, now(), 'a', 'r', 'e', noun, subject,
        CASE noun WHEN 'production' THEN ':statement' ELSE '{}' END,

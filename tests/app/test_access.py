@@ -69,6 +69,11 @@ ASKING = {
 }  # fmt: skip
 """What is asked in a body, by those who may read."""
 
+DECIDING = {
+    ("POST", f"/v1/proposals/{{proposal_id}}/{decision}") for decision in ("approve", "reject")
+}
+"""What a second person decides on: tests/app/test_proposals.py tries it as everybody."""
+
 
 def routes(within: Sequence[object]) -> Iterator[tuple[str, str]]:
     """Return method and path of all that the interface answers, shown in its document or not."""
@@ -81,7 +86,7 @@ def routes(within: Sequence[object]) -> Iterator[tuple[str, str]]:
 
 
 ROUTES = set(routes(APP.routes))
-READING = ROUTES - OPEN - SIGNED - STREAMED - STATING.keys() - RULING - ASKING.keys()
+READING = ROUTES - OPEN - SIGNED - STREAMED - STATING.keys() - RULING - ASKING.keys() - DECIDING
 PATHS = sorted(path for method, path in READING if method == "GET")
 QIANS = {
     "unit": cast.QIANS_UNIT,
@@ -94,6 +99,7 @@ QIANS = {
     "year": "2024",
     "alert_id": "1",
     "rule_id": "3",
+    "proposal_id": "1",
     "figure": "consumption",
 }
 """A value for each parameter that names something of Qian's."""
@@ -101,7 +107,7 @@ QIANS = {
 MISSING = {cast.QIANS_UNIT: factories.unit_code(99), "E01": "E77"}
 """What nobody has, as long as what Qian has."""
 
-NOBODYS_IDS = {"alert_id": "9", "rule_id": "9"}
+NOBODYS_IDS = {"alert_id": "9", "rule_id": "9", "proposal_id": "9"}
 
 AUDITED = "/v1/audit"
 """For those who see to the trace, and nobody else."""
@@ -201,7 +207,7 @@ def may_see(path: str, place: Place) -> bool:
 def test_every_route_is_tried() -> None:
     assert len(PATHS) >= 20
     assert {method for method, _ in READING} == {"GET"}, "say in STATING what is sent"
-    assert OPEN | SIGNED | STATING.keys() | RULING | ASKING.keys() <= ROUTES
+    assert OPEN | SIGNED | STATING.keys() | RULING | ASKING.keys() | DECIDING <= ROUTES
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -70,6 +70,7 @@ async def test_a_correction_stands_beside_the_reading_with_who_and_why(stage: St
         {
             "value": 90.5,
             "actor": "qian",
+            "approver": None,
             "reason": "misread",
             "evidence": "No. 17",
             "stated_at": "2026-11-23T16:00:00+08:00",
@@ -195,7 +196,9 @@ async def test_a_reading_that_is_named_twice_is_refused(stage: Stage) -> None:
 def test_the_call_is_described_with_what_it_may_refuse() -> None:
     described = create_app(Settings(), "postgresql://nowhere").openapi()
     responses = described["paths"]["/v1/corrections"]["post"]["responses"]
-    assert responses.keys() == {"200", "401", "403", "404", "422", "429", "503"}
+    assert responses.keys() == {
+        "200", "202", "401", "403", "404", "409", "422", "429", "503"
+    }  # fmt: skip
 
 
 # -- what is computed ------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from app import importing, standing, withdrawing
 from app.imports.kinds import Kind
 from app.resolve import Refusal
 from app.withdrawing import NOT_ALONE, WITHDRAWABLE
-from db.changes import Author
+from db.changes import UNAPPROVED, Author
 from db.pool import Connection, Pool
 from energy import ledger
 from tests import factories
@@ -81,7 +82,7 @@ async def test_a_withdrawal_has_an_author_a_reason_and_evidence(desk: Desk) -> N
     await desk.take(Kind.FACTORS, GAS)
     await withdraw(desk.connection, Kind.FACTORS, OWN_GAS)
     first, second = await db.changes.list_history(desk.connection, "factors", OWN_GAS)
-    assert (second.author, second.fact.content) == (AUTHOR, None)
+    assert (second.author, second.fact.content) == (replace(AUTHOR, approver=UNAPPROVED), None)
     assert first.fact.content is not None
     with pytest.raises(Refusal, match="was withdrawn already, on 2026-11-24 by zhao"):
         await withdrawing.find(desk.connection, Kind.FACTORS, OWN_GAS)
