@@ -20,8 +20,8 @@ import db.metrics
 import db.nightly
 import db.pool
 import db.reconciliation
-from app import verification
-from app.verification import Finding, Report
+from app import told_twice, verification
+from app.findings import Finding, Report
 from db.heads import AUDIT
 from db.metrics import Night
 from db.nightly import Checked
@@ -170,9 +170,9 @@ async def _check(
             await verification.check_times(connection, report, kept, [])
             await verification.check_heads(connection, report, kept, "here")
         case "corrections":
-            await verification.check_corrections(connection, report, _unseen)
-            await verification.check_alert_events(connection, report, _unseen)
-            await verification.check_proposals(connection, report, _unseen)
+            await told_twice.corrections(connection, report, _unseen)
+            await told_twice.alert_events(connection, report, _unseen)
+            await told_twice.proposals(connection, report, _unseen)
         case "facts":
             from app import standing  # here: it needs every kind of file
 

@@ -9,14 +9,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import db.alert_events
 import db.audit
 import db.changes
-import db.corrections
 import db.heads
 import db.links
-import db.proposals
 import db.reconciliation
+from app import told_twice
+from app.findings import Finding, Progress, Report
 from db.changes import Content, Fact
 from db.heads import AUDIT, CHANGES, READINGS, KeptHead
 from db.links import Unlinked
@@ -47,33 +46,7 @@ WITNESS_ALLOWANCE = timedelta(hours=1)
 HEAD_ALLOWANCE = timedelta(hours=1)
 """Collectors have clocks of their own, and a flush under way is no part of a head."""
 
-Progress = Callable[[str, int, int], None]
-"""Told of which check how many steps of how many are done."""
-
 Page = Callable[[int], Awaitable[list[Link]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that does not hold. `number` is that of the link, None where there is none."""
-
-    chain: str
-    number: int | None
-    fault: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What was checked: links by chain, notes on what cannot be, findings."""
-
-    links: dict[str, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-
-    def first(self, chain: str) -> Finding | None:
-        """Return the first broken link of a chain, or None."""
-        found = [each for each in self.findings if each.chain == chain]
-        return min(found, key=lambda each: each.number or 0, default=None)
 
 
 async def verify(
@@ -85,9 +58,9 @@ async def verify(
         check_changes,
         check_links,
         check_readings,
-        check_corrections,
-        check_alert_events,
-        check_proposals,
+        told_twice.corrections,
+        told_twice.alert_events,
+        told_twice.proposals,
         check_audit,
     ):
         await check(connection, report, progress)
@@ -244,40 +217,6 @@ def name_of(week: Span) -> str:
     return f"{week.starts_at:%Y-%m-%d}Z"
 
 
-async def check_corrections(connection: Connection, report: Report, progress: Progress) -> None:
-    """Hold the corrections that are applied against those that the ledger of changes knows."""
-    applied = await db.corrections.list_applied(connection)
-    known = await db.corrections.list_known(connection)
-    for subject in sorted(applied.keys() | known.keys()):
-        if subject not in known:
-            fault = "is applied, and the ledger of changes does not know it"
-        elif subject not in applied:
-            fault = "is in the ledger of changes, and is not applied"
-        elif applied[subject] != known[subject]:
-            fault = f"is applied as {applied[subject]}; the ledger says {known[subject]}"
-        else:
-            continue
-        report.findings.append(Finding("corrections", None, f"{subject} {fault}"))
-    progress("corrections", 1, 1)
-
-
-async def check_alert_events(connection: Connection, report: Report, progress: Progress) -> None:
-    """Hold what people said of alerts against what the ledger of changes knows they said."""
-    kept = await db.alert_events.list_said(connection)
-    known = await db.alert_events.list_known(connection)
-    for subject in sorted(kept.keys() | known.keys()):
-        if subject not in known:
-            fault = "is in the history of its alert, and the ledger of changes does not know it"
-        elif subject not in kept:
-            fault = "is in the ledger of changes, and gone from the history of its alert"
-        elif kept[subject] != known[subject]:
-            fault = f"is kept as {kept[subject]}; the ledger says {known[subject]}"
-        else:
-            continue
-        report.findings.append(Finding("alert_events", None, f"{subject} {fault}"))
-    progress("alert_events", 1, 1)
-
-
 async def check_audit(
     connection: Connection,
     report: Report,
@@ -321,18 +260,6 @@ def _after_removal(
             )
             report.findings.append(Finding(AUDIT, each.head.number, fault))
     return [each for each in heads if each.head.number >= removal.head.number]
-
-
-async def check_proposals(connection: Connection, report: Report, progress: Progress) -> None:
-    """Hold the proposals against those that the ledger knows: what was proposed, who decided."""
-    rows = await db.proposals.list_all(connection, limit=None)
-    holds = {row.fact().subject: row.fact().content for row in rows}
-    known = await db.changes.list_known(connection, db.proposals.NOUN, db.changes.EVER)
-    for subject in sorted(holds.keys() | known.keys()):
-        if holds.get(subject) != known.get(subject):
-            fault = f"{subject} is not what the ledger of changes says was proposed or decided"
-            report.findings.append(Finding("proposals", None, fault))
-    progress("proposals", 1, 1)
 
 
 async def check_heads(

@@ -18,9 +18,10 @@ from rich.progress import Progress, TaskID
 import db.changes
 import db.heads
 import db.links
-from app import session, verification
+from app import findings, session, verification
+from app.findings import Report
 from app.resolve import Refusal, plain
-from app.verification import Report, Sums
+from app.verification import Sums
 from db.changes import Author, Fact
 from db.heads import KeptHead
 from db.pool import Connection, Pool
@@ -142,7 +143,7 @@ def seal_command(
     console.print(f"{weeks} weeks of readings and {rows} rows sealed")
 
 
-def _shown(bars: Progress) -> verification.Progress:
+def _shown(bars: Progress) -> findings.Progress:
     """Return what shows each check as a bar."""
     tasks: dict[str, TaskID] = {}
 

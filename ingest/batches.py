@@ -17,7 +17,7 @@ from db.links import ReadingLink
 from db.metering import UnitEntry
 from db.reading_rows import MIDDLE, VALUE_BYTES
 from energy import instants
-from ingest import decoding, linking, payload, receipts, validate
+from ingest import decoding, linking, payload, receipts, stale_runs, validate
 from ingest.acks import Delivery
 from ingest.decoding import NOBODY, Status, Told
 from ingest.linking import Week
@@ -29,8 +29,6 @@ from ingest.topics import Address
 from ingest.validate import Fault, Meter, Validator
 
 NO_HOUR = -(2**63)
-STALE_RUN_GAP_HOURS = 24
-"""Stale hours of a meter closer than this become one range: few rows, little work in vain."""
 
 
 @dataclass(slots=True)
@@ -147,9 +145,9 @@ class Flush:
 
     def stale_rows(self) -> list[StaleRow]:
         return [
-            (unit_id, meter_id, _instant(first), _instant(last + 1))
+            (unit_id, meter_id, starts_at, ends_at)
             for (unit_id, meter_id), hours in self.stale_hours.items()
-            for first, last in _runs(hours)
+            for starts_at, ends_at in stale_runs.spans(hours)
         ]
 
     def quarantined(self) -> Iterator[tuple[bytes, Piece]]:
@@ -386,18 +384,3 @@ def recount_all_stored(flush: Flush) -> None:
 
 def encode_receipt(piece: Piece, committed_at: datetime) -> bytes:
     return receipts.encode(piece.batch, piece.tally, piece.rejections, committed_at)
-
-
-def _runs(hours: set[int]) -> Iterator[tuple[int, int]]:
-    ordered = sorted(hours)
-    first = previous = ordered[0]
-    for hour in ordered[1:]:
-        if hour - previous > STALE_RUN_GAP_HOURS:
-            yield first, previous
-            first = hour
-        previous = hour
-    yield first, previous
-
-
-def _instant(hour: int) -> datetime:
-    return instants.moment(hour * instants.HOUR)

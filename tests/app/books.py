@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import db.epochs
 from app import standing, verification
+from app.findings import Finding, Report
 from app.imports import sheet
 from app.imports.kinds import Kind
-from app.verification import Finding, Report
 from db import changes, figures
 from db.changes import Author
 from db.epochs import EpochRow

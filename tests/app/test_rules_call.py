@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 import db.rules
-from app import auth, standing, verification
-from app.verification import Report
+from app import auth, standing, told_twice
+from app.findings import Report
 from tests import factories
 from tests.app.conftest import NOW, Stage
 
@@ -211,7 +211,7 @@ async def test_verify_finds_what_people_did_not_say(stage: Stage, desk: str) -> 
             "VALUES (1, now(), 'comment', 'made up', 'desk')"
         )
         report = Report()
-        await verification.check_alert_events(connection, report, lambda check, done, total: None)
+        await told_twice.alert_events(connection, report, lambda check, done, total: None)
     faults = [each.fault for each in report.findings]
     assert [fault[:4] for fault in faults] == ["1/1 ", "1/3 ", "2/2 "]
     assert "the ledger says" in faults[0]

@@ -12,7 +12,7 @@ import psycopg
 
 import db.pool
 from app import verification
-from app.verification import Finding
+from app.findings import Finding
 
 Key = tuple[str, str, datetime]
 """unit, meter, instant"""
