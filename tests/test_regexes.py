@@ -83,10 +83,17 @@ def patterns() -> set[str]:
     for package in (*PACKAGES, "settings.py"):
         at = regexes.ROOT / package
         for path in [at] if at.is_file() else sorted(Path(at).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = ast.parse(path.read_text(encoding="utf-8"))
+            named = {
+                each.targets[0].id: each.value
+                for each in module.body
+                if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name)
+            }
+            for node in ast.walk(module):
                 if isinstance(node, ast.keyword) and node.arg == "pattern":
-                    assert isinstance(node.value, ast.Constant), path
-                    found.add(str(node.value.value))
+                    value = named.get(getattr(node.value, "id", ""), node.value)
+                    assert isinstance(value, ast.Constant), path
+                    found.add(str(value.value))
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app import errors
+from app.approval import Obstacle
 from app.errors import ApiError
 from app.roles import Act
 
@@ -63,8 +64,10 @@ def _texts(value: ast.expr) -> list[str]:
             return [*_texts(body), *_texts(other)]
         case ast.JoinedStr(values=[ast.Constant(value=str(prefix)), _]) if prefix in MADE_OF:
             return [f"{prefix}{each}" for each in MADE_OF[prefix]]
-        case ast.Name(id=name) if name == _CODE:
-            return []  # handed on from a parameter of that name
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name == _CODE:
+            return []  # handed on from what has that name
+        case ast.Name(id="obstacle"):
+            return [*Obstacle]
     raise AssertionError(
         f"write the code of a problem out, where it is raised: {ast.unparse(value)}"
     )
@@ -81,5 +84,5 @@ POSITIONS = {
     each.__name__: each.__init__.__code__.co_varnames.index(_CODE) - 1
     for each in _refusals()
     if _CODE in each.__init__.__code__.co_varnames[: each.__init__.__code__.co_argcount]
-}
+} | {"ObstructedError": 0}
 """Where the code stands among the arguments of each refusal."""
