@@ -89,13 +89,13 @@ async def test_it_says_when_and_for_whom_it_was_made_and_where_the_chains_stood(
     changes = await works.pool.fetchrow(
         "SELECT change_id, sha256 FROM changes ORDER BY change_id DESC LIMIT 1"
     )
-    links = await works.pool.fetchrow("SELECT links, head FROM ingest_totals")
+    chains = await works.pool.fetch("SELECT collector, links, head FROM ingest_totals")
     assert changes is not None
-    assert links is not None
     assert heads == {
         "changes": (changes["change_id"], changes["sha256"].hex()),
-        "readings/main": (links["links"], links["head"].hex()),
+        **{f"readings/{row['collector']}": (row["links"], row["head"].hex()) for row in chains},
     }
+    assert len(heads) == 3
 
 
 async def test_the_same_question_makes_the_same_bytes(works: Stage) -> None:
