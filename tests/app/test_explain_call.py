@@ -96,10 +96,10 @@ async def test_all_readings_of_a_meter_are_listed_with_the_link_that_vouches_for
     held = {(link["chain"], link["link"]): link["readings"] for link in links}
     assert sum(held.values()) == readings["count"]
     assert all((one["chain"], one["link"]) in held for one in readings["items"])
-    stored = await works.pool.fetch("SELECT number, sha256 FROM links")
-    assert {link["link"]: link["sha256"] for link in links}.items() <= {
-        row["number"]: row["sha256"].hex() for row in stored
-    }.items()
+    stored = await works.pool.fetch("SELECT chain, number, sha256 FROM links")
+    assert {(link["chain"], link["link"], link["sha256"]) for link in links} <= {
+        (row["chain"], row["number"], row["sha256"].hex()) for row in stored
+    }
 
 
 async def test_a_factor_that_changes_in_the_middle_is_two_leaves(works: Stage) -> None:
