@@ -50,6 +50,13 @@ class Settings(BaseSettings):
     database_timeout_s: float = Field(
         default=10, ge=1, le=600, description="longest wait for one database statement [s]"
     )
+    questions_at_once: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="questions that `serve` lets the database answer at a time; the others wait. "
+        "More than the cores of the database take from collectors, and answer nothing sooner",
+    )
     mqtt_url: SecretStr | None = Field(
         default=None,
         description="broker login of the collector, mqtt://user:password@host:port or mqtts://…; "

@@ -191,7 +191,9 @@ async def _pools(settings: Settings, url: str) -> AsyncIterator[Pools]:
     opened, looked = db.pool.create_pool, db.pool.create_view_pool
     async with (
         await opened(owned, timeout_s=timeout_s, application=name) as own,
-        await looked(looking, timeout_s=timeout_s, application=name) as views,
+        await looked(
+            looking, timeout_s=timeout_s, application=name, size_max=settings.questions_at_once
+        ) as views,
         await opened(owned, timeout_s=timeout_s, application=name, size_max=WATCHING) as watch,
         await looked(looking, timeout_s=timeout_s, application=name, size_max=1) as streamed,
         await db.pool.create_audit_pool(noting, timeout_s=timeout_s, application=name) as notes,

@@ -53,8 +53,8 @@ class AlertChange:
     ordinal: int
     event_id: int
     alert_id: int
-    rule_kind: str
-    rule: str
+    rule_kind: str | None
+    rule: str | None
     region: str
     unit: str | None
     subject: str
@@ -173,11 +173,14 @@ async def list_alert_changes(
     rows = await connection.fetch(
         """
         SELECT position, 1 AS ordinal, event_id, alert_id, rules.kind AS rule_kind,
-               rules.name AS rule, alerts.region, units.unit, subject, events.kind AS change,
+               said.name AS rule, alerts.region, units.unit, subject, events.kind AS change,
                happened_at, events.measured, uom, events.reason, level, state
           FROM alert_events AS events
           JOIN visible_alerts($1, $2) AS alerts USING (alert_id)
-          JOIN rules USING (rule_id)
+          LEFT JOIN rules ON rules.rule_id = alerts.rule_id
+          LEFT JOIN rule_versions AS said
+            ON said.rule_id = alerts.rule_id
+           AND said.version = coalesce(events.rule_version, alerts.rule_version)
           LEFT JOIN units ON units.unit_id = alerts.unit_id
          WHERE position >= $3
            AND position <= $4

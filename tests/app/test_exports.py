@@ -16,7 +16,7 @@ import python_calamine
 from app import exports
 from app.errors import ApiError
 from app.exports import Columns, Format, Kind, Row
-from tests import cast
+from tests import cast, factories
 from tests.app.conftest import Stage
 
 DAY = {"from_": "2026-11-01T00:00:00+08:00", "to": "2026-11-02T00:00:00+08:00"}
@@ -180,6 +180,8 @@ async def test_a_text_that_a_sheet_has_no_room_for_is_refused_and_not_lost() -> 
 @pytest.fixture
 async def hostile(stage: Stage) -> Stage:
     """Qian's unit has meters, products and alerts named after each of STORED."""
+    async with stage.pool.acquire() as connection:
+        rule_id = await factories.rule(connection, name="=r")
     await stage.pool.execute(
         """
         WITH unit AS (
@@ -193,19 +195,15 @@ async def hostile(stage: Stage) -> Stage:
         ), told AS (
             INSERT INTO readings
             SELECT meter_id, $3, 1, 'good', $3 FROM metered
-        ), rule AS (
-            INSERT INTO rules (kind, name, parameters)
-            VALUES ('product_intensity', '=r', '{}')
-            RETURNING rule_id
         )
         INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
                             period_ends_at, measured, threshold, uom, coverage, estimated_share,
                             reason, pending_at, updated_at)
-        SELECT rule_id, '450202', unit_id, text, 1, 'resolved', $3, $3 + INTERVAL '1 hour', 2, 1,
+        SELECT $4, '450202', unit_id, text, 1, 'resolved', $3, $3 + INTERVAL '1 hour', 2, 1,
                'kgce/t', 1, 0, text, $3, $3
-          FROM rule CROSS JOIN unit CROSS JOIN unnest($2::text[]) AS text
+          FROM unit CROSS JOIN unnest($2::text[]) AS text
         """,
-        cast.QIANS_UNIT, STORED, FIRST_AT,
+        cast.QIANS_UNIT, STORED, FIRST_AT, rule_id,
     )  # fmt: skip
     return stage
 
@@ -265,21 +263,21 @@ async def test_consumption_is_a_file_of_the_names_it_is_grouped_by(stage: Stage)
 
 
 ALERTS = """
-INSERT INTO rules (kind, name, parameters) VALUES ('product_intensity', 'r', '{}');
 INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
                     period_ends_at, measured, threshold, uom, coverage, estimated_share, reason,
                     pending_at, updated_at)
 SELECT rule_id, region, unit_id, number::text, 1, 'resolved', '2026-11-01Z', '2026-11-02Z', 2, 1,
        'kgce/t', 1, 0, 'over', '2026-11-02Z', '2026-11-02Z'
-  FROM rules
- CROSS JOIN units
+  FROM units
  CROSS JOIN generate_series(1, 1100) AS number
- WHERE rules.name = 'r'
+ CROSS JOIN (VALUES ($1::integer)) AS rule (rule_id)
 """
 
 
 async def test_a_file_holds_all_alerts_in_scope_whatever_the_pages(stage: Stage) -> None:
-    await stage.pool.execute(ALERTS)
+    async with stage.pool.acquire() as connection:
+        rule_id = await factories.rule(connection)
+        await connection.execute(ALERTS, rule_id)
     answer = await stage.get("li", "/v1/alerts", format="csv", state="resolved")
     names, *rows = table(Format.CSV, answer.content)
     said = [float(str(row[0])) for row in rows]

@@ -151,7 +151,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"kind": "weather"}, "body", "'product_intensity', 'region_level'"),
     ({"name": "a\nb"}, "name", "pattern"),
     ({"name": " "}, "name", "at least 1 character"),
-    ({"reason": "x\0"}, "reason", "pattern"),
+    ({"reason": "x\0"}, "reason", "NUL character"),
     ({"region": "459999"}, "region", "is not a region; see /v1/regions"),
     ({"holds_from": "2026-11-23T00:00:00+08:00"}, "holds_from", "is in the past"),
     ({"holds_from": "2026-11-23"}, "holds_from", "as in 2026-11-01T00:00:00+08:00"),
