@@ -110,8 +110,9 @@ async def test_everybody_hears_of_what_they_answer_for_and_nobody_else(
 async def test_a_batch_of_which_nothing_is_new_is_no_event(
     stage: Stage, collector: Collector
 ) -> None:
-    await collector.store([batch(cast.QIANS_UNIT, 1)])
     async with followed(stage.app, stage.cast.zhao) as zhao:
+        await collector.store([batch(cast.QIANS_UNIT, 1)])
+        assert batches(await zhao.events(1)) == [(cast.QIANS_UNIT, "b1")]
         await collector.store([batch(cast.QIANS_UNIT, 1), batch(cast.QIANS_UNIT, 2)])
         assert batches(await zhao.events(1)) == [(cast.QIANS_UNIT, "b2")]
         assert await zhao.is_silent()
