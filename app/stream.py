@@ -155,7 +155,7 @@ class Stream:
             raise TooManyStreams(self._per_holder)
         if len(self._followers) >= self._followers_max:
             detail = "As many follow the stream as this process has room for. Try again later."
-            raise Unavailable("too_many_streams", detail)
+            raise Unavailable("busy", detail)
         if self._newest is None or self._is_closed:
             raise Unavailable("stream_not_ready", "The stream is not ready. Try again later.")
         follower.since = follower.since or Place(self._newest)

@@ -274,6 +274,7 @@ async def acknowledge_alert(
 async def list_comments(
     alert_id: AlertId, page: Annotated[Page, Query()], caller: AuthenticatedCaller
 ) -> Comments:
+    """Return the comments, the oldest first, to whoever sees the alert."""
     await alerting.visible(caller, alert_id)
     rows = await db.alert_events.list_comments(
         caller.connection,

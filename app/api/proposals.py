@@ -114,6 +114,7 @@ async def list_proposals(
 async def fetch_proposal(
     proposal_id: ProposalId, _: Annotated[NoParameters, Query()], caller: AuthenticatedCaller
 ) -> ProposalDetail:
+    """Return a proposal: who proposed it, why, what it changes, and what became of it."""
     return _detail(await _visible(caller, proposal_id), caller.now)
 
 

@@ -228,6 +228,7 @@ async def make_rule(
 async def fetch_rule(
     rule_id: RuleId, _: Annotated[NoParameters, Query()], caller: AuthenticatedCaller
 ) -> RuleDetail:
+    """Return a rule that acts on something the key sees, with who stated each version and why."""
     return await _detail(caller, rule_id)
 
 

@@ -53,7 +53,7 @@ class StreamWhere(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kinds: Annotated[frozenset[Kind], BeforeValidator(_kinds)] = Field(
-        default=frozenset(Kind),
+        default_factory=lambda: frozenset(Kind),
         min_length=1,
         description="a comma list of readings, warnings, alerts; all of them unless given",
         examples=["readings,alerts"],

@@ -15,8 +15,11 @@ from app.roles import Act
 ROOT = Path(__file__).parent.parent.parent
 _ROW = re.compile(r"^\| ([0-9]{3}|4xx) \| `([a-z_]+)` \| (.+?) \| (.+?) \|$", re.MULTILINE)
 _CODE = "code"
-MADE_OF = {"may_not_": [*Act], "too_many_": [*getattr(errors, "FEWER", ())]}
+MADE_OF = {"may_not_": [*Act], "too_many_": [*errors.FEWER]}
 """Codes that are put together, by what they begin with."""
+
+IN_STREAMS = {"changed_key", "stopping", "unchecked"}
+"""Codes of the event `end` of /v1/stream alone: no answer has them."""
 
 
 def explained() -> dict[str, str]:
@@ -31,7 +34,7 @@ def raised() -> dict[str, str]:
     for path in sorted((ROOT / "app").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             where = path.relative_to(ROOT).as_posix()
-            for code in _codes(node):
+            for code in {*_codes(node)} - IN_STREAMS:
                 found.setdefault(code, f"{where}:{getattr(node, 'lineno', 0)}")
     return found
 
