@@ -15,7 +15,9 @@ from pathlib import Path
 
 import app.auth
 from alerts import cycle
-from app import correcting, importing
+from app import correcting, drafts, importing, proposing
+from app.approval import Deed, Rule
+from app.drafts import Submission
 from app.imports.kinds import Kind
 from app.roles import Role
 from db import corrections
@@ -69,6 +71,10 @@ unit,product,from,to,quantity,uom,output_value_cny,value_added_cny
 unit,product,capacity,uom,valid_from,source
 {UNIT},cement_clinker,600000,t,2024-01-01,桂工信〔2024〕8号
 """,
+    Kind.LIMITS: """\
+product,uom,edition,limit,baseline,benchmark,advanced,valid_from,source,verified
+cement_clinker,kgce/t,标杆水平和基准水平（2023年版）,,117,100,,2023-01-01,发改产业〔2023〕723号,true
+""",
     Kind.BUDGETS: f"""\
 owner_kind,owner,from,to,amount_tce,basis,source
 unit,{UNIT},2026-10-01,2027-01-01,12000,calorific,柳发改〔2026〕3号
@@ -95,7 +101,14 @@ unit,carrier,month,quantity,uom,source
 {UNIT},electricity,2026-10,2790000,kWh,月报 2026-10
 """,
 }
-"""What `nenghao import` takes, kind by kind, in the order in which they depend on one another."""
+"""What `nenghao import` takes, kind by kind, in the order in which they depend on one another.
+
+Nobody is alerted by a limit that nobody checked: somebody here has.
+"""
+
+COLLEAGUE = Author("statistics of Liuzhou", "the annex says so", "柳发改〔2026〕3号 附件")
+AMOUNTS = ("11800", "11600")
+"""Budgets that a colleague of the desk proposed: those wait for a second person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,8 @@ async def enter(pool: Pool, folder: Path) -> Keys:
     await _deliver(pool)
     async with pool.acquire() as connection:
         await _correct(connection)
+        for amount in AMOUNTS:
+            await _propose(connection, FILES[Kind.BUDGETS].replace("12000", amount))
         while await settle.settle_one(connection) or await settle.settle_region(connection):
             pass
         await history.assess_all(connection, NOW)
@@ -197,6 +212,15 @@ async def _correct(connection: Connection) -> None:
         targets = await corrections.list_targets(connection, [row])
         pairs = [(row, targets[row.subject])]
         assert await correcting.state(connection, author, pairs, NOW - timedelta(days=40)) == 1
+
+
+async def _propose(connection: Connection, budgets: str) -> None:
+    submission = Submission(
+        Deed.IMPORT, Kind.BUDGETS, "budgets.csv", budgets.encode(), COLLEAGUE
+    )
+    async with connection.transaction():
+        drafted = await drafts.draft(connection, submission)
+        await proposing.propose(connection, Rule(), submission, drafted, NOW - HOUR * 24)
 
 
 async def _hand_out(connection: Connection) -> Keys:
