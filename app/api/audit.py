@@ -37,7 +37,7 @@ class AuditWhere(Page, Between):
     unit: CreditCode | None = Field(
         default=None,
         description="unified social credit code of a unit that a parameter named",
-        examples=["91450200MA5KF5XJ0B"],
+        examples=["91450200MA5KF5XJ00"],
     )
     result: Result | None = Field(
         default=None,
@@ -72,10 +72,10 @@ class AuditEntry(Answer):
     parameters: str = Field(
         description="of path and query, or of the command, as JSON; … stands for what may be a "
         "secret",
-        examples=['{"unit":"91450200MA5KF5XJ0B"}'],
+        examples=['{"unit":"91450200MA5KF5XJ00"}'],
     )
     unit: str | None = Field(
-        description="the unit that a parameter named", examples=["91450200MA5KF5XJ0B"]
+        description="the unit that a parameter named", examples=["91450200MA5KF5XJ00"]
     )
     result: Result = Field(examples=["done"])
     status: int | None = Field(description="of HTTP; null: it began, or a command", examples=[200])

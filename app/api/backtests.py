@@ -104,10 +104,10 @@ class Change(Answer):
     kind: Reason = Field(description="as in the history of an alert", examples=["first"])
     region: str = Field(examples=["450202"])
     unit: str | None = Field(
-        description="null: it is about the region", examples=["91450200MA5KF5XJ0B"]
+        description="null: it is about the region", examples=["91450200MA5KF5XJ00"]
     )
     unit_name: str | None = Field(examples=["柳州某水泥厂"])
-    subject: str = Field(examples=["91450200MA5KF5XJ0B/clinker"])
+    subject: str = Field(examples=["91450200MA5KF5XJ00/clinker"])
     found: Finding
     letters: list[Letter]
 
@@ -134,9 +134,9 @@ class Subject(_Counts):
     """What was found of one product of a unit, or of one region and year."""
 
     region: str = Field(examples=["450202"])
-    unit: str | None = Field(examples=["91450200MA5KF5XJ0B"])
+    unit: str | None = Field(examples=["91450200MA5KF5XJ00"])
     unit_name: str | None = Field(examples=["柳州某水泥厂"])
-    subject: str = Field(examples=["91450200MA5KF5XJ0B/clinker"])
+    subject: str = Field(examples=["91450200MA5KF5XJ00/clinker"])
     worst: Finding | None = Field(description="the highest value that was over")
     newest: Finding
 

@@ -35,7 +35,7 @@ class Proposal(Answer):
         examples=["450200"],
     )
     unit: str | None = Field(
-        description="the one unit that it touches", examples=["91450200MA5KF5XJ0B"]
+        description="the one unit that it touches", examples=["91450200MA5KF5XJ00"]
     )
     sha256: str = Field(
         description="of what was submitted: the file, the JSON, the key",

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from app import depends, state
@@ -37,14 +37,17 @@ data: {"detail":"From here on nothing is left out."}
 id: 1840
 
 event: readings
-data: {"unit":"91450200MA5KF5XJ0B","region":"450202","gateway":"gw1","batch":"gw1-000123",…}
+data: {"unit":"91450200MA5KF5XJ00","region":"450202","gateway":"gw1","batch":"gw1-000123",…}
 id: 1841.1
 
 """
 
 
-def _kinds(text: object) -> object:
-    return text.split(",") if isinstance(text, str) else text
+def _kinds(text: str) -> str:
+    for name in text.split(","):
+        if name not in [*Kind]:
+            raise ValueError(f"{name!r} is none of {', '.join(Kind)} (a comma list)")
+    return text
 
 
 class StreamWhere(BaseModel):
@@ -52,12 +55,11 @@ class StreamWhere(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kinds: Annotated[frozenset[Kind], BeforeValidator(_kinds)] = Field(
-        default_factory=lambda: frozenset(Kind),
-        min_length=1,
+    kinds: Annotated[str, AfterValidator(_kinds)] | None = Field(
+        default=None,
+        max_length=100,
         description="a comma list of readings, warnings, alerts; all of them unless given",
         examples=["readings,alerts"],
-        json_schema_extra={"type": "string"},
     )
     region: RegionCode | None = Field(
         default=None,
@@ -67,8 +69,11 @@ class StreamWhere(BaseModel):
     unit: CreditCode | None = Field(
         default=None,
         description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ0B"],
+        examples=["91450200MA5KF5XJ00"],
     )
+
+    def followed(self) -> frozenset[Kind]:
+        return frozenset(Kind if self.kinds is None else map(Kind, self.kinds.split(",")))
 
 
 class EventStream(StreamingResponse):
@@ -137,7 +142,7 @@ async def _follower(
         if where.unit is not None:
             await parameters.visible_unit(caller, where.unit)
         prefix = await parameters.region_prefix(caller, where.region)
-    question = Question(caller.scope, where.kinds, prefix, where.unit)
+    question = Question(caller.scope, where.followed(), prefix, where.unit)
     follower = Follower(caller.identity, question, _may_follow(held, shown, caller.scope), since)
     with held["stream"].followed(follower):
         yield follower

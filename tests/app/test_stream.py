@@ -159,7 +159,7 @@ async def test_the_level_of_a_region_is_a_warning_for_who_answers_for_all_of_it(
 ) -> None:
     people = stage.cast
     async with (
-        followed(stage.app, people.qian, kinds="warnings") as qian,
+        followed(stage.app, people.qian, kinds="warnings,readings") as qian,
         followed(stage.app, people.li) as li,
         followed(stage.app, people.sun) as sun,
     ):

@@ -215,9 +215,7 @@ async def _correct(connection: Connection) -> None:
 
 
 async def _propose(connection: Connection, budgets: str) -> None:
-    submission = Submission(
-        Deed.IMPORT, Kind.BUDGETS, "budgets.csv", budgets.encode(), COLLEAGUE
-    )
+    submission = Submission(Deed.IMPORT, Kind.BUDGETS, "budgets.csv", budgets.encode(), COLLEAGUE)
     async with connection.transaction():
         drafted = await drafts.draft(connection, submission)
         await proposing.propose(connection, Rule(), submission, drafted, NOW - HOUR * 24)
