@@ -120,7 +120,8 @@ async def send_once(
         async with pool.acquire() as connection:
             waiting = await db.outbox.count_waiting(connection)
         if waiting:
-            episodes.happened("no server", "letters_wait_for_a_mail_server", waiting=waiting)
+            episodes.happened("no server", "letters_wait_for_a_mail_server", waiting=waiting,
+                              help="set NENGHAO_SMTP_URL for `nenghao alert`")  # fmt: skip
         return False
     attempt = await outbox.send_next(pool, smtp.parse(smtp_url), mail_from, now)
     _tell(attempt, instance, episodes)

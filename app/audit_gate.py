@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import secrets
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import parse_qsl
@@ -20,9 +21,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import auditing
+from app.admission import network
 from app.auditing import Asked
 from app.errors import NotNoted
-from app.metrics import UNKNOWN_ROUTE
+from app.metrics import UNKNOWN_ROUTE, Metrics
+from app.pace import Pace
 from db.audit import Entry
 
 ASKED = "nenghao.asked"
@@ -49,11 +52,28 @@ ANSWER = msgspec.json.Decoder(_List)
 REFUSAL = msgspec.json.Decoder(_Problem)
 
 
+STRANGERS_PER_MINUTE = 60
+"""Refusals of one address that nobody known has asked for and that are noted one by one: the log
+is kept for years, and grows no faster than that with what anybody may send."""
+
+
 class AuditGate:
     """ASGI middleware that holds each answer back until it is noted."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._app = app
+        self._metrics = metrics
+        self._clock_s = clock_s
+        self._strangers = Pace("strangers", STRANGERS_PER_MINUTE)
+
+    def is_one_too_many(self, asked: Asked) -> bool:
+        """Whether a refusal is counted only: its address was refused too often, unknown."""
+        if asked.identity or self._strangers.take(network(asked.source), self._clock_s()) == 0:
+            return False
+        self._metrics.count_unnoted()
+        return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,7 +82,7 @@ class AuditGate:
         client = scope.get("client") or ("", 0)
         asked = Asked(secrets.token_hex(REQUEST_ID_BYTES), client[0], scope["method"])
         scope[ASKED] = asked
-        gate = _Gate(scope, asked, send)
+        gate = _Gate(self, scope, asked, send)
         try:
             await self._app(scope, receive, gate.send)
         except Exception:
@@ -73,7 +93,8 @@ class AuditGate:
 class _Gate:
     """The gate for one answer: closed until its first bytes are there and its entry is written."""
 
-    def __init__(self, scope: Scope, asked: Asked, send: Send) -> None:
+    def __init__(self, gate: AuditGate, scope: Scope, asked: Asked, send: Send) -> None:
+        self._gate = gate
         self._scope = scope
         self._asked = asked
         self._send = send
@@ -116,9 +137,15 @@ class _Gate:
 
     def _entry(self, status: int, body: bytes) -> Entry | None:
         """Return what is to be noted; None: nothing is, or it is already."""
-        if status == self._asked.noted or not _is_noted(self._scope):
+        if not _is_noted(self._scope):
+            return None
+        if self._asked.noted is not None and status < HTTPStatus.BAD_REQUEST:
             return None
         if status >= HTTPStatus.BAD_REQUEST:
+            if status < HTTPStatus.INTERNAL_SERVER_ERROR and self._gate.is_one_too_many(
+                self._asked
+            ):
+                return None
             return entry(self._scope, self._asked, status, code=_code(body))
         return entry(self._scope, self._asked, status, rows=_count(body))
 

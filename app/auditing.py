@@ -39,7 +39,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 class Asked:
     """What is known of a request so far; who asks is found out on the way.
 
-    `noted` is the status that the transaction of a change has noted already.
+    `noted` is the status that the transaction of a change has noted already, `promised` the one
+    that it will answer with, where it is not the usual one of the call.
     """
 
     request_id: str
@@ -50,6 +51,7 @@ class Asked:
     role: str | None = None
     scope: str | None = None
     noted: int | None = None
+    promised: int | None = None
 
     def know(self, holder: Holder) -> None:
         """Take in who asks, once that is known."""

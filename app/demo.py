@@ -143,10 +143,18 @@ async def _set_up(stack: AsyncExitStack, server: Server, folder: Path, console: 
     )
 
 
+OF_A_SITE = (
+    "NENGHAO_SERVICE_DATABASE_URL",
+    "NENGHAO_VIEW_DATABASE_URL",
+    "NENGHAO_SECOND_APPROVER",
+)
+"""What is set on a host of a real site and must not reach the demo's programs."""
+
+
 def _programs(stage: Stage) -> list[Program]:
     """Return the programs; each writes its log into the demo's folder."""
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in OF_A_SITE},
         "NENGHAO_DATABASE_URL": stage.database_url,
         "NENGHAO_MQTT_URL": stage.server.broker_url,
         "NENGHAO_SMTP_URL": stage.mailbox.url,

@@ -20,7 +20,7 @@ from contextlib import (
     nullcontext,
     suppress,
 )
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated
 
@@ -35,6 +35,7 @@ import db.keys
 import db.scope
 from app import audit_gate, state
 from app.approval import APPROVED_BY_NONE, Rule
+from app.auditing import Asked
 from app.auth import Holder
 from app.errors import (
     AS_KNOWN_ON,
@@ -56,8 +57,8 @@ CONNECTION_WITHIN_S = 5
 CHANGES_AT_ONCE = 4
 """Calls that change something at a time: half of the connections that can."""
 
-FILES_AT_ONCE = 3
-"""Answers as files that are written at a time: fewer than there are connections."""
+SPARED = 2
+"""Questions that files and backtests, which take long, leave room for."""
 
 EARLIER_DAYS_AT_ONCE = 2
 """Calls as known on an earlier day at a time: each may hold its connection for many seconds."""
@@ -79,8 +80,9 @@ class Caller:
     """Who asks: what they may see, the transaction that answers, when, and under which label.
 
     `unverified` is what becomes of factors that nobody verified; `rule` which changes wait for a
-    second person. `known_at`: what was known at that instant answers, see `app/known_tables.py`;
-    None: what is known now. `identity` tells them from all others.
+    second person; `asked` what the audit log is to say. `known_at`: what was known at that instant
+    answers, see `app/known_tables.py`; None: what is known now. `identity` tells them from all
+    others.
     """
 
     connection: Connection
@@ -91,6 +93,7 @@ class Caller:
     known_at: datetime | None = None
     identity: str = ""
     rule: Rule = APPROVED_BY_NONE
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +112,15 @@ class Shown:
 
 def shown_by(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Shown:
     """Return what is shown. Raises Unauthorized if it is nothing, TooMany at a locked door."""
+    door = state.of(request)["door"]
     if credentials is None:
+        door.look(address(request), b"")
+        door.refuse(address(request))
         raise Unauthorized(
             "unauthenticated", "Send an API key: `Authorization: Bearer nh_…`. Operators make them."
         )
     shown = Shown(credentials.credentials, address(request), audit_gate.of(request).know)
-    state.of(request)["door"].look(shown.address, shown.digest)
+    door.look(shown.address, shown.digest)
     return shown
 
 
@@ -249,7 +255,8 @@ def changing(act: Act) -> Callable[..., AsyncIterator[Caller]]:
             _admit(held, shown, holder, act)
             if holder.use_is_news(now):
                 await _note_use(connection, holder, now)
-            yield _caller(held, connection, holder, now)
+            asked = audit_gate.of(request)
+            yield replace(_caller(held, connection, holder, now), asked=asked)
             await _note_change(request, connection)
 
     return lent
@@ -294,7 +301,8 @@ async def _note_change(request: Request, connection: Connection) -> None:
     Raises NotNoted, so that the change is undone.
     """
     asked = audit_gate.of(request)
-    entry = audit_gate.entry(request.scope, asked, audit_gate.promised(request.scope))
+    status = asked.promised or audit_gate.promised(request.scope)
+    entry = audit_gate.entry(request.scope, asked, status)
     try:
         await db.audit.note(connection, [entry])
     except asyncpg.PostgresError as error:

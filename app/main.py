@@ -255,7 +255,7 @@ def create_app(
                     rule=approval.Rule.of(settings.second_approver, settings.proposal_days),
                     earlier_days=asyncio.Semaphore(depends.EARLIER_DAYS_AT_ONCE),
                     changes=asyncio.Semaphore(depends.CHANGES_AT_ONCE),
-                    files=asyncio.Semaphore(depends.FILES_AT_ONCE),
+                    files=asyncio.Semaphore(max(1, settings.questions_at_once - depends.SPARED)),
                     watch=pools.watch,
                     door=door,
                     gate=gate,
@@ -276,7 +276,7 @@ def _surround(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     """
     app.add_middleware(EntityTags)
     app.add_middleware(Guard, request_s=settings.request_timeout_s)
-    app.add_middleware(AuditGate)
+    app.add_middleware(AuditGate, metrics=metrics)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)
     app.add_middleware(RequestCounter, metrics=metrics)
 

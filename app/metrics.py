@@ -56,6 +56,15 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._unnoted = Counter(
+            "nenghao_audit_unnoted",
+            "Refusals of unknown callers that came too often to be noted one by one",
+            registry=self._registry,
+        )
+
+    def count_unnoted(self) -> None:
+        self._unnoted.inc()
+
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         self._requests.labels(method, route, status).inc()
         self._latency.labels(method, route).observe(seconds)

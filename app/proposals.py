@@ -38,17 +38,18 @@ def list_command(
 
     async def work(pool: Pool) -> list[ProposalRow]:
         async with pool.acquire() as connection:
-            return await db.proposals.list_all(connection, limit=LISTED_MAX)
+            return await db.proposals.list_all(
+                connection, limit=LISTED_MAX, open_at=None if everything else now
+            )
 
     table = Table(session.key("id"), "state", "change", "name", "facts", "proposed", "by",
                   "reason", "expires", "decided by")  # fmt: skip
     for row in session.with_pool(context, work):
         state = state_of(row, now)
-        if everything or state is State.OPEN:
-            cells = (row.proposal_id, state, f"{row.deed} of {row.kind}", row.name,
-                     json.loads(row.effect)["facts"], row.proposed_at, row.proposer, row.reason,
-                     row.expires_at, row.decider)  # fmt: skip
-            table.add_row(*map(session.cell, cells))
+        cells = (row.proposal_id, state, f"{row.deed} of {row.kind}", row.name,
+                 json.loads(row.effect)["facts"], row.proposed_at, row.proposer, row.reason,
+                 row.expires_at, row.decider)  # fmt: skip
+        table.add_row(*map(session.cell, cells))
     session.show(console, table)
 
 

@@ -13,7 +13,8 @@ import db.changes
 import db.filled
 import db.registry
 import db.rules
-from app import importing, reference, rule_facts
+from app import approval, importing, reference, rule_facts
+from app.approval import Deed
 from app.imports import sheet as sheets
 from app.imports.kinds import Kind
 from app.verification import SEAL
@@ -90,6 +91,16 @@ async def list_seals(connection: Connection) -> list[Fact]:
         Fact(SEAL, f"{one.kind}/{subject}", content)
         for one in await of_all(connection)
         for subject, content in sorted(one.unstated.items())
+    ]
+
+
+def called_for(seals: Sequence[Fact]) -> list[Fact]:
+    """Return the seals of rows whose statement calls for a second person."""
+    return [
+        each
+        for each in seals
+        if (kind := each.subject.partition("/")[0]) in [*Kind]
+        and approval.calls_for_one(Deed.IMPORT, Kind(kind))
     ]
 
 

@@ -6,7 +6,7 @@ The signature is the identity: without one made with the gateway's enrolled key 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -69,7 +69,11 @@ class Uploads:
         self._holder: Holder | None = None
 
     async def take(
-        self, topic: str, payload: bytes, signature: str | None, admit: Callable[[], None]
+        self,
+        topic: str,
+        payload: bytes,
+        signature: str | None,
+        admit: Callable[[], Awaitable[None]],
     ) -> bytes:
         """Return the receipt of a batch, after the commit; `admit` it once its signature holds.
 
@@ -82,7 +86,7 @@ class Uploads:
             async with asyncio.timeout(self._commit_s_max):
                 if signature is None or not await self._assembler.is_signed(delivery):
                     raise Unauthorized("bad_signature", UNSIGNED)
-                admit()
+                await admit()
                 self._waiting.put_nowait((delivery, receipt))
                 return await receipt
         except (asyncio.QueueFull, TimeoutError, FencedError) as error:

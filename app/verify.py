@@ -22,7 +22,7 @@ from app import findings, session, verification
 from app.findings import Report
 from app.resolve import Refusal, plain
 from app.verification import Sums
-from db.changes import Author, Fact
+from db.changes import UNAPPROVED, Author, Fact
 from db.heads import KeptHead
 from db.pool import Connection, Pool
 from energy.ledger import Head
@@ -126,6 +126,8 @@ def seal_command(
     """
     from app import standing  # here: it needs every kind of file
 
+    rule = session.addresses(context).rule
+
     async def work(pool: Pool) -> tuple[int, int]:
         with Progress(console=console, transient=True) as bars:
             async with pool.acquire() as connection, connection.transaction():
@@ -133,7 +135,16 @@ def seal_command(
                 if not await verification.list_sealed_weeks(connection):
                     weeks = await verification.list_seals(connection, _shown(bars))
                 rows = await standing.list_seals(connection)
-                author = Author(actor or getpass.getuser(), reason)
+                alone = standing.called_for(rows)
+                if alone and rule.is_required:
+                    raise Refusal(
+                        f"{alone[0].subject} stands and nobody stated it: what figures rest on is "
+                        "not vouched for by one person. Remove the row, and state it by "
+                        "`nenghao import`, for a second person to approve"
+                    )
+                author = Author(
+                    actor or getpass.getuser(), reason, approver=UNAPPROVED if alone else None
+                )
                 await db.changes.record(connection, author, [*weeks, *rows], datetime.now(UTC))
                 return len(weeks), len(rows)
 

@@ -133,12 +133,16 @@ async def list_open(connection: Connection, rule_id: int) -> list[OpenAlert]:
 
 
 async def list_of_ended_rules(connection: Connection, at: datetime) -> list[OpenAlert]:
-    """Return open alerts of rules that watch nobody any more at an instant."""
+    """Return open alerts of rules that watch nobody any more at an instant, or not this unit: it
+    moved to where they do not act.
+    """
     rows = await connection.fetch(
         """
-        SELECT alert_id, subject, region, state, level, period_starts_at, period_ends_at,
+        SELECT alert_id, subject, alerts.region, state, level, period_starts_at, period_ends_at,
                pending_at, told_at, acknowledged_at IS NOT NULL AS is_acknowledged
           FROM alerts
+          JOIN rules USING (rule_id)
+          LEFT JOIN units USING (unit_id)
          CROSS JOIN LATERAL (
                SELECT parameters
                  FROM rule_versions
@@ -147,7 +151,7 @@ async def list_of_ended_rules(connection: Connection, at: datetime) -> list[Open
                 ORDER BY version DESC
                 LIMIT 1) AS holding
          WHERE state <> 'resolved'
-           AND parameters IS NULL
+           AND (parameters IS NULL OR units.region NOT LIKE within || '%')
          ORDER BY alert_id
         """,
         at,
@@ -305,9 +309,9 @@ async def list_alerts(
                estimated_share, alerts.reason, pending_at, fired_at, resolved_at, acknowledged_at,
                acknowledged_by, updated_at
           FROM visible_alerts($1, $2) AS alerts
-          LEFT JOIN rules ON rules.rule_id = alerts.rule_id
+          LEFT JOIN visible_rules($1, $2) AS rules ON rules.rule_id = alerts.rule_id
           LEFT JOIN rule_versions AS said
-            ON said.rule_id = alerts.rule_id AND said.version = alerts.rule_version
+            ON said.rule_id = rules.rule_id AND said.version = alerts.rule_version
           JOIN regions ON regions.region = alerts.region
           LEFT JOIN units ON units.unit_id = alerts.unit_id
          WHERE ($3::text IS NULL OR state = $3)
@@ -340,9 +344,9 @@ async def fetch_alert(connection: Connection, scope: Scope, alert_id: int) -> Al
                estimated_share, alerts.reason, pending_at, fired_at, resolved_at, acknowledged_at,
                acknowledged_by, updated_at
           FROM visible_alerts($1, $2) AS alerts
-          LEFT JOIN rules ON rules.rule_id = alerts.rule_id
+          LEFT JOIN visible_rules($1, $2) AS rules ON rules.rule_id = alerts.rule_id
           LEFT JOIN rule_versions AS said
-            ON said.rule_id = alerts.rule_id AND said.version = alerts.rule_version
+            ON said.rule_id = rules.rule_id AND said.version = alerts.rule_version
           JOIN regions ON regions.region = alerts.region
           LEFT JOIN units ON units.unit_id = alerts.unit_id
          WHERE alert_id = $3

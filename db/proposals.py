@@ -180,18 +180,26 @@ async def fetch_visible(
     return None if row is None else ProposalRow(**row)
 
 
-async def list_all(connection: Connection, *, limit: int | None) -> list[ProposalRow]:
-    """Return all proposals, the newest first, or so many; None: every one."""
+async def list_all(
+    connection: Connection, *, limit: int | None, open_at: datetime | None = None
+) -> list[ProposalRow]:
+    """Return all proposals, the newest first, or so many; `limit` None: every one.
+
+    With `open_at` only those that wait at that instant.
+    """
     rows = await connection.fetch(
         """
         SELECT proposal_id, deed, kind, region, unit, name, sha256, effect, effect_sha256,
                proposer, reason, evidence, proposed_at, expires_at, state, decider, decided_at,
                decision_reason
           FROM proposals
+         WHERE $2::timestamptz IS NULL
+            OR (state = 'open' AND expires_at > $2)
          ORDER BY proposal_id DESC
          LIMIT $1
         """,
         limit,
+        open_at,
     )
     return [ProposalRow(**row) for row in rows]
 

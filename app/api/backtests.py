@@ -184,12 +184,12 @@ async def backtest_rule(
     scope = backtest.reach(rule, caller.scope, prefix)
     if scope is None:
         raise NotFound("region")
-    if held["earlier_days"].locked():  # they keep their connections as long
-        raise Unavailable("busy", "Others are asking about earlier days. Try again later.")
     regions = await db.regions.list_regions(caller.connection)
     names = {each.region: each.name for each in regions}
     around = Surroundings(caller.now, held["coverage_floor"], "", names, caller.unverified)
-    async with held["earlier_days"]:
+    if held["files"].locked():  # they keep their connections as long
+        raise Unavailable("busy", "Others are given files or backtests. Try again later.")
+    async with held["files"]:
         try:
             found = await backtest.run(caller.connection, rule, scope, span, around)
         except OutOfBoundsError as error:

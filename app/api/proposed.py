@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from fastapi.responses import JSONResponse
@@ -76,8 +77,10 @@ async def answer(caller: Caller, submission: Submission) -> JSONResponse:
         raise Conflict(
             "cannot_hold", f"This could not hold if it was approved: {error}."
         ) from error
+    if caller.asked is not None:
+        caller.asked.promised = HTTPStatus.ACCEPTED
     waiting = Waiting(proposal=Proposal.model_validate(fields(row, caller.now)))
-    return JSONResponse(waiting.model_dump(mode="json"), status_code=202)
+    return JSONResponse(waiting.model_dump(mode="json"), status_code=HTTPStatus.ACCEPTED)
 
 
 def fields(row: ProposalRow, now: datetime) -> dict[str, object]:

@@ -106,7 +106,7 @@ class AlertChanged(Answer):
     event_id: int
     change: str = Field(description="as in the history of the alert")
     happened_at: LocalTime
-    rule: str
+    rule: str | None
     region: str
     unit: str | None
     subject: str

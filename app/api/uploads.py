@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import Field
 
 from app import audit_gate, depends, state
+from app.admission import network
 from app.api.answers import Answer, problems
 from app.errors import TooLarge, Unauthorized
 from ingest.payload import (
@@ -128,17 +129,20 @@ async def upload_readings(
     """
     held, address = state.of(request), depends.address(request)
     topic = Address(city, unit, gateway).topic(Leaf.READINGS)
-    held["gate"].look(address, topic.encode())
+    shown = f"{network(address)} {topic}".encode()  # a topic is no secret
+    held["gate"].look(address, shown)
     payload = await _body(request)
     asked = audit_gate.of(request)
     asked.claim(city, unit, gateway)
-    await held["audit"].note(audit_gate.entry(request.scope, asked, None))
+
+    async def admit() -> None:
+        held["gate"].admit(shown, topic)
+        await held["audit"].note(audit_gate.entry(request.scope, asked, None))
+
     try:
-        receipt = await held["uploads"].take(
-            topic, payload, signature, lambda: held["gate"].admit(topic.encode(), topic)
-        )
+        receipt = await held["uploads"].take(topic, payload, signature, admit)
     except Unauthorized:
-        held["gate"].refuse(address)  # others may send for a gateway that holds
+        held["gate"].refuse(address, shown)
         raise
     return Response(receipt, media_type="application/json")
 

@@ -124,9 +124,12 @@ BEGIN
         ELSIF relation.relkind = 'v' OR relation.relname = 'alembic_version' THEN
             EXECUTE format('GRANT SELECT ON %I TO nenghao_service', relation.relname);
         ELSIF relation.relname IN ('changes', 'links', 'heads', 'readings', 'conflicts',
-                                   'alert_events', 'nightly_checks', 'audit_removals') THEN
+                                   'alert_events', 'nightly_checks', 'audit_removals',
+                                   'rule_versions') THEN
             EXECUTE format('GRANT SELECT, INSERT ON %I TO nenghao_service', relation.relname);
-        ELSIF relation.relname IN ('arrivals', 'audit', 'audit_links') THEN  -- they go by age
+        ELSIF relation.relname IN ('audit', 'audit_waiting') THEN  -- note_entries is the way in
+            EXECUTE format('GRANT SELECT, DELETE ON %I TO nenghao_service', relation.relname);
+        ELSIF relation.relname IN ('arrivals', 'audit_links') THEN  -- they go by age
             EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I TO nenghao_service',
                            relation.relname);
         ELSIF relation.relname = 'proposals' THEN

@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 
-from app import auth
 from app.guard import BODY_BYTES_MAX
 from app.pace import Pace
-from app.roles import Role
 from settings import Settings
 from tests import cast
 from tests.app.conftest import UNBOUNDED, Stage, staged
-from tests.app.test_access import AUDITED, OPENAPI, PATHS, QIANS, STATING
+from tests.app.test_access import OPENAPI, PATHS, QIANS, STATING, key_for
 from tests.app.test_uploads import tracked
 
 POSTED = sorted(path for method, path in STATING if method == "POST")
@@ -94,13 +92,7 @@ async def test_every_parameter_refuses_a_nul_and_a_number_out_of_range(
     shown_stage: Stage, path: str
 ) -> None:
     """[RELIABILITY 45] Of every call, as its own description lists them."""
-    key = shown_stage.cast.zhao
-    if path == AUDITED:
-        async with shown_stage.pool.acquire() as connection:
-            key = await auth.create_key(
-                connection, label="auditor", region="450000", unit=None, expires_at=None,
-                role=Role.AUDITOR,
-            )  # fmt: skip
+    key = await key_for(shown_stage, path)
     parameters = OPENAPI["paths"][path]["get"].get("parameters", [])
     usual = {p["name"]: QIANS[p["name"]] for p in parameters if p["required"]}
     for parameter in parameters:

@@ -167,6 +167,17 @@ async def hand_out(stage: Stage) -> dict[str, str]:
         }
 
 
+async def key_for(stage: Stage, path: str) -> str:
+    """Return a key of the province that may ask for `path`."""
+    if path != AUDITED:
+        return stage.cast.zhao
+    async with stage.pool.acquire() as connection:
+        return await auth.create_key(
+            connection, label="auditor", region="450000", unit=None, expires_at=None,
+            role=Role.AUDITOR,
+        )  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 async def keys(possessed_stage: Stage) -> dict[str, str]:
     return await hand_out(possessed_stage)

@@ -21,9 +21,10 @@ import db.keys
 import db.logins
 import db.pool
 from app import auth, cli
-from app.audit_gate import AuditGate
+from app.audit_gate import STRANGERS_PER_MINUTE, AuditGate
 from app.audit_log import AuditLog
 from app.errors import NotNoted
+from app.metrics import Metrics
 from app.roles import Role
 from db.pool import Connection
 from energy.periods import Span
@@ -179,7 +180,6 @@ async def test_an_upload_is_noted_before_it_is_taken_and_with_its_result(stage: 
     assert [(each["result"], each["status"], each["code"]) for each in log] == [
         ("begun", None, None),
         ("done", 200, None),
-        ("begun", None, None),
         ("refused", 401, "bad_signature"),
     ]
 
@@ -234,7 +234,7 @@ async def breaking(log: AuditLog) -> None:
         raise AssertionError
 
     scope = {"type": "http", "method": "GET", "path": "/v1/units", "query_string": b""}
-    await AuditGate(broken)({**scope, "state": {"audit": log}}, unused, unsent)
+    await AuditGate(broken, Metrics())({**scope, "state": {"audit": log}}, unused, unsent)
 
 
 async def test_who_asks_at_once_shares_commits_and_a_bad_entry_stops_no_other(
@@ -395,3 +395,13 @@ async def _all(connection: Connection) -> list[db.audit.Noted]:
     now = datetime.now(UTC)
     wanted = db.audit.Wanted(Span(now - timedelta(1), now + timedelta(1)))
     return await db.audit.list_all(connection, wanted, 10)
+
+
+async def test_whom_nobody_knows_fills_no_log(stage: Stage) -> None:
+    """[RELIABILITY 59] Their refusals are noted, up to so many a minute; the others are counted."""
+    for number in range(STRANGERS_PER_MINUTE + 10):
+        await stage.client.get(f"/v1/nothing/{number}")
+    noted = await stage.pool.fetchval("SELECT count(*) FROM audit WHERE identity = ''")
+    metrics = (await stage.client.get("/metrics")).text
+    assert STRANGERS_PER_MINUTE <= noted < STRANGERS_PER_MINUTE + 10
+    assert f"nenghao_audit_unnoted_total {STRANGERS_PER_MINUTE + 10 - noted:.1f}" in metrics

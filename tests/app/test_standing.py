@@ -10,7 +10,7 @@ import pytest
 from app import importing, reference, standing, withdrawing
 from app.imports.kinds import Kind
 from db import changes
-from db.changes import Author
+from db.changes import Author, Fact
 from db.pool import Connection
 from tests import factories
 from tests.app.test_importing import EXAMPLES, NOW, UNIT, Desk
@@ -304,3 +304,9 @@ async def test_what_was_sealed_may_be_withdrawn_and_sealed_again(connection: Con
     assert (kind, "nobody stated it" in fault) == ("contacts", True)
     await changes.record(connection, ZHAO, await standing.list_seals(connection), NOW)
     assert await found(connection) == []
+
+
+def test_one_person_does_not_vouch_for_what_calls_for_two() -> None:
+    """[RELIABILITY 42] What figures rest on is not sealed past a second approver."""
+    seals = [Fact("seals", subject, {}) for subject in ("factors/a", "meters/b", "2026-W01")]
+    assert standing.called_for(seals) == seals[:1]
