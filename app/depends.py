@@ -33,7 +33,7 @@ import app.auth
 import db.audit
 import db.keys
 import db.scope
-from app import audit_gate, state
+from app import audit_gate, roles, state
 from app.approval import APPROVED_BY_NONE, Rule
 from app.auditing import Asked
 from app.auth import Holder
@@ -284,7 +284,7 @@ def _admit(held: State, shown: Shown, holder: Holder, *acts: Act) -> None:
         raise Forbidden(
             f"may_not_{acts[0]}",
             f"Who asks is here as {holder.role} and may not {MAY_NOT[acts[0]]}. An operator makes "
-            "a key that may: `nenghao keys create --may-state`, or with another `--role`.",
+            f"a key that may: `nenghao keys create {roles.options(acts[0])}`.",
         )
 
 

@@ -48,6 +48,16 @@ def acts(role: Role, *, may_state: bool) -> frozenset[Act]:
     return MAY[role] if may_state else MAY[role] & LOOKING
 
 
+def options(act: Act) -> str:
+    """Return with which options of `nenghao keys create` a key may do `act`.
+
+    >>> options(Act.AUDIT), options(Act.APPROVE)
+    ('--role auditor', '--role province|city|county --may-state')
+    """
+    able = "|".join(role for role, may in MAY.items() if act in may)
+    return f"--role {able}" + ("" if act in LOOKING else " --may-state")
+
+
 class Misplaced(ValueError):
     """A role cannot have that region or unit. The message says which it needs."""
 
