@@ -11,7 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-BESIDE = ["tests/faults", "tests/contract", "tests/end_to_end", "tests/db"]
+BESIDE = [
+    "tests/faults",
+    "tests/contract",
+    "tests/end_to_end",
+    "tests/db",
+    "tests/energy",
+    "tests/ingest",
+]
 PYTEST = [sys.executable, "-m", "pytest"]
 SAID = Path("var") / "beside.log"
 
