@@ -190,8 +190,9 @@ async def test_what_is_asked_for_is_told_and_nothing_else(
 
 async def test_what_commits_late_comes_late_and_is_not_lost(stage: Stage) -> None:
     """Its number was given before that of what committed first."""
-    alert_id = await alert(stage, "product_intensity", "450202", cast.QIANS_UNIT)
     async with followed(stage.app, stage.cast.qian) as qian:
+        alert_id = await alert(stage, "product_intensity", "450202", cast.QIANS_UNIT)
+        assert (await qian.event()).data["change"] == "first"
         async with stage.pool.acquire() as slow, slow.transaction():
             await slow.execute(EVENT, alert_id, "slow")
             await stage.pool.execute(EVENT, alert_id, "fast")
