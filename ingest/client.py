@@ -108,7 +108,9 @@ class Link:
         """The generation in which the broker last answered our subscription."""
 
         self.session_lost = False
-        self._is_owed = False  # what was lost with the session was not asked for yet
+        # Sessions lost so far, of them told, and of them settled: what was lost was asked for.
+        # Counts, since the network thread knows of a loss before anybody can be told of it.
+        self._losses = self._told = self._settled = 0
         self._is_refused = False  # some of our filters were
         self._broker = broker
         self._filters = filters
@@ -222,6 +224,7 @@ class Link:
             async with asyncio.timeout(limit_s):
                 await self._lost.wait()
         self._lost.clear()
+        self._told = self._losses
 
     @property
     def connected(self) -> bool:
@@ -238,11 +241,11 @@ class Link:
             return Readiness.NOT_SUBSCRIBED
         if self._is_refused:
             return Readiness.SUBSCRIPTION_REFUSED
-        return Readiness.SESSION_LOST if self._is_owed else Readiness.READY
+        return Readiness.SESSION_LOST if self._losses > self._settled else Readiness.READY
 
     def settle_session(self) -> None:
-        """Take note that the gateways were asked for what was lost with the session."""
-        self._is_owed = self._lost.is_set()
+        """Take note that the gateways were asked for what was lost with the sessions told of."""
+        self._settled = self._told
 
     def check(self) -> None:
         """Raise if the network thread is dead, or the broker gave our session to another."""
@@ -276,7 +279,8 @@ class Link:
         self._wire.flush()
         is_lost = self._session_expected and not flags.session_present
         if is_lost:
-            self.session_lost = self._is_owed = True
+            self.session_lost = True
+            self._losses += 1
             log.critical("session_lost", help="the gateways will send again what was under way")
         self._session_expected = True
         self._subscriptions.clear()
