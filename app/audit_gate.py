@@ -26,7 +26,7 @@ from app.auditing import Asked
 from app.errors import NotNoted
 from app.metrics import UNKNOWN_ROUTE, Metrics
 from app.pace import Pace
-from db.audit import Entry
+from db.audit import Entry, Result
 
 ASKED = "nenghao.asked"
 REQUEST_ID = "X-Request-Id"
@@ -139,15 +139,15 @@ class _Gate:
         """Return what is to be noted; None: nothing is, or it is already."""
         if not _is_noted(self._scope):
             return None
-        if self._asked.noted is not None and status < HTTPStatus.BAD_REQUEST:
-            return None
-        if status >= HTTPStatus.BAD_REQUEST:
-            if status < HTTPStatus.INTERNAL_SERVER_ERROR and self._gate.is_one_too_many(
-                self._asked
-            ):
+        match auditing.result_of(status):
+            case Result.DONE if self._asked.noted is not None:
                 return None
-            return entry(self._scope, self._asked, status, code=_code(body))
-        return entry(self._scope, self._asked, status, rows=_count(body))
+            case Result.DONE:
+                return entry(self._scope, self._asked, status, rows=_count(body))
+            case Result.REFUSED if self._gate.is_one_too_many(self._asked):
+                return None
+            case _:
+                return entry(self._scope, self._asked, status, code=_code(body))
 
 
 def of(request: Request) -> Asked:

@@ -37,6 +37,13 @@ def decode(cursor: str | None, count: int) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def number(part: str, most: int) -> int:
+    """Return the number in a part of a cursor, from 1 to `most`. Raises InvalidParameter."""
+    if not (part.isascii() and part.isdigit() and 1 <= int(part) <= most):
+        raise InvalidParameter("cursor", REFUSAL)
+    return int(part)
+
+
 def _are_texts(parts: Sequence[object]) -> bool:
     return all(isinstance(part, str) and _is_text(part) for part in parts)
 

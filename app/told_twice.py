@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
 import db.alert_events
 import db.changes
 import db.corrections
@@ -9,39 +12,49 @@ import db.proposals
 from app.findings import Finding, Progress, Report
 from db.pool import Connection
 
+T = TypeVar("T")
+
+
+class Words(NamedTuple):
+    """How a sentence names what the table has, and what it has not."""
+
+    held: str
+    there: str
+    gone: str
+
 
 async def corrections(connection: Connection, report: Report, progress: Progress) -> None:
     """Hold the corrections that are applied against those that the ledger of changes knows."""
     applied = await db.corrections.list_applied(connection)
     known = await db.corrections.list_known(connection)
-    for subject in sorted(applied.keys() | known.keys()):
-        if subject not in known:
-            fault = "is applied, and the ledger of changes does not know it"
-        elif subject not in applied:
-            fault = "is in the ledger of changes, and is not applied"
-        elif applied[subject] != known[subject]:
-            fault = f"is applied as {applied[subject]}; the ledger says {known[subject]}"
-        else:
-            continue
-        report.findings.append(Finding("corrections", None, f"{subject} {fault}"))
+    words = Words("applied", "is applied", "is not applied")
+    _hold(report, "corrections", words, applied, known)
     progress("corrections", 1, 1)
 
 
 async def alert_events(connection: Connection, report: Report, progress: Progress) -> None:
     """Hold what people said of alerts against what the ledger of changes knows they said."""
-    kept = await db.alert_events.list_said(connection)
+    said = await db.alert_events.list_said(connection)
     known = await db.alert_events.list_known(connection)
-    for subject in sorted(kept.keys() | known.keys()):
+    words = Words("kept", "is in the history of its alert", "gone from the history of its alert")
+    _hold(report, "alert_events", words, said, known)
+    progress("alert_events", 1, 1)
+
+
+def _hold(
+    report: Report, chain: str, words: Words, held: Mapping[str, T], known: Mapping[str, T]
+) -> None:
+    """Find each subject of which the table and the ledger say different things."""
+    for subject in sorted(held.keys() | known.keys()):
         if subject not in known:
-            fault = "is in the history of its alert, and the ledger of changes does not know it"
-        elif subject not in kept:
-            fault = "is in the ledger of changes, and gone from the history of its alert"
-        elif kept[subject] != known[subject]:
-            fault = f"is kept as {kept[subject]}; the ledger says {known[subject]}"
+            fault = f"{words.there}, and the ledger of changes does not know it"
+        elif subject not in held:
+            fault = f"is in the ledger of changes, and {words.gone}"
+        elif held[subject] != known[subject]:
+            fault = f"is {words.held} as {held[subject]}; the ledger says {known[subject]}"
         else:
             continue
-        report.findings.append(Finding("alert_events", None, f"{subject} {fault}"))
-    progress("alert_events", 1, 1)
+        report.findings.append(Finding(chain, None, f"{subject} {fault}"))
 
 
 async def proposals(connection: Connection, report: Report, progress: Progress) -> None:

@@ -17,7 +17,6 @@ from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import CreditCode, NoParameters, Page, RegionCode
 from app.depends import AcknowledgingCaller, AuthenticatedCaller, Caller, StatingCaller
-from app.errors import InvalidParameter
 from app.exports import Format
 from db.alert_events import EventRow
 from db.alerts import AlertState
@@ -321,8 +320,4 @@ def _comment(row: EventRow) -> Comment:
 
 def _after(text: str | None) -> int | None:
     (part,) = cursor.decode(text, 1)
-    if text is None:
-        return None
-    if not (part.isascii() and part.isdigit() and 1 <= int(part) <= ALERT_ID_MAX):
-        raise InvalidParameter("cursor", cursor.REFUSAL)
-    return int(part)
+    return None if text is None else cursor.number(part, ALERT_ID_MAX)

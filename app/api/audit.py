@@ -128,10 +128,9 @@ def _before(text: str | None) -> tuple[datetime, int] | None:
     at, entry_id = cursor.decode(text, 2)
     if text is None:
         return None
-    if not (entry_id.isascii() and entry_id.isdigit() and 1 <= int(entry_id) <= ENTRY_ID_MAX):
-        raise InvalidParameter("cursor", cursor.REFUSAL)
+    number = cursor.number(entry_id, ENTRY_ID_MAX)
     try:
-        return parameters.parse_instant(at), int(entry_id)
+        return parameters.parse_instant(at), number
     except ValueError as error:
         raise InvalidParameter("cursor", cursor.REFUSAL) from error
 

@@ -18,7 +18,7 @@ from app.api.parameters import NoParameters, Page
 from app.api.proposed import Proposal
 from app.approval import State
 from app.depends import ApprovingCaller, AuthenticatedCaller, Caller
-from app.errors import Conflict, InvalidParameter, NotFound
+from app.errors import Conflict, NotFound
 from app.proposing import ObstructedError
 from db.proposals import ProposalRow
 
@@ -174,11 +174,7 @@ async def _visible(caller: Caller, proposal_id: int) -> ProposalRow:
 
 def _before(text: str | None) -> int | None:
     (part,) = cursor.decode(text, 1)
-    if text is None:
-        return None
-    if not (part.isascii() and part.isdigit() and 1 <= int(part) <= PROPOSAL_ID_MAX):
-        raise InvalidParameter("cursor", cursor.REFUSAL)
-    return int(part)
+    return None if text is None else cursor.number(part, PROPOSAL_ID_MAX)
 
 
 def _detail(row: ProposalRow, now: datetime) -> ProposalDetail:
