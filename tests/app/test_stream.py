@@ -210,9 +210,7 @@ async def test_whoever_comes_and_goes_hears_everything_once_and_in_order(
 ) -> None:
     """Four write at once, for as long as they like; who listens is cut off again and again."""
     chance = random.Random(5)
-    alert_ids = [
-        await alert(stage, "product_intensity", "450202", unit) for unit in (UNITS[0], UNITS[1])
-    ]
+    alert_ids: list[int] = []
 
     async def happen(writer_number: int) -> None:
         for number in range(12):
@@ -227,6 +225,8 @@ async def test_whoever_comes_and_goes_hears_everything_once_and_in_order(
             await collector.store([batch(cast.QIANS_UNIT, number)])
 
     async with followed(stage.app, stage.cast.qian) as qian:
+        alert_ids += [await alert(stage, "product_intensity", "450202", unit) for unit in UNITS[:2]]
+        await qian.events(2)  # that they were opened: what has no place yet is told later
         writing = asyncio.gather(*map(happen, range(3)), collect())
         heard = [await qian.event()]
     while len(heard) < 48:
@@ -246,9 +246,10 @@ async def test_whoever_comes_and_goes_hears_everything_once_and_in_order(
 async def test_an_id_that_is_too_old_or_of_another_database_is_answered_with_a_reset(
     stage: Stage, newest: int, after: str
 ) -> None:
-    alert_id = await alert(stage, "product_intensity", "450202", cast.QIANS_UNIT)
-    await stage.pool.execute("SELECT setval('stream_positions', $1)", newest)
     async with followed(stage.app, stage.cast.qian) as qian:
+        alert_id = await alert(stage, "product_intensity", "450202", cast.QIANS_UNIT)
+        await qian.event()  # that it was opened: what has no place yet would be told later
+        await stage.pool.execute("SELECT setval('stream_positions', $1)", newest)
         await stage.pool.execute(EVENT, alert_id, "next")
         last = await qian.event()
     async with following(stage.app, stage.cast.qian, after=after) as qian:
