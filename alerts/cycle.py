@@ -18,9 +18,10 @@ import db.outbox
 import db.patience
 import db.regions
 import db.rules
-from alerts import changes, evaluation, lifecycle, outbox, rules, smtp
+from alerts import changes, evaluation, evaluator, lifecycle, outbox, rules, smtp
 from alerts.episodes import Episodes
 from alerts.evaluation import Judged, Surroundings
+from alerts.evaluator import FencedError
 from alerts.outbox import Attempt, Outcome
 from alerts.rules import Rule
 from alerts.verdicts import State
@@ -45,6 +46,7 @@ async def run(
     mail_from: str,
     clock: Callable[[], datetime],
     unverified: Unverified = Unverified.NOTE,
+    silent_s: float = evaluator.SILENT_S,
 ) -> None:
     """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none."""
     if smtp_url is not None:
@@ -60,6 +62,7 @@ async def run(
             public_url=public_url,
             episodes=episodes,
             unverified=unverified,
+            silent_s=silent_s,
         )
         async with pool.acquire() as connection:
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
@@ -88,21 +91,19 @@ async def evaluate_once(
     public_url: str,
     episodes: Episodes | None = None,
     unverified: Unverified = Unverified.NOTE,
+    silent_s: float = evaluator.SILENT_S,
 ) -> int:
     """Judge all rules; return how many alerts changed. Only one evaluator works at a time."""
     episodes = episodes or Episodes()
-    async with pool.acquire() as connection:
-        if not await db.alerts.try_lock(connection):
+    async with pool.acquire() as connection, evaluator.term(connection, silent_s) as epoch:
+        if epoch is None:
             return 0
-        try:
-            names = {row.region: row.name for row in await db.regions.list_regions(connection)}
-            around = Surroundings(now, coverage_floor, public_url, names, unverified)
-            parsed = _parsed(await db.rules.list_holding(connection, now), episodes)
-            changed = [await _evaluate(connection, rule, around, episodes) for rule in parsed]
-            left = await db.alerts.list_of_ended_rules(connection, now)
-            return sum(changed) + sum([await changes.end(connection, each, now) for each in left])
-        finally:
-            await db.alerts.unlock(connection)
+        names = {row.region: row.name for row in await db.regions.list_regions(connection)}
+        around = Surroundings(now, coverage_floor, public_url, names, unverified)
+        parsed = _parsed(await db.rules.list_holding(connection, now), episodes)
+        changed = [await _evaluate(connection, rule, around, episodes) for rule in parsed]
+        left = await db.alerts.list_of_ended_rules(connection, now)
+        return sum(changed) + sum([await changes.end(connection, each, now) for each in left])
 
 
 async def send_once(
@@ -135,6 +136,9 @@ async def _again_and_again(
     while True:
         try:
             was_busy = await work()
+        except FencedError as error:
+            log.warning("evaluator_fenced", error=str(error))
+            continue
         except Exception as error:
             if not db.patience.is_retryable(error):
                 raise

@@ -88,6 +88,11 @@ SELECT rule_id, '450202', :u, 'x', 1, 'firing', '2026-11-01 00:00+08', '2026-11-
  WHERE rule_id > 2;
 INSERT INTO alert_events (alert_id, happened_at, kind, reason, actor)
 SELECT alert_id, now(), 'comment', 'r', 'a' FROM alerts;
+INSERT INTO standings (rule_id, subject, unit_id, region, state, since_at, starts_at, ends_at, uom,
+                       coverage, estimated_share, reason, rule_version, judged_at)
+SELECT rule_id, subject, unit_id, region, 'firing', now(), period_starts_at, period_ends_at, uom,
+       coverage, estimated_share, reason, rule_version, now()
+  FROM alerts;
 INSERT INTO audit (noted_at, request_id, identity, label, role, scope, source, method, route,
                    parameters, unit, result, status, row_count)
 VALUES ('2026-11-01Z', 'r', 'key 4', 'li', 'enterprise', '450202/:code', '10.0.0.1', 'GET',

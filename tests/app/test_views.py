@@ -43,8 +43,8 @@ CUT = {
     "parks", "production", "projects", "proposals", "quality_days", "quality_unit_days",
     "quarantine", "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
     "rule_versions", "rules",
-    "stale_ranges", "stocks", "suspicions", "trades", "unit_consumption", "units", "value_limits",
-    "verifications",
+    "stale_ranges", "standings", "stocks", "suspicions", "trades", "unit_consumption", "units",
+    "value_limits", "verifications",
 }  # fmt: skip
 """Cut to the scope."""
 
@@ -53,7 +53,7 @@ FOR_AUDITORS = {"audit"}
 
 HIDDEN = {
     "alembic_version", "api_keys", "arrivals", "audit_links", "audit_removals", "audit_waiting",
-    "births",
+    "births", "evaluators", "fresh_hours", "judgements",
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
     "meters_in_scope", "nightly_checks", "outbox", "quality_checks", "quarantine_size",
     "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",
