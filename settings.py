@@ -232,6 +232,13 @@ class Settings(BaseSettings):
     alert_pause_s: float = Field(
         default=5, ge=0.05, le=600, description="pause between two evaluations of the rules [s]"
     )
+    amend_days: int = Field(
+        default=35,
+        ge=1,
+        le=90,
+        description="periods that ended within it are judged again when their data change; what "
+        "was found of older ones stands [d]",
+    )
     coverage_floor: float = Field(
         default=0.75,
         ge=0,

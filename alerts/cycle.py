@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 import db.alerts
+import db.evaluators
 import db.heartbeats
 import db.outbox
 import db.patience
 import db.regions
 import db.rules
-from alerts import changes, evaluator, lifecycle, outbox, rules, smtp
+import db.standings
+from alerts import changes, evaluator, judging, outbox, rules, smtp
 from alerts.episodes import Episodes
 from alerts.evaluator import FencedError
-from alerts.kinds.kind import Judged, Rule, Surroundings
-from alerts.kinds.registry import KINDS
+from alerts.judging import Progress
+from alerts.kinds.kind import AMENDED_WITHIN, Rule, Surroundings
 from alerts.outbox import Attempt, Outcome
-from alerts.verdicts import State
-from db.pool import Connection, Pool
+from db.pool import Pool
 from db.rules import RuleRow
 from energy.factors import Unverified
 
@@ -46,11 +47,12 @@ async def run(
     clock: Callable[[], datetime],
     unverified: Unverified = Unverified.NOTE,
     silent_s: float = evaluator.SILENT_S,
+    amended_within: timedelta = AMENDED_WITHIN,
 ) -> None:
     """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none."""
     if smtp_url is not None:
         smtp.parse(smtp_url)
-    episodes = Episodes()
+    episodes, progress = Episodes(), Progress()
 
     async def evaluate() -> bool:
         now = clock()
@@ -62,6 +64,8 @@ async def run(
             episodes=episodes,
             unverified=unverified,
             silent_s=silent_s,
+            amended_within=amended_within,
+            progress=progress,
         )
         async with pool.acquire() as connection:
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
@@ -91,18 +95,33 @@ async def evaluate_once(
     episodes: Episodes | None = None,
     unverified: Unverified = Unverified.NOTE,
     silent_s: float = evaluator.SILENT_S,
+    amended_within: timedelta = AMENDED_WITHIN,
+    progress: Progress | None = None,
 ) -> int:
-    """Judge all rules; return how many alerts changed. Only one evaluator works at a time."""
+    """Judge all rules; return how many alerts changed. Only one evaluator works at a time.
+
+    `progress`: what this process has looked at already; None: nothing, everybody is judged.
+    """
     episodes = episodes or Episodes()
     async with pool.acquire() as connection, evaluator.term(connection, silent_s) as epoch:
         if epoch is None:
             return 0
         names = {row.region: row.name for row in await db.regions.list_regions(connection)}
-        around = Surroundings(now, coverage_floor, public_url, names, unverified)
-        parsed = _parsed(await db.rules.list_holding(connection, now), episodes)
-        changed = [await _evaluate(connection, rule, around, episodes) for rule in parsed]
+        around = Surroundings(
+            now, coverage_floor, public_url, names, unverified, amended_within=amended_within
+        )
+        seen = await judging.begin(connection, progress or Progress(), episodes)
+        held = await db.rules.list_holding(connection, now)
+        parsed = _parsed(held, episodes)
+        done = [await judging.judge(connection, rule, around, seen) for rule in parsed]
+        is_whole = all(whole for _, whole in done)
+        await judging.end(connection, seen, around, is_whole=is_whole)
         left = await db.alerts.list_of_ended_rules(connection, now)
-        return sum(changed) + sum([await changes.end(connection, each, now) for each in left])
+        if left:
+            await db.standings.delete_of_ended_rules(connection, [row.rule_id for row in held])
+        ended = [await changes.end(connection, each, now) for each in left]
+        await db.evaluators.end_term(connection, epoch)
+        return sum(changed for changed, _ in done) + sum(ended)
 
 
 async def send_once(
@@ -176,30 +195,3 @@ def _parsed(rows: Iterable[RuleRow], episodes: Episodes) -> Iterator[Rule]:
         else:
             episodes.over(key, "rule_readable_again", rule=row.name)
             yield rule
-
-
-async def _evaluate(
-    connection: Connection, rule: Rule, around: Surroundings, episodes: Episodes
-) -> int:
-    opened = {alert.subject: alert for alert in await db.alerts.list_open(connection, rule.rule_id)}
-    resolved = await db.alerts.list_resolved(connection, rule.rule_id)
-    changed = 0
-    for judged in await KINDS[rule.kind].judge(connection, rule, around, opened.keys()):
-        _note_unknown(rule, judged, episodes)
-        subject = judged.watched.subject
-        alert = opened.get(subject)
-        transition = lifecycle.next_transition(
-            alert, judged.verdict, rule.parameters, around.now, resolved.get(subject)
-        )
-        if transition is not None:
-            changed += await changes.apply(connection, rule, judged, alert, transition, around)
-    return changed
-
-
-def _note_unknown(rule: Rule, judged: Judged, episodes: Episodes) -> None:
-    key = f"unknown {rule.rule_id} {judged.watched.subject}"
-    about = {"rule": rule.name, "subject": judged.watched.subject}
-    if judged.verdict.state is State.UNKNOWN:
-        episodes.happened(key, "verdict_unknown", reason=judged.verdict.reason, **about)
-    else:
-        episodes.over(key, "verdict_known_again", **about)

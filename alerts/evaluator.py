@@ -28,7 +28,7 @@ async def term(connection: Connection, silent_s: float = SILENT_S) -> AsyncItera
 
     Whatever the session stores in it is refused once another evaluator has begun: FencedError.
     """
-    if not await db.alerts.try_lock(connection):
+    if not await db.evaluators.try_lock(connection):
         if await db.evaluators.break_lock(connection, silent_s):
             log.warning("evaluator_lock_broken", silent_s=silent_s)
         yield None
@@ -44,4 +44,4 @@ async def term(connection: Connection, silent_s: float = SILENT_S) -> AsyncItera
     finally:
         if not connection.is_closed():
             await db.evaluators.enter_term(connection, None)
-            await db.alerts.unlock(connection)
+            await db.evaluators.unlock(connection)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.kinds.registry import KINDS
+from alerts import notes
 from alerts.kinds.words import Language, Occasion, UnverifiedFactor, Words, collapse
 from alerts.lifecycle import Reason
 
@@ -26,18 +26,28 @@ REASON_ZH = {
     Reason.ESCALATED: "预警升级",
     Reason.REMINDER: "预警提醒",
     Reason.RESOLVED: "预警解除",
+    Reason.AMENDED: "预警更正",
+    Reason.RETRACTED: "预警撤回",
+    Reason.LATE: "预警补发",
+    Reason.EARLY: "提前提示",
+    Reason.UNKNOWN: "数据不足提示",
 }
 REASON_EN = {
     Reason.FIRST: "Warning",
     Reason.ESCALATED: "Warning raised",
     Reason.REMINDER: "Reminder",
     Reason.RESOLVED: "Warning over",
+    Reason.AMENDED: "Warning corrected",
+    Reason.RETRACTED: "Warning withdrawn",
+    Reason.LATE: "Late warning",
+    Reason.EARLY: "Early notice",
+    Reason.UNKNOWN: "Notice: unknown",
 }
 
 
 def compose(occasion: Occasion, language: Language) -> Letter:
     """Return the letter for `occasion`."""
-    words = KINDS[occasion.kind].write(occasion, language)
+    words = notes.write(occasion, language)
     put = _zh if language is Language.ZH else _en
     subject, lines = put(occasion, words)
     return Letter(collapse(subject, SUBJECT_LENGTH_MAX), "\n".join(lines) + "\n")

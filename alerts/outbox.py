@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+import db.amendments
 import db.outbox
 from alerts import letter, smtp
 from alerts.kinds.words import Language, Occasion
@@ -67,14 +68,26 @@ class Posting:
     rule_region: str
 
 
-async def write(connection: Connection, posting: Posting, occasion: Occasion, at: datetime) -> int:
+async def write(
+    connection: Connection,
+    posting: Posting,
+    occasion: Occasion,
+    at: datetime,
+    *,
+    anew: bool = False,
+) -> int:
     """Put a letter to each of its recipients into the outbox; return how many.
 
-    It belongs into the transaction of the alert.
+    It belongs into the transaction of the alert. `anew`: it is about what was told before, and goes
+    to those who were told, wherever contacts are by now.
     """
-    recipients = await list_recipients(
-        connection, posting.region, posting.rule_region, posting.level
-    )
+    if anew:
+        within = Scope.of_region(posting.rule_region).region_prefix
+        recipients = await db.amendments.list_told(connection, posting.alert_id, within)
+    else:
+        recipients = await list_recipients(
+            connection, posting.region, posting.rule_region, posting.level
+        )
     letters = [_letter(posting, recipient, occasion) for recipient in recipients]
     await db.outbox.insert_letters(connection, letters, at)
     if not letters:

@@ -1,4 +1,4 @@
-"""Owns who evaluates: one at a time by a lock, and its term, which fences off whoever had it before.
+"""Owns who evaluates: one at a time by a lock, and its term, which fences off those before it.
 
 A lock says who may; the term makes sure. One that was frozen and lost its lock finds its term over
 in the very statement that would store: the trigger `refuse_fenced` of migration 0042 looks, under a
@@ -7,13 +7,24 @@ lock of the row, so no statement can forget to ask.
 
 from __future__ import annotations
 
-from db.alerts import LOCK_KEY
 from db.pool import Connection
+
+LOCK_KEY = 0x616C6572  # "aler": advisory lock of the one evaluator
 
 FENCED = "NH001"
 """SQLSTATE of what an evaluator whose term is over tries to store."""
 
 NAME = "alert"
+
+
+async def try_lock(connection: Connection) -> bool:
+    """Become the one evaluator, until `unlock` or the end of the session; False: another is."""
+    locked: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY)
+    return locked
+
+
+async def unlock(connection: Connection) -> None:
+    await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)
 
 
 async def break_lock(connection: Connection, silent_s: float) -> bool:
@@ -49,6 +60,13 @@ async def begin_term(connection: Connection) -> int:
         NAME,
     )
     return epoch
+
+
+async def end_term(connection: Connection, epoch: int) -> None:
+    """Note that all rules were judged in a term."""
+    await connection.execute(
+        "UPDATE evaluators SET ended_at = now() WHERE name = $1 AND epoch = $2", NAME, epoch
+    )
 
 
 async def enter_term(connection: Connection, epoch: int | None) -> None:

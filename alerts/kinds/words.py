@@ -8,12 +8,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alerts.kinds.kind import Facts, Kind
 from alerts.lifecycle import Reason
-from alerts.verdicts import Verdict
+from alerts.verdicts import State, Verdict
 from energy import levels
 from energy.factors import Basis
 from energy.periods import LOCAL, Span
@@ -38,6 +38,27 @@ class UnverifiedFactor:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a letter says beside its verdict: of what, since when, what was told of it before.
+
+    `periods`: how many the letter is about; `was`, `was_measured`: what was told of the one that it
+    shows, None: nothing. `is_past`: it is not over any more.
+    """
+
+    subject: str
+    now: datetime
+    periods: int = 1
+    was: State | None = None
+    was_measured: float | None = None
+    since_at: datetime | None = None
+    is_past: bool = False
+
+
+TOLD_ANEW = frozenset({Reason.AMENDED, Reason.RETRACTED, Reason.LATE})
+"""Reasons of letters about periods that were judged again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Occasion:
     """Why a letter is written. `region_name` is that of the unit, or the region itself.
 
@@ -51,10 +72,13 @@ class Occasion:
     region_name: str
     link: str
     unverified: Sequence[UnverifiedFactor] = ()
+    note: Note | None = None
 
     @property
     def is_over(self) -> bool:
         """Return whether what the letter is about still holds."""
+        if self.reason in TOLD_ANEW:
+            return self.verdict.state is State.FIRING
         return self.reason is not Reason.RESOLVED
 
 

@@ -7,7 +7,7 @@ alerts without rewriting it; locks alerts, alert_events and outbox for a moment.
 from alembic import op
 
 revision = "0042"
-down_revision = "0035"
+down_revision = "0036"
 
 JUDGED = """
 SET lock_timeout = '5s';
@@ -26,7 +26,7 @@ CREATE TABLE judgements (
     mark         bigint NOT NULL,
     judged_at    timestamptz NOT NULL,
     revised_at   timestamptz,
-    alert_id     bigint REFERENCES alerts,
+    alert_id     bigint REFERENCES alerts ON DELETE CASCADE,
     led_to       text,
     PRIMARY KEY (rule_id, subject, ends_at, starts_at),
     CHECK ((alert_id IS NULL) = (led_to IS NULL))
@@ -102,9 +102,12 @@ FENCED = """
 CREATE TABLE evaluators (
     name     text PRIMARY KEY,
     epoch    bigint NOT NULL CHECK (epoch > 0),
-    began_at timestamptz NOT NULL DEFAULT now()
+    began_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz
 );
 COMMENT ON TABLE evaluators IS 'The latest term of who judges: who has an earlier one is fenced';
+
+COMMENT ON COLUMN evaluators.ended_at IS 'when all rules had been judged last';
 
 CREATE FUNCTION refuse_fenced() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

@@ -82,6 +82,8 @@ async def run_until_mail(pool: Pool, post: Post, letters: int) -> None:
     async with asyncio.timeout(20):
         while post.count() < letters and not program.done():
             await asyncio.sleep(0.02)
+        while not await pool.fetchval("SELECT count(*) FROM heartbeats") and not program.done():
+            await asyncio.sleep(0.02)
     program.cancel()
     with pytest.raises(asyncio.CancelledError):
         await program

@@ -12,6 +12,7 @@ from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.past import OutOfBoundsError
 from alerts.kinds.product_intensity import facts, verdict
 from alerts.kinds.product_intensity.parameters import ProductIntensity
+from alerts.verdicts import near
 from db.alerts import Watched
 from db.facts import MeterUse
 from db.limits import LimitRow
@@ -84,7 +85,7 @@ def _products(
         found, said = newest
         subject = found.subject
         watched = Watched(rule.rule_id, subject.region, subject.unit_id, subject.name, rule.version)
-        judged.append(Judged(watched, found, said))
+        judged.append(Judged(watched, found, near(said, _parameters(rule).warn_at)))
     return judged
 
 

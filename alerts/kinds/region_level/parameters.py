@@ -13,6 +13,7 @@ class RegionLevel(Parameters):
     """The warning level of a region, from its cumulative figures."""
 
     kind: ClassVar[Kind] = Kind.REGION_LEVEL
+    follows_hours: ClassVar[bool] = True
 
     letters_from_level: int = Field(
         default=1,
