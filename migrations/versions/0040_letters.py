@@ -7,7 +7,7 @@ outbox for a moment.
 from alembic import op
 
 revision = "0040"
-down_revision = "0035"
+down_revision = "0036"
 
 SCHEMA = """
 SET lock_timeout = '5s';

@@ -52,7 +52,9 @@ def series(values: Sequence[float | None], uom: str = "kgce/t", threshold: float
     """Return hours up to the one that letters about a product are of."""
     first = STARTS_AT - (len(values) - 1) * HOUR
     windows = [Span(first + n * HOUR, first + (n + 1) * HOUR) for n in range(len(values))]
-    points = [Point(window, value, threshold) for window, value in zip(windows, values, strict=True)]
+    points = [
+        Point(window, value, threshold) for window, value in zip(windows, values, strict=True)
+    ]
     return Series(points, uom)
 
 
