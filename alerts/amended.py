@@ -18,10 +18,10 @@ import db.alerts
 import db.amendments
 import db.judgements
 import db.outbox
-from alerts import amending, changes, factors, outbox
+from alerts import amending, changes, factors, history, outbox
 from alerts.amending import Again, Amendment, Late
 from alerts.kinds.kind import Judged, Rule, Surroundings
-from alerts.kinds.words import Note, Occasion
+from alerts.kinds.words import Amended, Note, Occasion
 from alerts.lifecycle import Reason
 from alerts.outbox import Posting
 from alerts.rejudging import Looked
@@ -133,15 +133,10 @@ async def _amend(
     )  # fmt: skip
     letters = 0
     if is_told:
-        note = Note(
-            life.subject,
-            around.now,
-            periods=amendment.periods,
-            was=None if again.was is None else State(again.was.state),
-            was_measured=None if again.was is None else again.was.measured,
-        )
+        note = Note(life.subject, periods=amendment.periods)
+        told = _amended(life, again)
         letters = await _write(
-            connection, rule, again.judged, life, event_id, reason, note, around, anew=True
+            connection, rule, again.judged, life, event_id, reason, note, around, told
         )
     log.info("alert_amended", alert_id=life.alert_id, subject=life.subject, reason=reason,
              letters=letters)  # fmt: skip
@@ -188,9 +183,9 @@ async def _open_late(
                 first.ends_at, None, True, None)  # fmt: skip
     letters = 0
     if is_told:
-        note = Note(life.subject, around.now, periods=len(late.again), is_past=is_past)
+        note = Note(life.subject, periods=len(late.again), is_past=is_past)
         letters = await _write(
-            connection, rule, worst.judged, life, event_id, reason, note, around, anew=False
+            connection, rule, worst.judged, life, event_id, reason, note, around, None
         )
     if is_past:
         await _end_late(connection, rule, life, newest, around)
@@ -238,8 +233,7 @@ async def _write(
     reason: Reason,
     note: Note,
     around: Surroundings,
-    *,
-    anew: bool,
+    amended: Amended | None,
 ) -> int:
     posting = Posting(
         alert_id=life.alert_id,
@@ -248,6 +242,7 @@ async def _write(
         region=life.region,
         level=judged.verdict.level or life.level,
         rule_region=rule.region,
+        region_names=around.region_names,
     )
     occasion = Occasion(
         kind=rule.kind,
@@ -257,9 +252,22 @@ async def _write(
         region_name=around.region_names.get(life.region, life.region),
         link=changes.link_to(life.alert_id, around),
         unverified=await factors.list_unverified(connection, judged, around.unverified),
+        rule_name=rule.name,
+        rule_version=rule.version,
+        series=await history.fetch(connection, rule, judged, around),
         note=note,
+        amended=amended,
     )
+    anew = amended is not None
     return await outbox.write(connection, posting, occasion, around.now, anew=anew)
+
+
+def _amended(life: Life, again: Again) -> Amended:
+    was = again.was
+    assert was is not None
+    return Amended(
+        was.measured, was.threshold, was_over=was.state == State.FIRING, told_at=life.fired_at
+    )
 
 
 def _was(again: Again) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -12,11 +13,12 @@ import db.alerts
 import db.amendments
 import db.judgements
 import db.outbox
-from alerts import amending, factors, outbox
+from alerts import amending, factors, history, outbox
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Note, Occasion, UnverifiedFactor
 from alerts.lifecycle import ABOUT, LETTERS, Reason, Transition
 from alerts.outbox import Posting
+from alerts.series import Series
 from alerts.verdicts import Verdict
 from db.alerts import About, AlertState, Finding, OpenAlert
 from db.pool import Connection
@@ -50,6 +52,7 @@ async def apply(
         letters = 0
         if transition.reason in LETTERS:
             posting = _posting(rule, judged, alert, transition, alert_id, event_id)
+            posting = replace(posting, region_names=around.region_names)
             occasion = _occasion(
                 rule,
                 judged,
@@ -57,6 +60,7 @@ async def apply(
                 posting,
                 around,
                 unverified=await factors.list_unverified(connection, judged, around.unverified),
+                series=await history.fetch(connection, rule, judged, around),
             )
             letters = await outbox.write(
                 connection,
@@ -192,6 +196,7 @@ def _occasion(
     around: Surroundings,
     *,
     unverified: Sequence[UnverifiedFactor],
+    series: Series | None,
 ) -> Occasion:
     return Occasion(
         kind=rule.kind,
@@ -201,7 +206,10 @@ def _occasion(
         region_name=around.region_names.get(posting.region, posting.region),
         link=link_to(posting.alert_id, around),
         unverified=unverified,
-        note=Note(judged.watched.subject, transition.at),
+        note=Note(judged.watched.subject),
+        rule_name=rule.name,
+        rule_version=rule.version,
+        series=series,
     )
 
 

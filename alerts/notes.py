@@ -8,19 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alerts.kinds.registry import KINDS
-from alerts.kinds.words import Language, Note, Occasion, Words, beside, collapse, number, window
+from alerts.kinds.words import Language, Note, Occasion, Words, beside, collapse, window
 from alerts.lifecycle import Reason
 from alerts.verdicts import State
 from energy.periods import LOCAL
 
 ZH = {
-    Reason.AMENDED: "更正：数据已更正或补齐，此前通知的数值作废，以本函为准。",
     Reason.RETRACTED: "撤回：数据更正或补齐后，该时段并未超过，此前的预警不成立，予以撤回。",
     Reason.LATE: "补发：该时段的数据迟到，当时无法预警，现予补发。",
 }
 EN = {
-    Reason.AMENDED: "Correction: the data were corrected or completed; what was told before does "
-    "not hold, this letter does.",
     Reason.RETRACTED: "Withdrawn: the data were corrected or completed, and the period was not "
     "over; there was no reason for the warning.",
     Reason.LATE: "Late: the data of this period came when nobody could be warned in time.",
@@ -57,13 +54,7 @@ def write(occasion: Occasion, language: Language) -> Words:
 
 
 def _told_zh(occasion: Occasion, note: Note) -> list[str]:
-    if occasion.reason not in ZH:
-        return []
-    said = [ZH[occasion.reason]]
-    if note.was is not None:
-        value = f" {number(note.was_measured)} {collapse(occasion.verdict.uom)}"
-        told = value if note.was_measured is not None else ""
-        said.append(f"此前通知：{STATE_ZH[note.was]}{told}。")
+    said = [ZH[occasion.reason]] if occasion.reason in ZH else []
     if note.periods > 1:
         said.append(f"共涉及 {note.periods} 个时段，以下为其中之一，其余见链接。")
     if note.is_past:
@@ -72,13 +63,7 @@ def _told_zh(occasion: Occasion, note: Note) -> list[str]:
 
 
 def _told_en(occasion: Occasion, note: Note) -> list[str]:
-    if occasion.reason not in EN:
-        return []
-    said = [EN[occasion.reason]]
-    if note.was is not None:
-        value = f" at {number(note.was_measured)} {collapse(occasion.verdict.uom)}"
-        told = value if note.was_measured is not None else ""
-        said.append(f"Told before: {STATE_EN[note.was]}{told}.")
+    said = [EN[occasion.reason]] if occasion.reason in EN else []
     if note.periods > 1:
         said.append(f"It is about {note.periods} periods; this is one, the link shows the others.")
     if note.is_past:
@@ -102,6 +87,7 @@ def _plain_zh(occasion: Occasion, note: Note) -> Words:
             ("估算占比", f"{verdict.estimated_share:.1%}"),
         ],
         method="同该规则的预警，见链接。",
+        asks=["关注：数值接近阈值，尚未超过；请提前安排，避免超过。"],
     )
 
 
@@ -121,6 +107,7 @@ def _plain_en(occasion: Occasion, note: Note) -> Words:
             ("Estimated share", f"{verdict.estimated_share:.1%}"),
         ],
         method="as for the warnings of this rule, see the link.",
+        asks=["Mind: it is near the threshold and not over yet; see that it does not get there."],
     )
 
 
@@ -131,6 +118,7 @@ def _unknown_zh(occasion: Occasion, note: Note) -> Words:
         opening=f"{name} 自 {since}（北京时间）起数据不足，无法判定是否超过；这不表示正常。",
         figures=[("原因", collapse(occasion.verdict.reason, 400))],
         method="数据完整率低于规则要求或表计无数据时不作判定。",
+        asks=["核查：检查表计、端设备和网络，恢复上传；缺失的数据恢复后补传。"],
     )
 
 
@@ -142,6 +130,7 @@ def _unknown_en(occasion: Occasion, note: Note) -> Words:
         "it is over. That is not to say that it is in order.",
         figures=[("Why", collapse(occasion.verdict.reason, 400))],
         method="nothing is said where coverage is below what the rule requires, or a meter silent.",
+        asks=["Check: meter, gateway and network; what is missing is sent when they are back."],
     )
 
 

@@ -117,7 +117,6 @@ def _occasion(
         note=Note(
             unknown.subject if unknown.unit_name is None else
             f"{unknown.unit_name} {unknown.subject}",
-            around.now,
             since_at=unknown.since_at,
         ),
     )  # fmt: skip
