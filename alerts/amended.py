@@ -25,7 +25,7 @@ from alerts.kinds.words import Amended, Note, Occasion
 from alerts.lifecycle import Reason
 from alerts.outbox import Posting
 from alerts.rejudging import Looked
-from alerts.verdicts import State
+from alerts.verdicts import HIGH_LEVEL, State
 from db.alerts import AlertState
 from db.amendments import Life
 from db.fresh import Fresh
@@ -93,6 +93,14 @@ async def apply(
             continue
         async with connection.transaction():
             await db.judgements.upsert(connection, rule.rule_id, kept, around.now)
+            anew = [each for amendment in amended for each in amendment.changed]
+            await db.judgements.upsert(
+                connection,
+                rule.rule_id,
+                [amending.judgement(each.judged) for each in anew],
+                around.now,
+                is_told=True,
+            )
             for amendment in amended:
                 changed += await _amend(connection, rule, amendment, around, allowance)
             if late is not None:
@@ -129,11 +137,11 @@ async def _amend(
     is_told = life.fired_at is not None and allowance.take()
     event_id = await _event(
         connection, rule, life.alert_id, again, reason if is_told else Reason.NOTED, around,
-        f"{_was(again)}; now: {verdict.reason}" + _more(amendment.periods),
+        f"{_was(again)}; now: {verdict.reason}" + _more(len(amendment.changed)),
     )  # fmt: skip
     letters = 0
     if is_told:
-        note = Note(life.subject, periods=amendment.periods)
+        note = Note(life.subject, periods=len(amendment.changed))
         told = _amended(life, again)
         letters = await _write(
             connection, rule, again.judged, life, event_id, reason, note, around, told
@@ -178,9 +186,20 @@ async def _open_late(
     event_id = await _event(connection, rule, opened, worst, reason, around, said)
     newest = max(again, key=lambda each: each.ends_at)
     is_past = newest.verdict.state in (State.OK, State.WARN)
-    life = Life(opened, worst.judged.watched.subject, worst.judged.watched.region,
-                worst.verdict.level or 1, AlertState.FIRING, around.now, around.now,
-                first.ends_at, None, True, None)  # fmt: skip
+    life = Life(
+        alert_id=opened,
+        subject=worst.judged.watched.subject,
+        region=worst.judged.watched.region,
+        level=worst.verdict.level or HIGH_LEVEL,
+        state=AlertState.FIRING,
+        pending_at=around.now,
+        fired_at=around.now,
+        told_at=None,
+        opened_by=first.ends_at,
+        resolved_by=None,
+        is_late=True,
+        retracted_at=None,
+    )
     letters = 0
     if is_told:
         note = Note(life.subject, periods=len(late.again), is_past=is_past)
@@ -266,7 +285,7 @@ def _amended(life: Life, again: Again) -> Amended:
     was = again.was
     assert was is not None
     return Amended(
-        was.measured, was.threshold, was_over=was.state == State.FIRING, told_at=life.fired_at
+        was.measured, was.threshold, was_over=was.state == State.FIRING, told_at=life.told_at
     )
 
 

@@ -44,13 +44,13 @@ class Again:
 class Amendment:
     """An alert of which something else was found than was told, and in which period.
 
-    `periods`: how many of those told changed; `again` is the one that opened the alert, or the
-    first of them. `is_opening`: the alert may be without reason.
+    `changed` are those of which something else was told; `again` is the one that opened the alert,
+    or the first of them. `is_opening`: the alert may be without reason.
     """
 
     life: Life
     again: Again
-    periods: int
+    changed: Sequence[Again]
     is_opening: bool
 
 
@@ -162,7 +162,7 @@ def _amendment(life: Life, changed: Sequence[Again]) -> Amendment:
         for again in changed
         if again.ends_at == life.opened_by and again.verdict.state in (State.OK, State.WARN)
     ]
-    return Amendment(life, (opening or changed)[0], len(changed), bool(opening))
+    return Amendment(life, (opening or changed)[0], changed, bool(opening))
 
 
 def _is_over(state: str) -> bool:

@@ -138,7 +138,7 @@ async def _judge(
 ) -> None:
     """Keep what was found of the period, and to which event it led."""
     found = amending.judgement(judged)
-    await db.judgements.upsert(connection, rule.rule_id, [found], transition.at)
+    await db.judgements.upsert(connection, rule.rule_id, [found], transition.at, is_told=True)
     await db.judgements.link(
         connection, rule.rule_id, [(found.subject, found.period)], alert_id, transition.reason
     )

@@ -112,7 +112,7 @@ def _plain_en(occasion: Occasion, note: Note) -> Words:
 
 
 def _unknown_zh(occasion: Occasion, note: Note) -> Words:
-    name, since = _name(occasion, note), _since(note)
+    name, since = collapse(note.subject, 200), _since(note)
     return Words(
         subject=f"{name}：自 {since} 起数据不足，无法判定",
         opening=f"{name} 自 {since}（北京时间）起数据不足，无法判定是否超过；这不表示正常。",
@@ -123,7 +123,7 @@ def _unknown_zh(occasion: Occasion, note: Note) -> Words:
 
 
 def _unknown_en(occasion: Occasion, note: Note) -> Words:
-    name, since = _name(occasion, note), _since(note)
+    name, since = collapse(note.subject, 200), _since(note)
     return Words(
         subject=f"{name}: unknown since {since}",
         opening=f"Since {since} (Asia/Shanghai) the data of {name} do not suffice to say whether "

@@ -114,9 +114,5 @@ def _occasion(
         facts=Facts(),
         region_name=name,
         link=changes.link_to(alert_id, around),
-        note=Note(
-            unknown.subject if unknown.unit_name is None else
-            f"{unknown.unit_name} {unknown.subject}",
-            since_at=unknown.since_at,
-        ),
-    )  # fmt: skip
+        note=Note(f"{unknown.unit_name or name} {unknown.subject}", since_at=unknown.since_at),
+    )

@@ -47,6 +47,7 @@ from app.api import (
     units,
     uploads,
     value_intensity,
+    verdicts,
     warnings,
 )
 from app.audit_gate import AuditGate
@@ -117,6 +118,7 @@ NOUNS = (
     balance,
     accounts,
     alerts,
+    verdicts,
     rules,
     backtests,
     stream,

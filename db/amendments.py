@@ -17,7 +17,7 @@ from db.pool import Connection
 @dataclass(frozen=True, slots=True)
 class Life:
     """An alert from the period that opened it to the one that resolved it; None: not known, or
-    not yet.
+    not yet. `told_at`: when it was written about last.
     """
 
     alert_id: int
@@ -27,6 +27,7 @@ class Life:
     state: AlertState
     pending_at: datetime
     fired_at: datetime | None
+    told_at: datetime | None
     opened_by: datetime | None
     resolved_by: datetime | None
     is_late: bool
@@ -39,8 +40,9 @@ async def list_lives(
     """Return the alerts of subjects that are open, or were after `since`; the oldest first."""
     rows = await connection.fetch(
         """
-        SELECT alert_id, subject, region, level, state, pending_at, fired_at, opened_by,
-               resolved_by, is_late, retracted_at
+        SELECT alert_id, subject, region, level, state, pending_at, fired_at,
+               greatest(told_at, resolved_at, amended_at) AS told_at, opened_by, resolved_by,
+               is_late, retracted_at
           FROM alerts
          WHERE rule_id = $1
            AND subject = ANY ($2::text[])

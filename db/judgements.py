@@ -108,34 +108,47 @@ async def list_of(
 
 
 async def upsert(
-    connection: Connection, rule_id: int, judgements: Sequence[Judgement], at: datetime
+    connection: Connection,
+    rule_id: int,
+    judgements: Sequence[Judgement],
+    at: datetime,
+    *,
+    is_told: bool = False,
 ) -> None:
-    """Keep what was found; what is the same as before is not written again."""
+    """Keep what was found; what is the same as before is not written again.
+
+    What was told of a period stands until something else `is_told` of it: small changes would add
+    up to a large one that nobody heard of.
+    """
     await connection.execute(
         """
         INSERT INTO judgements AS held (rule_id, subject, starts_at, ends_at, unit_id, region,
                                         state, measured, threshold, rule_version, mark, judged_at)
         SELECT $1, found.*, $2
-          FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[], $6::integer[], $7::text[],
-                      $8::text[], $9::double precision[], $10::double precision[],
-                      $11::integer[], $12::bigint[]) AS found
+          FROM unnest($4::text[], $5::timestamptz[], $6::timestamptz[], $7::integer[], $8::text[],
+                      $9::text[], $10::double precision[], $11::double precision[],
+                      $12::integer[], $13::bigint[]) AS found
             ON CONFLICT (rule_id, subject, ends_at, starts_at)
-            DO UPDATE SET state = excluded.state, measured = excluded.measured,
-                          threshold = excluded.threshold, rule_version = excluded.rule_version,
-                          region = excluded.region, mark = greatest(held.mark, excluded.mark),
-                          revised_at = CASE WHEN (held.state, held.measured, held.threshold)
-                                                 IS DISTINCT FROM
-                                                 (excluded.state, excluded.measured,
-                                                  excluded.threshold)
-                                            THEN $2
-                                            ELSE held.revised_at END
+            DO UPDATE SET (state, measured, threshold, rule_version, region, revised_at)
+                          = (SELECT new.*
+                               FROM (VALUES (excluded.state, excluded.measured,
+                                             excluded.threshold, excluded.rule_version,
+                                             excluded.region, $2::timestamptz)) AS new
+                              WHERE $3 OR held.alert_id IS NULL
+                              UNION ALL
+                             SELECT held.state, held.measured, held.threshold, held.rule_version,
+                                    held.region, held.revised_at
+                              LIMIT 1),
+                          mark = greatest(held.mark, excluded.mark)
                     WHERE excluded.mark > held.mark
-                       OR (held.state, held.measured, held.threshold, held.rule_version)
-                          IS DISTINCT FROM (excluded.state, excluded.measured,
-                                            excluded.threshold, excluded.rule_version)
+                       OR (($3 OR held.alert_id IS NULL)
+                           AND (held.state, held.measured, held.threshold, held.rule_version)
+                               IS DISTINCT FROM (excluded.state, excluded.measured,
+                                                 excluded.threshold, excluded.rule_version))
         """,
         rule_id,
         at,
+        is_told,
         [each.subject for each in judgements],
         [each.period.starts_at for each in judgements],
         [each.period.ends_at for each in judgements],

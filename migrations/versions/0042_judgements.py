@@ -158,6 +158,12 @@ LANGUAGE sql STABLE AS $$
 $$;
 COMMENT ON FUNCTION visible_standings IS 'as visible_alerts: of units in scope, of whole regions';
 
+CREATE VIEW api.judgements WITH (security_barrier) AS
+SELECT *
+  FROM public.judgements
+ WHERE unit_id IN (SELECT unit_id FROM public.units_in_scope)
+    OR (unit_id IS NULL AND region IN (SELECT region FROM public.whole_regions_in_scope));
+
 CREATE VIEW api.standings WITH (security_barrier) AS
 SELECT *
   FROM public.standings

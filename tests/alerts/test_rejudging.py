@@ -60,14 +60,17 @@ async def test_another_value_is_told_anew_and_one_within_the_tolerance_is_not(
 ) -> None:
     await works.made(140.0, starts_at=AGO)
     await works.evaluate(now=AGO + HOUR)
-    await works.came_late(140.5, starts_at=AGO)
-    assert await works.evaluate() == 0
+    for little in (140.5, 141.0):
+        await works.came_late(little, starts_at=AGO)
+        assert await works.evaluate() == 0
+    await works.came_late(142.0, starts_at=AGO)
+    assert await works.evaluate() == 1  # little by little it is more than the tolerance
     await works.came_late(160.0, starts_at=AGO)
     assert await works.evaluate() == 1
     _, subject = (await works.letters())[-1]
     assert subject == "【预警更正】水泥厂：clinker 单耗 160 kgce/t，超过基准水平 117"
     body = await works.pool.fetchval("SELECT body FROM outbox ORDER BY letter_id DESC LIMIT 1")
-    assert "此前通知：超过 140" in body.replace("140.5", "140")
+    assert "更正前（2026-11-23 16:05 通知）：142 kgce/t" in body
     assert await works.pool.fetchval("SELECT measured FROM alerts") == 160.0
 
 
@@ -92,7 +95,7 @@ async def test_an_overrun_whose_data_came_late_is_told_late_and_once(works: Work
     assert await works.states() == ["resolved"]
     assert await works.events() == ["late", "resolved"]
     ((_, subject),) = await works.letters()
-    assert subject == "【预警补发】水泥厂：clinker 单耗 144 kgce/t，超过基准水平 117"
+    assert subject == "【补发预警】水泥厂：clinker 单耗 144 kgce/t，超过基准水平 117"
     body = await works.pool.fetchval("SELECT body FROM outbox")
     assert "共涉及 5 个时段" in body
     assert "最新时段已不再超过" in body

@@ -88,6 +88,11 @@ SELECT rule_id, '450202', :u, 'x', 1, 'firing', '2026-11-01 00:00+08', '2026-11-
  WHERE rule_id > 2;
 INSERT INTO alert_events (alert_id, happened_at, kind, reason, actor)
 SELECT alert_id, now(), 'comment', 'r', 'a' FROM alerts;
+INSERT INTO judgements (rule_id, subject, starts_at, ends_at, unit_id, region, state, rule_version,
+                        mark, judged_at)
+SELECT rule_id, subject, period_starts_at, period_ends_at, unit_id, region, 'firing', rule_version,
+       0, now()
+  FROM alerts;
 INSERT INTO standings (rule_id, subject, unit_id, region, state, since_at, starts_at, ends_at, uom,
                        coverage, estimated_share, reason, rule_version, judged_at)
 SELECT rule_id, subject, unit_id, region, 'firing', now(), period_starts_at, period_ends_at, uom,

@@ -39,6 +39,7 @@ CUT = {
     "capacities", "certificates", "changes", "conflicts", "contacts", "corrections",
     "course_readings",
     "dated_factors", "dated_meters", "doubts", "energy_budgets", "factors", "gateways",
+    "judgements",
     "meter_consumption", "meter_epochs", "meters", "monthly_filings", "non_fossil", "park_units",
     "parks", "production", "projects", "proposals", "quality_days", "quality_unit_days",
     "quarantine", "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
@@ -53,7 +54,7 @@ FOR_AUDITORS = {"audit"}
 
 HIDDEN = {
     "alembic_version", "api_keys", "arrivals", "audit_links", "audit_removals", "audit_waiting",
-    "births", "evaluators", "fresh_hours", "judgements",
+    "births", "evaluators", "fresh_hours",
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
     "meters_in_scope", "nightly_checks", "outbox", "quality_checks", "quarantine_size",
     "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",
