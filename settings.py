@@ -239,6 +239,26 @@ class Settings(BaseSettings):
         description="periods that ended within it are judged again when their data change; what "
         "was found of older ones stands [d]",
     )
+    watchdog_smtp_url: SecretStr | None = Field(
+        default=None,
+        description="mail server by which `watchdog` tells; another than NENGHAO_SMTP_URL",
+    )
+    watchdog_mail_from: str = Field(
+        default="nenghao-watchdog@localhost", description="sender of what the watchdog writes"
+    )
+    watchdog_mail_to: str = Field(
+        default="", description="addresses that the watchdog writes to, with , between"
+    )
+    watchdog_webhook_url: SecretStr | None = Field(
+        default=None,
+        description="where the watchdog posts what it tells, as WeCom and DingTalk take it",
+    )
+    watchdog_place: str = Field(
+        default="", description="what the watchdog calls this platform, such as a province"
+    )
+    watchdog_web_url: str | None = Field(
+        default=None, description="address of the HTTP interface that the watchdog knocks at"
+    )
     coverage_floor: float = Field(
         default=0.75,
         ge=0,

@@ -30,6 +30,7 @@ from db.rules import RuleRow
 from energy.factors import Unverified
 
 PROGRAM = "alert"
+SENDER = "send"
 DATABASE_RETRY_S = 2.0
 
 log = structlog.get_logger("alert")
@@ -72,6 +73,8 @@ async def run(
         return changed > 0
 
     async def send() -> bool:
+        async with pool.acquire() as connection:
+            await db.heartbeats.beat(connection, SENDER, instance, clock(), "sending")
         return await send_once(
             pool,
             smtp_url=smtp_url,

@@ -24,6 +24,7 @@ import db.pool
 from app import approval, commands, dangers, logs, nightly, running, session, supervisor
 from app.resolve import Addresses, Refusal, list_excesses, plain
 from app.supervisor import Program
+from app.watchdog.watch import Watch
 from db.pool import Pool
 from deploy import services as local_services
 from ingest import audit_chain, broker_health, broker_url, collect, heads, retention, settle, shards
@@ -320,7 +321,10 @@ def _addresses(settings: Settings) -> Addresses:
         settings.logins_file,
         settings.service_database_url,
         approval.Rule.of(settings.second_approver, settings.proposal_days),
-    )
+        Watch(settings.watchdog_smtp_url, settings.watchdog_mail_from, settings.watchdog_mail_to,
+              settings.watchdog_webhook_url, settings.watchdog_place, settings.smtp_url,
+              settings.watchdog_web_url),
+    )  # fmt: skip
 
 
 def _parsed(parse: Callable[[str], T], text: str, variable: str) -> T:

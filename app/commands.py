@@ -21,6 +21,7 @@ from app import (
     verify,
     withdrawals,
 )
+from app.watchdog import command as watchdog
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,4 +41,5 @@ def add_to(app: typer.Typer) -> None:
     app.command("audit")(audit.audit_command)
     app.command("ready")(readiness.ready_command)
     app.command("import")(administration.import_command)
+    app.command("watchdog")(watchdog.watchdog_command)
     app.command("withdraw")(withdrawals.withdraw_command)
