@@ -76,12 +76,12 @@ def gather(held: Iterable[Held], told: Iterable[Told], now: datetime) -> list[Bu
     """Return the bundles of one recipient that may leave now; what is in none goes on waiting."""
     left, known, bundles = list(held), list(told), []
     for city in dict.fromkeys(each.city for each in left):
-        if not any(each.city == city for each in left) or earliest(city, known, now) > now:
+        if earliest(city, known, now) > now:
             continue
         recent = sum(1 for each in known if each.at > now - HOUR)
         is_last = recent >= LETTERS_PER_HOUR_MAX - 1
         taken = [each for each in left if is_last or each.city == city]
-        left = [each for each in left if not is_last and each.city != city]
+        left = [each for each in left if each.city != city]
         cities = {each.city for each in taken}
         bundle = Bundle(
             city=cities.pop() if len(cities) == 1 else None,

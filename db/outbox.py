@@ -146,7 +146,7 @@ async def claim(
                                                 WHERE earlier.alert_id = due.alert_id
                                                   AND earlier.letter_id < due.letter_id
                                                   AND earlier.recipient_email = due.recipient_email
-                                                  AND (earlier.state IN ('waiting', 'held')
+                                                  AND (earlier.state = 'waiting'
                                                        OR EXISTS (SELECT
                                                                     FROM outbox AS digest
                                                                    WHERE digest.letter_id
