@@ -39,7 +39,7 @@ class DigestItem:
     """
 
     alert_id: int
-    reason: Reason
+    reason: str
     level: int
     rule_name: str
     region_name: str
@@ -213,7 +213,7 @@ def _witness(heads: Sequence[KeptHead], language: Language) -> list[Section]:
 
 
 def _is_open(item: DigestItem) -> bool:
-    return item.reason is not Reason.RESOLVED
+    return item.reason != Reason.RESOLVED
 
 
 def _rank(item: DigestItem) -> tuple[bool, int, float, int]:
@@ -228,7 +228,7 @@ def _by_reason(items: Sequence[DigestItem], language: Language) -> str:
     """Return how many of what, as in "新增 12、解除 3"."""
     badges = BADGES[language]
     counts = Counter(item.reason for item in items)
-    known = [reason for reason in Reason if reason in counts]
+    known = [*(each for each in Reason if each in counts), *sorted(counts.keys() - set(Reason))]
     if language is Language.ZH:
         return "、".join(f"{badges.get(each, each)} {counts[each]:,}" for each in known)
     return ", ".join(f"{counts[each]:,} {badges.get(each, each)}" for each in known)

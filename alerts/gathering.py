@@ -5,25 +5,32 @@ A letter is gathered into a digest that is written, or it goes on being held.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 import structlog
 
 import db.digests
+import db.heads
 import db.outbox
 import db.regions
-from alerts import digest, digest_letter, outbox
+from alerts import digest, outbox
 from alerts.digest import Bundle, Held, Told
-from alerts.digest_letter import Item
-from alerts.letter import Language
-from db.digests import HeldLetter
+from alerts.digest_page import DigestItem, compose_digest
+from alerts.kinds.words import Language
+from alerts.page import Letter
+from db.digests import HeldLetter, ToldOf
 from db.outbox import NewLetter
 from db.pool import Connection, Pool
-from energy.periods import LOCAL
+from energy.periods import LOCAL, Span
 
 LETTERS_MAX = 5_000
 """Held letters that are gathered at a time; more leave in the next digest."""
+
+HEADS_SINCE = timedelta(days=3)
+"""How far back the newest day is looked for of which heads were kept."""
+
+SHORTEST = timedelta(minutes=1)
 
 ALL_REGIONS = {Language.ZH: "多地", Language.EN: "several regions"}
 
@@ -57,33 +64,69 @@ async def _gather(
     )
     by_id = {row.letter_id: row for row in rows}
     for bundle in bundles:
-        held = [by_id[letter_id] for letter_id in bundle.letter_ids]
-        if len(held) == 1:
-            await db.digests.release(connection, held[0].letter_id, now)
+        first = by_id[bundle.letter_ids[0]]
+        if len(bundle.letter_ids) == 1:
+            await db.digests.release(connection, first.letter_id, now)
             continue
-        made = _digest(bundle, held, address, names, public_url, now)
+        written = await _compose(connection, bundle, first, names, public_url, now)
+        made = _digest(bundle, first, address, written, public_url, now)
         await db.outbox.insert_letters(connection, [(made, None)], now)
         digest_id = await db.outbox.fetch_letter_id(connection, made.message_id)
         await db.digests.mark_gathered(connection, bundle.letter_ids, digest_id)
-        log.info("digest_written", letter_id=digest_id, letters=len(held), city=bundle.city)
+        log.info("digest_written", letter_id=digest_id, city=bundle.city,
+                 letters=len(bundle.letter_ids))  # fmt: skip
     return len(bundles)
+
+
+async def _compose(
+    connection: Connection,
+    bundle: Bundle,
+    first: HeldLetter,
+    names: Mapping[str, str],
+    public_url: str,
+    now: datetime,
+) -> Letter:
+    """Return the words of a digest, with the newest heads of the books at their foot."""
+    language = Language(first.language)
+    name = ALL_REGIONS[language] if bundle.city is None else names.get(bundle.city, bundle.city)
+    about = await db.digests.list_told_of(connection, bundle.letter_ids)
+    heads = await db.heads.list_kept(connection, now.astimezone(LOCAL).date() - HEADS_SINCE)
+    place = "" if bundle.city is None else f"?region={bundle.city}"
+    return compose_digest(
+        name,
+        Span(first.held_since, max(now, first.held_since + SHORTEST)),
+        [_item(each, names, public_url) for each in about],
+        language,
+        heads=[each for each in heads if each.day == heads[-1].day],
+        link=f"{public_url.rstrip('/')}/v1/alerts{place}",
+    )
+
+
+def _item(told: ToldOf, names: Mapping[str, str], public_url: str) -> DigestItem:
+    return DigestItem(
+        alert_id=told.alert_id,
+        reason=told.kind,
+        level=told.level,
+        rule_name=told.rule_name,
+        region_name=names.get(told.region, told.region),
+        unit_name=told.unit_name,
+        about=told.subject.rpartition("/")[2],
+        measured=told.measured,
+        threshold=told.threshold,
+        uom=told.uom,
+        window=told.period,
+        link=outbox.link_to(public_url, told.alert_id),
+    )
 
 
 def _digest(
     bundle: Bundle,
-    held: Sequence[HeldLetter],
+    first: HeldLetter,
     address: str,
-    names: Mapping[str, str],
+    written: Letter,
     public_url: str,
     now: datetime,
 ) -> NewLetter:
-    first = held[0]
-    language = Language(first.language)
-    name = ALL_REGIONS[language] if bundle.city is None else names.get(bundle.city, bundle.city)
-    items = [
-        Item(row.subject, outbox.link_to(public_url, row.alert_id), row.held_since) for row in held
-    ]
-    written = digest_letter.compose(name, items, language)
     host = outbox.host_of(public_url)
     day = f"{now.astimezone(LOCAL):%Y%m%d}"
     return NewLetter(
@@ -94,6 +137,8 @@ def _digest(
         recipient_email=address,
         subject=written.subject,
         body=written.body,
+        html=written.html,
+        chart=written.chart,
         city=bundle.city,
         channel=first.channel,
         language=first.language,

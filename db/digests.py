@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from db.pool import Connection
+from energy.periods import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,31 @@ class HeldLetter:
     """A letter that waits to be gathered. `held_since` is when it was written."""
 
     letter_id: int
-    alert_id: int
     city: str
     channel: str
     language: str
     recipient_name: str
-    subject: str
     held_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOf:
+    """What a letter tells of: an alert, and what happened to it. `unit_name` None: of a region.
+
+    `measured` and `threshold` in `uom`; `period` is the newest that the alert is about.
+    """
+
+    alert_id: int
+    kind: str
+    level: int
+    rule_name: str
+    region: str
+    unit_name: str | None
+    subject: str
+    measured: float | None
+    threshold: float
+    uom: str
+    period: Span
 
 
 async def list_told(
@@ -89,7 +109,7 @@ async def lock_held(connection: Connection, address: str, limit: int) -> list[He
     """Return what is held for an address, oldest first; what somebody else gathers is left out."""
     rows = await connection.fetch(
         """
-        SELECT letter_id, alert_id, city, channel, language, recipient_name, subject,
+        SELECT letter_id, city, channel, language, recipient_name,
                created_at AS held_since
           FROM outbox
          WHERE recipient_email = $1
@@ -104,12 +124,36 @@ async def lock_held(connection: Connection, address: str, limit: int) -> list[He
     return [HeldLetter(**row) for row in rows]
 
 
+async def list_told_of(connection: Connection, letter_ids: Sequence[int]) -> list[ToldOf]:
+    """Return what some letters tell of, once for each alert: what happened to it last."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (outbox.alert_id)
+               outbox.alert_id, outbox.letter_id, alert_events.kind, alerts.level,
+               coalesce(rule_versions.name, '') AS rule_name, alerts.region,
+               units.name AS unit_name, alerts.subject, alert_events.measured, alerts.threshold,
+               alerts.uom, alerts.period_starts_at, alerts.period_ends_at
+          FROM outbox
+          JOIN alerts USING (alert_id)
+          JOIN alert_events USING (event_id)
+          LEFT JOIN units USING (unit_id)
+          LEFT JOIN rule_versions
+                 ON rule_versions.rule_id = alerts.rule_id
+                AND version = coalesce(alert_events.rule_version, alerts.rule_version)
+         WHERE letter_id = ANY ($1)
+         ORDER BY outbox.alert_id, letter_id DESC
+        """,
+        letter_ids,
+    )
+    return [_told_of(dict(row)) for row in rows]
+
+
 async def mark_gathered(connection: Connection, letter_ids: Sequence[int], digest_id: int) -> None:
-    """Note which digest held letters went into."""
+    """Note which digest held letters went into; their text stays, their page and picture go."""
     await connection.execute(
         """
         UPDATE outbox
-           SET state = 'gathered', digest_id = $2
+           SET state = 'gathered', digest_id = $2, html = '', chart = NULL
          WHERE letter_id = ANY ($1)
         """,
         letter_ids,
@@ -144,3 +188,9 @@ async def list_telling(connection: Connection, event_id: int) -> list[int]:
         event_id,
     )
     return [row["letter_id"] for row in rows]
+
+
+def _told_of(values: dict[str, Any]) -> ToldOf:
+    period = Span(values.pop("period_starts_at"), values.pop("period_ends_at"))
+    del values["letter_id"]
+    return ToldOf(**values, period=period)

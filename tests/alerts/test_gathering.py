@@ -57,11 +57,11 @@ async def an_alert(connection: Connection, number: int, region: str, at: datetim
         INSERT INTO alerts (rule_id, region, subject, level, state, period_starts_at,
                             period_ends_at, measured, threshold, uom, coverage, estimated_share,
                             reason, pending_at, fired_at, updated_at)
-        VALUES (1, $1, $2, 1, 'resolved', $3, $3, 2, 1, 'kgce/t', 1, 0, 'r', $3, $3, $3)
+        VALUES (1, $1, $2, 1, 'resolved', $3 - INTERVAL '1 hour', $3, 2, 1, 'kgce/t', 1, 0, 'r', $3, $3, $3)
         RETURNING alert_id
         """,
         region,
-        f"u/{number}",
+        f"u/{number} 号厂",
         at,
     )
     return alert_id
@@ -86,11 +86,13 @@ async def test_a_storm_is_a_letter_and_a_digest_that_names_every_alert(
     await works.send_all(post.url, now=NOW + digest.WINDOW)
     first, gathered = post.received()
     assert first["Subject"] == "【预警】0 号厂"
-    assert gathered["Subject"] == "【预警汇总】柳州市：29 条通知（截至 11月23日 16:05）"
-    said = gathered.get_content()
-    for number in range(1, 30):
-        assert f"{number}. 【预警】{number} 号厂" in said
-    assert f"{PUBLIC_URL}/v1/alerts/30" in said.splitlines()[-1]
+    assert gathered["Subject"].startswith("【预警汇总】柳州市 2026-11-23 16:05")
+    page = gathered.get_body(("plain",))
+    assert page is not None
+    said = page.get_content()
+    assert all(f"鱼峰区：{number} 号厂" in said for number in range(1, 30))
+    assert f"{PUBLIC_URL}/v1/alerts/30" in said
+    assert f"{PUBLIC_URL}/v1/alerts?region=450200" in said
 
 
 async def test_each_event_says_which_letter_told_of_it(works: Works) -> None:
