@@ -18,7 +18,17 @@ from ingest import settle, writer
 from ingest.acks import Delivery
 from ingest.collect import Collector
 from tests import factories
-from tests.alerts.conftest import FLOOR, MAIL_FROM, NOW, PUBLIC_URL, Post, Works, contact, limit, plain
+from tests.alerts.conftest import (
+    FLOOR,
+    MAIL_FROM,
+    NOW,
+    PUBLIC_URL,
+    Post,
+    Works,
+    contact,
+    limit,
+    plain,
+)
 
 pytestmark = pytest.mark.puts_in("contacts", "limits")
 
