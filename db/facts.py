@@ -14,7 +14,7 @@ from db.pool import Connection
 from db.scope import Scope
 from energy.factors import Basis
 from energy.intervals import Intervals
-from energy.periods import Span
+from energy.periods import Span, Step
 from energy.registers import Kind
 
 
@@ -66,9 +66,11 @@ async def count_meters(connection: Connection, scope: Scope) -> int:
 
 
 async def list_uses(
-    connection: Connection, scope: Scope, windows: Sequence[Span], basis: Basis
+    connection: Connection, scope: Scope, windows: Sequence[Span], basis: Basis, step: Step
 ) -> list[MeterUse]:
     """Return each counting meter of each watched unit in each window, newest window first.
+
+    A window is added up from buckets of `step`, of which it is a whole number.
 
     Boundary less export is what `unit_consumption` holds; it is read by meter here, because a
     silent meter does not show in a sum.
@@ -109,7 +111,7 @@ async def list_uses(
                                false) AS lacks_factor
                  FROM meter_consumption
                 WHERE meter_consumption.meter_id = watched.meter_id
-                  AND step = 'hour'
+                  AND step = $6
                   AND starts_at >= window_starts_at
                   AND starts_at < window_ends_at) AS counted
          ORDER BY unit_id, window_ends_at DESC, meter
@@ -119,6 +121,7 @@ async def list_uses(
         basis,
         scope.region_prefix,
         scope.unit,
+        step,
     )
     return [
         MeterUse(
