@@ -25,6 +25,7 @@ class Kind(StrEnum):
 
     PRODUCT_INTENSITY = "product_intensity"
     REGION_LEVEL = "region_level"
+    VALUE_INTENSITY = "value_intensity"
 
 
 class Parameters(BaseModel):

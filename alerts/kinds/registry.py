@@ -12,6 +12,9 @@ from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level import watch as regions
 from alerts.kinds.region_level import words as region_words
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.value_intensity import watch as values
+from alerts.kinds.value_intensity import words as values_words
+from alerts.kinds.value_intensity.parameters import ValueIntensity
 from alerts.kinds.words import Language, Occasion, Words
 
 
@@ -36,5 +39,8 @@ KINDS = {
     ),
     Kind.REGION_LEVEL: Definition(
         RegionLevel, regions.judge, regions.ticks, region_words.write, regions.look_back
+    ),
+    Kind.VALUE_INTENSITY: Definition(
+        ValueIntensity, values.judge, values.ticks, values_words.write
     ),
 }

@@ -14,6 +14,7 @@ from energy import periods
 from energy.periods import HOUR, LOCAL, Span, Step
 
 HOURS_BACK = 3
+MONTHS_BACK = 2
 DAY = timedelta(days=1)
 
 
@@ -61,3 +62,38 @@ def months_to_date(now: datetime) -> list[Span]:
     ['2026-10-31T16:00:00+00:00']
     """
     return [Span(periods.floor(day.starts_at, Step.MONTH), day.ends_at) for day in days(now)]
+
+
+def months(now: datetime) -> list[Span]:
+    """Return the last months, as many as statements may be late.
+
+    >>> found = months(datetime(2026, 1, 10, tzinfo=UTC))
+    >>> [f"{each.starts_at.astimezone(LOCAL):%Y-%m}" for each in found]
+    ['2025-12', '2025-11', '2025-10']
+    """
+    found = []
+    ends_at = periods.floor(now, Step.MONTH)
+    for _ in range(MONTHS_BACK + 1):
+        starts_at = periods.floor(ends_at - HOUR, Step.MONTH)
+        found.append(Span(starts_at, ends_at))
+        ends_at = starts_at
+    return found
+
+
+def years_to_date(now: datetime) -> list[Span]:
+    """Return January to the end of each of these months."""
+    return [Span(periods.floor(each.starts_at, Step.YEAR), each.ends_at) for each in months(now)]
+
+
+def year_before(span: Span) -> Span:
+    """Return the same whole months a year before.
+
+    >>> span = years_to_date(datetime(2026, 11, 10, tzinfo=UTC))[0]
+    >>> f"{year_before(span).ends_at.astimezone(LOCAL):%Y-%m-%d}"
+    '2025-11-01'
+    """
+    starts_at, ends_at = (
+        each.astimezone(LOCAL).replace(year=each.astimezone(LOCAL).year - 1).astimezone(UTC)
+        for each in (span.starts_at, span.ends_at)
+    )
+    return Span(starts_at, ends_at)

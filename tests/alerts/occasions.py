@@ -7,19 +7,23 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from alerts.digest_page import DigestItem
-from alerts.kinds.kind import Kind
+from alerts.kinds.kind import Kind, UnitName
 from alerts.kinds.product_intensity import verdict as product_verdict
 from alerts.kinds.product_intensity.facts import ProductFacts, Subject, Yardstick
 from alerts.kinds.product_intensity.parameters import Against, Window
 from alerts.kinds.region_level import verdict as region_verdict
 from alerts.kinds.region_level.facts import RegionFacts
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.value_intensity import verdict as value_verdict
+from alerts.kinds.value_intensity.facts import Used, ValueFacts
+from alerts.kinds.value_intensity.parameters import Per, ValueIntensity
 from alerts.kinds.words import Amended, Cause, Occasion, UnverifiedFactor
 from alerts.lifecycle import Reason
 from alerts.series import Point, Series
 from db.heads import KeptHead
 from db.limits import LimitRow
 from db.products import Equivalent
+from energy.factors import Basis
 from energy.ledger import Head
 from energy.periods import HOUR, Span
 
@@ -111,6 +115,31 @@ def product(reason: Reason, facts: ProductFacts) -> Occasion:
         "https://nenghao.example/v1/alerts/7",
         rule_name="产品单耗超限",
         rule_version=3,
+        told=TOLD,
+    )
+
+
+YEAR = Span(datetime(2025, 12, 31, 16, tzinfo=UTC), datetime(2026, 10, 31, 16, tzinfo=UTC))
+DEAR = ValueFacts(
+    unit=UnitName(1, "91450200MA0000001X", "柳州某水泥有限公司"),
+    region="450202",
+    per=Per.VALUE_ADDED,
+    basis=Basis.EQUIVALENT,
+    used=Used(YEAR, 62_000.0, (62_000.0, 62_000.0), 310_000_000.0, 0.99, 0.013),
+    before=Used(YEAR, 60_000.0, (60_000.0, 60_000.0), 305_000_000.0, 1.0, 0.0),
+)
+CHEAP = replace(DEAR, used=replace(DEAR.used, energy_tce=58_000.0, energy_bounds=(58e3, 58e3)))
+
+
+def value(reason: Reason, facts: ValueFacts) -> Occasion:
+    return Occasion(
+        Kind.VALUE_INTENSITY,
+        reason,
+        value_verdict.unit(facts, ValueIntensity(required_change=-0.03), 0.75),
+        facts,
+        "柳州市城中区",
+        "https://nenghao.example/v1/alerts/9",
+        rule_name="万元增加值能耗",
         told=TOLD,
     )
 

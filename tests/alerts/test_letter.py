@@ -47,6 +47,8 @@ LETTERS: dict[str, Occasion] = {
         amended=replace(occasions.AMENDED, measured=151.5),
         due_on=DUE_ON,
     ),
+    "value_first": occasions.value(Reason.FIRST, occasions.DEAR),
+    "value_resolved": occasions.value(Reason.RESOLVED, occasions.CHEAP),
     "region_first": replace(region(Reason.FIRST, ROSE), series=occasions.months()),
     "region_resolved": region(Reason.RESOLVED, FELL),
 }

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
+from alerts.kinds import metered
 from alerts.kinds.kind import Facts, UnitName
 from alerts.kinds.product_intensity.parameters import Against, ProductIntensity, Window
 from db.facts import MeterUse
 from db.limits import LimitRow
 from db.products import Equivalent
-from energy import coverage, intensity_uoms
+from energy import intensity_uoms
 from energy.factors import ELECTRICITY, Basis, Unverified
 from energy.intensity import Levels
 from energy.intensity_uoms import MONEY, PUE, Energy, IntensityUomError
@@ -187,11 +188,11 @@ def _product(
     counted = yardstick.energy if yardstick else Energy.KGCE
     is_coal = counted is not Energy.KWH
     energy = [u for u in meters if u.role != "output" and (is_coal or u.carrier == ELECTRICITY)]
-    amounts = {use.meter: _energy(use, counted, oil) for use in energy}
-    shares = {use.meter: _share(use, now) for use in (*energy, *output)}
-    measured, bounds = _total([(amounts[use.meter], shares[use.meter]) for use in energy])
+    amounts = {use.meter: metered.energy(use, counted, oil) for use in energy}
+    shares = {use.meter: metered.share(use, now) for use in (*energy, *output)}
+    measured, bounds = metered.total([(amounts[use.meter], shares[use.meter]) for use in energy])
     per_meter = [(_output(use, yardstick), shares[use.meter]) for use in output]
-    made, made_bounds = _total(per_meter)
+    made, made_bounds = metered.total(per_meter)
     first = meters[0]
     return ProductFacts(
         subject=Subject(first.unit_id, first.unit, first.unit_name, first.region, product),
@@ -201,8 +202,8 @@ def _product(
         energy_bounds=bounds,
         output=made,
         output_bounds=made_bounds,
-        coverage=_coverage((*energy, *output), now),
-        estimated_share=_estimated_share([(amounts[use.meter], use) for use in energy]),
+        coverage=metered.coverage((*energy, *output), now),
+        estimated_share=metered.estimated_share([(amounts[use.meter], use) for use in energy]),
         silent=[m.meter for m in (*energy, *output) if m.quantity is None or not shares[m.meter]],
         held=[use.meter for use in (*energy, *output) if use.held],
         without_factor=sorted({u.carrier or "" for u in energy if is_coal and u.lacks_factor}),
@@ -233,60 +234,6 @@ def _fitting(
     return None
 
 
-def _energy(use: MeterUse, counted: Energy, oil: Equivalent | None) -> float | None:
-    """Return what a meter adds to the energy of its unit, in units of `counted`."""
-    amount = intensity_uoms.counted(
-        counted,
-        energy_tce=use.tce,
-        electricity_kwh=use.quantity,
-        kgce_per_kgoe=None if oil is None else oil.kgce_per_uom,
-    )
-    return -amount if amount is not None and use.role == "export" else amount
-
-
 def _output(use: MeterUse, yardstick: Yardstick | None) -> float | None:
     factor = intensity_uoms.output_conversion(use.uom, yardstick.output_uom) if yardstick else 1.0
     return None if use.quantity is None or factor is None else use.quantity * factor
-
-
-def _total(
-    parts: Sequence[tuple[float | None, float]],
-) -> tuple[float | None, tuple[float, float]]:
-    """Return the sum of (quantity, share of its readings), and the bounds of the whole.
-
-    A sum of which one part is unknown is unknown.
-    """
-    known = [(quantity, share) for quantity, share in parts if quantity is not None]
-    total = sum(quantity for quantity, _ in known)
-    missing = [quantity / share - quantity for quantity, share in known if share > 0]
-    low = total + sum(quantity for quantity in missing if quantity < 0)
-    high = total + sum(quantity for quantity in missing if quantity > 0)
-    return (total if parts and len(known) == len(parts) else None), (low, high)
-
-
-def _due(use: MeterUse, now: datetime) -> int:
-    there = Span(max(use.window.starts_at, use.installed_at), use.window.ends_at)
-    return coverage.due_of(use.kind, use.intervals, there, now)
-
-
-def _share(use: MeterUse, now: datetime) -> float:
-    due = _due(use, now)
-    return min(1.0, use.readings_present / due) if due else 1.0
-
-
-def _coverage(uses: Iterable[MeterUse], now: datetime) -> float:
-    """Return the readings present as a share of those due; a meter cannot make up for another."""
-    pairs = [(_due(use, now), use.readings_present) for use in uses]
-    due = sum(owed for owed, _ in pairs)
-    return sum(min(owed, present) for owed, present in pairs) / due if due else 0.0
-
-
-def _estimated_share(energy: Iterable[tuple[float | None, MeterUse]]) -> float:
-    """Return the estimated share of the energy of meters, by amount without signs. [0–1]"""
-    weighed = [
-        (abs(amount), min(1.0, abs(use.estimated_quantity / use.quantity)))
-        for amount, use in energy
-        if amount and use.quantity
-    ]
-    whole = sum(weight for weight, _ in weighed)
-    return sum(weight * share for weight, share in weighed) / whole if whole else 0.0
