@@ -22,8 +22,8 @@ from alerts.kinds.words import Language, Occasion, Words
 class Definition:
     """What makes a kind: its parameters, how it looks now and back, and the words of a letter.
 
-    `look_back`: the windows before the one that was judged, for the chart of a letter; None: the
-    last hours, as `ticks` finds them.
+    `look_back`: the windows before the one that was judged, for the chart of a letter; None: those
+    that its parameters name, as `ticks` finds them.
     """
 
     parameters: type[Parameters]

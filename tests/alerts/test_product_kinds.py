@@ -13,7 +13,7 @@ from alerts.kinds import windows
 from alerts.kinds.kind import Surroundings
 from alerts.kinds.product_intensity import facts, verdict
 from alerts.kinds.product_intensity.facts import Reference
-from alerts.kinds.product_intensity.parameters import Against, ProductIntensity
+from alerts.kinds.product_intensity.parameters import Against, ProductIntensity, Window
 from alerts.verdicts import State, Verdict
 from db.limits import LimitRow
 from db.products import Equivalent
@@ -121,6 +121,15 @@ def test_days_and_months_to_date_end_at_midnight_in_shanghai() -> None:
     assert local(windows.months_to_date(first)[0]) == ["01 00–01 00"]
 
 
+def test_a_letter_shows_the_windows_before_of_the_same_kind() -> None:
+    day, shift = ProductIntensity(window=Window.DAY), ProductIntensity(window=Window.SHIFT)
+    to_date = ProductIntensity(window=Window.MONTH_TO_DATE)
+    assert local(*day.look_back(day.windows(MIDNIGHT)[0]))[-2:] == ["20 00–21 00", "21 00–22 00"]
+    assert local(*shift.look_back(shift.windows(MIDNIGHT)[0]))[-1] == "22 08–22 16"
+    back = to_date.look_back(to_date.windows(MIDNIGHT)[0])
+    assert (len(back), local(back[0], back[-1])) == (23, ["01 00–31 00", "01 00–22 00"])
+
+
 async def days(works: Works, *intensities: float) -> None:
     """Settle the days until yesterday at so many kgce/t."""
     for back, value in enumerate(reversed(intensities), start=1):
@@ -163,4 +172,8 @@ async def test_a_backtest_of_days_goes_day_by_day(works: Works) -> None:
         assert scope is not None
         found = await backtest.run(connection, rule, scope, span, around)
     moves = [(str(move.transition.reason), move.judged.verdict.measured) for move in found.moves]
-    assert moves == [("first", 140.0), ("reminder", 141.0), ("resolved", 100.0)]
+    assert [(what, round(value or 0)) for what, value in moves] == [
+        ("first", 140),
+        ("reminder", 141),
+        ("resolved", 100),
+    ]

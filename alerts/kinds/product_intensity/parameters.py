@@ -41,6 +41,10 @@ class Window(StrEnum):
     MONTH_TO_DATE = "month_to_date"
 
 
+SHOWN = {Window.SHIFT: 12, Window.DAY: 24, Window.MONTH_TO_DATE: 24}
+"""How many windows a letter shows."""
+
+
 class ShiftTimes(BaseModel):
     """When shifts start, from a day on."""
 
@@ -155,3 +159,12 @@ class ProductIntensity(Parameters):
     @property
     def clear_at(self) -> float:
         return self.clear_ratio
+
+    def look_back(self, newest: Span) -> list[Span]:
+        """Return the hours, shifts or days before the newest one, oldest first."""
+        if self.window is Window.HOURS:
+            return super().look_back(newest)
+        found = [newest]
+        for _ in range(SHOWN[self.window] - 1):
+            found += self.windows(found[-1].ends_at)[1:2]
+        return found[:0:-1]

@@ -13,6 +13,8 @@ from alerts.kinds.kind import REMIND_H_MAX, Kind, Parameters
 from energy.factors import Basis
 from energy.periods import Span
 
+MONTHS_SHOWN = 12
+
 
 class Per(StrEnum):
     """What the energy of a unit is divided by."""
@@ -99,3 +101,12 @@ class ValueIntensity(Parameters):
         """Return the periods that are looked at, the newest first."""
         whole_year = self.period is Period.YEAR_TO_DATE
         return windows.years_to_date(now) if whole_year else windows.months(now)
+
+    def look_back(self, newest: Span) -> list[Span]:
+        """Return the months before the newest one, oldest first; January to each in its year."""
+        found = [newest]
+        while len(found) < MONTHS_SHOWN:
+            found.append(self.periods(found[-1].ends_at)[1])
+        if self.period is Period.YEAR_TO_DATE:
+            found = [each for each in found if each.starts_at == newest.starts_at]
+        return found[:0:-1]

@@ -17,6 +17,7 @@ from alerts.kinds.words import (
     collapse,
     level_zh,
     number,
+    rfc3339,
 )
 from energy.intensity_uoms import CNY_PER_UNIT
 from energy.periods import LOCAL, Span
@@ -59,6 +60,8 @@ def _zh(occasion: Occasion, facts: ValueFacts) -> Words:
         ],
         method=f"时段内全厂边界表计的综合能耗减去外供能源，除以本单位填报的{VALUE_ZH[facts.per]}；"
         "各能源品种按折标准煤系数折算（GB/T 2589）。",
+        formula=_formula(occasion, facts, "万元"),
+        explain=_explain(facts),
     )
 
 
@@ -86,7 +89,27 @@ def _en(occasion: Occasion, facts: ValueFacts) -> Words:
         method="the energy through the unit's boundary meters in the period, less the energy it "
         f"exports, divided by the {VALUE_EN[facts.per].lower()} it stated; each carrier by its "
         "coal equivalent factor (GB/T 2589).",
+        formula=_formula(occasion, facts, "× 10,000 yuan"),
+        explain=_explain(facts),
     )
+
+
+def _formula(occasion: Occasion, facts: ValueFacts, uom: str) -> str:
+    value, threshold = _values(occasion)
+    sign = ">" if occasion.is_over else "≤"
+    energy, worth = number(facts.used.energy_tce), number(_ten_thousands(facts.used.value_cny))
+    return f"{energy} tce ÷ {worth} {uom} = {value} tce {sign} {threshold} tce"
+
+
+def _explain(facts: ValueFacts) -> dict[str, str]:
+    """Return what asks where the energy comes from."""
+    return {
+        "figure": "consumption",
+        "basis": facts.basis,
+        "unit": facts.unit.unit,
+        "from": rfc3339(facts.used.span.starts_at),
+        "to": rfc3339(facts.used.span.ends_at),
+    }
 
 
 def _values(occasion: Occasion) -> tuple[str, str]:
