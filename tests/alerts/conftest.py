@@ -62,13 +62,14 @@ class Works:
         quantity: float = 1000.0,
         tce: float | None = None,
         held: bool = False,
+        step: str = "hour",
     ) -> None:
         await self.pool.execute(
             """
             INSERT INTO meter_consumption (meter_id, step, starts_at, quantity, held,
                                            estimated_quantity, readings_present, calorific_tce,
                                            equivalent_tce)
-            VALUES ($1, 'hour', $2, $3, $4, 0, $5, $6, 2 * $6::double precision)
+            VALUES ($1, $7, $2, $3, $4, 0, $5, $6, 2 * $6::double precision)
                 ON CONFLICT (meter_id, step, starts_at)
                 DO UPDATE SET quantity = excluded.quantity, held = excluded.held,
                               readings_present = excluded.readings_present,
@@ -81,6 +82,7 @@ class Works:
             held,
             present,
             tce,
+            step,
         )
 
     async def evaluate(self, *, now: datetime = NOW) -> int:

@@ -36,6 +36,9 @@ LETTERS: dict[str, Occasion] = {
     "product_escalated": replace(product(Reason.ESCALATED, OVER), due_on=DUE_ON),
     "product_reminder": replace(product(Reason.REMINDER, OVER), due_on=DUE_ON),
     "product_resolved": product(Reason.RESOLVED, FINE),
+    "product_pue": product(Reason.FIRST, occasions.CENTRE),
+    "product_benchmark": product(Reason.FIRST, occasions.SHORT),
+    "product_oil": product(Reason.FIRST, occasions.REFINED),
     "product_amended": replace(
         product(Reason.AMENDED, FINE), series=DAY, amended=occasions.AMENDED
     ),
@@ -44,6 +47,8 @@ LETTERS: dict[str, Occasion] = {
         amended=replace(occasions.AMENDED, measured=151.5),
         due_on=DUE_ON,
     ),
+    "value_first": occasions.value(Reason.FIRST, occasions.DEAR),
+    "value_resolved": occasions.value(Reason.RESOLVED, occasions.CHEAP),
     "region_first": replace(region(Reason.FIRST, ROSE), series=occasions.months()),
     "region_resolved": region(Reason.RESOLVED, FELL),
 }
@@ -104,7 +109,7 @@ def test_no_name_begins_a_line_or_turns_the_text(name: str, language: Language) 
 
 
 def test_a_value_that_is_over_never_reads_like_its_threshold() -> None:
-    facts = replace(OVER, energy_kgce=117.001 * 208, energy_bounds=(24_336.2, 24_336.2))
+    facts = replace(OVER, energy=117.001 * 208, energy_bounds=(24_336.2, 24_336.2))
     made = letter.compose(product(Reason.FIRST, facts), Language.ZH)
     assert "单耗 117.001 kgce/t，超过基准水平 117" in made.subject
 
