@@ -189,7 +189,7 @@ class Letterbox:
         return [
             Letters(
                 language,
-                letter.compose(occasion, language).subject,
+                letter.subject(occasion, language),
                 Counter(each.region for each in recipients if each.language == language),
             )
             for language in Language

@@ -37,7 +37,7 @@ def series(earlier: list[tuple[Span, Verdict | None]], newest: Verdict) -> Serie
     points = [_point(window, verdict) for window, verdict in earlier]
     is_above = (newest.measured or 0.0) > (newest.threshold or 0.0)
     return Series(
-        [*points, _point(newest.period, newest)],
+        (*points, _point(newest.period, newest)),
         newest.uom,
         is_share=newest.uom == SHARE,
         is_worse_above=is_above == (newest.state is State.FIRING),

@@ -98,11 +98,14 @@ def series(values: Sequence[float | None], uom: str = "kgce/t", threshold: float
     points = [
         Point(window, value, threshold) for window, value in zip(windows, values, strict=True)
     ]
-    return Series(points, uom)
+    return Series(tuple(points), uom)
 
 
 DAY = series([101, 103, 99.5, 108, 112, None, None, 110, 114, 116, 118, 121, 109, 104, 107, 113,
               None, 115, 117, 119, 123, 128, 135, 140.1644])  # fmt: skip
+
+
+FELL_TO = Point(OVER.window, 103.8, 117.0)
 
 
 def product(reason: Reason, facts: ProductFacts) -> Occasion:
@@ -163,7 +166,7 @@ def months() -> Series:
     rates = [-0.0283, -0.02, -0.019, None, -0.01, -0.005, 0.002, 0.004, 0.008, 0.00943]
     periods = [replace(ROSE, through_month=month).period for month in range(1, 11)]
     points = [Point(period, rate, 0.0) for period, rate in zip(periods, rates, strict=True)]
-    return Series(points, "share", is_share=True)
+    return Series(tuple(points), "share", is_share=True)
 
 
 def items(count: int) -> list[DigestItem]:
