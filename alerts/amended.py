@@ -269,7 +269,7 @@ async def _write(
         verdict=judged.verdict,
         facts=judged.facts,
         region_name=around.region_names.get(life.region, life.region),
-        link=changes.link_to(life.alert_id, around),
+        link=outbox.link_to(around.public_url, life.alert_id),
         unverified=await factors.list_unverified(connection, judged, around.unverified),
         rule_name=rule.name,
         rule_version=rule.version,

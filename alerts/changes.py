@@ -204,15 +204,10 @@ def _occasion(
         verdict=judged.verdict,
         facts=judged.facts,
         region_name=around.region_names.get(posting.region, posting.region),
-        link=link_to(posting.alert_id, around),
+        link=outbox.link_to(around.public_url, posting.alert_id),
         unverified=unverified,
         note=Note(judged.watched.subject),
         rule_name=rule.name,
         rule_version=rule.version,
         series=series,
     )
-
-
-def link_to(alert_id: int, around: Surroundings) -> str:
-    """Return where an alert is shown."""
-    return f"{around.public_url.rstrip('/')}/v1/alerts/{alert_id}"

@@ -1,13 +1,15 @@
-"""Owns the warning path as it runs: rules judged, transitions stored, letters sent.
+"""Owns the warning path as it runs: rules judged, transitions stored, letters gathered and sent.
 
-One evaluator works at a time; the letters go out in a loop of their own, after the commit.
+One evaluator works at a time; the letters go out in loops of their own, after the commit.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -19,21 +21,38 @@ import db.patience
 import db.regions
 import db.rules
 import db.standings
-from alerts import changes, evaluator, judging, outbox, rules, smtp
+from alerts import changes, evaluator, gathering, judging, outbox, rules, smtp
 from alerts.episodes import Episodes
 from alerts.evaluator import FencedError
 from alerts.judging import Progress
 from alerts.kinds.kind import AMENDED_WITHIN, Rule, Surroundings
-from alerts.outbox import Attempt, Outcome
+from alerts.outbox import Attempt, Courier, Outcome
 from db.pool import Pool
 from db.rules import RuleRow
 from energy.factors import Unverified
 
 PROGRAM = "alert"
 SENDER = "send"
+PULSE = timedelta(seconds=5)
 DATABASE_RETRY_S = 2.0
 
 log = structlog.get_logger("alert")
+
+
+@dataclass(slots=True)
+class Pulse:
+    """The sign of life of the loops that send, at most so often."""
+
+    pool: Pool
+    instance: str
+    beat_at: datetime | None = None
+
+    async def beat(self, now: datetime) -> None:
+        if self.beat_at is not None and now - self.beat_at < PULSE:
+            return
+        async with self.pool.acquire() as connection:
+            await db.heartbeats.beat(connection, SENDER, self.instance, now, "sending")
+        self.beat_at = now
 
 
 async def run(
@@ -51,9 +70,10 @@ async def run(
     amended_within: timedelta = AMENDED_WITHIN,
 ) -> None:
     """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none."""
-    if smtp_url is not None:
-        smtp.parse(smtp_url)
     episodes, progress = Episodes(), Progress()
+    pulse, couriers = Pulse(pool, instance), list[Courier]()
+    if smtp_url is not None:
+        couriers.append(smtp.Link(smtp.parse(smtp_url), mail_from))
 
     async def evaluate() -> bool:
         now = clock()
@@ -72,21 +92,25 @@ async def run(
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
         return changed > 0
 
-    async def send() -> bool:
-        async with pool.acquire() as connection:
-            await db.heartbeats.beat(connection, SENDER, instance, clock(), "sending")
-        return await send_once(
-            pool,
-            smtp_url=smtp_url,
-            mail_from=mail_from,
-            now=clock(),
-            instance=instance,
-            episodes=episodes,
-        )
+    async def gather() -> bool:
+        return await gathering.gather_once(pool, public_url=public_url, now=clock())
 
-    async with asyncio.TaskGroup() as tasks:
-        for name, work in (("evaluate", evaluate), ("send", send)):
-            tasks.create_task(_again_and_again(name, work, pause_s, episodes))
+    async def send(courier: Courier) -> bool:
+        await pulse.beat(clock())
+        return await send_once(pool, courier, now=clock(), instance=instance, episodes=episodes)
+
+    work: list[tuple[str, Callable[[], Awaitable[bool]]]]
+    work = [("evaluate", evaluate), ("gather", gather)]
+    work += [(f"send {' '.join(each.channels)}", partial(send, each)) for each in couriers]
+    if smtp_url is None:
+        work.append(("wait", partial(note_waiting, pool, episodes)))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for name, each in work:
+                tasks.create_task(_again_and_again(name, each, pause_s, episodes))
+    finally:
+        for courier in couriers:
+            await courier.rest()
 
 
 async def evaluate_once(
@@ -128,26 +152,22 @@ async def evaluate_once(
 
 
 async def send_once(
-    pool: Pool,
-    *,
-    smtp_url: str | None,
-    mail_from: str,
-    now: datetime,
-    instance: str,
-    episodes: Episodes | None = None,
+    pool: Pool, courier: Courier, *, now: datetime, instance: str, episodes: Episodes
 ) -> bool:
     """Try one letter. True: there was one, come again; False: none is due, or nobody takes it."""
-    episodes = episodes or Episodes()
-    if smtp_url is None:
-        async with pool.acquire() as connection:
-            waiting = await db.outbox.count_waiting(connection)
-        if waiting:
-            episodes.happened("no server", "letters_wait_for_a_mail_server", waiting=waiting,
-                              help="set NENGHAO_SMTP_URL for `nenghao alert`")  # fmt: skip
-        return False
-    attempt = await outbox.send_next(pool, smtp.parse(smtp_url), mail_from, now)
+    attempt = await outbox.send_next(pool, courier, now)
     _tell(attempt, instance, episodes)
     return attempt.outcome in (Outcome.SENT, Outcome.REFUSED)
+
+
+async def note_waiting(pool: Pool, episodes: Episodes) -> bool:
+    """Say it if letters wait for a mail server that nobody named."""
+    async with pool.acquire() as connection:
+        waiting = await db.outbox.count_waiting(connection)
+    if waiting:
+        episodes.happened("no server", "letters_wait_for_a_mail_server", waiting=waiting,
+                          help="set NENGHAO_SMTP_URL for `nenghao alert`")  # fmt: skip
+    return False
 
 
 async def _again_and_again(

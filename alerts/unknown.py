@@ -9,7 +9,7 @@ import structlog
 import db.alert_events
 import db.alerts
 import db.standings
-from alerts import changes, outbox
+from alerts import outbox
 from alerts.kinds.kind import Facts, Rule, Surroundings
 from alerts.kinds.words import Note, Occasion
 from alerts.lifecycle import Reason
@@ -113,6 +113,6 @@ def _occasion(
         verdict=Verdict(State.UNKNOWN, finding.period, unknown.reason),
         facts=Facts(),
         region_name=name,
-        link=changes.link_to(alert_id, around),
+        link=outbox.link_to(around.public_url, alert_id),
         note=Note(f"{unknown.unit_name or name} {unknown.subject}", since_at=unknown.since_at),
     )

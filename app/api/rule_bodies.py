@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from alerts.kinds.kind import Kind
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.value_intensity.parameters import ValueIntensity
 from app.api.parameters import Instant, RegionCode
 from app.rules import Statement
 
@@ -22,7 +23,7 @@ Reason = Annotated[
         strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX, pattern=PLAIN
     ),
 ]
-AnyParameters: TypeAlias = ProductIntensity | RegionLevel
+AnyParameters: TypeAlias = ProductIntensity | RegionLevel | ValueIntensity
 
 
 class _Version(BaseModel):
@@ -89,9 +90,26 @@ class NewLevelRule(_Place, LevelVersion):
     """A new rule on the warning level of regions."""
 
 
-Proposed = Annotated[ProposedProduct | ProposedLevel, Field(discriminator="kind")]
-Stated = Annotated[ProductVersion | LevelVersion, Field(discriminator="kind")]
-New = Annotated[NewProductRule | NewLevelRule, Field(discriminator="kind")]
+class ProposedValue(BaseModel):
+    """A version of a rule on the energy per 10,000 yuan that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["value_intensity"] = Field(examples=["value_intensity"])
+    parameters: ValueIntensity = ValueIntensity()
+
+
+class ValueVersion(_Version, ProposedValue):
+    """What a rule on the energy per 10,000 yuan says."""
+
+
+class NewValueRule(_Place, ValueVersion):
+    """A new rule on the energy per 10,000 yuan."""
+
+
+Proposed = Annotated[ProposedProduct | ProposedLevel | ProposedValue, Field(discriminator="kind")]
+Stated = Annotated[ProductVersion | LevelVersion | ValueVersion, Field(discriminator="kind")]
+New = Annotated[NewProductRule | NewLevelRule | NewValueRule, Field(discriminator="kind")]
 
 
 def statement(body: Stated) -> Statement:
