@@ -183,8 +183,8 @@ async def mark_late(connection: Connection, alert_id: int, opened_by: datetime) 
 async def list_told(connection: Connection, alert_id: int, within: str) -> list[Recipient]:
     """Return who was written to about an alert, once per address, where they were then.
 
-    As the letters froze them; the language is that of the contact now, and Chinese where there is
-    none any more. `within`: codes of regions that begin with it, as far as the rule reaches.
+    As the letters froze them; only the number and the region are those of the contact now, if there
+    is one. `within`: codes of regions that begin with it, as far as the rule reaches.
     """
     rows = await connection.fetch(
         """
@@ -192,14 +192,14 @@ async def list_told(connection: Connection, alert_id: int, within: str) -> list[
                coalesce(contact_id, -letter_id) AS contact_id,
                coalesce(contacts.region, alerts.region) AS region,
                recipient_name AS name, recipient_email AS email,
-               coalesce(language, 'zh') AS language
+               outbox.language, outbox.channel
           FROM outbox
           JOIN alerts USING (alert_id)
           LEFT JOIN contacts
             ON lower(contacts.email) = lower(recipient_email)
            AND contacts.region LIKE $2 || '%'
          WHERE alert_id = $1
-           AND outbox.state IN ('waiting', 'sent')
+           AND outbox.state NOT IN ('failed', 'dropped')
          ORDER BY lower(recipient_email), letter_id, contact_id
         """,
         alert_id,
