@@ -20,7 +20,6 @@ import db.outbox
 import db.patience
 import db.regions
 import db.rules
-import db.standings
 from alerts import changes, evaluator, gathering, judging, outbox, rules, smtp
 from alerts.episodes import Episodes
 from alerts.evaluator import FencedError
@@ -90,7 +89,7 @@ async def run(
         )
         async with pool.acquire() as connection:
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
-        return changed > 0
+        return changed > 0 or progress.has_more
 
     async def gather() -> bool:
         return await gathering.gather_once(pool, public_url=public_url, now=clock())
@@ -137,15 +136,14 @@ async def evaluate_once(
         around = Surroundings(
             now, coverage_floor, public_url, names, unverified, amended_within=amended_within
         )
-        seen = await judging.begin(connection, progress or Progress(), episodes)
+        seen = await judging.begin(connection, progress or Progress(), episodes, around)
         held = await db.rules.list_holding(connection, now)
         parsed = _parsed(held, episodes)
         done = [await judging.judge(connection, rule, around, seen) for rule in parsed]
         is_whole = all(whole for _, whole in done)
         await judging.end(connection, seen, around, is_whole=is_whole)
         left = await db.alerts.list_of_ended_rules(connection, now)
-        if left:
-            await db.standings.delete_of_ended_rules(connection, [row.rule_id for row in held])
+        await judging.forget_ended(connection, [row.rule_id for row in held], seen.progress)
         ended = [await changes.end(connection, each, now) for each in left]
         await db.evaluators.end_term(connection, epoch)
         return sum(changed for changed, _ in done) + sum(ended)

@@ -38,6 +38,8 @@ REMOVED_MAX = 10_000
 class Progress:
     """What this process has looked at: the head of the ledger; by rule its version and the hour.
 
+    `holding`: the rules that held; `has_more`: marks of settlement are left to look at.
+
     One that has just begun has looked at nothing: it judges everybody once.
     """
 
@@ -45,6 +47,8 @@ class Progress:
     done: dict[int, tuple[datetime, int]] = field(default_factory=dict)
     silence: dict[int, datetime] = field(default_factory=dict)
     removed_at: datetime | None = None
+    holding: Sequence[int] = ()
+    has_more: bool = False
 
     def forget(self) -> None:
         """Somebody stated what rules heed: everybody is judged anew."""
@@ -60,13 +64,28 @@ class Seen:
     episodes: Episodes
 
 
-async def begin(connection: Connection, progress: Progress, episodes: Episodes) -> Seen:
+async def begin(
+    connection: Connection, progress: Progress, episodes: Episodes, around: Surroundings
+) -> Seen:
     """Return what there is to look at."""
-    head, nouns = await db.changes.fetch_news(connection, progress.head)
-    if nouns - NOT_HEEDED:
-        progress.forget()
-    progress.head = head
-    return Seen(await db.fresh.list_oldest(connection, rejudging.MARKS_MAX), progress, episodes)
+    if progress.done:
+        progress.head, nouns = await db.changes.fetch_news(connection, progress.head)
+        if nouns - NOT_HEEDED:
+            progress.forget()
+    else:  # nothing was looked at yet: whatever was stated, everybody is judged
+        progress.head, _ = await db.changes.fetch_head(connection)
+    since = around.now - around.amended_within
+    await db.fresh.delete_old(connection, since, REMOVED_MAX)
+    fresh = await db.fresh.list_oldest(connection, since, rejudging.MARKS_MAX)
+    progress.has_more = len(fresh) == rejudging.MARKS_MAX
+    return Seen(fresh, progress, episodes)
+
+
+async def forget_ended(connection: Connection, holding: Sequence[int], progress: Progress) -> None:
+    """Forget how things stood with rules that hold no more, when others hold than before."""
+    if holding != progress.holding:
+        await db.standings.delete_of_ended_rules(connection, holding)
+        progress.holding = holding
 
 
 async def end(connection: Connection, seen: Seen, around: Surroundings, *, is_whole: bool) -> None:

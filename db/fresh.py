@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from db.pool import Connection
 from energy.periods import Span
@@ -47,16 +48,18 @@ async def mark(connection: Connection, unit_id: int, spans: Sequence[Span]) -> N
     )
 
 
-async def list_oldest(connection: Connection, limit: int) -> list[Fresh]:
-    """Return what no rule has looked at yet, the oldest marks first."""
+async def list_oldest(connection: Connection, since: datetime, limit: int) -> list[Fresh]:
+    """Return what no rule has looked at yet of the time after `since`, the oldest marks first."""
     rows = await connection.fetch(
         """
         SELECT unit_id, unit, region, starts_at, ends_at, mark
           FROM fresh_hours
           JOIN units USING (unit_id)
+         WHERE ends_at > $1
          ORDER BY mark
-         LIMIT $1
+         LIMIT $2
         """,
+        since,
         limit,
     )
     return [
@@ -69,6 +72,21 @@ async def list_oldest(connection: Connection, limit: int) -> list[Fresh]:
         )
         for row in rows
     ]
+
+
+async def delete_old(connection: Connection, before: datetime, limit: int) -> None:
+    """Remove marks of hours that are too old to be judged again."""
+    await connection.execute(
+        """
+        DELETE FROM fresh_hours
+         WHERE (unit_id, day_at) IN (SELECT unit_id, day_at
+                                       FROM fresh_hours
+                                      WHERE ends_at <= $1
+                                      LIMIT $2)
+        """,
+        before,
+        limit,
+    )
 
 
 async def delete(connection: Connection, looked_at: Sequence[Fresh]) -> None:

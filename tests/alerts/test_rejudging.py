@@ -168,10 +168,10 @@ async def test_a_mark_goes_when_it_was_looked_at_unless_there_is_a_newer_one(wor
     assert await works.pool.fetchval("SELECT count(*) FROM fresh_hours") == 0
     async with works.pool.acquire() as connection:
         await db.fresh.mark(connection, works.unit_id, [Span(AGO, LAST_HOUR)])
-        (_, second) = seen = await db.fresh.list_oldest(connection, 10)
+        (_, second) = seen = await db.fresh.list_oldest(connection, AGO - 48 * HOUR, 10)
         await db.fresh.mark(connection, works.unit_id, [Span(LAST_HOUR - HOUR, LAST_HOUR)])
         await db.fresh.delete(connection, seen)
-        (left,) = await db.fresh.list_oldest(connection, 10)
+        (left,) = await db.fresh.list_oldest(connection, AGO - 48 * HOUR, 10)
     assert left.span.ends_at == second.span.ends_at
     assert left.mark > second.mark
 
