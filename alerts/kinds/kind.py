@@ -27,6 +27,7 @@ class Kind(StrEnum):
     PRODUCT_INTENSITY = "product_intensity"
     REGION_LEVEL = "region_level"
     VALUE_INTENSITY = "value_intensity"
+    BUDGET_PACE = "budget_pace"
 
 
 class Parameters(BaseModel):

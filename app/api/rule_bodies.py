@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from alerts.kinds.budget_pace.parameters import BudgetPace
 from alerts.kinds.kind import Kind
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
@@ -23,7 +24,7 @@ Reason = Annotated[
         strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX, pattern=PLAIN
     ),
 ]
-AnyParameters: TypeAlias = ProductIntensity | RegionLevel | ValueIntensity
+AnyParameters: TypeAlias = ProductIntensity | RegionLevel | ValueIntensity | BudgetPace
 
 
 class _Version(BaseModel):
@@ -107,9 +108,32 @@ class NewValueRule(_Place, ValueVersion):
     """A new rule on the energy per 10,000 yuan."""
 
 
-Proposed = Annotated[ProposedProduct | ProposedLevel | ProposedValue, Field(discriminator="kind")]
-Stated = Annotated[ProductVersion | LevelVersion | ValueVersion, Field(discriminator="kind")]
-New = Annotated[NewProductRule | NewLevelRule | NewValueRule, Field(discriminator="kind")]
+class ProposedBudget(BaseModel):
+    """A version of a rule on energy budgets that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["budget_pace"] = Field(examples=["budget_pace"])
+    parameters: BudgetPace = BudgetPace()
+
+
+class BudgetVersion(_Version, ProposedBudget):
+    """What a rule on energy budgets says."""
+
+
+class NewBudgetRule(_Place, BudgetVersion):
+    """A new rule on energy budgets."""
+
+
+Proposed = Annotated[
+    ProposedProduct | ProposedLevel | ProposedValue | ProposedBudget, Field(discriminator="kind")
+]
+Stated = Annotated[
+    ProductVersion | LevelVersion | ValueVersion | BudgetVersion, Field(discriminator="kind")
+]
+New = Annotated[
+    NewProductRule | NewLevelRule | NewValueRule | NewBudgetRule, Field(discriminator="kind")
+]
 
 
 def statement(body: Stated) -> Statement:

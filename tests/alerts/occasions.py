@@ -7,6 +7,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from alerts.digest_page import DigestItem
+from alerts.kinds.budget_pace import verdict as budget_verdict
+from alerts.kinds.budget_pace.facts import BudgetFacts
+from alerts.kinds.budget_pace.parameters import BudgetPace, Watches
 from alerts.kinds.kind import Kind, UnitName
 from alerts.kinds.product_intensity import verdict as product_verdict
 from alerts.kinds.product_intensity.facts import ProductFacts, Subject, Yardstick
@@ -20,10 +23,13 @@ from alerts.kinds.value_intensity.parameters import Per, ValueIntensity
 from alerts.kinds.words import Amended, Cause, Occasion, UnverifiedFactor
 from alerts.lifecycle import Reason
 from alerts.series import Point, Series
+from db.budgets import BudgetRow
 from db.heads import KeptHead
 from db.limits import LimitRow
 from db.products import Equivalent
+from energy.budgets import OwnerKind, Standing
 from energy.factors import Basis
+from energy.forecast import Outlook, Projection
 from energy.ledger import Head
 from energy.periods import HOUR, Span
 
@@ -143,6 +149,46 @@ def value(reason: Reason, facts: ValueFacts) -> Occasion:
         "柳州市城中区",
         "https://nenghao.example/v1/alerts/9",
         rule_name="万元增加值能耗",
+        told=TOLD,
+    )
+
+
+BUDGET = BudgetFacts(
+    row=BudgetRow(
+        OwnerKind.PARK, "near", date(2026, 1, 1), date(2027, 1, 1), 2_400.0, Basis.EQUIVALENT,
+        "柳发改〔2026〕3号",
+    ),
+    owner_name="河西工业园",
+    region="450202",
+    unit=None,
+    unit_count=14,
+    standing=Standing(
+        date(2026, 11, 22), 2_241.5, 2_241.5 / 2_400, 0.992, 0.011, False, (), 6.9, None,
+        Projection(Outlook.RUNS_OUT, 2_512.25, 2_478.0, 2_544.5, date(2026, 12, 15),
+                   date(2026, 12, 13), date(2026, 12, 18)),
+    ),
+)  # fmt: skip
+LASTING = replace(
+    BUDGET,
+    standing=replace(
+        BUDGET.standing,
+        projection=Projection(Outlook.LASTS, 2_380.0, 2_360.0, 2_395.0, None, None, None),
+    ),
+)
+
+
+def budget(reason: Reason, facts: BudgetFacts) -> Occasion:
+    watches = Watches.PACE if facts.is_pace else Watches.RUN_OUT
+    verdict = budget_verdict.budget(facts, BudgetPace(watches=watches, pace_tolerance=0.02))
+    assert verdict is not None
+    return Occasion(
+        Kind.BUDGET_PACE,
+        reason,
+        verdict,
+        facts,
+        "柳州市城中区",
+        "https://nenghao.example/v1/alerts/10",
+        rule_name="用能预算",
         told=TOLD,
     )
 
