@@ -22,7 +22,10 @@ from energy.periods import LOCAL, Span
 NAME_LENGTH_MAX = 120
 
 SHARE = "share"
-"""The uom of verdicts whose figures are shares, told in percent."""
+"""The uom of verdicts whose figures are changes as shares, told in percent with their sign."""
+
+PERCENT = "%"
+"""The uom of verdicts whose figures are parts of a whole, in percent."""
 
 
 class Language(StrEnum):

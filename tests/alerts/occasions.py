@@ -30,7 +30,9 @@ from db.products import Equivalent
 from energy.budgets import OwnerKind, Standing
 from energy.factors import Basis
 from energy.forecast import Outlook, Projection
+from energy.indicators import Indicator
 from energy.ledger import Head
+from energy.levels import Band, Measure, Scheme
 from energy.periods import HOUR, Span
 
 DAY_AT = datetime(2026, 11, 22, 16, tzinfo=UTC)
@@ -205,6 +207,40 @@ def region(reason: Reason, facts: RegionFacts) -> Occasion:
         rule_version=1,
         told=TOLD[1:],
     )
+
+
+CAP = Scheme(
+    "total_default", "能源消费总量预警等级（平台建议）",
+    "warning level of total consumption (suggestion)", Measure.CAP_SHARE, "平台建议", False,
+    (
+        Band("1", 1, None, True, "一级（总量超控）", "level 1 (over the cap)", "red"),
+        Band("2", 2, 1.03, True, "二级（略超控制目标）", "level 2 (slightly over)", "orange"),
+        Band("3", 3, 1.0, True, "三级（控制目标以内）", "level 3 (within the cap)", "green"),
+    ),
+)  # fmt: skip
+TOTAL = replace(
+    ROSE,
+    gdp_growth=None,
+    required_rate=None,
+    indicator=Indicator.TOTAL_ENERGY,
+    scheme=CAP,
+    base_year_tce=20_500_000.0,
+    cap_tce=21_200_000.0,
+)
+LIGHTS = replace(
+    ROSE,
+    indicator=Indicator.CARBON_PER_GDP,
+    required_rate=-0.038,
+    scheme=Scheme(
+        "municipal_lights", "市级红黄绿灯", "municipal lights", Measure.REDUCTION_SHARE,
+        "南宁市各县区 2017", True,
+        (
+            Band("red", 1, None, True, "红灯", "red light", "red"),
+            Band("yellow", 2, 0.0, True, "黄灯", "yellow light", "yellow"),
+            Band("green", 3, 1.0, True, "绿灯", "green light", "green"),
+        ),
+    ),
+)  # fmt: skip
 
 
 def months() -> Series:

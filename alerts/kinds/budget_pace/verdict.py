@@ -9,11 +9,11 @@ from datetime import date, timedelta
 
 from alerts.kinds.budget_pace.facts import BudgetFacts
 from alerts.kinds.budget_pace.parameters import BudgetPace, Edge, Watches
+from alerts.kinds.words import PERCENT
 from alerts.verdicts import State, Verdict
 from energy.budgets import Obstacle
 from energy.forecast import Outlook, Projection
 
-UOM = "%"
 RUNS_OUT = 1
 AHEAD = 2
 
@@ -106,7 +106,7 @@ def _verdict(
         reason=reason,
         measured=None if share is None else 100 * share,
         threshold=100 * threshold,
-        uom=UOM,
+        uom=PERCENT,
         level=level,
         coverage=facts.standing.coverage or 0.0,
         estimated_share=facts.standing.estimated_share or 0.0,
