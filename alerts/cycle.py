@@ -45,10 +45,14 @@ async def run(
     mail_from: str,
     clock: Callable[[], datetime],
     unverified: Unverified = Unverified.NOTE,
+    hooks: Courier | None = None,
 ) -> None:
-    """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none."""
+    """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none.
+
+    `hooks` is the way to webhooks: without it their letters wait.
+    """
     episodes = Episodes()
-    couriers: list[Courier] = []
+    couriers: list[Courier] = [] if hooks is None else [hooks]
     if smtp_url is not None:
         couriers.append(smtp.Link(smtp.parse(smtp_url), mail_from))
 
