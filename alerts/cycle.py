@@ -30,6 +30,9 @@ from energy.factors import Unverified
 
 PROGRAM = "alert"
 DATABASE_RETRY_S = 2.0
+SEND_PAUSE_S = 1.0
+"""Longest pause before letters are looked for: it costs an index scan, judging all rules more."""
+
 
 log = structlog.get_logger("alert")
 
@@ -84,7 +87,8 @@ async def run(
     try:
         async with asyncio.TaskGroup() as tasks:
             for name, each in work:
-                tasks.create_task(_again_and_again(name, each, pause_s, episodes))
+                pause = pause_s if name == "evaluate" else min(pause_s, SEND_PAUSE_S)
+                tasks.create_task(_again_and_again(name, each, pause, episodes))
     finally:
         for courier in couriers:
             await courier.rest()

@@ -129,8 +129,8 @@ def sign(secret: str, timestamp_s: int, body: bytes) -> str:
 def cut(text: str, bytes_max: int) -> str:
     """Return `text` within so many UTF-8 bytes; what is cut keeps its last link.
 
-    >>> cut("预警 正文 https://n.example/v1/alerts/7 完", 48)
-    '预警 正文 …\\nhttps://n.example/v1/alerts/7'
+    >>> cut("预警 正文 https://n.example/v1/alerts/7 完", 46)
+    '预警 正文…\\nhttps://n.example/v1/alerts/7'
     """
     encoded = text.encode()
     if len(encoded) <= bytes_max:
