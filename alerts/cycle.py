@@ -30,6 +30,9 @@ from energy.factors import Unverified
 
 PROGRAM = "alert"
 DATABASE_RETRY_S = 2.0
+SEND_PAUSE_S = 1.0
+"""Longest pause before letters are looked for: it costs an index scan, judging all rules more."""
+
 
 log = structlog.get_logger("alert")
 
@@ -45,10 +48,14 @@ async def run(
     mail_from: str,
     clock: Callable[[], datetime],
     unverified: Unverified = Unverified.NOTE,
+    hooks: Courier | None = None,
 ) -> None:
-    """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none."""
+    """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none.
+
+    `hooks` is the way to webhooks: without it their letters wait.
+    """
     episodes = Episodes()
-    couriers: list[Courier] = []
+    couriers: list[Courier] = [] if hooks is None else [hooks]
     if smtp_url is not None:
         couriers.append(smtp.Link(smtp.parse(smtp_url), mail_from))
 
@@ -80,7 +87,8 @@ async def run(
     try:
         async with asyncio.TaskGroup() as tasks:
             for name, each in work:
-                tasks.create_task(_again_and_again(name, each, pause_s, episodes))
+                pause = pause_s if name == "evaluate" else min(pause_s, SEND_PAUSE_S)
+                tasks.create_task(_again_and_again(name, each, pause, episodes))
     finally:
         for courier in couriers:
             await courier.rest()
