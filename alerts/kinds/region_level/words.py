@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alerts import tasks
 from alerts.kinds.region_level.facts import RegionFacts
 from alerts.kinds.words import Language, Occasion, Words, collapse, level_zh, percent
 from alerts.verdicts import Verdict
@@ -72,7 +73,7 @@ def _zh(occasion: Occasion, facts: RegionFacts) -> Words:
         method="能耗强度变化 =（1 + 能源消费总量增速）÷（1 + 地区生产总值增速）− 1；上升为一级，"
         "下降但未达到年度要求为二级，其余为三级（发改办环资〔2021〕629号）。",
         formula=_formula(facts, verdict, "年度要求"),
-        asks=ASKS_ZH,
+        asks=_asks(occasion, ASKS_ZH, f"报送：{tasks.text_zh(occasion.task_due_on)}"),
         explain=_explain(facts),
     )
 
@@ -100,9 +101,14 @@ def _en(occasion: Occasion, facts: RegionFacts) -> Words:
         method="(1 + growth of energy) / (1 + growth of GDP) - 1; level 1 where it rose, 2 where "
         "it fell by less than the year requires, 3 otherwise (NDRC 发改办环资〔2021〕629号).",
         formula=_formula(facts, verdict, "required"),
-        asks=ASKS_EN,
+        asks=_asks(occasion, ASKS_EN, tasks.text_en(occasion.task_due_on)),
         explain=_explain(facts),
     )
+
+
+def _asks(occasion: Occasion, usual: list[str], task: str) -> list[str]:
+    """Return what is asked, with the task that the level opens before the reply to it."""
+    return usual if occasion.task is None else [*usual[:-1], task, usual[-1]]
 
 
 def _state(words: dict[int, str], verdict: Verdict) -> str:
