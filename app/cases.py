@@ -95,15 +95,15 @@ async def decide(caller: Caller, alert_id: int, outcome: Contest, reason: str) -
             "There is no contest that waits for a decision. GET /v1/alerts?contested=true has "
             "those that do.",
         )
-    clock = await db.alert_cases.fetch_clock(caller.connection, alert_id)
-    dates = None if clock is None else dues.resumed(clock, caller.now)
-    await db.alert_cases.decide(caller.connection, alert_id, outcome, dates)
     is_upheld = outcome is Contest.UPHELD
-    if is_upheld:
+    if is_upheld:  # the alert first, then its case: as the evaluator does
         await db.alert_events.acknowledge(
             caller.connection, caller.scope, alert_id, caller.actor, caller.now
         )
         await db.outbox.drop_reminders(caller.connection, alert_id)
+    clock = await db.alert_cases.fetch_clock(caller.connection, alert_id)
+    dates = None if clock is None else dues.resumed(clock, caller.now)
+    await db.alert_cases.decide(caller.connection, alert_id, outcome, dates)
     await alerting.say(caller, alert_id, UPHELD if is_upheld else REJECTED, reason)
 
 

@@ -207,7 +207,9 @@ async def list_due(connection: Connection, now: datetime, stopped_by: datetime) 
            AND ((raise_at <= $1 AND stopped_at IS NULL AND acknowledged_at IS NULL)
                 OR stopped_at <= $2
                 OR undated IS NOT NULL)
-         ORDER BY raise_at, alert_id
+         ORDER BY coalesce(raise_at <= $1 AND stopped_at IS NULL AND acknowledged_at IS NULL,
+                           false) DESC,
+               alert_id
          LIMIT $3
         """,
         now,
@@ -235,7 +237,7 @@ async def change(
              WHERE alert_id = $1
                AND state = 'firing'
                AND NOT ($14 AND acknowledged_at IS NOT NULL)
-               FOR UPDATE
+               FOR NO KEY UPDATE
         )
         UPDATE alert_cases AS cases
            SET dated_at       = $2,

@@ -46,6 +46,16 @@ class DueTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """By whom a task was done, when, what and what proves it, as table or ledger know it."""
+
+    at: datetime
+    by: str
+    text: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRow:
     """A task as callers see it. `done_at` None: it is still to be done."""
 
@@ -226,6 +236,42 @@ async def settle(
         evidence,
     )
     return changed is not None
+
+
+async def list_settled(connection: Connection) -> dict[str, Settled]:
+    """Return the tasks that are done, by the alert that opened them."""
+    rows = await connection.fetch(
+        """
+        SELECT alert_id::text AS subject, done_at AS at, done_by AS by, done_text AS text, evidence
+          FROM tasks
+         WHERE done_at IS NOT NULL
+         ORDER BY alert_id
+        """
+    )
+    return _by_subject(rows)
+
+
+async def list_known(connection: Connection) -> dict[str, Settled]:
+    """Return the tasks that are done as the ledger of changes knows it."""
+    rows = await connection.fetch(
+        """
+        SELECT split_part(subject, '/', 1) AS subject, (content::jsonb->>'at')::timestamptz AS at,
+               actor AS by, content::jsonb->>'text' AS text,
+               content::jsonb->>'evidence' AS evidence
+          FROM changes
+         WHERE noun = 'alert_events'
+           AND content IS NOT NULL
+           AND content::jsonb->>'kind' = 'task_done'
+         ORDER BY change_id
+        """
+    )
+    return _by_subject(rows)
+
+
+def _by_subject(rows: Sequence[Record]) -> dict[str, Settled]:
+    return {
+        row["subject"]: Settled(row["at"], row["by"], row["text"], row["evidence"]) for row in rows
+    }
 
 
 def _due(row: Record) -> DueTask:

@@ -229,9 +229,15 @@ def test_only_an_enterprise_contests() -> None:
 
 
 @pytest.mark.tampers("what somebody said of an alert")
-async def test_verify_finds_evidence_that_was_exchanged(desk: Desk) -> None:
+async def test_verify_finds_evidence_that_was_exchanged_and_a_task_nobody_said_is_done(
+    desk: Desk,
+) -> None:
     await desk.done("the enterprise", "contest", **CONTEST)
     await desk.stage.pool.execute("UPDATE alert_events SET evidence = 'other'")
+    await desk.stage.pool.execute(TASK, desk.alert_id)
+    await desk.stage.pool.execute(
+        "UPDATE tasks SET done_at = now(), done_by = 'a', done_text = 't', evidence = 'e'"
+    )
     async with desk.stage.pool.acquire() as connection:
         report = await verification.verify(connection, [], lambda check, done, total: None)
-    assert [each.chain for each in report.findings] == ["alert_events"]
+    assert [each.chain for each in report.findings] == ["alert_events", "tasks"]
