@@ -18,7 +18,7 @@ import db.outbox
 import db.patience
 import db.regions
 import db.rules
-from alerts import changes, gathering, lifecycle, outbox, rules, smtp
+from alerts import care, changes, gathering, lifecycle, outbox, rules, smtp
 from alerts.episodes import Episodes
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.registry import KINDS
@@ -114,7 +114,8 @@ async def evaluate_once(
             parsed = _parsed(await db.rules.list_holding(connection, now), episodes)
             changed = [await _evaluate(connection, rule, around, episodes) for rule in parsed]
             left = await db.alerts.list_of_ended_rules(connection, now)
-            return sum(changed) + sum([await changes.end(connection, each, now) for each in left])
+            changed += [await changes.end(connection, each, now) for each in left]
+            return sum(changed) + await care.look_after(connection, around)
         finally:
             await db.alerts.unlock(connection)
 

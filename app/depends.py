@@ -131,7 +131,8 @@ def address(request: Request) -> str:
 MAY_NOT = {
     Act.READ: "see data",
     Act.STATE: "state facts",
-    Act.ACKNOWLEDGE: "acknowledge alerts",
+    Act.ACKNOWLEDGE: "take care of alerts",
+    Act.CONTEST: "contest alerts",
     Act.REGULATE: "write rules",
     Act.APPROVE: "approve proposals",
     Act.AUDIT: "see the audit log",
@@ -390,5 +391,6 @@ AuditingCaller = Annotated[Caller, Depends(auditing, scope="function")]
 KnowingCaller = Annotated[Caller, Depends(knowing, scope="function")]
 StatingCaller = Annotated[Caller, Depends(changing(Act.STATE), scope="function")]
 AcknowledgingCaller = Annotated[Caller, Depends(changing(Act.ACKNOWLEDGE), scope="function")]
+ContestingCaller = Annotated[Caller, Depends(changing(Act.CONTEST), scope="function")]
 RegulatingCaller = Annotated[Caller, Depends(changing(Act.REGULATE), scope="function")]
 ApprovingCaller = Annotated[Caller, Depends(changing(Act.APPROVE), scope="function")]

@@ -38,6 +38,26 @@ class Reached:
     error: str | None
 
 
+async def find_name(connection: Connection, regions: Sequence[str], email: str) -> str | None:
+    """Return the name and region of the contact with an address, of the first region that has it;
+    None: none has.
+    """
+    name: str | None = await connection.fetchval(
+        """
+        SELECT contacts.name || '（' || regions.name || '）'
+          FROM contacts
+          JOIN regions USING (region)
+         WHERE region = ANY ($1)
+           AND lower(email) = lower($2)
+         ORDER BY array_position($1, region)
+         LIMIT 1
+        """,
+        regions,
+        email,
+    )
+    return name
+
+
 async def list_contacts(connection: Connection) -> list[ContactRow]:
     rows = await connection.fetch(
         """

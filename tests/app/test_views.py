@@ -34,8 +34,8 @@ EVERYONES = {
 
 CUT = {
     "accepted_batches",
-    "accountable_readings", "alert_events", "alerts", "area_consumption", "budget_units",
-    "calorific_values",
+    "accountable_readings", "alert_cases", "alert_events", "alerts", "area_consumption",
+    "budget_units", "calorific_values",
     "capacities", "certificates", "changes", "conflicts", "contacts", "corrections",
     "course_readings",
     "dated_factors", "dated_meters", "doubts", "energy_budgets", "factors", "gateways",
@@ -43,8 +43,8 @@ CUT = {
     "parks", "production", "projects", "proposals", "quality_days", "quality_unit_days",
     "quarantine", "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
     "rule_versions", "rules",
-    "stale_ranges", "stocks", "suspicions", "trades", "unit_consumption", "units", "value_limits",
-    "verifications",
+    "stale_ranges", "stocks", "suspicions", "tasks", "trades", "unit_consumption", "units",
+    "value_limits", "verifications",
 }  # fmt: skip
 """Cut to the scope."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from alerts import tasks
 from alerts.kinds.region_level.facts import RegionFacts
 from alerts.kinds.region_level.verdict import finding
 from alerts.kinds.words import Language, Occasion, Words, collapse, number, percent
@@ -108,7 +109,7 @@ def _zh(
         ],
         method=_method_zh(facts, scheme),
         formula=_formula(facts, verdict, "年度要求", "控制目标"),
-        asks=ASKS_ZH,
+        asks=_asks(occasion, ASKS_ZH, f"报送：{tasks.text_zh(occasion.task_due_on)}"),
         explain=_explain(facts),
     )
 
@@ -136,9 +137,14 @@ def _en(
         ],
         method=_method_en(facts, scheme),
         formula=_formula(facts, verdict, "required", "cap"),
-        asks=ASKS_EN,
+        asks=_asks(occasion, ASKS_EN, tasks.text_en(occasion.task_due_on)),
         explain=_explain(facts),
     )  # fmt: skip
+
+
+def _asks(occasion: Occasion, usual: list[str], task: str) -> list[str]:
+    """Return what is asked, with the task that the level opens before the reply to it."""
+    return usual if occasion.task is None else [*usual[:-1], task, usual[-1]]
 
 
 def _rate_zh(facts: RegionFacts, verdict: Verdict) -> list[tuple[str, str]]:
