@@ -322,6 +322,7 @@ def _addresses(settings: Settings) -> Addresses:
         settings.logins_file,
         settings.service_database_url,
         approval.Rule.of(settings.second_approver, settings.proposal_days),
+        settings.coverage_floor,
     )
 
 

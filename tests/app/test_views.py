@@ -28,7 +28,7 @@ from tests.app import possessions
 EVERYONES = {
     "carbon_factors", "carriers", "chain_heads", "equivalents", "factor_ranges", "grid_choices",
     "grids", "industries", "level_bands", "limits", "links", "products", "quality_schemes",
-    "region_aliases", "regions", "rule_sets", "scheme_choices",
+    "region_aliases", "regions", "registry_stamp", "rule_sets", "scheme_choices",
 }  # fmt: skip
 """Shown alike to whoever has a scope."""
 
