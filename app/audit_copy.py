@@ -10,7 +10,7 @@ import fcntl
 import io
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import BinaryIO
@@ -90,7 +90,7 @@ def check(lines: Iterable[bytes]) -> Checked:
     return found
 
 
-async def turns(pool: Pool, head: Head) -> AsyncIterator[list[str]]:
+async def turns(pool: Pool, head: Head) -> AsyncGenerator[list[str], None]:
     """Yield the lines after `head` some at a time, and nothing whenever there are none yet.
 
     Entries that wait for their links get them here, too, so that a copy needs no `settle`. Raises

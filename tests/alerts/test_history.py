@@ -7,7 +7,7 @@ import pytest
 import db.regions
 import db.rules
 from alerts import chart, history, rules
-from alerts.kinds.kind import Kind, Surroundings
+from alerts.kinds.kind import HOURS_SHOWN, Kind, Surroundings
 from alerts.kinds.registry import KINDS
 from alerts.series import Series
 from tests.alerts.conftest import FLOOR, HOUR, LAST_HOUR, NOW, PUBLIC_URL, Works
@@ -33,7 +33,7 @@ async def test_hours_before_are_those_that_were_and_the_missing_one_is_a_gap(wor
     for back, intensity in ((5, 110.0), (4, 119.0), (2, None), (1, 116.0), (0, 140.0)):
         await works.made(intensity, starts_at=LAST_HOUR - back * HOUR)
     found = await looked_back(works, Kind.PRODUCT_INTENSITY)
-    assert len(found.points) == history.HOURS
+    assert len(found.points) == HOURS_SHOWN
     assert [point.measured for point in found.points[-7:]] == [
         None, 110.0, 119.0, None, None, 116.0, 140.0,
     ]  # fmt: skip
