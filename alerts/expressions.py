@@ -68,6 +68,8 @@ SIGNS: Mapping[type[ast.unaryop], Callable[[float], float]] = {
     ast.UAdd: operator.pos,
     ast.Not: operator.not_,
 }
+OPERATORS = dict([*ARITHMETIC.items(), *COMPARISONS.items(), *SIGNS.items()])
+CALLS = {name: what for name, (what, _, _) in FUNCTIONS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +135,15 @@ def evaluate(expression: Expression, facts: Mapping[str, float | None]) -> Answe
     If any fact that it names is missing it cannot be told, even where another part would decide:
     what is missing must not look like an answer.
     """
-    known = {name: value for name in expression.names if (value := facts.get(name)) is not None}
-    lacking = [name for name in expression.names if not math.isfinite(known.get(name, math.nan))]
-    if lacking:
+    known = {
+        name: value
+        for name in expression.names
+        if (value := facts.get(name)) is not None and math.isfinite(value)
+    }
+    if len(known) < len(expression.names):
+        lacking = [name for name in expression.names if name not in known]
         return Answer(None, f"not known: {', '.join(lacking)}")
-    reader = SimpleEval(
-        operators={**ARITHMETIC, **COMPARISONS, **SIGNS},
-        functions={name: what for name, (what, _, _) in FUNCTIONS.items()},
-        names=known,
-    )
+    reader = SimpleEval(operators=dict(OPERATORS), functions=dict(CALLS), names=known)
     try:
         left = float(reader.eval(expression.text, expression.first.left))
         right = float(reader.eval(expression.text, expression.first.comparators[0]))

@@ -1,4 +1,4 @@
-"""Owns what whole units used in a window, and what is missing of it: for rules that are expressions.
+"""Owns what whole units used in a window, and what is missing of it: for expression rules.
 
 The scope is that of the rule.
 """

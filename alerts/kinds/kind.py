@@ -25,6 +25,9 @@ class Kind(StrEnum):
 
     PRODUCT_INTENSITY = "product_intensity"
     REGION_LEVEL = "region_level"
+    DATA_QUALITY = "data_quality"
+    NOT_CONNECTED = "not_connected"
+    EXPRESSION = "expression"
 
 
 class Parameters(BaseModel):

@@ -170,7 +170,9 @@ def _unit(
     basis: Basis,
 ) -> ExpressionFacts:
     cause, coverage = _missing(row), _coverage(row)
-    estimated = row.estimated_tce / row.absolute_tce if row.estimated_tce and row.absolute_tce else 0
+    estimated = (
+        row.estimated_tce / row.absolute_tce if row.estimated_tce and row.absolute_tce else 0
+    )
     then = None if before is None or _missing(before) or _coverage(before) < 1 else before
     known: dict[str, float | None] = {
         "energy_tce": None if cause else row.energy_tce,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Set
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,12 +12,14 @@ import db.limits
 import db.schemes
 import db.scores
 import db.unit_windows
-from alerts.kinds import past, product_intensity, region_level
+from alerts.kinds import past
 from alerts.kinds.expression import facts, verdict
 from alerts.kinds.expression.facts import ExpressionFacts
 from alerts.kinds.expression.parameters import ExpressionRule, Of
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
+from alerts.kinds.product_intensity import facts as products
 from alerts.kinds.product_intensity.parameters import ProductIntensity
+from alerts.kinds.region_level import facts as regions
 from alerts.verdicts import State
 from db.alerts import Watched
 from db.pool import Connection
@@ -95,30 +97,25 @@ def _parameters(rule: Rule) -> ExpressionRule:
 async def _products(
     connection: Connection, rule: ExpressionRule, scope: Scope, around: Surroundings
 ) -> list[ExpressionFacts]:
-    windows = product_intensity.facts.windows(around.now, rule.window)
+    windows = products.windows(around.now, rule.window)
     uses = await db.facts.list_uses(connection, scope, windows, rule.basis)
     limits = [each for each in await db.limits.list_limits(connection) if each.verified]
     asked = ProductIntensity(basis=rule.basis)
+    found = products.products(uses, limits, asked, around.now)
     return [
-        _newest((facts.of_product(each, rule.expression) for each in candidates), rule, around)
-        for candidates in _some(product_intensity.facts.products(uses, limits, asked, around.now))
+        _newest(newest_first, rule, around)
+        for candidates in found
+        if (newest_first := [facts.of_product(each, rule.expression) for each in candidates])
     ]
 
 
-def _some(candidates: Iterable[Iterable[product_intensity.facts.ProductFacts]]) -> Iterable[
-    list[product_intensity.facts.ProductFacts]
-]:
-    return (found for each in candidates if (found := list(each)))
-
-
 def _newest(
-    windows: Iterable[ExpressionFacts], rule: ExpressionRule, around: Surroundings
+    windows: Sequence[ExpressionFacts], rule: ExpressionRule, around: Surroundings
 ) -> ExpressionFacts:
     """Return the newest window that can be told; none can: the newest."""
-    found = list(windows)
     floor = around.coverage_floor
-    told = (each for each in found if verdict.judge(each, rule, floor).state is not State.UNKNOWN)
-    return next(told, found[0])
+    told = (each for each in windows if verdict.judge(each, rule, floor).state is not State.UNKNOWN)
+    return next(told, windows[0])
 
 
 async def _units(
@@ -127,7 +124,7 @@ async def _units(
     names = rule.parsed.names
     indices = await _indices(connection, scope, around) if "index" in names else {}
     by_unit: dict[int, list[ExpressionFacts]] = {}
-    for window in product_intensity.facts.windows(around.now, rule.window)[:2]:
+    for window in products.windows(around.now, rule.window)[:2]:
         rows = await db.unit_windows.list_windows(
             connection, scope, window, rule.basis, rule.carrier
         )
@@ -153,13 +150,13 @@ async def _regions(
     around: Surroundings,
     subjects: Set[str],
 ) -> list[ExpressionFacts]:
-    figures = region_level.facts.over(await db.figures.list_figures(connection), around.now)
+    figures = regions.over(await db.figures.list_figures(connection), around.now)
     targets = await db.figures.list_targets(connection)
-    within = region_level.facts.within(figures, scope)
+    within = regions.within(figures, scope)
     indices = await _indices(connection, scope, around) if "index" in rule.parsed.names else {}
     return [
         facts.of_region(each, indices, rule.expression)
-        for each in region_level.facts.regions(within, targets, around.region_names, subjects)
+        for each in regions.regions(within, targets, around.region_names, subjects)
     ]
 
 

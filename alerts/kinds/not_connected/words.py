@@ -1,4 +1,4 @@
-"""Owns the words of a letter about a unit that should be connected, in Chinese and English. Pure."""
+"""Owns the words of a letter about a unit that should be connected, Chinese and English. Pure."""
 
 from __future__ import annotations
 
