@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.kinds.data_quality.facts import QualityFacts
 from alerts.kinds.data_quality.parameters import MEASURES, Check, Scored
@@ -16,7 +16,7 @@ from energy.repairs import Fault
 @dataclass(frozen=True, slots=True)
 class Wording:
     """What a check is called, how it reads while it holds and when it is over, and by what it is
-    found. `over`, `fine` take what was measured.
+    found. `over`, `fine` take what was measured; `until` labels when something ends or ended.
     """
 
     label: str
@@ -24,37 +24,38 @@ class Wording:
     over: str
     fine: str
     method: str
+    until: str = ""
 
 
 ZH: Mapping[Check, Wording] = {
     Check.OFFLINE: Wording(
         "缺报周期数", "预警起点", "已离线，缺报 {0} 个周期", "已恢复上报",
-        "自首个应报未报时刻起，按表计采集周期计数；由维修时钟（数据中断）认定。",
+        "自首个应报未报时刻起，按表计采集周期计数；由整改时限（停传）认定。",
     ),
     Check.GAP: Wording(
         "缺数率", "预警上限", "缺数率 {0}", "缺数率已回落至 {0}",
         "缺数率 = 1 − 实到读数 ÷ 应到读数，按已结束的整日统计。",
     ),
     Check.FLAT: Wording(
-        "停滞周期数", "预警起点", "读数停滞 {0} 个周期，期间单位仍在生产", "未再发现读数停滞",
-        "取最近一次读数停滞疑点；仅当单位在生产、且按平时速率末位应有变化时认定。",
+        "数据不变周期数", "预警起点", "数据不变 {0} 个周期，期间单位仍在生产", "未再发现数据不变",
+        "取最近一次数据不变疑点；仅当单位在生产、且按平时速率末位应有变化时认定。", "截至",
     ),
     Check.CLOCK: Wording(
         "时钟偏差", "预警上限", "时钟偏差 {0}", "时钟偏差已消除",
         "以最近数条报文中读数时刻与到达时刻之差的最小者计。",
     ),
     Check.INDEX: Wording(
-        "指数", "预警下限", "{0}", "{0}，已回到下限以上",
+        "指数", "预警下限", "{0}，低于预警下限", "{0}，已回到下限以上",
         "各项指数 = 计数之比（DB53/T 1116—2022 第3章），区域为所辖单位计数之和之比；综合指数为各项"
         "按评分方案权重的加权平均。",
     ),
     Check.REPAIR: Wording(
-        "逾期天数", "预警起点", "故障逾期 {0} 未修复", "故障已修复或已报备",
-        "故障发生次日起 3 个工作日内应修复，逾期未修复且未报备手工填报的为逾期。",
+        "逾期天数", "预警起点", "逾期 {0} 未修复", "已修复或已报备",
+        "故障发生次日起 3 个工作日内应修复，期满未修复且未报备（人工填报）的为逾期。", "整改期限",
     ),
     Check.VERIFICATION: Wording(
-        "距检定到期天数", "预警起点", "检定 {0}", "检定已续期",
-        "以登记的检定/校准证书中最晚的有效期末日计，末日当天为 0 天。",
+        "检定", "预警起点", "检定{0}", "检定已续期",
+        "以登记的检定/校准证书中最晚的有效期末日计，末日当天为 0 天。", "有效期至",
     ),
 }  # fmt: skip
 EN: Mapping[Check, Wording] = {
@@ -72,7 +73,7 @@ EN: Mapping[Check, Wording] = {
         "Intervals it stood still", "An alert from",
         "stood still for {0} intervals while its unit produced", "does not stand still any more",
         "the newest suspicion of a flat line: only where the unit produced and the last digit "
-        "should have moved at the usual rate.",
+        "should have moved at the usual rate.", "Until",
     ),
     Check.CLOCK: Wording(
         "Clock off by", "An alert above", "clock off by {0}", "clock in order again",
@@ -80,20 +81,21 @@ EN: Mapping[Check, Wording] = {
         "gateway's clock and when they came.",
     ),
     Check.INDEX: Wording(
-        "Index", "An alert below", "{0}", "{0}, back above the bound",
+        "Index", "An alert below", "at {0}, below the bound", "at {0}, back above the bound",
         "each index is a share of two counts (DB53/T 1116-2022, chapter 3), that of a region the "
         "share of the sums over its units; the composite is their mean by the weights of the "
         "scheme.",
     ),
     Check.REPAIR: Wording(
-        "Overdue", "An alert from", "a fault is overdue by {0}", "fault repaired or reported",
+        "Overdue", "An alert from", "overdue by {0}", "repaired or reported",
         "a fault is to be repaired within 3 working days after the day on which it began; it is "
-        "overdue unless it was reported and its data keyed by hand.",
+        "overdue unless it was reported and its data keyed by hand.", "Due",
     ),
     Check.VERIFICATION: Wording(
-        "Days until the verification ends", "An alert from", "verification {0}",
+        "Verification", "An alert from", "verification {0}",
         "verification renewed",
         "the last day of the longest of the certificates on record; that day itself counts as 0.",
+        "Valid until",
     ),
 }  # fmt: skip
 INDEX_ZH = {
@@ -101,13 +103,16 @@ INDEX_ZH = {
     Scored.COMPLETENESS: "完整性",
     Scored.ACCURACY: "准确性",
     Scored.TIMELINESS: "及时性",
-    Scored.VERIFIABILITY: "可核查性",
+    Scored.VERIFIABILITY: "可核性",
     Scored.VALIDITY: "有效性",
     Scored.NORMATIVITY: "规范性",
 }
+INDEX_EN = {each: f"{each.value}{' index' if each is Scored.COMPOSITE else ''}" for each in Scored}
+THING_ZH = ("表计", "端设备")
+THING_EN = ("meter", "gateway")
 FAULT_ZH = {
-    Fault.SILENCE: "数据中断",
-    Fault.GAP: "数据缺失",
+    Fault.SILENCE: "停传",
+    Fault.GAP: "缺数",
     Fault.VERIFICATION_EXPIRED: "检定过期",
     Fault.CLOCK_OFFSET: "时钟偏差",
 }
@@ -132,17 +137,17 @@ def _zh(occasion: Occasion, facts: QualityFacts) -> Words:
     assert verdict.threshold is not None
     amount = VALUE_ZH[facts.check]
     whose = collapse(occasion.region_name) if facts.unit is None else collapse(facts.unit.name)
-    what = _subject(facts, INDEX_ZH, FAULT_ZH, "：")
+    what = _subject(facts, INDEX_ZH, FAULT_ZH, THING_ZH)
     told = (wording.over if occasion.is_over else wording.fine).format(amount(facts.measured))
     code = facts.region if facts.unit is None else collapse(facts.unit.unit)
     return Words(
         subject=f"{whose}：{what} {told}",
-        opening=f"{whose}（{code}）的 {what} {told}。",
+        opening=f"{whose}（{code}）的{what} {told}。",
         figures=[
             (wording.label, amount(facts.measured)),
             (wording.bound, amount(verdict.threshold)),
             *([("预警等级", level_zh(verdict))] if occasion.is_over else []),
-            *_when(facts, ("统计时段", "起始", "期限")),
+            *_when(facts, ("统计时段", "起始", wording.until)),
         ],
         method=wording.method,
     )
@@ -153,7 +158,7 @@ def _en(occasion: Occasion, facts: QualityFacts) -> Words:
     assert verdict.threshold is not None
     amount = VALUE_EN[facts.check]
     whose = collapse(occasion.region_name) if facts.unit is None else collapse(facts.unit.name)
-    what = _subject(facts, {each: each.value for each in Scored}, FAULT_EN, ": ")
+    what = _subject(facts, INDEX_EN, FAULT_EN, THING_EN)
     told = (wording.over if occasion.is_over else wording.fine).format(amount(facts.measured))
     code = facts.region if facts.unit is None else collapse(facts.unit.unit)
     return Words(
@@ -163,20 +168,25 @@ def _en(occasion: Occasion, facts: QualityFacts) -> Words:
             (wording.label, amount(facts.measured)),
             (wording.bound, amount(verdict.threshold)),
             *([("Warning level", str(verdict.level))] if occasion.is_over else []),
-            *_when(facts, ("Period", "Since", "Until")),
+            *_when(facts, ("Period", "Since", wording.until)),
         ],
         method=wording.method,
     )
 
 
 def _subject(
-    facts: QualityFacts, indices: Mapping[Scored, str], faults: Mapping[Fault, str], colon: str
+    facts: QualityFacts,
+    indices: Mapping[Scored, str],
+    faults: Mapping[Fault, str],
+    things: tuple[str, str],
 ) -> str:
+    """Return what of a unit or a region it is about: an index, a meter, a gateway, with a fault."""
     if facts.index is not None:
         return indices[facts.index]
-    name = collapse(facts.subject)
+    is_gateway = facts.check is Check.CLOCK or facts.fault is Fault.CLOCK_OFFSET
+    name = f"{things[is_gateway]} {collapse(facts.subject)}"
     if facts.check is Check.REPAIR and facts.fault is not None:
-        return f"{name}{colon}{faults[facts.fault]}"
+        return f"{name} {faults[facts.fault]}"
     return name
 
 
@@ -187,8 +197,10 @@ def _when(facts: QualityFacts, labels: tuple[str, str, str]) -> list[tuple[str, 
         lines.append((labels[0], window(facts.period)))
     if facts.since is not None:
         lines.append((labels[1], _minute(facts.since)))
-    if facts.until is not None:
-        lines.append((labels[2], _minute(facts.until)))
+    if facts.until is not None and labels[2]:
+        is_day = facts.check is Check.VERIFICATION  # the day that ends then is the last one
+        last = facts.until.astimezone(LOCAL) - timedelta(days=1)
+        lines.append((labels[2], f"{last:%Y-%m-%d}" if is_day else _minute(facts.until)))
     return lines
 
 
