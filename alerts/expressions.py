@@ -14,7 +14,7 @@ import math
 import operator
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 
 from simpleeval import InvalidExpression, SimpleEval
 
@@ -35,7 +35,7 @@ class ExpressionError(ValueError):
     """An expression says something that rules cannot be made of. The message says what to write."""
 
 
-class Sort(StrEnum):
+class Sort(Enum):
     """What a part of an expression is."""
 
     NUMBER = "a number"
@@ -212,7 +212,8 @@ def _sort(node: ast.expr, known: Collection[str]) -> Sort:
 def _expect(sort: Sort, node: ast.expr, known: Collection[str], where: str) -> None:
     found = _sort(node, known)
     if found is not sort:
-        raise ExpressionError(f"{ast.unparse(node)} is {found}, and {where} takes {sort}")
+        told = f"{ast.unparse(node)} is {found.value}"
+        raise ExpressionError(f"{told}, and {where} takes {sort.value}")
 
 
 def _number(value: float) -> Sort:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from alerts.kinds.expression import facts, verdict, watch
 from alerts.kinds.expression.facts import ExpressionFacts
-from alerts.kinds.expression.parameters import NAMES, ExpressionRule, Of
+from alerts.kinds.expression.parameters import NAMES, ExpressionRule, Whose
 from alerts.kinds.expression.words import LABEL_EN, LABEL_ZH
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.verdicts import State, Verdict
@@ -39,7 +40,7 @@ def unit(row: UnitWindow, text: str, before: UnitWindow | None = None) -> Expres
 
 def said(text: str, row: UnitWindow = ROW, before: UnitWindow | None = None) -> Verdict:
     carrier = "electricity" if "quantity" in text else None
-    rule = ExpressionRule(of=Of.UNIT, expression=text, carrier=carrier)
+    rule = ExpressionRule(of=Whose.UNIT, expression=text, carrier=carrier)
     return verdict.judge(unit(row, text, before), rule, FLOOR)
 
 
@@ -111,7 +112,7 @@ def test_every_fact_that_may_be_named_has_its_words() -> None:
     assert LABEL_EN.keys() == named
 
 
-async def judge(works: Works, now: datetime = NOW, **parameters: object) -> list[Judged]:
+async def judge(works: Works, now: datetime = NOW, **parameters: Any) -> list[Judged]:
     rule = Rule(7, "rule", ExpressionRule.model_validate(parameters), "450000")
     async with works.pool.acquire() as connection:
         return await watch.judge(connection, rule, Surroundings(now, FLOOR, "", {}), NOBODY)
@@ -119,9 +120,9 @@ async def judge(works: Works, now: datetime = NOW, **parameters: object) -> list
 
 async def test_a_product_is_judged_by_its_meters_and_its_limit(works: Works) -> None:
     await works.made(120)
-    asked = {"of": "product", "window_h": 1}
+    asked: dict[str, Any] = {"of": "product", "window_h": 1}
     (over,) = await judge(works, expression="intensity > baseline and output >= 100", **asked)
-    assert (over.verdict.state, over.verdict.measured) == (State.FIRING, pytest.approx(120))
+    assert (over.verdict.state, over.verdict.measured) == (State.FIRING, 120.0)
     assert over.watched.subject == f"{factories.unit_code()}/clinker"
     (unknown,) = await judge(works, expression="intensity > limit", **asked)
     assert unknown.verdict.reason == "not known: limit"
@@ -150,7 +151,7 @@ async def test_a_unit_is_judged_by_its_newest_window_that_can_be_told(works: Wor
     for starts_at, tce, present in ((LAST_HOUR - HOUR, 12.0, 4), (LAST_HOUR, 3.0, 1)):
         await put_unit_hour(works, starts_at, tce, present)
         await works.settled(works.energy_id, starts_at, present, tce=tce)
-    asked = {"of": "unit", "window_h": 1, "carrier": "electricity"}
+    asked: dict[str, Any] = {"of": "unit", "window_h": 1, "carrier": "electricity"}
     (found,) = await judge(works, expression="energy_tce > 10 and quantity > 1", **asked)
     assert (found.verdict.state, found.verdict.period.ends_at) == (State.FIRING, LAST_HOUR)
     (silent,) = await judge(works, now=NOW + 5 * HOUR, expression="quantity > 1", **asked)

@@ -35,8 +35,8 @@ async def judge(
     return await watch.judge(connection, rule, Surroundings(NOW, 0.75, "", {}), subjects)
 
 
-async def told(connection: Connection, **asked: Until) -> list[tuple[State, str]]:
-    found = await judge(connection, {UNIT}, **asked)
+async def told(connection: Connection, until: Until = Until.BOUNDARY) -> list[tuple[State, str]]:
+    found = await judge(connection, {UNIT}, until=until)
     return [(each.verdict.state, each.verdict.reason) for each in found]
 
 

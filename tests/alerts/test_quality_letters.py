@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,7 @@ from alerts.kinds.data_quality.facts import QualityFacts
 from alerts.kinds.data_quality.parameters import Check, DataQuality, Of, Scored
 from alerts.kinds.expression import verdict as expression_verdict
 from alerts.kinds.expression.facts import ExpressionFacts
-from alerts.kinds.expression.parameters import ExpressionRule
-from alerts.kinds.expression.parameters import Of as Whose
+from alerts.kinds.expression.parameters import ExpressionRule, Whose
 from alerts.kinds.kind import Kind, UnitName
 from alerts.kinds.not_connected import verdict as connection_verdict
 from alerts.kinds.not_connected.facts import ConnectionFacts
@@ -42,12 +42,12 @@ def quality(
     return Occasion(Kind.DATA_QUALITY, reason, found, facts, region, LINK)
 
 
-def of_meter(check: Check, measured: float, **more: object) -> QualityFacts:
+def of_meter(check: Check, measured: float, **more: Any) -> QualityFacts:
     facts = QualityFacts(check, "450202", UNIT, "E01", Span(SINCE, NOW), measured)
-    return replace(facts, **more)  # type: ignore[arg-type]  # any of its fields
+    return replace(facts, **more)
 
 
-def connection(reason: Reason, **more: object) -> Occasion:
+def connection(reason: Reason, **more: Any) -> Occasion:
     facts = ConnectionFacts(
         UNIT,
         "450202",
@@ -59,7 +59,7 @@ def connection(reason: Reason, **more: object) -> Occasion:
         unmetered=["raw_coal"],
         is_fresh=True,
     )
-    facts = replace(facts, **more)  # type: ignore[arg-type]  # any of its fields
+    facts = replace(facts, **more)
     found = connection_verdict.judge(facts, NotConnected(until=Until.FILED))
     return Occasion(Kind.NOT_CONNECTED, reason, found, facts, "柳州市", LINK)
 
@@ -129,6 +129,7 @@ def test_a_letter_reads_like_its_golden_copy(name: str, language: Language) -> N
 def test_a_name_begins_no_new_line_and_no_header() -> None:
     evil = UnitName(1, "91450200MA0000001X", "works\r\nBcc: evil@example.cn")
     for name, occasion in OCCASIONS.items():
+        assert isinstance(occasion.facts, QualityFacts | ConnectionFacts | ExpressionFacts)
         facts = replace(occasion.facts, unit=evil)
         for language in Language:
             written = letter.compose(replace(occasion, facts=facts), language)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alerts.kinds.expression.parameters import Of
+from alerts.kinds.expression.parameters import Whose
 from alerts.kinds.kind import Facts, UnitName
 from alerts.kinds.product_intensity.facts import ProductFacts
 from alerts.kinds.region_level.facts import RegionFacts
@@ -31,7 +31,7 @@ class ExpressionFacts(Facts):
     is that of readings.
     """
 
-    of: Of
+    of: Whose
     key: str
     region: str
     unit: UnitName | None
@@ -76,7 +76,7 @@ def of_product(found: ProductFacts, text: str) -> ExpressionFacts:
         worlds = [known | _made(energies[0], outputs[1]), known | _made(energies[1], outputs[0])]
     uom = "" if limit is None else limit.uom
     return ExpressionFacts(
-        Of.PRODUCT,
+        Whose.PRODUCT,
         found.subject.name,
         found.subject.region,
         found.about_unit,
@@ -120,7 +120,7 @@ def of_region(
         "index": indices.get(found.region),
     }
     return ExpressionFacts(
-        Of.REGION, found.subject, found.region, None, text, found.period, known, is_metered=False
+        Whose.REGION, found.subject, found.region, None, text, found.period, known, is_metered=False
     )
 
 
@@ -194,7 +194,7 @@ def _unit(
     if not why and then is None:
         why = {"growth": "the same window a year before is not all there"}
     return ExpressionFacts(
-        Of.UNIT,
+        Whose.UNIT,
         row.unit,
         row.region,
         UnitName(row.unit_id, row.unit, row.unit_name),

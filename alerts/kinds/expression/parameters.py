@@ -17,7 +17,7 @@ from energy.factors import Basis
 WINDOW_H_MAX = 744
 
 
-class Of(StrEnum):
+class Whose(StrEnum):
     """Whose facts an expression is about."""
 
     PRODUCT = "product"  # a unit and one of its products that has a verified limit
@@ -25,15 +25,15 @@ class Of(StrEnum):
     REGION = "region"  # each region with published figures
 
 
-NAMES: Mapping[Of, frozenset[str]] = {
-    Of.PRODUCT: frozenset(
+NAMES: Mapping[Whose, frozenset[str]] = {
+    Whose.PRODUCT: frozenset(
         {"energy_tce", "output", "intensity", "limit", "baseline", "benchmark", "coverage",
          "estimated_share"}
     ),
-    Of.UNIT: frozenset(
+    Whose.UNIT: frozenset(
         {"energy_tce", "quantity", "coverage", "estimated_share", "growth", "index", "annual_tce"}
     ),
-    Of.REGION: frozenset({"energy_growth", "gdp_growth", "rate", "required_rate", "index"}),
+    Whose.REGION: frozenset({"energy_growth", "gdp_growth", "rate", "required_rate", "index"}),
 }  # fmt: skip
 """What may be named, by whose facts they are; docs/api.md says what each is."""
 
@@ -43,7 +43,7 @@ class ExpressionRule(Parameters):
 
     kind: ClassVar[Kind] = Kind.EXPRESSION
 
-    of: Of = Field(
+    of: Whose = Field(
         strict=False,
         description="whose facts: of a product of a unit (energy_tce, output, intensity, limit, "
         "baseline, benchmark, coverage, estimated_share), of a unit (energy_tce, quantity, "

@@ -15,7 +15,7 @@ import db.unit_windows
 from alerts.kinds import past
 from alerts.kinds.expression import facts, verdict
 from alerts.kinds.expression.facts import ExpressionFacts
-from alerts.kinds.expression.parameters import ExpressionRule, Of
+from alerts.kinds.expression.parameters import ExpressionRule, Whose
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.product_intensity import facts as products
 from alerts.kinds.product_intensity.parameters import ProductIntensity
@@ -51,7 +51,7 @@ async def ticks(
     open_subjects: Set[str],
 ) -> AsyncIterator[Tick]:
     """Yield what it would have found, by the hour, or by the day where regions are looked at."""
-    daily = _parameters(rule).of is Of.REGION
+    daily = _parameters(rule).of is Whose.REGION
     ends = past.days(span) if daily else past.hours(span)
     if not daily and len(ends) > LOOKS_MAX:
         raise past.OutOfBoundsError(
@@ -67,11 +67,11 @@ async def _look(
 ) -> list[Judged]:
     parameters = _parameters(rule)
     match parameters.of:
-        case Of.PRODUCT:
+        case Whose.PRODUCT:
             found = await _products(connection, parameters, scope, around)
-        case Of.UNIT:
+        case Whose.UNIT:
             found = await _units(connection, parameters, scope, around)
-        case Of.REGION:
+        case Whose.REGION:
             found = await _regions(connection, parameters, scope, around, subjects)
     return [
         Judged(
