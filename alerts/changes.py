@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -10,11 +11,12 @@ import structlog
 import db.alert_events
 import db.alerts
 import db.outbox
-from alerts import factors, outbox
+from alerts import factors, history, outbox
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Occasion, UnverifiedFactor
 from alerts.lifecycle import LETTERS, Reason, Transition
 from alerts.outbox import Posting
+from alerts.series import Series
 from alerts.verdicts import Verdict
 from db.alerts import AlertState, Finding, OpenAlert
 from db.pool import Connection
@@ -47,6 +49,7 @@ async def apply(
         letters = 0
         if transition.reason in LETTERS:
             posting = _posting(rule, judged, alert, transition, alert_id, event_id)
+            posting = replace(posting, region_names=around.region_names)
             occasion = _occasion(
                 rule,
                 judged,
@@ -54,6 +57,7 @@ async def apply(
                 posting,
                 around,
                 unverified=await factors.list_unverified(connection, judged, around.unverified),
+                series=await history.fetch(connection, rule, judged, around),
             )
             letters = await outbox.write(connection, posting, occasion, transition.at)
     log.info(
@@ -167,6 +171,7 @@ def _occasion(
     around: Surroundings,
     *,
     unverified: Sequence[UnverifiedFactor],
+    series: Series | None,
 ) -> Occasion:
     return Occasion(
         kind=rule.kind,
@@ -176,4 +181,7 @@ def _occasion(
         region_name=around.region_names.get(posting.region, posting.region),
         link=f"{around.public_url.rstrip('/')}/v1/alerts/{posting.alert_id}",
         unverified=unverified,
+        rule_name=rule.name,
+        rule_version=rule.version,
+        series=series,
     )

@@ -25,10 +25,13 @@ class Reason(StrEnum):
     EASED = "eased"  # the level became milder, but is still an alert
     REMINDER = "reminder"  # still over, written about long ago, and nobody acknowledged it
     RESOLVED = "resolved"
+    AMENDED = "amended"  # late or corrected data changed what was told already
     RULE_ENDED = "rule_ended"  # nobody watches it any more
 
 
-LETTERS = frozenset({Reason.FIRST, Reason.ESCALATED, Reason.REMINDER, Reason.RESOLVED})
+LETTERS = frozenset(
+    {Reason.FIRST, Reason.ESCALATED, Reason.REMINDER, Reason.RESOLVED, Reason.AMENDED}
+)
 """Reasons that are written to the region's contacts."""
 
 

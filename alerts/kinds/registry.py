@@ -11,7 +11,7 @@ from alerts.kinds.data_quality.parameters import DataQuality
 from alerts.kinds.expression import watch as expressions
 from alerts.kinds.expression import words as expression_words
 from alerts.kinds.expression.parameters import ExpressionRule
-from alerts.kinds.kind import Judge, Kind, Parameters, Ticks
+from alerts.kinds.kind import Judge, Kind, LookBack, Parameters, Ticks
 from alerts.kinds.not_connected import watch as connections
 from alerts.kinds.not_connected import words as connection_words
 from alerts.kinds.not_connected.parameters import NotConnected
@@ -26,19 +26,26 @@ from alerts.kinds.words import Language, Occasion, Words
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What makes a kind: its parameters, how it looks now and back, and the words of a letter."""
+    """What makes a kind: its parameters, how it looks now and back, and the words of a letter.
+
+    `look_back`: the windows before the one that was judged, for the chart of a letter; None: the
+    last hours, as `ticks` finds them.
+    """
 
     parameters: type[Parameters]
     judge: Judge
     ticks: Ticks
     write: Callable[[Occasion, Language], Words]
+    look_back: LookBack | None = None
 
 
 KINDS = {
     Kind.PRODUCT_INTENSITY: Definition(
         ProductIntensity, products.judge, products.ticks, product_words.write
     ),
-    Kind.REGION_LEVEL: Definition(RegionLevel, regions.judge, regions.ticks, region_words.write),
+    Kind.REGION_LEVEL: Definition(
+        RegionLevel, regions.judge, regions.ticks, region_words.write, regions.look_back
+    ),
     Kind.DATA_QUALITY: Definition(DataQuality, quality.judge, quality.ticks, quality_words.write),
     Kind.NOT_CONNECTED: Definition(
         NotConnected, connections.judge, connections.ticks, connection_words.write
