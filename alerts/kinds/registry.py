@@ -46,9 +46,15 @@ KINDS = {
     Kind.REGION_LEVEL: Definition(
         RegionLevel, regions.judge, regions.ticks, region_words.write, regions.look_back
     ),
-    Kind.DATA_QUALITY: Definition(DataQuality, quality.judge, quality.ticks, quality_words.write),
+    Kind.DATA_QUALITY: Definition(
+        DataQuality, quality.judge, quality.ticks, quality_words.write, quality.look_back
+    ),
     Kind.NOT_CONNECTED: Definition(
-        NotConnected, connections.judge, connections.ticks, connection_words.write
+        NotConnected,
+        connections.judge,
+        connections.ticks,
+        connection_words.write,
+        connections.look_back,
     ),
     Kind.EXPRESSION: Definition(
         ExpressionRule, expressions.judge, expressions.ticks, expression_words.write

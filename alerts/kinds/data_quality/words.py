@@ -124,6 +124,20 @@ FAULT_EN = {
 }
 
 
+ASKS_ZH = [
+    "确认：在预警页面确认由谁负责，确认后不再提醒。",
+    "核查：请用能单位检查表计、端设备、网络和时钟，核对登记信息。",
+    "整改：在时限内修复；期满未修复的，报备并人工填报数据。",
+    "反馈：把原因和处理结果写在预警页面。",
+]
+ASKS_EN = [
+    "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+    "Check: have the unit look at meter, gateway, network and clock, and at what is registered.",
+    "Repair: in time; after the deadline, report the fault and have the data keyed by hand.",
+    "Reply: write at the alert what it was and what was done.",
+]
+
+
 def write(occasion: Occasion, language: Language) -> Words:
     """Return what a letter says of data that are not as they should be, or are again."""
     facts = occasion.facts
@@ -150,6 +164,7 @@ def _zh(occasion: Occasion, facts: QualityFacts) -> Words:
             *_when(facts, ("统计时段", "起始", wording.until)),
         ],
         method=wording.method,
+        asks=ASKS_ZH,
     )
 
 
@@ -171,6 +186,7 @@ def _en(occasion: Occasion, facts: QualityFacts) -> Words:
             *_when(facts, ("Period", "Since", wording.until)),
         ],
         method=wording.method,
+        asks=ASKS_EN,
     )
 
 

@@ -7,6 +7,20 @@ from collections.abc import Sequence
 from alerts.kinds.not_connected.facts import ConnectionFacts
 from alerts.kinds.words import Language, Occasion, Words, collapse, level_zh, number
 
+ASKS_ZH = [
+    "确认：在预警页面确认由谁负责，确认后不再提醒。",
+    "核查：核对投产日期、边界表计清单和接入情况；登记有误的，更正后重新导入。",
+    "整改：属实的，督促用能单位限期接入。",
+    "反馈：把原因和接入计划写在预警页面。",
+]
+ASKS_EN = [
+    "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+    "Check: the day of commissioning, the list of boundary meters, what is connected; import it "
+    "anew where it is wrong.",
+    "Act: if it is so, have the unit connect them by a day.",
+    "Reply: write at the alert why it is so and when it will be connected.",
+]
+
 
 def write(occasion: Occasion, language: Language) -> Words:
     """Return what a letter says of a unit that is not connected, or is now."""
@@ -31,6 +45,7 @@ def _zh(occasion: Occasion, facts: ConnectionFacts) -> Words:
             *_listed("已填报但无边界表计的能源品种", facts.unmetered, "、"),
         ],
         method="以登记的投产日期、边界表计及其首次读数计；表计自安装之日起同样给予上述天数。",
+        asks=ASKS_ZH,
     )
 
 
@@ -51,6 +66,7 @@ def _en(occasion: Occasion, facts: ConnectionFacts) -> Words:
         ],
         method="the registered day of commissioning, the boundary meters and their first readings; "
         "a meter has as many days from its installation.",
+        asks=ASKS_EN,
     )
 
 
