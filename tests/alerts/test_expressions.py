@@ -84,6 +84,7 @@ def test_what_cannot_be_computed_is_unknown(text: str) -> None:
         ("max(" * 210 + "1" + ")" * 210 + " > coverage", "has "),
         ("(" * 240 + "coverage" + ")" * 240 + " > 1", "cannot be read"),
         ("\x00coverage > 1", "cannot be read"),
+        ("\ud800 > coverage", "cannot be read"),
         ("coverage > " + "9" * 480, "a number that is too large"),
     ],
 )
