@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 import structlog
 
 import db.alert_events
 import db.alerts
 import db.outbox
-from alerts import factors, history, outbox
+from alerts import factors, history, outbox, tasks
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Occasion, UnverifiedFactor
 from alerts.lifecycle import LETTERS, Reason, Transition
 from alerts.outbox import Posting
 from alerts.series import Series
+from alerts.tasks import TaskKind
 from alerts.verdicts import Verdict
 from db.alerts import AlertState, Finding, OpenAlert
 from db.pool import Connection
+from energy import workdays
 
 log = structlog.get_logger("alert")
 
@@ -173,15 +175,45 @@ def _occasion(
     unverified: Sequence[UnverifiedFactor],
     series: Series | None,
 ) -> Occasion:
+    asked = _asked(rule, judged.verdict, transition)
     return Occasion(
+        task=asked.task,
+        task_due_on=asked.task_due_on,
+        due_on=asked.due_on,
         kind=rule.kind,
         reason=transition.reason,
         verdict=judged.verdict,
         facts=judged.facts,
         region_name=around.region_names.get(posting.region, posting.region),
-        link=f"{around.public_url.rstrip('/')}/v1/alerts/{posting.alert_id}",
+        link=outbox.link_to(around.public_url, posting.alert_id),
         unverified=unverified,
         rule_name=rule.name,
         rule_version=rule.version,
         series=series,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What `alerts/care.py` will see to, with the last days that are in time."""
+
+    due_on: date | None = None
+    task: TaskKind | None = None
+    task_due_on: date | None = None
+
+
+def _asked(rule: Rule, verdict: Verdict, transition: Transition) -> _Asked:
+    """Return by when this is to be acknowledged, and which task it opens."""
+    if transition.reason not in (Reason.FIRST, Reason.ESCALATED) or verdict.level is None:
+        return _Asked()
+    days, at = rule.parameters.due_workdays.acknowledge, transition.at
+    return _Asked(
+        due_on=None if days is None else _last_day(at, days),
+        task=tasks.asked(rule.kind, verdict.level),
+        task_due_on=_last_day(at, workdays.LIST_WORKDAYS),
+    )
+
+
+def _last_day(at: datetime, days: int) -> date | None:
+    due_at = workdays.deadline(at, days).due_at
+    return None if due_at is None else workdays.last_day(due_at)

@@ -1,6 +1,6 @@
-"""Owns the warning path as it runs: rules judged, transitions stored, letters sent.
+"""Owns the warning path as it runs: rules judged, transitions stored, letters gathered and sent.
 
-One evaluator works at a time; the letters go out in a loop of their own, after the commit.
+One evaluator works at a time; the letters go out in loops of their own, after the commit.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -17,11 +18,11 @@ import db.outbox
 import db.patience
 import db.regions
 import db.rules
-from alerts import changes, lifecycle, outbox, rules, smtp
+from alerts import care, changes, gathering, lifecycle, outbox, rules, smtp
 from alerts.episodes import Episodes
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.registry import KINDS
-from alerts.outbox import Attempt, Outcome
+from alerts.outbox import Attempt, Courier, Outcome
 from alerts.verdicts import State
 from db.pool import Connection, Pool
 from db.rules import RuleRow
@@ -29,6 +30,9 @@ from energy.factors import Unverified
 
 PROGRAM = "alert"
 DATABASE_RETRY_S = 2.0
+SEND_PAUSE_S = 1.0
+"""Longest pause before letters are looked for: it costs an index scan, judging all rules more."""
+
 
 log = structlog.get_logger("alert")
 
@@ -44,11 +48,16 @@ async def run(
     mail_from: str,
     clock: Callable[[], datetime],
     unverified: Unverified = Unverified.NOTE,
+    hooks: Courier | None = None,
 ) -> None:
-    """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none."""
-    if smtp_url is not None:
-        smtp.parse(smtp_url)
+    """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none.
+
+    `hooks` is the way to webhooks: without it their letters wait.
+    """
     episodes = Episodes()
+    couriers: list[Courier] = [] if hooks is None else [hooks]
+    if smtp_url is not None:
+        couriers.append(smtp.Link(smtp.parse(smtp_url), mail_from))
 
     async def evaluate() -> bool:
         now = clock()
@@ -64,19 +73,25 @@ async def run(
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
         return changed > 0
 
-    async def send() -> bool:
-        return await send_once(
-            pool,
-            smtp_url=smtp_url,
-            mail_from=mail_from,
-            now=clock(),
-            instance=instance,
-            episodes=episodes,
-        )
+    async def gather() -> bool:
+        return await gathering.gather_once(pool, public_url=public_url, now=clock())
 
-    async with asyncio.TaskGroup() as tasks:
-        for name, work in (("evaluate", evaluate), ("send", send)):
-            tasks.create_task(_again_and_again(name, work, pause_s, episodes))
+    async def send(courier: Courier) -> bool:
+        return await send_once(pool, courier, now=clock(), instance=instance, episodes=episodes)
+
+    work: list[tuple[str, Callable[[], Awaitable[bool]]]]
+    work = [("evaluate", evaluate), ("gather", gather)]
+    work += [(f"send {' '.join(each.channels)}", partial(send, each)) for each in couriers]
+    if smtp_url is None:
+        work.append(("wait", partial(note_waiting, pool, episodes)))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for name, each in work:
+                pause = pause_s if name == "evaluate" else min(pause_s, SEND_PAUSE_S)
+                tasks.create_task(_again_and_again(name, each, pause, episodes))
+    finally:
+        for courier in couriers:
+            await courier.rest()
 
 
 async def evaluate_once(
@@ -99,32 +114,29 @@ async def evaluate_once(
             parsed = _parsed(await db.rules.list_holding(connection, now), episodes)
             changed = [await _evaluate(connection, rule, around, episodes) for rule in parsed]
             left = await db.alerts.list_of_ended_rules(connection, now)
-            return sum(changed) + sum([await changes.end(connection, each, now) for each in left])
+            changed += [await changes.end(connection, each, now) for each in left]
+            return sum(changed) + await care.look_after(connection, around)
         finally:
             await db.alerts.unlock(connection)
 
 
 async def send_once(
-    pool: Pool,
-    *,
-    smtp_url: str | None,
-    mail_from: str,
-    now: datetime,
-    instance: str,
-    episodes: Episodes | None = None,
+    pool: Pool, courier: Courier, *, now: datetime, instance: str, episodes: Episodes
 ) -> bool:
     """Try one letter. True: there was one, come again; False: none is due, or nobody takes it."""
-    episodes = episodes or Episodes()
-    if smtp_url is None:
-        async with pool.acquire() as connection:
-            waiting = await db.outbox.count_waiting(connection)
-        if waiting:
-            episodes.happened("no server", "letters_wait_for_a_mail_server", waiting=waiting,
-                              help="set NENGHAO_SMTP_URL for `nenghao alert`")  # fmt: skip
-        return False
-    attempt = await outbox.send_next(pool, smtp.parse(smtp_url), mail_from, now)
+    attempt = await outbox.send_next(pool, courier, now)
     _tell(attempt, instance, episodes)
     return attempt.outcome in (Outcome.SENT, Outcome.REFUSED)
+
+
+async def note_waiting(pool: Pool, episodes: Episodes) -> bool:
+    """Say it if letters wait for a mail server that nobody named."""
+    async with pool.acquire() as connection:
+        waiting = await db.outbox.count_waiting(connection)
+    if waiting:
+        episodes.happened("no server", "letters_wait_for_a_mail_server", waiting=waiting,
+                          help="set NENGHAO_SMTP_URL for `nenghao alert`")  # fmt: skip
+    return False
 
 
 async def _again_and_again(

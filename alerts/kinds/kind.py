@@ -15,9 +15,13 @@ from db.alerts import Watched
 from db.pool import Connection
 from db.scope import Scope
 from energy.factors import Basis, Unverified
-from energy.periods import Span
+from energy.periods import HOUR, Span
 
 REMIND_H_MAX = 8_760
+DUE_WORKDAYS_MAX = 250
+"""A year of them."""
+
+HOURS_SHOWN = 24
 
 
 class Kind(StrEnum):
@@ -28,6 +32,30 @@ class Kind(StrEnum):
     DATA_QUALITY = "data_quality"
     NOT_CONNECTED = "not_connected"
     EXPRESSION = "expression"
+    VALUE_INTENSITY = "value_intensity"
+    BUDGET_PACE = "budget_pace"
+
+
+class DueWorkdays(BaseModel):
+    """Within how many working days of China an alert is to be taken care of."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    acknowledge: int | None = Field(
+        default=None,
+        ge=1,
+        le=DUE_WORKDAYS_MAX,
+        description="to acknowledge it; then the next region up is written to, if the rule "
+        "reaches it, and has as long; null: no such date [working days]",
+        examples=[3],
+    )
+    remedy: int | None = Field(
+        default=None,
+        ge=1,
+        le=DUE_WORKDAYS_MAX,
+        description="until its figures are in order; null: no such date [working days]",
+        examples=[20],
+    )
 
 
 class Parameters(BaseModel):
@@ -45,6 +73,12 @@ class Parameters(BaseModel):
         "has acknowledged it; 0: never [h]",
         examples=[24],
     )
+    due_workdays: DueWorkdays = Field(
+        default=DueWorkdays(),
+        description="by when an alert is to be acknowledged and remedied, in working days after "
+        "the day on which it fired, or became worse",
+        examples=[{"acknowledge": 3, "remedy": 20}],
+    )
 
     @property
     def hold(self) -> timedelta:
@@ -55,6 +89,12 @@ class Parameters(BaseModel):
     def clear_at(self) -> float:
         """At which share of its threshold a value that was over is no longer over."""
         return 1.0
+
+    def look_back(self, newest: Span) -> list[Span]:
+        """Return the windows before the newest one that a letter shows, oldest first: 23 hours."""
+        ends = [newest.ends_at - back * HOUR for back in range(HOURS_SHOWN - 1, 0, -1)]
+        length = newest.ends_at - newest.starts_at
+        return [Span(ends_at - length, ends_at) for ends_at in ends]
 
 
 @dataclass(frozen=True, slots=True)

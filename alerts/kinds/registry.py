@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from alerts.kinds.budget_pace import watch as budgets
+from alerts.kinds.budget_pace import words as budgets_words
+from alerts.kinds.budget_pace.parameters import BudgetPace
 from alerts.kinds.data_quality import watch as quality
 from alerts.kinds.data_quality import words as quality_words
 from alerts.kinds.data_quality.parameters import DataQuality
@@ -21,6 +24,9 @@ from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level import watch as regions
 from alerts.kinds.region_level import words as region_words
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.value_intensity import watch as values
+from alerts.kinds.value_intensity import words as values_words
+from alerts.kinds.value_intensity.parameters import ValueIntensity
 from alerts.kinds.words import Language, Occasion, Words
 
 
@@ -28,8 +34,8 @@ from alerts.kinds.words import Language, Occasion, Words
 class Definition:
     """What makes a kind: its parameters, how it looks now and back, and the words of a letter.
 
-    `look_back`: the windows before the one that was judged, for the chart of a letter; None: the
-    last hours, as `ticks` finds them.
+    `look_back`: the windows before the one that was judged, for the chart of a letter; None: those
+    that its parameters name, as `ticks` finds them.
     """
 
     parameters: type[Parameters]
@@ -46,17 +52,18 @@ KINDS = {
     Kind.REGION_LEVEL: Definition(
         RegionLevel, regions.judge, regions.ticks, region_words.write, regions.look_back
     ),
-    Kind.DATA_QUALITY: Definition(
-        DataQuality, quality.judge, quality.ticks, quality_words.write, quality.look_back
-    ),
+    Kind.DATA_QUALITY: Definition(DataQuality, quality.judge, quality.ticks, quality_words.write),
     Kind.NOT_CONNECTED: Definition(
         NotConnected,
         connections.judge,
         connections.ticks,
         connection_words.write,
-        connections.look_back,
     ),
     Kind.EXPRESSION: Definition(
         ExpressionRule, expressions.judge, expressions.ticks, expression_words.write
     ),
+    Kind.VALUE_INTENSITY: Definition(
+        ValueIntensity, values.judge, values.ticks, values_words.write
+    ),
+    Kind.BUDGET_PACE: Definition(BudgetPace, budgets.judge, budgets.ticks, budgets_words.write),
 }

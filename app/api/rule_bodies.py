@@ -6,12 +6,14 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from alerts.kinds.budget_pace.parameters import BudgetPace
 from alerts.kinds.data_quality.parameters import DataQuality
 from alerts.kinds.expression.parameters import ExpressionRule
 from alerts.kinds.kind import Kind
 from alerts.kinds.not_connected.parameters import NotConnected
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.value_intensity.parameters import ValueIntensity
 from app.api.parameters import Instant, RegionCode
 from app.rules import Statement
 
@@ -26,7 +28,13 @@ Reason = Annotated[
     ),
 ]
 AnyParameters: TypeAlias = (
-    ProductIntensity | RegionLevel | DataQuality | NotConnected | ExpressionRule
+    ProductIntensity
+    | RegionLevel
+    | ValueIntensity
+    | BudgetPace
+    | DataQuality
+    | NotConnected
+    | ExpressionRule
 )
 
 
@@ -94,6 +102,40 @@ class NewLevelRule(_Place, LevelVersion):
     """A new rule on the warning level of regions."""
 
 
+class ProposedValue(BaseModel):
+    """A version of a rule on the energy per 10,000 yuan that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["value_intensity"] = Field(examples=["value_intensity"])
+    parameters: ValueIntensity = ValueIntensity()
+
+
+class ValueVersion(_Version, ProposedValue):
+    """What a rule on the energy per 10,000 yuan says."""
+
+
+class NewValueRule(_Place, ValueVersion):
+    """A new rule on the energy per 10,000 yuan."""
+
+
+class ProposedBudget(BaseModel):
+    """A version of a rule on energy budgets that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["budget_pace"] = Field(examples=["budget_pace"])
+    parameters: BudgetPace = BudgetPace()
+
+
+class BudgetVersion(_Version, ProposedBudget):
+    """What a rule on energy budgets says."""
+
+
+class NewBudgetRule(_Place, BudgetVersion):
+    """A new rule on energy budgets."""
+
+
 class ProposedQuality(BaseModel):
     """A version of a rule on data quality that nobody stated yet."""
 
@@ -146,15 +188,33 @@ class NewExpressionRule(_Place, ExpressionVersion):
 
 
 Proposed = Annotated[
-    ProposedProduct | ProposedLevel | ProposedQuality | ProposedConnection | ProposedExpression,
+    ProposedProduct
+    | ProposedLevel
+    | ProposedValue
+    | ProposedBudget
+    | ProposedQuality
+    | ProposedConnection
+    | ProposedExpression,
     Field(discriminator="kind"),
 ]
 Stated = Annotated[
-    ProductVersion | LevelVersion | QualityVersion | ConnectionVersion | ExpressionVersion,
+    ProductVersion
+    | LevelVersion
+    | ValueVersion
+    | BudgetVersion
+    | QualityVersion
+    | ConnectionVersion
+    | ExpressionVersion,
     Field(discriminator="kind"),
 ]
 New = Annotated[
-    NewProductRule | NewLevelRule | NewQualityRule | NewConnectionRule | NewExpressionRule,
+    NewProductRule
+    | NewLevelRule
+    | NewValueRule
+    | NewBudgetRule
+    | NewQualityRule
+    | NewConnectionRule
+    | NewExpressionRule,
     Field(discriminator="kind"),
 ]
 

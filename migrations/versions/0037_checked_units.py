@@ -6,7 +6,7 @@ Safe before the new code starts. Locks nothing that exists for long.
 from alembic import op
 
 revision = "0037"
-down_revision = "0040"
+down_revision = "0038"
 
 VIEW = """
 SET lock_timeout = '5s';

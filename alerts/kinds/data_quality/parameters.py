@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from alerts.kinds.kind import Kind, Parameters
+from energy.periods import Span
 from energy.quality import Index
 from energy.repairs import Fault
 
@@ -158,3 +159,7 @@ class DataQuality(Parameters):
     @property
     def hold(self) -> timedelta:
         return timedelta(hours=self.for_h)
+
+    def look_back(self, newest: Span) -> list[Span]:
+        """Return no windows: a letter about data has no chart."""
+        return []

@@ -14,7 +14,6 @@ from alerts.kinds.data_quality import facts, verdict
 from alerts.kinds.data_quality.facts import QualityFacts
 from alerts.kinds.data_quality.parameters import Check, DataQuality, Of
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
-from alerts.verdicts import Verdict
 from db.alerts import Watched
 from db.pool import Connection
 from db.scope import Scope
@@ -45,13 +44,6 @@ async def ticks(
     for at in ends:
         then = replace(around, now=at)
         yield at, await _look(connection, rule, scope, then, open_subjects)
-
-
-async def look_back(
-    connection: Connection, rule: Rule, judged: Judged, around: Surroundings
-) -> list[tuple[Span, Verdict | None]]:
-    """Return no windows: a letter about data has no chart."""
-    return []
 
 
 async def _look(

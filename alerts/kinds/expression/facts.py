@@ -17,8 +17,12 @@ from db.scores import Counted
 from db.unit_windows import UnitWindow
 from energy import intensity, levels, quality
 from energy.factors import KGCE_PER_TCE, Basis
+from energy.intensity_uoms import Energy
 from energy.periods import Span
 from energy.quality import Scheme
+
+TCE = {Energy.TCE: 1.0, Energy.KGCE: 1 / KGCE_PER_TCE}
+"""Tons of coal equivalent in a unit of the energy that a limit counts."""
 
 World = Mapping[str, float | None]
 
@@ -70,10 +74,15 @@ def of_product(found: ProductFacts, text: str) -> ExpressionFacts:
     }  # fmt: skip
     worlds: list[World] = []
     why = dict.fromkeys(("energy_tce", "output", "intensity"), cause) if cause else {}
-    if not cause:
-        known |= _made(found.energy_kgce, found.output)
-        energies, outputs = found.energy_bounds, found.output_bounds
-        worlds = [known | _made(energies[0], outputs[1]), known | _made(energies[1], outputs[0])]
+    if not cause and yardstick is not None:
+        counted, energies, outputs = yardstick.energy, found.energy_bounds, found.output_bounds
+        known |= _made(found.energy, found.output, counted)
+        worlds = [
+            known | _made(energies[0], outputs[1], counted),
+            known | _made(energies[1], outputs[0], counted),
+        ]
+        if counted not in TCE:
+            why = {"energy_tce": f"its limit counts {counted}"}
     uom = "" if limit is None else limit.uom
     return ExpressionFacts(
         Whose.PRODUCT,
@@ -153,11 +162,12 @@ def _cause(found: ProductFacts) -> str:
     return ""
 
 
-def _made(energy_kgce: float | None, output: float | None) -> dict[str, float | None]:
+def _made(energy: float | None, output: float | None, counted: Energy) -> dict[str, float | None]:
+    is_known = energy is not None and counted in TCE
     return {
-        "energy_tce": None if energy_kgce is None else energy_kgce / KGCE_PER_TCE,
+        "energy_tce": energy * TCE[counted] if is_known and energy is not None else None,
         "output": output,
-        "intensity": intensity.intensity(energy_kgce, output).value,
+        "intensity": intensity.intensity(energy, output).value,
     }
 
 

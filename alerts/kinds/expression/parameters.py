@@ -13,6 +13,7 @@ from alerts import expressions
 from alerts.expressions import LENGTH_MAX, Expression
 from alerts.kinds.kind import Kind, Parameters
 from energy.factors import Basis
+from energy.periods import Span
 
 WINDOW_H_MAX = 744
 
@@ -109,3 +110,7 @@ class ExpressionRule(Parameters):
     @property
     def hold(self) -> timedelta:
         return timedelta(hours=self.for_h)
+
+    def look_back(self, newest: Span) -> list[Span]:
+        """Return the hours before; none of a region: its months are in the letters of its level."""
+        return [] if self.of is Whose.REGION else super().look_back(newest)

@@ -9,17 +9,20 @@ from datetime import timedelta
 import db.facts
 import db.figures
 import db.limits
+import db.products
 import db.schemes
 import db.scores
 import db.unit_windows
-from alerts.kinds import past
+from alerts.kinds import past, windows
 from alerts.kinds.expression import facts, verdict
 from alerts.kinds.expression.facts import ExpressionFacts
 from alerts.kinds.expression.parameters import ExpressionRule, Whose
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.product_intensity import facts as products
+from alerts.kinds.product_intensity.facts import Reference
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level import facts as regions
+from alerts.kinds.region_level.facts import Ladder
 from alerts.verdicts import State
 from db.alerts import Watched
 from db.pool import Connection
@@ -97,11 +100,15 @@ def _parameters(rule: Rule) -> ExpressionRule:
 async def _products(
     connection: Connection, rule: ExpressionRule, scope: Scope, around: Surroundings
 ) -> list[ExpressionFacts]:
-    windows = products.windows(around.now, rule.window)
-    uses = await db.facts.list_uses(connection, scope, windows, rule.basis)
-    limits = [each for each in await db.limits.list_limits(connection) if each.verified]
+    spans = windows.hours(around.now, rule.window)
+    uses = await db.facts.list_uses(connection, scope, spans, rule.basis, Step.HOUR)
+    reference = Reference(
+        await db.limits.list_limits(connection),
+        await db.products.list_equivalents(connection),
+        around.unverified,
+    )
     asked = ProductIntensity(basis=rule.basis)
-    found = products.products(uses, limits, asked, around.now)
+    found = products.products(uses, reference, asked, around.now)
     return [
         _newest(newest_first, rule, around)
         for candidates in found
@@ -110,12 +117,14 @@ async def _products(
 
 
 def _newest(
-    windows: Sequence[ExpressionFacts], rule: ExpressionRule, around: Surroundings
+    newest_first: Sequence[ExpressionFacts], rule: ExpressionRule, around: Surroundings
 ) -> ExpressionFacts:
     """Return the newest window that can be told; none can: the newest."""
     floor = around.coverage_floor
-    told = (each for each in windows if verdict.judge(each, rule, floor).state is not State.UNKNOWN)
-    return next(told, windows[0])
+    told = (
+        each for each in newest_first if verdict.judge(each, rule, floor).state is not State.UNKNOWN
+    )
+    return next(told, newest_first[0])
 
 
 async def _units(
@@ -124,7 +133,7 @@ async def _units(
     names = rule.parsed.names
     indices = await _indices(connection, scope, around) if "index" in names else {}
     by_unit: dict[int, list[ExpressionFacts]] = {}
-    for window in products.windows(around.now, rule.window)[:2]:
+    for window in windows.hours(around.now, rule.window)[:2]:
         rows = await db.unit_windows.list_windows(
             connection, scope, window, rule.basis, rule.carrier
         )
@@ -140,7 +149,7 @@ async def _units(
         for found in facts.of_units(rows, before, indices, window, rule.expression, rule.basis):
             assert found.unit is not None
             by_unit.setdefault(found.unit.unit_id, []).append(found)
-    return [_newest(windows, rule, around) for windows in by_unit.values()]
+    return [_newest(newest_first, rule, around) for newest_first in by_unit.values()]
 
 
 async def _regions(
@@ -156,7 +165,7 @@ async def _regions(
     indices = await _indices(connection, scope, around) if "index" in rule.parsed.names else {}
     return [
         facts.of_region(each, indices, rule.expression)
-        for each in regions.regions(within, targets, around.region_names, subjects)
+        for each in regions.regions(within, targets, around.region_names, subjects, Ladder())
     ]
 
 

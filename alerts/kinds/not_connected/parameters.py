@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from alerts.kinds.kind import REMIND_H_MAX, Kind, Parameters
+from energy.periods import Span
 
 
 class Until(StrEnum):
@@ -49,3 +50,7 @@ class NotConnected(Parameters):
         "nobody has acknowledged it; 0: never [h]",
         examples=[168],
     )
+
+    def look_back(self, newest: Span) -> list[Span]:
+        """Return no windows: days since a day are no chart."""
+        return []

@@ -10,7 +10,6 @@ from alerts.kinds import past
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.not_connected import facts, verdict
 from alerts.kinds.not_connected.parameters import NotConnected
-from alerts.verdicts import Verdict
 from db.alerts import Watched
 from db.pool import Connection
 from db.scope import Scope
@@ -36,13 +35,6 @@ async def ticks(
     """Yield the units that would have lacked something, day by day."""
     for at in past.days(span):
         yield at, await _look(connection, rule, scope, at, open_subjects)
-
-
-async def look_back(
-    connection: Connection, rule: Rule, judged: Judged, around: Surroundings
-) -> list[tuple[Span, Verdict | None]]:
-    """Return no windows: days since a day are no chart."""
-    return []
 
 
 async def _look(
