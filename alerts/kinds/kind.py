@@ -29,6 +29,9 @@ class Kind(StrEnum):
 
     PRODUCT_INTENSITY = "product_intensity"
     REGION_LEVEL = "region_level"
+    DATA_QUALITY = "data_quality"
+    NOT_CONNECTED = "not_connected"
+    EXPRESSION = "expression"
     VALUE_INTENSITY = "value_intensity"
     BUDGET_PACE = "budget_pace"
 

@@ -33,6 +33,7 @@ INSERT INTO quality_days
 VALUES (:m, '2026-11-01Z', 1, 1, 1, 1, 1, 1, 'in_force', true, 0, NULL, now());
 INSERT INTO quality_unit_days
 VALUES (:u, '2026-11-01Z', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 's', NULL, now());
+INSERT INTO quality_checks VALUES (:u, now(), '2026-11-01');
 INSERT INTO stale_ranges (unit_id, meter_id, starts_at, ends_at)
 VALUES (:u, :m, '2026-11-01Z', '2026-11-01 01:00Z');
 INSERT INTO gateways (unit_id, gateway) VALUES (:u, 'gw1');

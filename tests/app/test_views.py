@@ -40,7 +40,8 @@ CUT = {
     "course_readings",
     "dated_factors", "dated_meters", "doubts", "energy_budgets", "factors", "gateways",
     "meter_consumption", "meter_epochs", "meters", "monthly_filings", "non_fossil", "park_units",
-    "parks", "production", "projects", "proposals", "quality_days", "quality_unit_days",
+    "parks", "production", "projects", "proposals", "quality_checks", "quality_days",
+    "quality_unit_days",
     "quarantine", "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
     "rule_versions", "rules",
     "stale_ranges", "stocks", "suspicions", "tasks", "trades", "unit_consumption", "units",
@@ -55,7 +56,7 @@ HIDDEN = {
     "alembic_version", "api_keys", "arrivals", "audit_links", "audit_removals", "audit_waiting",
     "births",
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
-    "meters_in_scope", "nightly_checks", "outbox", "quality_checks", "quarantine_size",
+    "meters_in_scope", "nightly_checks", "outbox", "quarantine_size",
     "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",
     "sequences", "stale_areas", "units_in_scope", "whole_regions_in_scope",
 }  # fmt: skip
