@@ -118,7 +118,9 @@ async def _go_on(connection: Connection, case: Case, step: Step, around: Surroun
         event_id = await _note(
             connection, case.alert_id, around.now, step.turn, reason, matter.measured
         )
-        notice = Notice(step.turn, matter, name, due_on, outbox.link_to(around.public_url, case.alert_id))
+        notice = Notice(
+            step.turn, matter, name, due_on, outbox.link_to(around.public_url, case.alert_id)
+        )
         await _write(connection, notice, step.raised_to, event_id, around.now, reminds=True)
     return True
 
