@@ -147,6 +147,16 @@ class Settings(BaseSettings):
     mail_from: str = Field(
         default="nenghao@localhost", description="sender address of warning letters"
     )
+    webhooks: SecretStr | None = Field(
+        default=None,
+        description='webhooks by the name that contacts have: {"lz": {"channel": "dingtalk", '
+        '"url": "https://…", "secret": "SEC…"}}; `webhook`, `wecom`, `dingtalk` or `feishu`',
+    )
+    webhook_hosts: str = Field(
+        default="",
+        description="hosts that webhooks may reach, with commas, and networks of those that are "
+        "not public, such as 10.2.0.0/16; empty: none",
+    )
     public_url: str = Field(
         default="http://127.0.0.1:8000", description="address of the HTTP interface in letters"
     )
@@ -265,3 +275,18 @@ class Settings(BaseSettings):
         le=1,
         description="below this share of expected readings a verdict is UNKNOWN",
     )
+
+    @property
+    def watchdog(
+        self,
+    ) -> tuple[SecretStr | None, str, str, SecretStr | None, str, SecretStr | None, str | None]:
+        """Return what `app.watchdog.watch.Watch` is made of, in its order."""
+        return (
+            self.watchdog_smtp_url,
+            self.watchdog_mail_from,
+            self.watchdog_mail_to,
+            self.watchdog_webhook_url,
+            self.watchdog_place,
+            self.smtp_url,
+            self.watchdog_web_url,
+        )

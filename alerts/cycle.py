@@ -20,7 +20,7 @@ import db.outbox
 import db.patience
 import db.regions
 import db.rules
-from alerts import changes, evaluator, gathering, judging, outbox, rules, smtp
+from alerts import care, changes, evaluator, gathering, judging, outbox, rules, smtp
 from alerts.episodes import Episodes
 from alerts.evaluator import FencedError
 from alerts.judging import Progress
@@ -34,6 +34,9 @@ PROGRAM = "alert"
 SENDER = "send"
 PULSE = timedelta(seconds=5)
 DATABASE_RETRY_S = 2.0
+SEND_PAUSE_S = 1.0
+"""Longest pause before letters are looked for: it costs an index scan, judging all rules more."""
+
 
 log = structlog.get_logger("alert")
 
@@ -67,10 +70,14 @@ async def run(
     unverified: Unverified = Unverified.NOTE,
     silent_s: float = evaluator.SILENT_S,
     amended_within: timedelta = AMENDED_WITHIN,
+    hooks: Courier | None = None,
 ) -> None:
-    """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none."""
-    episodes, progress = Episodes(), Progress()
-    pulse, couriers = Pulse(pool, instance), list[Courier]()
+    """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none.
+
+    `hooks` is the way to webhooks: without it their letters wait.
+    """
+    episodes, progress, pulse = Episodes(), Progress(), Pulse(pool, instance)
+    couriers: list[Courier] = [] if hooks is None else [hooks]
     if smtp_url is not None:
         couriers.append(smtp.Link(smtp.parse(smtp_url), mail_from))
 
@@ -106,7 +113,8 @@ async def run(
     try:
         async with asyncio.TaskGroup() as tasks:
             for name, each in work:
-                tasks.create_task(_again_and_again(name, each, pause_s, episodes))
+                pause = pause_s if name == "evaluate" else min(pause_s, SEND_PAUSE_S)
+                tasks.create_task(_again_and_again(name, each, pause, episodes))
     finally:
         for courier in couriers:
             await courier.rest()
@@ -145,8 +153,9 @@ async def evaluate_once(
         left = await db.alerts.list_of_ended_rules(connection, now)
         await judging.forget_ended(connection, [row.rule_id for row in held], seen.progress)
         ended = [await changes.end(connection, each, now) for each in left]
+        cared = await care.look_after(connection, around)
         await db.evaluators.end_term(connection, epoch)
-        return sum(changed for changed, _ in done) + sum(ended)
+        return sum(changed for changed, _ in done) + sum(ended) + cared
 
 
 async def send_once(

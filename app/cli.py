@@ -177,8 +177,10 @@ def alert_command() -> None:
     """Judge the rules, open and resolve alerts, send letters."""
     import alerts.cycle
     import alerts.smtp
+    from app import webhooks
 
     settings = _settings()
+    hooks = webhooks.of(settings.webhooks, settings.webhook_hosts, _now)
     smtp_url = settings.smtp_url.get_secret_value() if settings.smtp_url else None
     if smtp_url is not None:
         _parsed(alerts.smtp.parse, smtp_url, "NENGHAO_SMTP_URL")
@@ -199,6 +201,7 @@ def alert_command() -> None:
             clock=_now,
             unverified=settings.unverified_factors,
             amended_within=timedelta(settings.amend_days),
+            hooks=hooks,
         )
 
     _run_program(settings, "alert", work)
@@ -321,10 +324,9 @@ def _addresses(settings: Settings) -> Addresses:
         settings.logins_file,
         settings.service_database_url,
         approval.Rule.of(settings.second_approver, settings.proposal_days),
-        Watch(settings.watchdog_smtp_url, settings.watchdog_mail_from, settings.watchdog_mail_to,
-              settings.watchdog_webhook_url, settings.watchdog_place, settings.smtp_url,
-              settings.watchdog_web_url),
-    )  # fmt: skip
+        settings.coverage_floor,
+        Watch(*settings.watchdog),
+    )
 
 
 def _parsed(parse: Callable[[str], T], text: str, variable: str) -> T:

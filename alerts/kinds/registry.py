@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from alerts.kinds.budget_pace import watch as budgets
+from alerts.kinds.budget_pace import words as budgets_words
+from alerts.kinds.budget_pace.parameters import BudgetPace
+from alerts.kinds.data_quality import watch as quality
+from alerts.kinds.data_quality import words as quality_words
+from alerts.kinds.data_quality.parameters import DataQuality
+from alerts.kinds.expression import watch as expressions
+from alerts.kinds.expression import words as expression_words
+from alerts.kinds.expression.parameters import ExpressionRule
 from alerts.kinds.kind import Judge, Kind, LookBack, Parameters, Ticks
+from alerts.kinds.not_connected import watch as connections
+from alerts.kinds.not_connected import words as connection_words
+from alerts.kinds.not_connected.parameters import NotConnected
 from alerts.kinds.product_intensity import watch as products
 from alerts.kinds.product_intensity import words as product_words
 from alerts.kinds.product_intensity.parameters import ProductIntensity
@@ -40,7 +52,18 @@ KINDS = {
     Kind.REGION_LEVEL: Definition(
         RegionLevel, regions.judge, regions.ticks, region_words.write, regions.look_back
     ),
+    Kind.DATA_QUALITY: Definition(DataQuality, quality.judge, quality.ticks, quality_words.write),
+    Kind.NOT_CONNECTED: Definition(
+        NotConnected,
+        connections.judge,
+        connections.ticks,
+        connection_words.write,
+    ),
+    Kind.EXPRESSION: Definition(
+        ExpressionRule, expressions.judge, expressions.ticks, expression_words.write
+    ),
     Kind.VALUE_INTENSITY: Definition(
         ValueIntensity, values.judge, values.ticks, values_words.write
     ),
+    Kind.BUDGET_PACE: Definition(BudgetPace, budgets.judge, budgets.ticks, budgets_words.write),
 }

@@ -6,7 +6,11 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from alerts.kinds.budget_pace.parameters import BudgetPace
+from alerts.kinds.data_quality.parameters import DataQuality
+from alerts.kinds.expression.parameters import ExpressionRule
 from alerts.kinds.kind import Kind
+from alerts.kinds.not_connected.parameters import NotConnected
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
 from alerts.kinds.value_intensity.parameters import ValueIntensity
@@ -23,7 +27,15 @@ Reason = Annotated[
         strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX, pattern=PLAIN
     ),
 ]
-AnyParameters: TypeAlias = ProductIntensity | RegionLevel | ValueIntensity
+AnyParameters: TypeAlias = (
+    ProductIntensity
+    | RegionLevel
+    | ValueIntensity
+    | BudgetPace
+    | DataQuality
+    | NotConnected
+    | ExpressionRule
+)
 
 
 class _Version(BaseModel):
@@ -107,9 +119,104 @@ class NewValueRule(_Place, ValueVersion):
     """A new rule on the energy per 10,000 yuan."""
 
 
-Proposed = Annotated[ProposedProduct | ProposedLevel | ProposedValue, Field(discriminator="kind")]
-Stated = Annotated[ProductVersion | LevelVersion | ValueVersion, Field(discriminator="kind")]
-New = Annotated[NewProductRule | NewLevelRule | NewValueRule, Field(discriminator="kind")]
+class ProposedBudget(BaseModel):
+    """A version of a rule on energy budgets that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["budget_pace"] = Field(examples=["budget_pace"])
+    parameters: BudgetPace = BudgetPace()
+
+
+class BudgetVersion(_Version, ProposedBudget):
+    """What a rule on energy budgets says."""
+
+
+class NewBudgetRule(_Place, BudgetVersion):
+    """A new rule on energy budgets."""
+
+
+class ProposedQuality(BaseModel):
+    """A version of a rule on data quality that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["data_quality"] = Field(examples=["data_quality"])
+    parameters: DataQuality
+
+
+class QualityVersion(_Version, ProposedQuality):
+    """What a rule on data quality says."""
+
+
+class NewQualityRule(_Place, QualityVersion):
+    """A new rule on data quality."""
+
+
+class ProposedConnection(BaseModel):
+    """A version of a rule on units that should be connected that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["not_connected"] = Field(examples=["not_connected"])
+    parameters: NotConnected = NotConnected()
+
+
+class ConnectionVersion(_Version, ProposedConnection):
+    """What a rule on units that should be connected says."""
+
+
+class NewConnectionRule(_Place, ConnectionVersion):
+    """A new rule on units that should be connected."""
+
+
+class ProposedExpression(BaseModel):
+    """A version of an expression rule that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["expression"] = Field(examples=["expression"])
+    parameters: ExpressionRule
+
+
+class ExpressionVersion(_Version, ProposedExpression):
+    """What an expression rule says."""
+
+
+class NewExpressionRule(_Place, ExpressionVersion):
+    """A new expression rule."""
+
+
+Proposed = Annotated[
+    ProposedProduct
+    | ProposedLevel
+    | ProposedValue
+    | ProposedBudget
+    | ProposedQuality
+    | ProposedConnection
+    | ProposedExpression,
+    Field(discriminator="kind"),
+]
+Stated = Annotated[
+    ProductVersion
+    | LevelVersion
+    | ValueVersion
+    | BudgetVersion
+    | QualityVersion
+    | ConnectionVersion
+    | ExpressionVersion,
+    Field(discriminator="kind"),
+]
+New = Annotated[
+    NewProductRule
+    | NewLevelRule
+    | NewValueRule
+    | NewBudgetRule
+    | NewQualityRule
+    | NewConnectionRule
+    | NewExpressionRule,
+    Field(discriminator="kind"),
+]
 
 
 def statement(body: Stated) -> Statement:

@@ -7,7 +7,7 @@ alerts without rewriting it; locks alerts, alert_events and outbox for a moment.
 from alembic import op
 
 revision = "0042"
-down_revision = "0041"
+down_revision = "0043"
 
 JUDGED = """
 SET lock_timeout = '5s';

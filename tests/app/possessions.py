@@ -33,6 +33,7 @@ INSERT INTO quality_days
 VALUES (:m, '2026-11-01Z', 1, 1, 1, 1, 1, 1, 'in_force', true, 0, NULL, now());
 INSERT INTO quality_unit_days
 VALUES (:u, '2026-11-01Z', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 's', NULL, now());
+INSERT INTO quality_checks VALUES (:u, now(), '2026-11-01');
 INSERT INTO stale_ranges (unit_id, meter_id, starts_at, ends_at)
 VALUES (:u, :m, '2026-11-01Z', '2026-11-01 01:00Z');
 INSERT INTO gateways (unit_id, gateway) VALUES (:u, 'gw1');
@@ -98,6 +99,9 @@ INSERT INTO standings (rule_id, subject, unit_id, region, state, since_at, start
 SELECT rule_id, subject, unit_id, region, 'firing', now(), period_starts_at, period_ends_at, uom,
        coverage, estimated_share, reason, rule_version, now()
   FROM alerts;
+INSERT INTO alert_cases (alert_id, assigned_to, assignee) SELECT alert_id, 'a', 'a' FROM alerts;
+INSERT INTO tasks (alert_id, kind, opened_at, cities, untold, due_at)
+SELECT alert_id, 'level_1_cities', now(), '{450202}', '{}', '2026-12-19Z' FROM alerts;
 INSERT INTO audit (noted_at, request_id, identity, label, role, scope, source, method, route,
                    parameters, unit, result, status, row_count)
 VALUES ('2026-11-01Z', 'r', 'key 4', 'li', 'enterprise', '450202/:code', '10.0.0.1', 'GET',

@@ -28,23 +28,25 @@ from tests.app import possessions
 EVERYONES = {
     "carbon_factors", "carriers", "chain_heads", "equivalents", "factor_ranges", "grid_choices",
     "grids", "industries", "level_bands", "limits", "links", "products", "quality_schemes",
-    "region_aliases", "regions", "rule_sets", "scheme_choices",
+    "region_aliases", "regions", "registry_stamp", "rule_sets", "scheme_choices",
 }  # fmt: skip
 """Shown alike to whoever has a scope."""
 
 CUT = {
     "accepted_batches",
-    "accountable_readings", "alert_events", "alerts", "area_consumption", "budget_units",
-    "calorific_values",
+    "accountable_readings", "alert_cases", "alert_events", "alerts", "area_consumption",
+    "budget_units", "calorific_values",
     "capacities", "certificates", "changes", "conflicts", "contacts", "corrections",
     "course_readings",
     "dated_factors", "dated_meters", "doubts", "energy_budgets", "factors", "gateways",
     "judgements",
     "meter_consumption", "meter_epochs", "meters", "monthly_filings", "non_fossil", "park_units",
-    "parks", "production", "projects", "proposals", "quality_days", "quality_unit_days",
+    "parks", "production", "projects", "proposals", "quality_checks", "quality_days",
+    "quality_unit_days",
     "quarantine", "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
     "rule_versions", "rules",
-    "stale_ranges", "standings", "stocks", "suspicions", "trades", "unit_consumption", "units",
+    "stale_ranges", "standings", "stocks", "suspicions", "tasks", "trades", "unit_consumption",
+    "units",
     "value_limits", "verifications",
 }  # fmt: skip
 """Cut to the scope."""
@@ -56,7 +58,7 @@ HIDDEN = {
     "alembic_version", "api_keys", "arrivals", "audit_links", "audit_removals", "audit_waiting",
     "births", "evaluators", "fresh_hours",
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
-    "meters_in_scope", "nightly_checks", "outbox", "quality_checks", "quarantine_size",
+    "meters_in_scope", "nightly_checks", "outbox", "quarantine_size",
     "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",
     "sequences", "stale_areas", "units_in_scope", "whole_regions_in_scope",
 }  # fmt: skip
