@@ -115,7 +115,11 @@ async def write(connection: Connection, posting: Posting, occasion: Occasion, at
 async def put(
     connection: Connection, letters: Sequence[NewLetter], city: str, at: datetime
 ) -> None:
-    """Put letters about one city into the outbox, to leave at once or in a digest."""
+    """Put letters about one city into the outbox, to leave at once or in a digest.
+
+    Each tells an event: a digest tells it in its stead.
+    """
+    assert all(each.event_id is not None for each in letters)
     addresses = [each.recipient_email for each in letters]
     holding = await db.digests.list_holding(connection, addresses, city)
     told: dict[str, list[Told]] = {address: [] for address in addresses}
