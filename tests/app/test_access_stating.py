@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from collections.abc import Mapping
 
 import httpx
 import pytest
 
-from app import auth
-from app.main import create_app
-from app.roles import MAY, Act, Role
-from settings import Settings
+from app.roles import MAY, Act
 from tests import cast, factories
-from tests.app import areas
-from tests.app.conftest import NOW, Stage
-from tests.app.test_access import (ASKING, FOREIGNERS, HOLDERS, OTHER_ACTS, QIANS_ALONE, RULING, STATING, filled_in, hand_out, state, told)
+from tests.app.conftest import Stage
+from tests.app.test_access import (
+    ASKING,
+    FOREIGNERS,
+    HOLDERS,
+    OTHER_ACTS,
+    QIANS_ALONE,
+    RULING,
+    STATING,
+    filled_in,
+    hand_out,
+    state,
+    told,
+)
 
 BEFORE = {
     "/v1/alerts/{alert_id}/contest": "DELETE FROM alert_cases",
