@@ -38,8 +38,8 @@ CUT = {
     "quality_unit_days",
     "quarantine", "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
     "rule_versions", "rules",
-    "stale_ranges", "standings", "stocks", "suspicions", "tasks", "trades", "unit_consumption",
-    "units",
+    "stale_ranges", "standings", "stocks", "suspicions", "tasks", "trades", "two_high_projects",
+    "unit_consumption", "units",
     "value_limits", "verifications",
 }  # fmt: skip
 """Cut to the scope."""
@@ -64,7 +64,7 @@ JOINED = {
 }  # fmt: skip
 """Without a barrier, or no index serves a join: docs/decisions/0021-views-for-looking.md."""
 
-OF_REGIONS = {"area_consumption", "contacts"}
+OF_REGIONS = {"area_consumption", "contacts", "two_high_projects"}
 """An enterprise sees none of them, though it is in one: others are in it too."""
 
 OF_EVERYONE = {
