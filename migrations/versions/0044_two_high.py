@@ -6,7 +6,7 @@ Safe before the new code starts: it adds a table that nobody asks for yet.
 from alembic import op
 
 revision = "0044"
-down_revision = "0043"
+down_revision = "0042"
 
 SCHEMA = """
 SET lock_timeout = '5s';
