@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+import db.amendments
 import db.digests
 import db.outbox
 from alerts import digest, letter
@@ -89,14 +90,26 @@ class Posting:
     region_names: Mapping[str, str] = field(default_factory=dict)
 
 
-async def write(connection: Connection, posting: Posting, occasion: Occasion, at: datetime) -> int:
+async def write(
+    connection: Connection,
+    posting: Posting,
+    occasion: Occasion,
+    at: datetime,
+    *,
+    anew: bool = False,
+) -> int:
     """Put a letter to each of its recipients into the outbox; return how many.
 
-    It belongs into the transaction of the alert.
+    It belongs into the transaction of the alert. `anew`: it is about what was told before, and goes
+    to those who were told, wherever contacts are by now.
     """
-    recipients = await list_recipients(
-        connection, posting.region, posting.rule_region, posting.level
-    )
+    if anew:
+        within = Scope.of_region(posting.rule_region).region_prefix
+        recipients = await db.amendments.list_told(connection, posting.alert_id, within)
+    else:
+        recipients = await list_recipients(
+            connection, posting.region, posting.rule_region, posting.level
+        )
     regions = dict.fromkeys(recipient.region for recipient in recipients)
     told = replace(occasion, told=[posting.region_names.get(each, each) for each in regions])
     # Once in each language: a letter is the same to all, and its chart takes time to draw.

@@ -23,6 +23,7 @@ from app import (
     verify,
     withdrawals,
 )
+from app.watchdog import command as watchdog
 
 
 def add_to(app: typer.Typer) -> None:
@@ -44,4 +45,5 @@ def add_to(app: typer.Typer) -> None:
     verify.verify_app.command("evidence")(evidence_file.evidence_command)
     app.command("ready")(readiness.ready_command)
     app.command("import")(administration.import_command)
+    app.command("watchdog")(watchdog.watchdog_command)
     app.command("withdraw")(withdrawals.withdraw_command)

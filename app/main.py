@@ -49,6 +49,7 @@ from app.api import (
     units,
     uploads,
     value_intensity,
+    verdicts,
     warnings,
 )
 from app.audit_gate import AuditGate
@@ -120,6 +121,7 @@ NOUNS = (
     balance,
     accounts,
     alerts,
+    verdicts,
     cases,
     tasks,
     rules,
