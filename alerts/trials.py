@@ -10,13 +10,15 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from alerts.backtest import Course
+from alerts.kinds.budget_pace import verdict as budgets
+from alerts.kinds.budget_pace.facts import BudgetFacts
 from alerts.kinds.data_quality import verdict as quality
 from alerts.kinds.data_quality.facts import QualityFacts
 from alerts.kinds.expression import verdict as expressions
@@ -29,11 +31,13 @@ from alerts.kinds.product_intensity.facts import ProductFacts
 from alerts.kinds.region_level import verdict as regions
 from alerts.kinds.region_level.facts import RegionFacts
 from alerts.kinds.registry import KINDS
+from alerts.kinds.value_intensity import verdict as values
+from alerts.kinds.value_intensity.facts import ValueFacts
 from alerts.lifecycle import Reason
 from alerts.verdicts import State, Verdict
 from db.alerts import Watched
 from energy import periods
-from energy.periods import Step
+from energy.periods import HOUR, Step
 
 BYTES_MAX = 1_000_000
 STEPS_MAX = 1_000
@@ -55,7 +59,7 @@ class Trial:
     """How a kind is tried: its facts, what it says of them, and the subject of its alerts."""
 
     facts: type[Facts]
-    judge: Callable[[Any, Parameters, float], Verdict]
+    judge: Callable[[Any, Parameters, float], Verdict | None]
     subject: Callable[[Any], tuple[str, str]]
     """Return the region and the subject of facts."""
 
@@ -69,6 +73,14 @@ TRIALS: Mapping[Kind, Trial] = {
     Kind.REGION_LEVEL: Trial(
         RegionFacts,
         lambda facts, rule, floor: regions.region(facts, rule),
+        lambda facts: (facts.region, facts.subject),
+    ),
+    Kind.VALUE_INTENSITY: Trial(
+        ValueFacts, values.unit, lambda facts: (facts.region, facts.subject)
+    ),
+    Kind.BUDGET_PACE: Trial(
+        BudgetFacts,
+        lambda facts, rule, floor: budgets.budget(facts, rule),
         lambda facts: (facts.region, facts.subject),
     ),
     Kind.DATA_QUALITY: Trial(
@@ -186,9 +198,11 @@ def _differences(case: Case, rule: Rule, file: File) -> list[Difference]:
         if last is not None and step.at <= last:
             raise TrialError(f"{case.name}: step {number} is not after the one before it")
         last = step.at
+        where = f"{case.name}: step {number}"
         judged = [
-            _judged({**file.defaults, **facts}, rule, step.at, file, f"{case.name}: step {number}")
+            found_of
             for facts in step.facts
+            if (found_of := _judged({**file.defaults, **facts}, rule, step.at, file, where))
         ]
         events = [
             (each.watched.subject, moved[1].reason)
@@ -203,10 +217,14 @@ def _differences(case: Case, rule: Rule, file: File) -> list[Difference]:
     return found
 
 
-def _judged(given: Mapping[str, Any], rule: Rule, at: datetime, file: File, where: str) -> Judged:
+def _judged(
+    given: Mapping[str, Any], rule: Rule, at: datetime, file: File, where: str
+) -> Judged | None:
     trial = TRIALS[rule.kind]
     facts = _facts(trial.facts, given, rule, at, where)
     verdict = trial.judge(facts, rule.parameters, file.coverage_floor)
+    if verdict is None:
+        return None
     region, subject = trial.subject(facts)
     unit = facts.about_unit
     watched = Watched(rule.rule_id, region, None if unit is None else unit.unit_id, subject)
@@ -223,7 +241,7 @@ def _facts(
             f"{where}: {', '.join(unknown)} is no fact of {rule.kind}; there are {', '.join(known)}"
         )
     ends_at = periods.floor(at, Step.HOUR)
-    length = getattr(rule.parameters, "window", timedelta(hours=1))
+    length = (getattr(rule.parameters, "window_h", None) or 1) * HOUR
     period = {"starts_at": (ends_at - length).isoformat(), "ends_at": ends_at.isoformat()}
     implied: dict[str, object] = {
         "period": period,

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     EXPRESSION = "expression"
     VALUE_INTENSITY = "value_intensity"
     BUDGET_PACE = "budget_pace"
+    TWO_HIGH = "two_high"
 
 
 class DueWorkdays(BaseModel):

@@ -24,6 +24,9 @@ from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level import watch as regions
 from alerts.kinds.region_level import words as region_words
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.two_high import watch as two_high
+from alerts.kinds.two_high import words as two_high_words
+from alerts.kinds.two_high.parameters import TwoHigh
 from alerts.kinds.value_intensity import watch as values
 from alerts.kinds.value_intensity import words as values_words
 from alerts.kinds.value_intensity.parameters import ValueIntensity
@@ -66,4 +69,5 @@ KINDS = {
         ValueIntensity, values.judge, values.ticks, values_words.write
     ),
     Kind.BUDGET_PACE: Definition(BudgetPace, budgets.judge, budgets.ticks, budgets_words.write),
+    Kind.TWO_HIGH: Definition(TwoHigh, two_high.judge, two_high.ticks, two_high_words.write),
 }

@@ -13,6 +13,7 @@ from alerts.kinds.kind import Kind
 from alerts.kinds.not_connected.parameters import NotConnected
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.two_high.parameters import TwoHigh
 from alerts.kinds.value_intensity.parameters import ValueIntensity
 from app.api.parameters import Instant, RegionCode
 from app.rules import Statement
@@ -35,6 +36,7 @@ AnyParameters: TypeAlias = (
     | DataQuality
     | NotConnected
     | ExpressionRule
+    | TwoHigh
 )
 
 
@@ -187,6 +189,23 @@ class NewExpressionRule(_Place, ExpressionVersion):
     """A new expression rule."""
 
 
+class ProposedTwoHigh(BaseModel):
+    """A version of a rule on two-high projects that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["two_high"] = Field(examples=["two_high"])
+    parameters: TwoHigh = TwoHigh()
+
+
+class TwoHighVersion(_Version, ProposedTwoHigh):
+    """What a rule on two-high projects says."""
+
+
+class NewTwoHighRule(_Place, TwoHighVersion):
+    """A new rule on two-high projects."""
+
+
 Proposed = Annotated[
     ProposedProduct
     | ProposedLevel
@@ -194,7 +213,8 @@ Proposed = Annotated[
     | ProposedBudget
     | ProposedQuality
     | ProposedConnection
-    | ProposedExpression,
+    | ProposedExpression
+    | ProposedTwoHigh,
     Field(discriminator="kind"),
 ]
 Stated = Annotated[
@@ -204,7 +224,8 @@ Stated = Annotated[
     | BudgetVersion
     | QualityVersion
     | ConnectionVersion
-    | ExpressionVersion,
+    | ExpressionVersion
+    | TwoHighVersion,
     Field(discriminator="kind"),
 ]
 New = Annotated[
@@ -214,7 +235,8 @@ New = Annotated[
     | NewBudgetRule
     | NewQualityRule
     | NewConnectionRule
-    | NewExpressionRule,
+    | NewExpressionRule
+    | NewTwoHighRule,
     Field(discriminator="kind"),
 ]
 

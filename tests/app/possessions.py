@@ -12,7 +12,7 @@ HEARD_OF_UNITS = (
     "value_limits", "monthly_filings", "corrections", "stocks", "trades", "repairs",
 )  # fmt: skip
 HEARD_OF_REGIONS = ("figures", "targets", "non_fossil")
-NOT_HEARD = ("contacts", "certificates", "budgets", "parks", "projects")
+NOT_HEARD = ("contacts", "certificates", "budgets", "parks", "projects", "two_high")
 
 STATEMENT = json.dumps(
     {"unit": cast.QIANS_UNIT, "product": "steel", "starts_at": "2026-10-31T16:00:00+00:00",
@@ -69,6 +69,7 @@ INSERT INTO value_limits VALUES (:m, 0, 1, 's');
 INSERT INTO region_figures (region, year, through_month, source) VALUES ('450202', 2026, 9, 's');
 INSERT INTO region_targets (region, year, required_rate, source) VALUES ('450202', 2026, 0.1, 's');
 INSERT INTO non_fossil VALUES ('450202', 2020, 'wind', 1, 's');
+INSERT INTO two_high_projects VALUES ('p', 'n', 'o', '450202', 'existing', 1, false, 's');
 INSERT INTO certificates
 VALUES ('c', 'wind', 1, '2026-01-01', '450000', :u, NULL, '2026-02-01', NULL, NULL, NULL, 's');
 INSERT INTO quarantine_messages
