@@ -39,6 +39,9 @@ COLUMNS: Columns = {
     "acknowledged_at": Kind.INSTANT,
     "acknowledged_by": Kind.TEXT,
     "updated_at": Kind.INSTANT,
+    "silenced_by": Kind.NUMBER,
+    "inhibited_by": Kind.NUMBER,
+    "owed": Kind.TEXT,
 }
 
 

@@ -18,6 +18,7 @@ from app import (
     quarantine,
     readiness,
     rule_commands,
+    silence_commands,
     verify,
     withdrawals,
 )
@@ -34,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(quality_commands.repairs_app, name="repairs")
     app.add_typer(corrections.corrections_app, name="corrections")
     app.add_typer(rule_commands.rules_app, name="rules")
+    app.add_typer(silence_commands.silences_app, name="silences")
     app.add_typer(proposals.proposals_app, name="proposals")
     app.add_typer(verify.verify_app, name="verify")
     verify.verify_app.command("evidence")(evidence_file.evidence_command)

@@ -132,7 +132,7 @@ MAY_NOT = {
     Act.READ: "see data",
     Act.STATE: "state facts",
     Act.ACKNOWLEDGE: "acknowledge alerts",
-    Act.REGULATE: "write rules",
+    Act.REGULATE: "write rules and silences",
     Act.APPROVE: "approve proposals",
     Act.AUDIT: "see the audit log",
     Act.ADMINISTER: "administer the platform",

@@ -77,7 +77,8 @@ class Finding:
 class AlertRow:
     """An alert as callers see it. `fired_at` None: it never held long enough for a letter.
 
-    `kind` and `rule` None: its rule does not act on what the caller sees.
+    `kind` and `rule` None: its rule does not act on what the caller sees. `owed`: why a letter would
+    have been written that is kept back.
     """
 
     alert_id: int
@@ -105,6 +106,9 @@ class AlertRow:
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     updated_at: datetime
+    silenced_by: int | None
+    inhibited_by: int | None
+    owed: str | None
 
 
 async def try_lock(connection: Connection) -> bool:
@@ -165,6 +169,8 @@ async def insert_alert(
     finding: Finding,
     state: AlertState,
     at: datetime,
+    *,
+    is_told: bool = True,
 ) -> int | None:
     """Open an alert; return its alert_id, or None if its subject has an open one already."""
     alert_id: int | None = await connection.fetchval(
@@ -174,7 +180,7 @@ async def insert_alert(
                             reason, pending_at, fired_at, told_at, updated_at, rule_version)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                 CASE $5 WHEN 'firing' THEN $15::timestamptz END,
-                CASE $5 WHEN 'firing' THEN $15::timestamptz END, $15, $16)
+                CASE WHEN $5 = 'firing' AND $17 THEN $15::timestamptz END, $15, $16)
             ON CONFLICT (rule_id, subject) WHERE state <> 'resolved' DO NOTHING
         RETURNING alert_id
         """,
@@ -186,6 +192,7 @@ async def insert_alert(
         *_finding(finding),
         at,
         watched.version,
+        is_told,
     )
     return alert_id
 
@@ -307,7 +314,7 @@ async def list_alerts(
                regions.name AS region_name, units.unit, units.name AS unit_name, subject, level,
                state, period_starts_at, period_ends_at, measured, threshold, uom, coverage,
                estimated_share, alerts.reason, pending_at, fired_at, resolved_at, acknowledged_at,
-               acknowledged_by, updated_at
+               acknowledged_by, updated_at, silenced_by, inhibited_by, owed
           FROM visible_alerts($1, $2) AS alerts
           LEFT JOIN visible_rules($1, $2) AS rules ON rules.rule_id = alerts.rule_id
           LEFT JOIN rule_versions AS said
@@ -342,7 +349,7 @@ async def fetch_alert(connection: Connection, scope: Scope, alert_id: int) -> Al
                regions.name AS region_name, units.unit, units.name AS unit_name, subject, level,
                state, period_starts_at, period_ends_at, measured, threshold, uom, coverage,
                estimated_share, alerts.reason, pending_at, fired_at, resolved_at, acknowledged_at,
-               acknowledged_by, updated_at
+               acknowledged_by, updated_at, silenced_by, inhibited_by, owed
           FROM visible_alerts($1, $2) AS alerts
           LEFT JOIN visible_rules($1, $2) AS rules ON rules.rule_id = alerts.rule_id
           LEFT JOIN rule_versions AS said

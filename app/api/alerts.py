@@ -126,6 +126,21 @@ class Alert(Answer):
     )
     acknowledged_by: str | None = Field(examples=["desk of Liuzhou"])
     updated_at: LocalTime = Field(examples=["2026-11-23T09:00:12+08:00"])
+    silenced_by: int | None = Field(
+        description="the silence that keeps its letters back, see /v1/silences/{silence_id}; null: "
+        "none does",
+        examples=[1],
+    )
+    inhibited_by: int | None = Field(
+        description="the alert that tells of the same, such as an outage that it is part of, and "
+        "keeps its letters back; null: none does",
+        examples=[12],
+    )
+    owed: str | None = Field(
+        description="why a letter would have been written that is kept back; it goes out when "
+        "nothing keeps it back any more; null: none is owed",
+        examples=["first"],
+    )
 
 
 class Event(Answer):

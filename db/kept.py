@@ -1,0 +1,140 @@
+"""Owns which letters of alerts are kept back, and by what; what decides is in `alerts/keepers.py`.
+
+`owed` is why the letter would have been written. It stands until that letter went out, or nobody
+has to be told any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.alerts import AlertState, OpenAlert
+from db.pool import Connection
+from energy.periods import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An alert as far as it matters to what keeps its letters back, or those of others."""
+
+    alert_id: int
+    rule_id: int
+    region: str
+    unit_id: int | None
+    subject: str
+    state: str
+    level: int
+    silenced_by: int | None = None
+    inhibited_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What keeps the letters of an alert back; None: no silence, no other alert."""
+
+    alert_id: int
+    silenced_by: int | None
+    inhibited_by: int | None
+
+
+async def list_standing(connection: Connection) -> list[Standing]:
+    """Return all alerts that are open, or still marked as kept back."""
+    rows = await connection.fetch(
+        """
+        SELECT alert_id, rule_id, region, unit_id, subject, state, level, silenced_by, inhibited_by
+          FROM alerts
+         WHERE state <> 'resolved'
+            OR silenced_by IS NOT NULL
+            OR inhibited_by IS NOT NULL
+         ORDER BY alert_id
+        """
+    )
+    return [Standing(**row) for row in rows]
+
+
+async def list_owed(connection: Connection, rule_id: int) -> dict[int, str]:
+    """Return, by open alert of a rule, why a letter would have been written that is kept back."""
+    rows = await connection.fetch(
+        """
+        SELECT alert_id, owed
+          FROM alerts
+         WHERE rule_id = $1
+           AND owed IS NOT NULL
+           AND state <> 'resolved'
+         ORDER BY alert_id
+        """,
+        rule_id,
+    )
+    return {row["alert_id"]: row["owed"] for row in rows}
+
+
+async def list_owed_ends(connection: Connection, rule_id: int) -> list[OpenAlert]:
+    """Return the closed alerts of a rule of whose end nobody was told who knows of them."""
+    rows = await connection.fetch(
+        """
+        SELECT alert_id, subject, region, level, period_starts_at, period_ends_at, pending_at,
+               told_at
+          FROM alerts
+         WHERE rule_id = $1
+           AND owed IS NOT NULL
+           AND state = 'resolved'
+         ORDER BY alert_id
+        """,
+        rule_id,
+    )
+    return [
+        OpenAlert(
+            alert_id=row["alert_id"],
+            subject=row["subject"],
+            region=row["region"],
+            state=AlertState.RESOLVED,
+            level=row["level"],
+            period=Span(row["period_starts_at"], row["period_ends_at"]),
+            pending_at=row["pending_at"],
+            told_at=row["told_at"],
+        )
+        for row in rows
+    ]
+
+
+async def owe(connection: Connection, alert_id: int, reason: str | None) -> None:
+    """Note which letter of an alert is kept back; None: none is any more."""
+    await connection.execute(
+        "UPDATE alerts SET owed = $2 WHERE alert_id = $1 AND owed IS DISTINCT FROM $2",
+        alert_id,
+        reason,
+    )
+
+
+async def take_owed(connection: Connection, alert_id: int, at: datetime) -> bool:
+    """Note that a letter that was kept back is written now; False: somebody was faster."""
+    taken: int | None = await connection.fetchval(
+        """
+        UPDATE alerts
+           SET owed = NULL, told_at = $2, updated_at = $2
+         WHERE alert_id = $1
+           AND owed IS NOT NULL
+        RETURNING alert_id
+        """,
+        alert_id,
+        at,
+    )
+    return taken is not None
+
+
+async def mark(connection: Connection, marks: Sequence[Mark]) -> None:
+    """Show what keeps letters of alerts back."""
+    await connection.execute(
+        """
+        UPDATE alerts
+           SET silenced_by = marked.silenced_by, inhibited_by = marked.inhibited_by
+          FROM unnest($1::bigint[], $2::integer[], $3::bigint[])
+               AS marked (alert_id, silenced_by, inhibited_by)
+         WHERE alerts.alert_id = marked.alert_id
+        """,
+        [each.alert_id for each in marks],
+        [each.silenced_by for each in marks],
+        [each.inhibited_by for each in marks],
+    )
