@@ -1,52 +1,32 @@
 """Owns what a rule would have done over a past period: verdicts, transitions and letters.
 
 It writes nothing. Facts, verdicts, transitions and letters are made by the same functions as those
-of the evaluator, hour by hour (figures of regions: day by day), from what is known now; nothing is
-open at the beginning, and nobody acknowledges anything.
+of the evaluator, hour by hour or day by day as the kind of the rule goes, from what is known now;
+nothing is open at the beginning, and nobody acknowledges anything.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
-import db.facts
-import db.figures
-import db.limits
-from alerts import changes, evaluation, facts, letter, lifecycle, outbox
-from alerts.evaluation import Judged, Surroundings
-from alerts.letter import Language, Occasion
+from alerts import changes, letter, lifecycle, outbox
+from alerts.kinds.kind import Judged, Rule, Surroundings
+from alerts.kinds.registry import KINDS
+from alerts.kinds.words import Language, Occasion
 from alerts.lifecycle import LETTERS, Reason, Transition
-from alerts.rules import ProductIntensity, RegionLevel, Rule
 from alerts.verdicts import State, Verdict
 from db.alerts import AlertState, OpenAlert
 from db.outbox import Recipient
 from db.pool import Connection
 from db.scope import Scope
-from energy import periods
-from energy.periods import HOUR, Span, Step
+from energy.periods import Span
 
-PRODUCT_DAYS_MAX = 92
-REGION_DAYS_MAX = 400
-METER_HOURS_MAX = 200_000
-"""Meters times hours of one backtest."""
-
-HOURS_READ_MAX = 5_000_000
-"""Meters times hours times the length of the window: hours of consumption that are added up."""
-
-HOURS_READ_AT_ONCE = 200_000
-HOURS_AT_ONCE = 24
 MOVES_MAX = 1_000
 """Changes of alerts that are told one by one; more are counted."""
-
-Tick = tuple[datetime, list[Judged]]
-
-
-class OutOfBoundsError(ValueError):
-    """More would have to be gone through than one backtest may. The message says how to narrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +146,8 @@ async def run(
     subjects: dict[str, tuple[Judged, Tally]] = {}
     moves: list[Move] = []
     left_out = 0
-    async for at, found in _ticks(connection, rule, scope, span, around, course):
+    ticks = KINDS[rule.kind].ticks
+    async for at, found in ticks(connection, rule, scope, span, around, course.opened.keys()):
         await asyncio.sleep(0)  # others are answered in between
         for judged in found:
             _, tally = subjects.get(judged.watched.subject, (judged, Tally()))
@@ -207,12 +188,12 @@ class Letterbox:
             )
         recipients = self.known[region, level]
         occasion = Occasion(
+            kind=self.rule.kind,
             reason=transition.reason,
             verdict=judged.verdict,
             facts=judged.facts,
             region_name=self.around.region_names.get(region, region),
             link="",
-            basis=changes.basis_of(self.rule),
         )
         return [
             Letters(
@@ -223,57 +204,6 @@ class Letterbox:
             for language in Language
             if any(each.language == language for each in recipients)
         ]
-
-
-async def _ticks(
-    connection: Connection,
-    rule: Rule,
-    scope: Scope,
-    span: Span,
-    around: Surroundings,
-    course: Course,
-) -> AsyncIterator[Tick]:
-    match rule.parameters:
-        case ProductIntensity() as parameters:
-            async for tick in _hours(connection, rule, parameters, scope, span, around):
-                yield tick
-        case RegionLevel() as parameters:
-            _refuse_days(span, REGION_DAYS_MAX)
-            figures = evaluation.within(await db.figures.list_figures(connection), scope)
-            targets = await db.figures.list_targets(connection)
-            for at in _ends(span, Step.DAY):
-                known, then = facts.over(figures, at), replace(around, now=at)
-                yield (
-                    at,
-                    evaluation.regions(rule, parameters, known, targets, then, {*course.opened}),
-                )
-
-
-async def _hours(
-    connection: Connection,
-    rule: Rule,
-    parameters: ProductIntensity,
-    scope: Scope,
-    span: Span,
-    around: Surroundings,
-) -> AsyncIterator[Tick]:
-    _refuse_days(span, PRODUCT_DAYS_MAX)
-    ends = _ends(span, Step.HOUR)
-    meters = await db.facts.count_meters(connection, scope)
-    _refuse_meters(meters, len(ends), parameters.window_h)
-    limits = await db.limits.list_limits(connection)
-    most = HOURS_READ_AT_ONCE // max(1, meters * parameters.window_h)
-    size = max(1, min(HOURS_AT_ONCE, most))
-    for first in range(0, len(ends), size):
-        some = ends[first : first + size]
-        back = [some[0] - hours * HOUR for hours in range(facts.WINDOWS_BACK, 0, -1)]
-        windows = [Span(end - parameters.window, end) for end in (*back, *some)]
-        uses = await db.facts.list_uses(connection, scope, windows, parameters.basis)
-        for at in some:
-            near = {each.ends_at for each in facts.windows(at, parameters.window)}
-            then = [use for use in uses if use.window.ends_at in near]
-            now = replace(around, now=at)
-            yield at, evaluation.products(rule, parameters, then, limits, now)
 
 
 def _opened(alert: OpenAlert | None, judged: Judged, transition: Transition) -> OpenAlert:
@@ -289,28 +219,3 @@ def _opened(alert: OpenAlert | None, judged: Judged, transition: Transition) -> 
         pending_at=transition.at if alert is None else alert.pending_at,
         told_at=transition.at if is_told else None if alert is None else alert.told_at,
     )
-
-
-def _ends(span: Span, step: Step) -> list[datetime]:
-    """Return the ends of whole buckets in `span`."""
-    first = periods.ceiling(span.starts_at, step)
-    return [
-        ends_at
-        for starts_at in periods.buckets(Span(first, max(span.ends_at, first + HOUR)), step)
-        if (ends_at := periods.following(starts_at, step)) <= span.ends_at
-    ]
-
-
-def _refuse_days(span: Span, most: int) -> None:
-    if span.ends_at - span.starts_at > timedelta(days=most):
-        raise OutOfBoundsError(f"the period is longer than {most} days: ask for a shorter one")
-
-
-def _refuse_meters(meters: int, hours: int, window_h: int) -> None:
-    allowed = min(METER_HOURS_MAX, HOURS_READ_MAX // window_h)
-    if meters * hours > allowed:
-        raise OutOfBoundsError(
-            f"{meters:,} meters over {hours:,} hours in windows of {window_h} h are more than a "
-            f"backtest goes through at once: ask for at most {allowed // meters:,} hours, or for "
-            "a smaller region"
-        )

@@ -9,19 +9,15 @@ import structlog
 
 import db.alert_events
 import db.alerts
-import db.factors
 import db.outbox
-from alerts import facts, outbox
-from alerts.evaluation import Judged, Surroundings
-from alerts.facts import ProductFacts
-from alerts.letter import Occasion, UnverifiedFactor
+from alerts import factors, outbox
+from alerts.kinds.kind import Judged, Rule, Surroundings
+from alerts.kinds.words import Occasion, UnverifiedFactor
 from alerts.lifecycle import LETTERS, Reason, Transition
 from alerts.outbox import Posting
-from alerts.rules import ProductIntensity, Rule
 from alerts.verdicts import Verdict
 from db.alerts import AlertState, Finding, OpenAlert
 from db.pool import Connection
-from energy.factors import Basis, FactorTable
 
 log = structlog.get_logger("alert")
 
@@ -57,7 +53,7 @@ async def apply(
                 transition,
                 posting,
                 around,
-                unverified=await _unverified(connection, judged, basis_of(rule), around),
+                unverified=await factors.list_unverified(connection, judged, around.unverified),
             )
             letters = await outbox.write(connection, posting, occasion, transition.at)
     log.info(
@@ -163,36 +159,6 @@ def level_of(verdict: Verdict, alert: OpenAlert | None, transition: Transition) 
     return level
 
 
-async def _unverified(
-    connection: Connection, judged: Judged, basis: Basis, around: Surroundings
-) -> list[UnverifiedFactor]:
-    """Return the factors behind the energy of a product that nobody verified."""
-    found = judged.facts
-    if not isinstance(found, ProductFacts):
-        return []
-    unit_id = found.subject.unit_id
-    rows = await db.factors.list_counting_carriers(connection, unit_id)
-    carriers = {row.carrier: row for row in rows}
-    own_and_everyones = await db.factors.list_for_unit(connection, unit_id)
-    table = FactorTable(own_and_everyones, unverified=around.unverified)
-    return [
-        UnverifiedFactor(
-            name_zh=carriers[factor.carrier].name_zh,
-            name_en=carriers[factor.carrier].name_en,
-            kgce_per_uom=factor.kgce_per_uom,
-            uom=carriers[factor.carrier].reference_uom,
-            edition=factor.edition,
-        )
-        for factor in facts.unverified(table, carriers, basis, unit_id, found.window)
-    ]
-
-
-def basis_of(rule: Rule) -> Basis:
-    """Return the basis of the energy that the letters of a rule tell."""
-    parameters = rule.parameters
-    return parameters.basis if isinstance(parameters, ProductIntensity) else Basis.CALORIFIC
-
-
 def _occasion(
     rule: Rule,
     judged: Judged,
@@ -203,11 +169,11 @@ def _occasion(
     unverified: Sequence[UnverifiedFactor],
 ) -> Occasion:
     return Occasion(
+        kind=rule.kind,
         reason=transition.reason,
         verdict=judged.verdict,
         facts=judged.facts,
         region_name=around.region_names.get(posting.region, posting.region),
         link=f"{around.public_url.rstrip('/')}/v1/alerts/{posting.alert_id}",
-        basis=basis_of(rule),
         unverified=unverified,
     )

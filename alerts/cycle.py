@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
 
 import structlog
-from pydantic import ValidationError
 
 import db.alerts
 import db.heartbeats
@@ -18,11 +17,11 @@ import db.outbox
 import db.patience
 import db.regions
 import db.rules
-from alerts import changes, evaluation, lifecycle, outbox, rules, smtp
+from alerts import changes, lifecycle, outbox, rules, smtp
 from alerts.episodes import Episodes
-from alerts.evaluation import Judged, Surroundings
+from alerts.kinds.kind import Judged, Rule, Surroundings
+from alerts.kinds.registry import KINDS
 from alerts.outbox import Attempt, Outcome
-from alerts.rules import Rule
 from alerts.verdicts import State
 from db.pool import Connection, Pool
 from db.rules import RuleRow
@@ -168,7 +167,7 @@ def _parsed(rows: Iterable[RuleRow], episodes: Episodes) -> Iterator[Rule]:
         key = f"rule {row.rule_id}"
         try:
             rule = rules.parse(row)
-        except ValidationError as error:
+        except ValueError as error:  # also a kind of a newer program
             episodes.happened(key, "rule_unreadable", rule=row.name, error=str(error))
         else:
             episodes.over(key, "rule_readable_again", rule=row.name)
@@ -181,7 +180,7 @@ async def _evaluate(
     opened = {alert.subject: alert for alert in await db.alerts.list_open(connection, rule.rule_id)}
     resolved = await db.alerts.list_resolved(connection, rule.rule_id)
     changed = 0
-    for judged in await evaluation.judge(connection, rule, around, set(opened)):
+    for judged in await KINDS[rule.kind].judge(connection, rule, around, opened.keys()):
         _note_unknown(rule, judged, episodes)
         subject = judged.watched.subject
         alert = opened.get(subject)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from alerts.rules import Parameters
+from alerts.kinds.kind import Parameters
 from alerts.verdicts import State, Verdict
 from db.alerts import AlertState, OpenAlert
 from energy import intensity
@@ -109,8 +109,8 @@ def _is_reminder_due(alert: OpenAlert, rule: Parameters, now: datetime) -> bool:
 
 def _is_clear(verdict: Verdict, rule: Parameters) -> bool:
     """Return whether the value is far enough within its threshold not to flicker."""
-    if rule.clear_ratio == 1:
+    if rule.clear_at == 1:
         return True
     assert verdict.measured is not None
     assert verdict.threshold is not None
-    return verdict.measured <= intensity.clear_value(verdict.threshold, rule.clear_ratio)
+    return verdict.measured <= intensity.clear_value(verdict.threshold, rule.clear_at)

@@ -16,7 +16,7 @@ import structlog
 
 import db.outbox
 from alerts import letter, smtp
-from alerts.letter import Language, Occasion
+from alerts.kinds.words import Language, Occasion
 from alerts.lifecycle import Reason
 from alerts.smtp import MailError, MailServerError, Server
 from db.outbox import ClaimedLetter, NewLetter, Recipient

@@ -18,7 +18,8 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from alerts import letter
+from alerts.kinds.words import collapse
+from alerts.letter import SUBJECT_LENGTH_MAX
 from db.outbox import ClaimedLetter
 
 TIMEOUT_S = 60.0
@@ -102,13 +103,13 @@ username='desk')
 def message(claimed: ClaimedLetter, mail_from: str) -> EmailMessage:
     """Return the message that carries a letter. Raises MailError if its address is not one.
 
-    Every text passes `letter.collapse`, so that none can begin a header.
+    Every text passes `collapse`, so that none can begin a header.
     """
     sent = claimed.letter
     made = EmailMessage(policy=SMTP)
     made["From"] = sender(mail_from)
     made["To"] = _address(sent.recipient_name, sent.recipient_email)
-    made["Subject"] = letter.collapse(sent.subject, letter.SUBJECT_LENGTH_MAX)
+    made["Subject"] = collapse(sent.subject, SUBJECT_LENGTH_MAX)
     made["Date"] = claimed.created_at
     made["Message-ID"] = sent.message_id
     made["In-Reply-To"] = sent.thread_id
@@ -152,7 +153,7 @@ async def send(server: Server, claimed: ClaimedLetter, mail_from: str) -> None:
 
 
 def _refused(error: aiosmtplib.SMTPResponseException) -> MailError:
-    said = letter.collapse(f"{error.code} {error.message}")
+    said = collapse(f"{error.code} {error.message}")
     return MailError(said, permanent=error.code >= PERMANENT_FROM)
 
 
@@ -161,6 +162,6 @@ def _address(name: str, address: str) -> Address:
     if len(address) > ADDRESS_LENGTH_MAX or not _ADDRESS.fullmatch(address):
         raise MailError("not one plain e-mail address", permanent=True)
     try:
-        return Address(letter.collapse(name), addr_spec=address)
+        return Address(collapse(name), addr_spec=address)
     except (ValueError, HeaderParseError) as error:
         raise MailError(f"not an e-mail address: {error}", permanent=True) from error

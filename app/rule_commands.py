@@ -12,8 +12,9 @@ from rich.table import Table
 import db.regions
 import db.rules
 from alerts import backtest, rules
-from alerts.backtest import Backtest, OutOfBoundsError
-from alerts.evaluation import Surroundings
+from alerts.backtest import Backtest
+from alerts.kinds.kind import Surroundings
+from alerts.kinds.past import OutOfBoundsError
 from app import session
 from app.resolve import Refusal
 from db.pool import Pool

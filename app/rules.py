@@ -11,7 +11,7 @@ from datetime import datetime
 
 import db.changes
 import db.rules
-from alerts.rules import Kind, Parameters
+from alerts.kinds.kind import Kind, Parameters
 from app import rule_facts
 from app.depends import Caller
 from app.errors import Conflict, Forbidden, InvalidParameter, NotFound, PreconditionFailed

@@ -19,8 +19,8 @@ GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 MODULES = sorted(
     path.relative_to(ROOT).as_posix()[:-3].replace("/", ".")
     for package in ("energy", "ingest", "alerts")
-    for path in (ROOT / package).glob("*.py")
-    if path.stem != "__init__"
+    for path in (ROOT / package).rglob("*.py")
+    if path.stem != "__init__" and not path.stem.endswith("_pb2")
 )
 OF_OUR_OWN_MAKING = {"Event", "Outcome", "Point", "Occasion", "Security"}
 """Enumerations that no interface shows."""

@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 import app.rules
 import db.regions
 import db.rules
 from alerts import backtest, rules
-from alerts.backtest import Backtest, Move, OutOfBoundsError, Tally
-from alerts.evaluation import Judged, Surroundings
-from alerts.facts import ProductFacts
-from alerts.letter import Language
+from alerts.backtest import Backtest, Move, Tally
+from alerts.kinds.kind import Judged, Kind, Rule, Surroundings
+from alerts.kinds.past import OutOfBoundsError
+from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
-from alerts.rules import Kind, ProductIntensity, RegionLevel, Rule
 from alerts.verdicts import State, Verdict
 from app import state
 from app.api import parameters
 from app.api.answers import Answer, LocalTime, problems
 from app.api.parameters import Between, NoParameters, RegionCode
+from app.api.rule_bodies import Proposed
 from app.api.rules import RuleId
 from app.depends import AuthenticatedCaller, Caller
 from app.errors import ApiError, InvalidParameter, NotFound, Unavailable
 
 router = APIRouter(tags=["rules"])
-
-
-class ProposedProduct(BaseModel):
-    """A version of a rule on the energy per unit of product that nobody stated yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["product_intensity"] = Field(examples=["product_intensity"])
-    parameters: ProductIntensity = ProductIntensity()
-
-
-class ProposedLevel(BaseModel):
-    """A version of a rule on the level of regions that nobody stated yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["region_level"] = Field(examples=["region_level"])
-    parameters: RegionLevel = RegionLevel()
-
-
-Proposed = Annotated[ProposedProduct | ProposedLevel, Field(discriminator="kind")]
 
 
 class Question(Between):
@@ -218,7 +197,7 @@ async def _rule(caller: Caller, rule_id: int, proposed: Proposed | None) -> tupl
         return Rule(rule_id, row.name, proposed.parameters, row.region), None
     try:
         return rules.parse(row), row.version
-    except ValidationError as error:
+    except ValueError as error:
         raise ApiError(
             "rule_unreadable",
             "What this rule says cannot be read, and it watches nobody. Give it a new version: "
@@ -294,6 +273,5 @@ def _counts(tally: Tally) -> dict[str, int]:
 
 def _unit(judged: Judged) -> tuple[str | None, str | None]:
     """Return code and name of the unit that was judged, if it was one."""
-    if not isinstance(judged.facts, ProductFacts):
-        return None, None
-    return judged.facts.subject.unit, judged.facts.subject.unit_name
+    unit = judged.facts.about_unit
+    return (None, None) if unit is None else (unit.unit, unit.name)

@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 import app.rules
 import db.rules
-from alerts.rules import MODELS, Kind, ProductIntensity, RegionLevel
+from alerts.kinds.kind import Kind
+from alerts.kinds.registry import KINDS
 from app import cursor
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import Instant, NoParameters, Page, RegionCode
+from app.api.parameters import NoParameters, Page, RegionCode
+from app.api.rule_bodies import AnyParameters, New, Reason, Stated, statement
 from app.depends import AuthenticatedCaller, Caller, RegulatingCaller
 from app.errors import InvalidParameter, PreconditionRequired
-from app.rules import Statement
 from db.rules import RuleEntry, VersionRow
 
 RULE_ID_MAX = 2**31 - 1
-NAME_LENGTH_MAX = 120
-REASON_LENGTH_MAX = 500
-PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 router = APIRouter(tags=["rules"])
 
 RuleId = Annotated[int, Path(description="number of the rule", examples=[1], ge=1, le=RULE_ID_MAX)]
-Reason = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX, pattern=PLAIN
-    ),
-]
 IfMatch = Annotated[
     str | None,
     Header(
@@ -44,70 +36,6 @@ IfMatch = Annotated[
         examples=['"1"'],
     ),
 ]
-
-
-class _Version(BaseModel):
-    """What a version says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Annotated[
-        str,
-        StringConstraints(
-            strip_whitespace=True, min_length=1, max_length=NAME_LENGTH_MAX, pattern=PLAIN
-        ),
-    ] = Field(description="as alerts show it; one rule of a region has it", examples=["水泥单耗"])
-    holds_from: Instant | None = Field(
-        default=None,
-        description="from when on it holds, not in the past; null: from now on. It takes the "
-        "place of all versions before it, also of those whose time has not come",
-        examples=["2027-01-01T00:00:00+08:00"],
-    )
-    reason: Reason = Field(description="why", examples=["桂能审〔2026〕17号"])
-
-
-class ProductVersion(_Version):
-    """What a rule on the energy per unit of product says."""
-
-    kind: Literal["product_intensity"] = Field(examples=["product_intensity"])
-    parameters: ProductIntensity = ProductIntensity()
-
-    def statement(self) -> Statement:
-        kind = Kind.PRODUCT_INTENSITY
-        return Statement(kind, self.name, self.parameters, self.holds_from, self.reason)
-
-
-class LevelVersion(_Version):
-    """What a rule on the warning level of regions says."""
-
-    kind: Literal["region_level"] = Field(examples=["region_level"])
-    parameters: RegionLevel = RegionLevel()
-
-    def statement(self) -> Statement:
-        kind = Kind.REGION_LEVEL
-        return Statement(kind, self.name, self.parameters, self.holds_from, self.reason)
-
-
-class _Place(BaseModel):
-    """Where a new rule acts."""
-
-    region: RegionCode = Field(
-        description="GB/T 2260 code of the region whose desk writes it: it acts there only, and "
-        "its letters go to contacts there only",
-        examples=["450200"],
-    )
-
-
-class NewProductRule(_Place, ProductVersion):
-    """A new rule on the energy per unit of product."""
-
-
-class NewLevelRule(_Place, LevelVersion):
-    """A new rule on the warning level of regions."""
-
-
-Stated = Annotated[ProductVersion | LevelVersion, Field(discriminator="kind")]
-New = Annotated[NewProductRule | NewLevelRule, Field(discriminator="kind")]
 
 
 class Why(BaseModel):
@@ -140,7 +68,7 @@ class Rule(Answer):
     region_name: str = Field(examples=["广西壮族自治区"])
     version: int = Field(description="for If-Match", examples=[1])
     name: str = Field(examples=["产品单耗超限"])
-    parameters: ProductIntensity | RegionLevel | None = Field(
+    parameters: AnyParameters | None = Field(
         description="null: it watches nobody, as it is ended",
         examples=[{"window_h": 1, "for_h": 0, "clear_ratio": 0.98, "basis": "calorific",
                    "against": "limit", "remind_h": 24}],
@@ -155,7 +83,7 @@ class Version(Answer):
 
     version: int = Field(examples=[1])
     name: str = Field(examples=["产品单耗超限"])
-    parameters: ProductIntensity | RegionLevel | None = Field(
+    parameters: AnyParameters | None = Field(
         description="null: from then on it watches nobody",
         examples=[{"letters_from_level": 1, "remind_h": 168}],
     )
@@ -216,7 +144,7 @@ async def make_rule(
     """Make a rule of a region within what the key sees. It acts there and nowhere else."""
     region = await parameters.known_region(caller, body.region)
     assert region is not None
-    return await _detail(caller, await app.rules.make(caller, region, body.statement()))
+    return await _detail(caller, await app.rules.make(caller, region, statement(body)))
 
 
 @router.get(
@@ -247,7 +175,7 @@ async def change_rule(
 ) -> RuleDetail:
     """Let a rule say something else. What it said stays, with who said so, why and when."""
     await app.rules.visible(caller, rule_id)
-    await app.rules.change(caller, rule_id, _seen(if_match), body.statement())
+    await app.rules.change(caller, rule_id, _seen(if_match), statement(body))
     return await _detail(caller, rule_id)
 
 
@@ -334,6 +262,6 @@ def _parsed(kind: str, text: str | None) -> object:
     if text is None:
         return None
     try:
-        return MODELS[Kind(kind)].model_validate_json(text)
-    except ValidationError:
+        return KINDS[Kind(kind)].parameters.model_validate_json(text)
+    except ValueError:
         return None

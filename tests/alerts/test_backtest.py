@@ -10,9 +10,10 @@ import pytest
 import db.pool
 import db.rules
 from alerts import backtest, rules
-from alerts.backtest import Backtest, Move, OutOfBoundsError
-from alerts.evaluation import Surroundings
-from alerts.rules import Rule
+from alerts.backtest import Backtest, Move
+from alerts.kinds.kind import Rule, Surroundings
+from alerts.kinds.past import OutOfBoundsError
+from alerts.kinds.product_intensity.parameters import ProductIntensity
 from db.pool import Pool
 from db.scope import Scope
 from energy.periods import Span
@@ -117,7 +118,7 @@ async def test_a_backtest_reaches_as_far_as_the_rule_and_who_asks(works: Works) 
 
 
 def test_what_a_rule_does_not_reach_is_nothing() -> None:
-    citys = Rule(1, "r", rules.ProductIntensity(), "450200")
+    citys = Rule(1, "r", ProductIntensity(), "450200")
     assert backtest.reach(citys, Scope("4503")) is None
     assert backtest.reach(citys, Scope("45"), "4503") is None
     assert backtest.reach(citys, Scope("450202"), "4502") == Scope("450202")

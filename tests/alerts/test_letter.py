@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from alerts import letter, verdicts
-from alerts.facts import ProductFacts, RegionFacts, Subject, Yardstick
-from alerts.letter import Language, Occasion, UnverifiedFactor
+from alerts import letter
+from alerts.kinds.kind import Kind
+from alerts.kinds.product_intensity import verdict as product_verdict
+from alerts.kinds.product_intensity.facts import ProductFacts, Subject, Yardstick
+from alerts.kinds.product_intensity.parameters import Against
+from alerts.kinds.region_level import verdict as region_verdict
+from alerts.kinds.region_level.facts import RegionFacts
+from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.words import Language, Occasion, UnverifiedFactor
 from alerts.lifecycle import Reason
-from alerts.rules import Against, RegionLevel
 from db.limits import LimitRow
 from energy.factors import Basis
 from energy.periods import Span
@@ -39,13 +44,14 @@ FELL = replace(ROSE, through_month=11, energy_growth=0.04)
 
 def product(reason: Reason, facts: ProductFacts) -> Occasion:
     link = "https://nenghao.example/v1/alerts/7"
-    return Occasion(reason, verdicts.product(facts, 0.75), facts, "柳州市城中区", link)
+    verdict = product_verdict.product(facts, 0.75)
+    return Occasion(Kind.PRODUCT_INTENSITY, reason, verdict, facts, "柳州市城中区", link)
 
 
 def region(reason: Reason, facts: RegionFacts) -> Occasion:
     link = "https://nenghao.example/v1/alerts/8"
-    verdict = verdicts.region_level(facts, RegionLevel())
-    return Occasion(reason, verdict, facts, "柳州市", link)
+    verdict = region_verdict.region(facts, RegionLevel())
+    return Occasion(Kind.REGION_LEVEL, reason, verdict, facts, "柳州市", link)
 
 
 @pytest.mark.parametrize("language", list(Language))
@@ -55,7 +61,9 @@ def region(reason: Reason, facts: RegionFacts) -> Occasion:
         ("product_first", product(Reason.FIRST, OVER)),
         (
             "product_unverified",
-            replace(product(Reason.FIRST, OVER), basis=Basis.EQUIVALENT, unverified=UNVERIFIED),
+            replace(
+                product(Reason.FIRST, replace(OVER, basis=Basis.EQUIVALENT)), unverified=UNVERIFIED
+            ),
         ),
         ("product_resolved", product(Reason.RESOLVED, FINE)),
         ("region_first", region(Reason.FIRST, ROSE)),

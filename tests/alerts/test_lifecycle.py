@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alerts.kinds.kind import Parameters
+from alerts.kinds.product_intensity.parameters import ProductIntensity
+from alerts.kinds.region_level.parameters import RegionLevel
 from alerts.lifecycle import Reason, next_transition
-from alerts.rules import Parameters, ProductIntensity, RegionLevel
 from alerts.verdicts import State, Verdict
 from db.alerts import AlertState, OpenAlert
 from energy.periods import Span

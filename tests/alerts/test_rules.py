@@ -6,7 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from alerts import rules
-from alerts.rules import Against, ProductIntensity, RegionLevel
+from alerts.kinds.kind import Kind
+from alerts.kinds.product_intensity.parameters import Against, ProductIntensity
+from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.registry import KINDS
 from db.pool import Connection
 from db.rules import RuleRow, list_holding
 from energy.factors import Basis
@@ -48,3 +51,15 @@ def test_what_a_rule_must_not_say_is_refused(parameters: str) -> None:
 async def test_every_platform_begins_with_two_rules(connection: Connection) -> None:
     found = [rules.parse(stored).parameters for stored in await list_holding(connection, NOW)]
     assert found == [ProductIntensity(), RegionLevel()]
+
+
+def test_every_kind_has_its_definition() -> None:
+    assert {kind: definition.parameters.kind for kind, definition in KINDS.items()} == {
+        kind: kind for kind in Kind
+    }
+
+
+async def test_a_kind_of_a_newer_program_watches_nobody_here(connection: Connection) -> None:
+    with pytest.raises(ValueError, match="of_tomorrow"):
+        rules.parse(row("{}", kind="of_tomorrow"))
+    await connection.execute("INSERT INTO rules (kind, region) VALUES ('of_tomorrow', '450000')")

@@ -7,9 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from alerts import facts, verdicts
-from alerts.facts import RegionFacts
-from alerts.rules import Against, RegionLevel
+from alerts.kinds.product_intensity import facts, verdict
+from alerts.kinds.product_intensity.parameters import Against, ProductIntensity
+from alerts.kinds.region_level import facts as region_facts
+from alerts.kinds.region_level import verdict as region_verdict
+from alerts.kinds.region_level.facts import RegionFacts
+from alerts.kinds.region_level.parameters import RegionLevel
 from alerts.verdicts import State, Verdict
 from db.facts import MeterUse
 from db.figures import FigureRow
@@ -60,7 +63,8 @@ OUTPUT = replace(
 def judge(
     *uses: MeterUse, limits: tuple[LimitRow, ...] = (LIMIT,), against: Against = Against.LIMIT
 ) -> Verdict:
-    found = verdicts.newest(next(facts.products(uses, limits, against, NOW)), 0.75)
+    rule = ProductIntensity(against=against)
+    found = verdict.newest(next(facts.products(uses, limits, rule, NOW)), 0.75)
     assert found is not None
     return found[1]
 
@@ -85,8 +89,8 @@ def test_a_limit_of_the_future_does_not_hold_and_a_newer_row_replaces_an_older()
     older = replace(LIMIT, baseline=130.0, valid_from=date(2021, 1, 1))
     later = replace(LIMIT, baseline=90.0, valid_from=date(2027, 1, 1))
     assert judge(ENERGY, OUTPUT, limits=(later, older, LIMIT)).threshold == 117.0
-    candidates = next(facts.products([ENERGY, OUTPUT], [later], Against.LIMIT, NOW))
-    assert verdicts.newest(candidates, 0.75) is None
+    candidates = next(facts.products([ENERGY, OUTPUT], [later], ProductIntensity(), NOW))
+    assert verdict.newest(candidates, 0.75) is None
 
 
 def test_at_the_limit_is_within_it() -> None:
@@ -192,7 +196,7 @@ def test_a_region_is_judged_by_its_level(
     growth: float | None, from_level: int, state: State, level: int | None
 ) -> None:
     rule = RegionLevel(letters_from_level=from_level)
-    found = verdicts.region_level(replace(REGION, energy_growth=growth), rule)
+    found = region_verdict.region(replace(REGION, energy_growth=growth), rule)
     assert (found.state, found.level) == (state, level)
 
 
@@ -206,7 +210,7 @@ def test_only_the_newest_month_counts_and_old_years_only_while_their_alert_is_op
         FigureRow("450200", year, month, 0.07, 0.06, "test")
         for year, month in ((2025, 12), (2026, 3), (2026, 10))
     ]
-    current = facts.regions(rows, [], {}, set())
+    current = region_facts.regions(rows, [], {}, set())
     assert [(found.year, found.through_month) for found in current] == [(2026, 10)]
-    both = facts.regions(rows, [], {}, {"450200/2025"})
+    both = region_facts.regions(rows, [], {}, {"450200/2025"})
     assert [found.year for found in both] == [2025, 2026]

@@ -1,25 +1,22 @@
-"""Owns what a verdict is given: rows of meters, limits and figures put together by subject.
+"""Owns what a verdict on a product is given: rows of meters and limits put together by subject.
 
-Pure. A fact says what is known and what is not; what follows from it is for `verdicts`.
+Pure. A fact says what is known and what is not; what follows from it is for `verdict`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 
-import energy.targets
-from alerts.rules import Against
+from alerts.kinds.kind import Facts, UnitName
+from alerts.kinds.product_intensity.parameters import Against, ProductIntensity
 from db.facts import MeterUse
-from db.figures import FigureRow, TargetRow
 from db.limits import LimitRow
 from energy import carriers, coverage, periods
-from energy.factors import KGCE_PER_TCE, Basis, Factor, FactorTable
-from energy.indicators import Indicator
+from energy.factors import KGCE_PER_TCE, Basis
 from energy.periods import LOCAL, Span, Step
-from energy.targets import Path, Target, TargetKind
 
 LIMIT_PREFIX = "kgce/"
 WINDOWS_BACK = 3
@@ -55,7 +52,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class ProductFacts:
+class ProductFacts(Facts):
     """What a unit used and made in a window, in kgce and in the limit's unit of output.
 
     The bounds are what the two would come to if what is missing were made up at the pace of what
@@ -77,34 +74,15 @@ class ProductFacts:
     without_factor: Sequence[str] = ()
     foreign_uoms: Sequence[str] = ()
     other_products: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RegionFacts:
-    """Cumulative growth of a region through a month of a year, and what the year requires.
-
-    `path`: what is required was filed, or is the default from a plan of several years.
-    """
-
-    region: str
-    region_name: str
-    year: int
-    through_month: int
-    energy_growth: float | None
-    gdp_growth: float | None
-    required_rate: float | None
-    path: Path = Path.FILED
+    basis: Basis = Basis.CALORIFIC
 
     @property
-    def subject(self) -> str:
-        return f"{self.region}/{self.year}"
+    def about_unit(self) -> UnitName:
+        return UnitName(self.subject.unit_id, self.subject.unit, self.subject.unit_name)
 
     @property
-    def period(self) -> Span:
-        """Return January to the end of the month. [Asia/Shanghai, as UTC]"""
-        starts_at = datetime(self.year, 1, 1, tzinfo=LOCAL)
-        last = datetime(self.year, self.through_month, 1, tzinfo=LOCAL)
-        return Span(starts_at.astimezone(UTC), periods.following(last, Step.MONTH))
+    def energy_basis(self) -> Basis:
+        return self.basis
 
 
 def windows(now: datetime, length: timedelta) -> list[Span]:
@@ -115,7 +93,10 @@ def windows(now: datetime, length: timedelta) -> list[Span]:
 
 
 def products(
-    uses: Iterable[MeterUse], limits: Iterable[LimitRow], against: Against, now: datetime
+    uses: Iterable[MeterUse],
+    limits: Iterable[LimitRow],
+    parameters: ProductIntensity,
+    now: datetime,
 ) -> Iterator[Iterator[ProductFacts]]:
     """Yield, for each unit and product, the facts of its windows, newest first.
 
@@ -129,92 +110,21 @@ def products(
         windows = [list(meters) for _, meters in groupby(of_unit, key=lambda use: use.window)]
         made = {use.product for meters in windows for use in meters if use.product is not None}
         for product in sorted(made & by_product.keys()):
-            yield _candidates(windows, product, by_product[product], against, now)
+            yield _candidates(windows, product, by_product[product], parameters, now)
 
 
 def _candidates(
     windows: Sequence[Sequence[MeterUse]],
     product: str,
     limits: Sequence[LimitRow],
-    against: Against,
+    parameters: ProductIntensity,
     now: datetime,
 ) -> Iterator[ProductFacts]:
     for meters in windows:
         on = meters[0].window.starts_at.astimezone(LOCAL).date()
-        yardsticks = _in_force(limits, against, on)
+        yardsticks = _in_force(limits, parameters.against, on)
         if yardsticks and any(use.product == product for use in meters):
-            yield _product(meters, product, yardsticks, now)
-
-
-def unverified(
-    table: FactorTable, carriers: Iterable[str], basis: Basis, unit_id: int, window: Span
-) -> list[Factor]:
-    """Return the factors in use on days of `window` that nobody verified against their source."""
-    first = window.starts_at.astimezone(LOCAL).date()
-    last = (window.ends_at - timedelta(microseconds=1)).astimezone(LOCAL).date()
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    used = {
-        factor
-        for carrier in carriers
-        for day in days
-        if (factor := table.find(carrier, basis, unit_id, day)) is not None
-    }
-    unverified = [factor for factor in used if not factor.verified]
-    return sorted(unverified, key=lambda factor: (factor.carrier, factor.valid_from))
-
-
-def regions(
-    figures: Iterable[FigureRow],
-    targets: Iterable[TargetRow],
-    names: dict[str, str],
-    open_subjects: set[str],
-) -> list[RegionFacts]:
-    """Return the newest month of each region's newest year, and of years with an open alert."""
-    by_region: dict[str, list[Target]] = {}
-    for row in targets:
-        by_region.setdefault(row.region, []).append(row.target())
-    newest: dict[tuple[str, int], FigureRow] = {}
-    newest_year: dict[str, int] = {}
-    for figure in sorted(figures, key=lambda row: (row.region, row.year, row.through_month)):
-        newest[figure.region, figure.year] = figure
-        newest_year[figure.region] = figure.year
-    judged = [
-        _region(figure, names.get(region, region), by_region.get(region, []))
-        for (region, _), figure in newest.items()
-    ]
-    return [
-        facts
-        for facts in judged
-        if facts.year == newest_year[facts.region] or facts.subject in open_subjects
-    ]
-
-
-def over(figures: Iterable[FigureRow], at: datetime) -> list[FigureRow]:
-    """Return the figures whose last month is over at an instant."""
-    return [
-        figure
-        for figure in figures
-        if periods.following(
-            datetime(figure.year, figure.through_month, 1, tzinfo=LOCAL), Step.MONTH
-        )
-        <= at
-    ]
-
-
-def _region(figure: FigureRow, name: str, targets: Sequence[Target]) -> RegionFacts:
-    required = energy.targets.requirement(
-        targets, Indicator.ENERGY_PER_GDP, TargetKind.BASE, figure.year
-    )
-    return RegionFacts(
-        region=figure.region,
-        region_name=name,
-        year=figure.year,
-        through_month=figure.through_month,
-        energy_growth=figure.energy_growth,
-        gdp_growth=figure.gdp_growth,
-        required_rate=None if required is None else required.rate,
-        path=Path.FILED if required is None else required.path,
-    )
+            yield _product(meters, product, yardsticks, parameters.basis, now)
 
 
 def _in_force(limits: Sequence[LimitRow], against: Against, on: date) -> list[Yardstick]:
@@ -237,7 +147,11 @@ def _in_force(limits: Sequence[LimitRow], against: Against, on: date) -> list[Ya
 
 
 def _product(
-    meters: Sequence[MeterUse], product: str, yardsticks: Sequence[Yardstick], now: datetime
+    meters: Sequence[MeterUse],
+    product: str,
+    yardsticks: Sequence[Yardstick],
+    basis: Basis,
+    now: datetime,
 ) -> ProductFacts:
     energy = [use for use in meters if use.role != "output"]
     output = [use for use in meters if use.product == product]
@@ -262,6 +176,7 @@ def _product(
         without_factor=sorted({use.carrier or "" for use in energy if use.lacks_factor}),
         foreign_uoms=[] if yardstick else [yardsticks[0].limit.uom, *{u.uom for u in output}],
         other_products=sorted({use.product for use in meters if use.product} - {product}),
+        basis=basis,
     )
 
 

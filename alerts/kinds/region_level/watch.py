@@ -1,0 +1,60 @@
+"""Owns asking a rule on regions: what was published is read, now and over a past period."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Set
+
+import db.figures
+from alerts.kinds import past
+from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
+from alerts.kinds.region_level import facts, verdict
+from alerts.kinds.region_level.parameters import RegionLevel
+from db.alerts import Watched
+from db.figures import FigureRow, TargetRow
+from db.pool import Connection
+from db.scope import Scope
+from energy.periods import Span
+
+
+async def judge(
+    connection: Connection, rule: Rule, around: Surroundings, open_subjects: Set[str]
+) -> list[Judged]:
+    """Return what the rule makes of the newest figures."""
+    figures = await db.figures.list_figures(connection)
+    targets = await db.figures.list_targets(connection)
+    known = facts.within(figures, Scope.of_region(rule.region))
+    return _regions(rule, known, targets, around, open_subjects)
+
+
+async def ticks(
+    connection: Connection,
+    rule: Rule,
+    scope: Scope,
+    span: Span,
+    around: Surroundings,
+    open_subjects: Set[str],
+) -> AsyncIterator[Tick]:
+    """Yield what the rule would have made of them, day by day."""
+    ends = past.days(span)
+    figures = facts.within(await db.figures.list_figures(connection), scope)
+    targets = await db.figures.list_targets(connection)
+    for at in ends:
+        yield at, _regions(rule, facts.over(figures, at), targets, around, open_subjects)
+
+
+def _regions(
+    rule: Rule,
+    figures: Iterable[FigureRow],
+    targets: Iterable[TargetRow],
+    around: Surroundings,
+    open_subjects: Set[str],
+) -> list[Judged]:
+    assert isinstance(rule.parameters, RegionLevel)
+    return [
+        Judged(
+            Watched(rule.rule_id, found.region, None, found.subject, rule.version),
+            found,
+            verdict.region(found, rule.parameters),
+        )
+        for found in facts.regions(figures, targets, around.region_names, open_subjects)
+    ]

@@ -1,0 +1,33 @@
+"""Owns the list of the kinds of rules: what judges each, and what its letters say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alerts.kinds.kind import Judge, Kind, Parameters, Ticks
+from alerts.kinds.product_intensity import watch as products
+from alerts.kinds.product_intensity import words as product_words
+from alerts.kinds.product_intensity.parameters import ProductIntensity
+from alerts.kinds.region_level import watch as regions
+from alerts.kinds.region_level import words as region_words
+from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.words import Language, Occasion, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What makes a kind: its parameters, how it looks now and back, and the words of a letter."""
+
+    parameters: type[Parameters]
+    judge: Judge
+    ticks: Ticks
+    write: Callable[[Occasion, Language], Words]
+
+
+KINDS = {
+    Kind.PRODUCT_INTENSITY: Definition(
+        ProductIntensity, products.judge, products.ticks, product_words.write
+    ),
+    Kind.REGION_LEVEL: Definition(RegionLevel, regions.judge, regions.ticks, region_words.write),
+}

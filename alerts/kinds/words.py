@@ -1,0 +1,144 @@
+"""Owns what a kind hands over for a letter, and how numbers, spans and names read in one.
+
+Pure. Names come from files and may hold anything: nothing in them can begin a new line or header.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from alerts.kinds.kind import Facts, Kind
+from alerts.lifecycle import Reason
+from alerts.verdicts import Verdict
+from energy import levels
+from energy.factors import Basis
+from energy.periods import LOCAL, Span
+
+NAME_LENGTH_MAX = 120
+
+
+class Language(StrEnum):
+    ZH = "zh"
+    EN = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedFactor:
+    """A factor behind the energy of a letter that nobody verified; `uom` is of the carrier."""
+
+    name_zh: str
+    name_en: str
+    kgce_per_uom: float
+    uom: str
+    edition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Why a letter is written. `region_name` is that of the unit, or the region itself.
+
+    `kind` is that of the rule; `link` leads to the alert.
+    """
+
+    kind: Kind
+    reason: Reason
+    verdict: Verdict
+    facts: Facts
+    region_name: str
+    link: str
+    unverified: Sequence[UnverifiedFactor] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether what the letter is about still holds."""
+        return self.reason is not Reason.RESOLVED
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a letter says beyond what all letters say: of them the salutation, the link, the end.
+
+    `subject` follows the reason; `opening` is a sentence; `figures` are labels with their values;
+    `method` tells how the figure is computed.
+    """
+
+    subject: str
+    opening: str
+    figures: Sequence[tuple[str, str]]
+    method: str
+
+
+BASIS_ZH = {Basis.CALORIFIC: "当量值", Basis.EQUIVALENT: "等价值"}
+BASIS_EN = {Basis.CALORIFIC: "calorific value", Basis.EQUIVALENT: "equivalent value"}
+LEVEL_ZH = {levels.ROSE: "一级", levels.FELL_SHORT: "二级", levels.ON_TRACK: "三级"}
+
+
+def level_zh(verdict: Verdict) -> str:
+    """Return the Chinese name of the level of a verdict that has one."""
+    assert verdict.level is not None
+    return LEVEL_ZH[verdict.level]
+
+
+def collapse(text: str, length_max: int = NAME_LENGTH_MAX) -> str:
+    """Return `text` on one line, without control characters and without changes of direction.
+
+    >>> collapse("Works\\r\\nBcc: evil@example.cn")
+    'Works Bcc: evil@example.cn'
+    """
+    plain = "".join(
+        " " if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character
+        for character in text
+    )
+    line = " ".join(plain.split())
+    line = line.replace("=?", "= ?")  # else the mail library would decode it, line breaks and all
+    return line if len(line) <= length_max else line[: length_max - 1] + "…"
+
+
+def number(value: float | None) -> str:
+    """Return a number with as many digits as matter to a reader.
+
+    >>> number(117.0), number(140.1234), number(-10.25), number(0.01234567), number(12000.5)
+    ('117', '140.12', '-10.25', '0.01235', '12,000.5')
+    """
+    if value is None:
+        return "—"
+    if value and abs(value) < 1:
+        return f"{value:.4g}"
+    text = f"{value:,.2f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def beside(value: float | None, threshold: float) -> tuple[str, str]:
+    """Return both as text; a value that is not the threshold does not read like it.
+
+    >>> beside(140.1234, 117.0), beside(117.0004, 117.0)
+    (('140.12', '117'), ('117.0004', '117'))
+    """
+    shown = number(value)
+    if value is not None and value != threshold and shown == number(threshold):
+        shown = f"{value:.10g}"
+    return shown, number(threshold)
+
+
+def percent(value: float | None) -> str:
+    return "—" if value is None else f"{100 * value:+.3f} %"
+
+
+def window(span: Span) -> str:
+    """Return a window in local time; the end of a day is its 24:00.
+
+    >>> from datetime import UTC, datetime
+    >>> start = datetime(2026, 11, 23, 15, tzinfo=UTC)
+    >>> window(Span(start, start + timedelta(hours=1)))
+    '2026-11-23 23:00 — 24:00'
+    """
+    start = span.starts_at.astimezone(LOCAL)
+    last = (span.ends_at - timedelta(minutes=1)).astimezone(LOCAL)
+    end = span.ends_at.astimezone(LOCAL)
+    clock = f"{end:%H:%M}" if end.date() == last.date() else "24:00"
+    day = "" if last.date() == start.date() else f"{last:%Y-%m-%d} "
+    return f"{start:%Y-%m-%d %H:%M} — {day}{clock}"

@@ -1,0 +1,99 @@
+"""Owns what a caller states of an alert rule: per kind a version, a new rule, and a proposal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from alerts.kinds.kind import Kind
+from alerts.kinds.product_intensity.parameters import ProductIntensity
+from alerts.kinds.region_level.parameters import RegionLevel
+from app.api.parameters import Instant, RegionCode
+from app.rules import Statement
+
+NAME_LENGTH_MAX = 120
+REASON_LENGTH_MAX = 500
+PLAIN = r"^[^\x00-\x1f\x7f]*$"
+
+Reason = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX, pattern=PLAIN
+    ),
+]
+AnyParameters: TypeAlias = ProductIntensity | RegionLevel
+
+
+class _Version(BaseModel):
+    """What a version says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[
+        str,
+        StringConstraints(
+            strip_whitespace=True, min_length=1, max_length=NAME_LENGTH_MAX, pattern=PLAIN
+        ),
+    ] = Field(description="as alerts show it; one rule of a region has it", examples=["水泥单耗"])
+    holds_from: Instant | None = Field(
+        default=None,
+        description="from when on it holds, not in the past; null: from now on. It takes the "
+        "place of all versions before it, also of those whose time has not come",
+        examples=["2027-01-01T00:00:00+08:00"],
+    )
+    reason: Reason = Field(description="why", examples=["桂能审〔2026〕17号"])
+
+
+class _Place(BaseModel):
+    """Where a new rule acts."""
+
+    region: RegionCode = Field(
+        description="GB/T 2260 code of the region whose desk writes it: it acts there only, and "
+        "its letters go to contacts there only",
+        examples=["450200"],
+    )
+
+
+class ProposedProduct(BaseModel):
+    """A version of a rule on the energy per unit of product that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["product_intensity"] = Field(examples=["product_intensity"])
+    parameters: ProductIntensity = ProductIntensity()
+
+
+class ProductVersion(_Version, ProposedProduct):
+    """What a rule on the energy per unit of product says."""
+
+
+class NewProductRule(_Place, ProductVersion):
+    """A new rule on the energy per unit of product."""
+
+
+class ProposedLevel(BaseModel):
+    """A version of a rule on the level of regions that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["region_level"] = Field(examples=["region_level"])
+    parameters: RegionLevel = RegionLevel()
+
+
+class LevelVersion(_Version, ProposedLevel):
+    """What a rule on the warning level of regions says."""
+
+
+class NewLevelRule(_Place, LevelVersion):
+    """A new rule on the warning level of regions."""
+
+
+Proposed = Annotated[ProposedProduct | ProposedLevel, Field(discriminator="kind")]
+Stated = Annotated[ProductVersion | LevelVersion, Field(discriminator="kind")]
+New = Annotated[NewProductRule | NewLevelRule, Field(discriminator="kind")]
+
+
+def statement(body: Stated) -> Statement:
+    """Return what a body states; a new rule states its first version."""
+    return Statement(Kind(body.kind), body.name, body.parameters, body.holds_from, body.reason)
