@@ -9,11 +9,12 @@ import structlog
 
 import db.alert_events
 import db.alerts
+import db.kept
 import db.outbox
 from alerts import factors, outbox
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Occasion, UnverifiedFactor
-from alerts.lifecycle import LETTERS, Reason, Transition
+from alerts.lifecycle import Reason, Transition
 from alerts.outbox import Posting
 from alerts.verdicts import Verdict
 from db.alerts import AlertState, Finding, OpenAlert
@@ -35,27 +36,21 @@ async def apply(
         alert_id = await _store(connection, rule, judged, alert, transition)
         if alert_id is None:
             return False
+        reason = judged.verdict.reason
         event_id = await db.alert_events.insert(
             connection,
             alert_id,
             at=transition.at,
             kind=transition.reason,
             measured=judged.verdict.measured,
-            reason=judged.verdict.reason,
+            reason=reason if transition.kept is None else f"{reason}; {transition.kept}",
             version=rule.version,
         )
+        await db.kept.owe(connection, alert_id, transition.owed)
         letters = 0
-        if transition.reason in LETTERS:
-            posting = _posting(rule, judged, alert, transition, alert_id, event_id)
-            occasion = _occasion(
-                rule,
-                judged,
-                transition,
-                posting,
-                around,
-                unverified=await factors.list_unverified(connection, judged, around.unverified),
-            )
-            letters = await outbox.write(connection, posting, occasion, transition.at)
+        if transition.is_told:
+            told = (alert_id, event_id)
+            letters = await tell(connection, rule, judged, alert, transition, around, told)
     log.info(
         "alert_changed",
         alert_id=alert_id,
@@ -64,6 +59,31 @@ async def apply(
         letters=letters,
     )
     return True
+
+
+async def tell(
+    connection: Connection,
+    rule: Rule,
+    judged: Judged,
+    alert: OpenAlert | None,
+    transition: Transition,
+    around: Surroundings,
+    told: tuple[int, int],
+) -> int:
+    """Write the letters about an event, `told` by the numbers of alert and event; return how many.
+
+    It belongs into the transaction of the event.
+    """
+    posting = _posting(rule, judged, alert, transition, *told)
+    occasion = _occasion(
+        rule,
+        judged,
+        transition,
+        posting,
+        around,
+        unverified=await factors.list_unverified(connection, judged, around.unverified),
+    )
+    return await outbox.write(connection, posting, occasion, transition.at)
 
 
 async def end(connection: Connection, alert: OpenAlert, at: datetime) -> bool:
@@ -79,6 +99,7 @@ async def end(connection: Connection, alert: OpenAlert, at: datetime) -> bool:
             reason="its rule is ended: whether it is still over is not looked at any more",
         )
         await db.outbox.drop_reminders(connection, alert.alert_id)
+        await db.kept.owe(connection, alert.alert_id, None)
     log.info("alert_changed", alert_id=alert.alert_id, reason=Reason.RULE_ENDED, letters=0)
     return True
 
@@ -94,7 +115,12 @@ async def _store(
     if alert is None:
         finding = _finding(judged.verdict)
         return await db.alerts.insert_alert(
-            connection, judged.watched, finding, transition.state, transition.at
+            connection,
+            judged.watched,
+            finding,
+            transition.state,
+            transition.at,
+            is_told=transition.is_told,
         )
     if transition.state is AlertState.RESOLVED:
         done = await db.alerts.resolve(
@@ -109,7 +135,7 @@ async def _store(
             transition.state,
             transition.at,
             version=rule.version,
-            is_told=transition.reason in LETTERS,
+            is_told=transition.is_told,
             unless_acknowledged=transition.reason is Reason.REMINDER,
         )
     return alert.alert_id if done else None

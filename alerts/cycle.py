@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 
 import db.alerts
 import db.heartbeats
+import db.kept
 import db.outbox
 import db.patience
 import db.regions
 import db.rules
-from alerts import changes, lifecycle, outbox, rules, smtp
+from alerts import changes, downtime, grace, keepers, keeping, lifecycle, outbox, rules, smtp
 from alerts.episodes import Episodes
+from alerts.keepers import Keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.registry import KINDS
 from alerts.outbox import Attempt, Outcome
@@ -44,6 +47,7 @@ async def run(
     mail_from: str,
     clock: Callable[[], datetime],
     unverified: Unverified = Unverified.NOTE,
+    grace_lasts: timedelta = grace.LASTS,
 ) -> None:
     """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none."""
     if smtp_url is not None:
@@ -59,6 +63,7 @@ async def run(
             public_url=public_url,
             episodes=episodes,
             unverified=unverified,
+            grace_lasts=grace_lasts,
         )
         async with pool.acquire() as connection:
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
@@ -87,6 +92,7 @@ async def evaluate_once(
     public_url: str,
     episodes: Episodes | None = None,
     unverified: Unverified = Unverified.NOTE,
+    grace_lasts: timedelta = grace.LASTS,
 ) -> int:
     """Judge all rules; return how many alerts changed. Only one evaluator works at a time."""
     episodes = episodes or Episodes()
@@ -95,9 +101,15 @@ async def evaluate_once(
             return 0
         try:
             names = {row.region: row.name for row in await db.regions.list_regions(connection)}
-            around = Surroundings(now, coverage_floor, public_url, names, unverified)
-            parsed = _parsed(await db.rules.list_holding(connection, now), episodes)
-            changed = [await _evaluate(connection, rule, around, episodes) for rule in parsed]
+            away = await downtime.look(connection, now, grace_lasts)
+            around = Surroundings(now, coverage_floor, public_url, names, unverified, away)
+            parsed = [*_parsed(await db.rules.list_holding(connection, now), episodes)]
+            keeps = await keeping.load(connection, parsed, now)
+            changed = [
+                await _evaluate(connection, rule, around, episodes, keeps)
+                for rule in keepers.in_order(parsed, keeps.edges)
+            ]
+            await keeping.show(connection, keeps)
             left = await db.alerts.list_of_ended_rules(connection, now)
             return sum(changed) + sum([await changes.end(connection, each, now) for each in left])
         finally:
@@ -175,21 +187,41 @@ def _parsed(rows: Iterable[RuleRow], episodes: Episodes) -> Iterator[Rule]:
 
 
 async def _evaluate(
-    connection: Connection, rule: Rule, around: Surroundings, episodes: Episodes
+    connection: Connection,
+    rule: Rule,
+    around: Surroundings,
+    episodes: Episodes,
+    keeps: Keepers,
 ) -> int:
     opened = {alert.subject: alert for alert in await db.alerts.list_open(connection, rule.rule_id)}
     resolved = await db.alerts.list_resolved(connection, rule.rule_id)
+    owed = await db.kept.list_owed(connection, rule.rule_id)
     changed = 0
-    for judged in await KINDS[rule.kind].judge(connection, rule, around, opened.keys()):
+    found = await KINDS[rule.kind].judge(connection, rule, around, opened.keys())
+    for judged in [_excused(rule, each, around) for each in found]:
         _note_unknown(rule, judged, episodes)
         subject = judged.watched.subject
         alert = opened.get(subject)
         transition = lifecycle.next_transition(
             alert, judged.verdict, rule.parameters, around.now, resolved.get(subject)
         )
-        if transition is not None:
-            changed += await changes.apply(connection, rule, judged, alert, transition, around)
-    return changed
+        keeps.see(judged)
+        owes = None if alert is None else owed.get(alert.alert_id)
+        transition = keeping.settled(transition, owes, judged, alert, keeps, around.now)
+        if transition is not None and await changes.apply(
+            connection, rule, judged, alert, transition, around
+        ):
+            changed += 1
+            keeps.follow(judged, alert, transition)
+    by_subject = {each.watched.subject: each for each in found}
+    return changed + await keeping.tell_ends(connection, rule, by_subject, keeps, around)
+
+
+def _excused(rule: Rule, judged: Judged, around: Surroundings) -> Judged:
+    """Return what was found; what rests on silence is not told while we ourselves were away."""
+    if not rule.parameters.rests_on_silence or judged.facts.is_our_own:
+        return judged
+    return replace(judged, verdict=grace.excused(judged.verdict, around.grace))
 
 
 def _note_unknown(rule: Rule, judged: Judged, episodes: Episodes) -> None:

@@ -1,17 +1,17 @@
 """Owns what keeps letters of an alert back: a silence, or an alert that tells of the same already.
 
-Pure. Of an alert whose letters are kept back nothing else changes: it is judged, stored and shown.
-An alert keeps another one's letters back only if it is written about to everybody whom those would
-have gone to, and is not kept back by that one itself. So of several that tell of the same, one does.
+Pure. Of an alert whose letters are kept back nothing else changes: it is judged, stored, shown. An
+alert keeps another one's letters back only if it is written about to all whom those would have gone
+to, and is not kept back by that one itself. So of several that tell of the same, one does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from graphlib import TopologicalSorter
 
-from alerts.kinds.kind import Judged, Rule, Same
+from alerts.kinds.kind import Judged, Rule, Same, check_of
 from alerts.lifecycle import Transition
 from db.alerts import AlertState, OpenAlert
 from db.kept import Standing
@@ -71,8 +71,7 @@ def is_about(silence: HoldingSilence, alert: Standing) -> bool:
     )
 
 
-@lru_cache(maxsize=4)
-def edges(rules: tuple[Rule, ...]) -> Edges:
+def edges(rules: Sequence[Rule]) -> Edges:
     """Return which rules keep letters of which back. Two never do so of each other, in no circle:
     the rule of the wider region, or else the older one, goes first.
     """
@@ -82,7 +81,7 @@ def edges(rules: tuple[Rule, ...]) -> Edges:
     for keeper in ordered:
         for other in ordered:
             ways = _ways(keeper, other)
-            if not ways or (keeper is not other and keeper.rule_id in below[other.rule_id]):
+            if not ways or keeper.rule_id in below[other.rule_id]:
                 continue
             found[keeper.rule_id, other.rule_id] = ways
             if keeper is not other:
@@ -93,21 +92,14 @@ def edges(rules: tuple[Rule, ...]) -> Edges:
     return found
 
 
-def in_order(rules: Sequence[Rule]) -> list[Rule]:
+def in_order(rules: Sequence[Rule], found: Edges) -> list[Rule]:
     """Return rules so that what keeps letters back is judged before what it keeps back."""
     above: dict[int, set[int]] = {rule.rule_id: set() for rule in rules}
-    for keeper, other in edges(tuple(rules)):
+    for keeper, other in found:
         if keeper != other:
             above[other].add(keeper)
-    ordered: list[Rule] = []
-    waiting = list(rules)
-    while waiting:
-        done = {rule.rule_id for rule in ordered}
-        ready = [rule for rule in waiting if above[rule.rule_id] <= done]
-        assert ready, "there are no circles"
-        ordered += ready
-        waiting = [rule for rule in waiting if rule not in ready]
-    return ordered
+    by_id = {rule.rule_id: rule for rule in rules}
+    return [by_id[rule_id] for rule_id in TopologicalSorter(above).static_order()]
 
 
 def _ways(keeper: Rule, other: Rule) -> frozenset[Same]:
@@ -117,17 +109,17 @@ def _ways(keeper: Rule, other: Rule) -> frozenset[Same]:
     if not _within(other).startswith(_within(keeper)):
         return frozenset()  # somebody would hear nothing
     parameters = keeper.parameters
-    ways = {
-        each.same
-        for each in parameters.keeps_back
-        if other.rule_id == each.rule_id or other.kind == each.kind
-    }
+    ways = {each.same for each in parameters.keeps_back if each.is_of(other)}
     if keeper is other:
         return frozenset(ways & {Same.WITHIN})
     is_wider = _within(keeper) != _within(other)
-    if is_wider and parameters.keeps_narrower_back and keeper.kind == other.kind:
+    if is_wider and parameters.keeps_narrower_back and _topic(keeper) == _topic(other):
         ways.add(Same.SUBJECT)
     return frozenset(ways)
+
+
+def _topic(rule: Rule) -> tuple[str, str | None]:
+    return rule.kind, check_of(rule.parameters)
 
 
 def _within(rule: Rule) -> str:
@@ -157,7 +149,7 @@ class Keepers:
         rules: Sequence[Rule],
         standing: Iterable[Standing],
     ) -> Keepers:
-        made = cls(Silences(holding), edges(tuple(rules)))
+        made = cls(Silences(holding), edges(rules))
         for each in standing:
             if each.state == AlertState.FIRING:
                 made._fires(each)

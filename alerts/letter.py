@@ -26,12 +26,14 @@ REASON_ZH = {
     Reason.ESCALATED: "预警升级",
     Reason.REMINDER: "预警提醒",
     Reason.RESOLVED: "预警解除",
+    Reason.RELEASED: "预警",
 }
 REASON_EN = {
     Reason.FIRST: "Warning",
     Reason.ESCALATED: "Warning raised",
     Reason.REMINDER: "Reminder",
     Reason.RESOLVED: "Warning over",
+    Reason.RELEASED: "Warning",
 }
 
 

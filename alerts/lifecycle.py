@@ -26,19 +26,33 @@ class Reason(StrEnum):
     REMINDER = "reminder"  # still over, written about long ago, and nobody acknowledged it
     RESOLVED = "resolved"
     RULE_ENDED = "rule_ended"  # nobody watches it any more
+    RELEASED = "released"  # nothing keeps its letter back any more
 
 
-LETTERS = frozenset({Reason.FIRST, Reason.ESCALATED, Reason.REMINDER, Reason.RESOLVED})
+LETTERS = frozenset(
+    {Reason.FIRST, Reason.ESCALATED, Reason.REMINDER, Reason.RESOLVED, Reason.RELEASED}
+)
 """Reasons that are written to the region's contacts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What happens to an alert: the state it gets, why, and when."""
+    """What happens to an alert: the state it gets, why, and when.
+
+    `kept`: why no letter tells of it though one would (`alerts/owed.py`); `owed`: which is to go
+    out as soon as nothing keeps it back.
+    """
 
     state: AlertState
     reason: Reason
     at: datetime
+    kept: str | None = None
+    owed: str | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether a letter tells of it."""
+        return self.reason in LETTERS and self.kept is None
 
 
 def next_transition(

@@ -33,7 +33,7 @@ def settled(
     >>> told.is_told, told.owed
     (True, None)
     >>> kept = settled(first, None, Kept(silenced_by=5), None, verdict, now)
-    >>> kept.is_told, kept.owed
+    >>> kept.is_told, str(kept.owed)
     (False, 'first')
     """
     if kept is not None:

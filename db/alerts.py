@@ -77,8 +77,8 @@ class Finding:
 class AlertRow:
     """An alert as callers see it. `fired_at` None: it never held long enough for a letter.
 
-    `kind` and `rule` None: its rule does not act on what the caller sees. `owed`: why a letter would
-    have been written that is kept back.
+    `kind` and `rule` None: its rule does not act on what the caller sees. `owed`: why a
+    letter would have been written that is kept back.
     """
 
     alert_id: int

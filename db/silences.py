@@ -141,7 +141,7 @@ async def list_visible(
     """Return silences that act within the scope, the newest first. `is_over`: at `now`."""
     rows = await connection.fetch(
         """
-        SELECT silence_id, silences.region, regions.name AS region_name, within, rule_id,
+        SELECT silences.silence_id, silences.region, regions.name AS region_name, within, rule_id,
                units.unit, subject, starts_at, ends_at, is_grave, waits, stated_at, silences.actor,
                silences.reason, approved.happened_at AS approved_at, approved.actor AS approved_by,
                ended.happened_at AS ended_at, ended.actor AS ended_by, ended.reason AS end_reason
@@ -155,9 +155,9 @@ async def list_visible(
          WHERE silences.region LIKE $3 || '%'
            AND ($4::boolean IS NULL
                 OR (ends_at <= $5 OR ended.happened_at IS NOT NULL) = $4)
-           AND ($6::integer IS NULL OR silence_id < $6)
-           AND ($7::integer IS NULL OR silence_id = $7)
-         ORDER BY silence_id DESC
+           AND ($6::integer IS NULL OR silences.silence_id < $6)
+           AND ($7::integer IS NULL OR silences.silence_id = $7)
+         ORDER BY silences.silence_id DESC
          LIMIT $8
         """,
         scope.region_prefix,

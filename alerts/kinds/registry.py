@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from alerts.kinds.kind import Judge, Kind, Parameters, Ticks
+from alerts.kinds.outage import watch as outages
+from alerts.kinds.outage import words as outage_words
+from alerts.kinds.outage.parameters import Outage
 from alerts.kinds.product_intensity import watch as products
 from alerts.kinds.product_intensity import words as product_words
 from alerts.kinds.product_intensity.parameters import ProductIntensity
@@ -30,4 +33,5 @@ KINDS = {
         ProductIntensity, products.judge, products.ticks, product_words.write
     ),
     Kind.REGION_LEVEL: Definition(RegionLevel, regions.judge, regions.ticks, region_words.write),
+    Kind.OUTAGE: Definition(Outage, outages.judge, outages.ticks, outage_words.write),
 }

@@ -69,6 +69,16 @@ ASKING = {
 }  # fmt: skip
 """What is asked in a body, by those who may read."""
 
+SILENCING: Mapping[tuple[str, str], object] = {
+    ("POST", "/v1/silences"): {
+        "region": "450202", "unit": cast.QIANS_UNIT, "ends_at": "2026-11-24T00:00:00+08:00",
+        "reason": "r",
+    },
+    ("POST", "/v1/silences/{silence_id}/approve"): {"reason": "r"},
+    ("DELETE", "/v1/silences/{silence_id}"): None,
+}  # fmt: skip
+"""What is done to silences, by those who regulate, or approve."""
+
 DECIDING = {
     ("POST", f"/v1/proposals/{{proposal_id}}/{decision}") for decision in ("approve", "reject")
 }
@@ -86,7 +96,8 @@ def routes(within: Sequence[object]) -> Iterator[tuple[str, str]]:
 
 
 ROUTES = set(routes(APP.routes))
-READING = ROUTES - OPEN - SIGNED - STREAMED - STATING.keys() - RULING - ASKING.keys() - DECIDING
+WRITING = STATING.keys() | RULING | SILENCING.keys() | ASKING.keys() | DECIDING
+READING = ROUTES - OPEN - SIGNED - STREAMED - WRITING
 PATHS = sorted(path for method, path in READING if method == "GET")
 QIANS = {
     "unit": cast.QIANS_UNIT,
@@ -100,6 +111,7 @@ QIANS = {
     "alert_id": "1",
     "rule_id": "3",
     "proposal_id": "1",
+    "silence_id": "1",
     "figure": "consumption",
 }
 """A value for each parameter that names something of Qian's."""
@@ -107,7 +119,7 @@ QIANS = {
 MISSING = {cast.QIANS_UNIT: factories.unit_code(99), "E01": "E77"}
 """What nobody has, as long as what Qian has."""
 
-NOBODYS_IDS = {"alert_id": "9", "rule_id": "9", "proposal_id": "9"}
+NOBODYS_IDS = {"alert_id": "9", "rule_id": "9", "proposal_id": "9", "silence_id": "9"}
 
 AUDITED = "/v1/audit"
 """For those who see to the trace, and nobody else."""
@@ -218,7 +230,7 @@ def may_see(path: str, place: Place) -> bool:
 def test_every_route_is_tried() -> None:
     assert len(PATHS) >= 20
     assert {method for method, _ in READING} == {"GET"}, "say in STATING what is sent"
-    assert OPEN | SIGNED | STATING.keys() | RULING | ASKING.keys() | DECIDING <= ROUTES
+    assert OPEN | SIGNED | WRITING <= ROUTES
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -301,7 +313,13 @@ async def test_who_has_no_key_sees_nothing(
 
 
 async def state(
-    stage: Stage, key: str, method: str, path: str, *, of_nobody: bool = False
+    stage: Stage,
+    key: str,
+    method: str,
+    path: str,
+    silence_id: int = 1,
+    *,
+    of_nobody: bool = False,
 ) -> httpx.Response:
     """Return the answer to whoever states it of Qian's unit, or takes back what stands there."""
     filled, body = filled_in(path, of_nobody=of_nobody), json.dumps(STATING[method, path])
@@ -400,6 +418,68 @@ async def test_a_key_that_only_looks_writes_no_rule(
     for key in (possessed_stage.cast.zhao, possessed_stage.cast.li):
         answer = await rule(possessed_stage, key, method, path, 3)
         assert (answer.status_code, answer.json()["code"]) == (403, "may_not_regulate")
+
+
+async def silence(
+    stage: Stage,
+    key: str,
+    method: str,
+    path: str,
+    silence_id: int = 1,
+    *,
+    of_nobody: bool = False,
+) -> httpx.Response:
+    """Return the answer to whoever does something to a silence of Qian's."""
+    body = SILENCING[method, path]
+    if of_nobody and body is not None:
+        body = json.loads(without(json.dumps(body)))
+    return await stage.ask(
+        key,
+        path.format(silence_id=999 if of_nobody else silence_id),
+        method=method,
+        query={"reason": "r"} if method == "DELETE" else None,
+        body=body,
+    )
+
+
+@pytest.mark.puts_in("rules", "silences", "silence_events")
+@pytest.mark.parametrize(("method", "path"), sorted(SILENCING))
+async def test_silences_are_for_who_answers_for_all_they_act_on(
+    stage: Stage, method: str, path: str
+) -> None:
+    act = Act.APPROVE if path.endswith("approve") else Act.REGULATE
+    for name, key in (await hand_out(stage)).items():
+        place = (HOLDERS | FOREIGNERS)[name]
+        silence_id = await stage.pool.fetchval(
+            """
+            INSERT INTO silences (region, unit_id, starts_at, ends_at, is_grave, waits, stated_at,
+                                  actor, reason)
+            SELECT '450202', unit_id, $2, $2::timestamptz + interval '1 day', true, true, $2, 'a',
+                   'r'
+              FROM units
+             WHERE unit = $1
+            RETURNING silence_id
+            """,
+            cast.QIANS_UNIT,
+            NOW,
+        )
+        answer = await silence(stage, key, method, path, silence_id)
+        theirs = 200 if name in HOLDERS else 404
+        expected = theirs if act in MAY[place.role] else 403
+        assert answer.status_code == expected, (name, answer.text)
+        if name in FOREIGNERS:
+            missing = await silence(stage, key, method, path, of_nobody=True)
+            assert told(answer) == told(missing), name
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(SILENCING))
+async def test_a_key_that_only_looks_keeps_no_letters_back(
+    possessed_stage: Stage, method: str, path: str
+) -> None:
+    act = Act.APPROVE if path.endswith("approve") else Act.REGULATE
+    for key in (possessed_stage.cast.zhao, possessed_stage.cast.li):
+        answer = await silence(possessed_stage, key, method, path)
+        assert (answer.status_code, answer.json()["code"]) == (403, f"may_not_{act}")
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(ASKING))

@@ -42,7 +42,7 @@ CUT = {
     "meter_consumption", "meter_epochs", "meters", "monthly_filings", "non_fossil", "park_units",
     "parks", "production", "projects", "proposals", "quality_days", "quality_unit_days",
     "quarantine", "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
-    "rule_versions", "rules",
+    "rule_versions", "rules", "silence_events", "silences",
     "stale_ranges", "stocks", "suspicions", "trades", "unit_consumption", "units", "value_limits",
     "verifications",
 }  # fmt: skip
@@ -53,7 +53,7 @@ FOR_AUDITORS = {"audit"}
 
 HIDDEN = {
     "alembic_version", "api_keys", "arrivals", "audit_links", "audit_removals", "audit_waiting",
-    "births",
+    "births", "downtimes",
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
     "meters_in_scope", "nightly_checks", "outbox", "quality_checks", "quarantine_size",
     "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",

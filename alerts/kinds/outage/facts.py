@@ -138,7 +138,15 @@ def _broker(
     elif not is_of_many:
         threshold = max(threshold, count + 1)
     return OutageFacts(
-        Scale.BROKER, region, BROKER, silent, count, total, threshold, _period(silent, rule, now), ours
+        Scale.BROKER,
+        region,
+        BROKER,
+        silent,
+        count,
+        total,
+        threshold,
+        _period(silent, rule, now),
+        ours,
     )
 
 

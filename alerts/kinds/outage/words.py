@@ -20,7 +20,10 @@ def _zh(occasion: Occasion, facts: OutageFacts) -> Words:
     count = f"{facts.measured}{uom}（共 {facts.total}）"
     return Words(
         subject=f"{place}：{count}中断" if occasion.is_over else f"{place}：通信恢复",
-        opening=f"{place}{'同时失去通信，作为一起事件通报，不再逐表发函' if occasion.is_over else '已恢复通信'}。",
+        opening=f"{place}"
+        + (
+            "同时失去通信，作为一起事件通报，不再逐表发函。" if occasion.is_over else "已恢复通信。"
+        ),
         figures=[
             ("中断数量", count),
             ("受影响表计", f"{facts.meters}"),
