@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -74,7 +75,9 @@ async def tell(
 
     It belongs into the transaction of the event.
     """
-    posting = _posting(rule, judged, alert, transition, *told)
+    posting = await _widened(
+        connection, _posting(rule, judged, alert, transition, *told), judged, transition
+    )
     occasion = _occasion(
         rule,
         judged,
@@ -174,6 +177,22 @@ def _posting(
         level=level_of(judged.verdict, alert, transition),
         rule_region=rule.region,
     )
+
+
+async def _widened(
+    connection: Connection, posting: Posting, judged: Judged, transition: Transition
+) -> Posting:
+    """Return who is to know of an incident that takes in other regions: their contacts, too."""
+    if not judged.facts.tells_regions:
+        return posting
+    regions = sorted(judged.facts.regions)
+    if transition.reason is Reason.WIDENED:
+        before = await db.kept.add_regions(connection, posting.alert_id, ())
+        regions = [each for each in regions if each not in before]
+        await db.kept.add_regions(connection, posting.alert_id, regions)
+        return replace(posting, regions=regions)
+    told = await db.kept.add_regions(connection, posting.alert_id, regions)
+    return replace(posting, regions=list(dict.fromkeys([*outbox.upward(posting.region), *told])))
 
 
 def level_of(verdict: Verdict, alert: OpenAlert | None, transition: Transition) -> int:

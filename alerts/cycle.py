@@ -26,6 +26,7 @@ from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.registry import KINDS
 from alerts.outbox import Attempt, Outcome
 from alerts.verdicts import State
+from db.kept import NOTHING
 from db.pool import Connection, Pool
 from db.rules import RuleRow
 from energy.factors import Unverified
@@ -206,7 +207,7 @@ async def _evaluate(
             alert, judged.verdict, rule.parameters, around.now, resolved.get(subject)
         )
         keeps.see(judged)
-        owes = None if alert is None else owed.get(alert.alert_id)
+        owes = NOTHING if alert is None else owed.get(alert.alert_id, NOTHING)
         transition = keeping.settled(transition, owes, judged, alert, keeps, around.now)
         if transition is not None and await changes.apply(
             connection, rule, judged, alert, transition, around

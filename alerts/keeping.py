@@ -17,7 +17,7 @@ from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.lifecycle import Reason, Transition
 from alerts.verdicts import State
 from db.alerts import OpenAlert
-from db.kept import Mark
+from db.kept import NOTHING, Mark, Owed
 from db.pool import Connection
 
 
@@ -29,17 +29,17 @@ async def load(connection: Connection, rules: Sequence[Rule], now: datetime) -> 
 
 def settled(
     transition: Transition | None,
-    owes: str | None,
+    owes: Owed,
     judged: Judged,
     alert: OpenAlert | None,
     keeping: Keepers,
     now: datetime,
 ) -> Transition | None:
     """Return what happens to an alert once it is asked what keeps its letters back."""
-    if transition is None and owes is None:
+    if transition is None and owes is NOTHING:
         return None
     kept = keeping.over(keepers.standing_of(judged, alert))
-    return owed.settled(transition, owes, kept, alert, judged.verdict, now)
+    return owed.settled(transition, owes, kept, alert, judged, now)
 
 
 async def tell_ends(

@@ -27,6 +27,7 @@ REASON_ZH = {
     Reason.REMINDER: "预警提醒",
     Reason.RESOLVED: "预警解除",
     Reason.RELEASED: "预警",
+    Reason.WIDENED: "预警扩大",
 }
 REASON_EN = {
     Reason.FIRST: "Warning",
@@ -34,6 +35,7 @@ REASON_EN = {
     Reason.REMINDER: "Reminder",
     Reason.RESOLVED: "Warning over",
     Reason.RELEASED: "Warning",
+    Reason.WIDENED: "Warning widened",
 }
 
 

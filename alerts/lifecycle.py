@@ -27,10 +27,18 @@ class Reason(StrEnum):
     RESOLVED = "resolved"
     RULE_ENDED = "rule_ended"  # nobody watches it any more
     RELEASED = "released"  # nothing keeps its letter back any more
+    WIDENED = "widened"  # it takes in regions whose contacts do not know yet
 
 
 LETTERS = frozenset(
-    {Reason.FIRST, Reason.ESCALATED, Reason.REMINDER, Reason.RESOLVED, Reason.RELEASED}
+    {
+        Reason.FIRST,
+        Reason.ESCALATED,
+        Reason.REMINDER,
+        Reason.RESOLVED,
+        Reason.RELEASED,
+        Reason.WIDENED,
+    }
 )
 """Reasons that are written to the region's contacts."""
 

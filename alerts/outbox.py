@@ -7,6 +7,7 @@ leaves a lease that expires: the same letter goes out again under the same Messa
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -56,7 +57,8 @@ class Attempt:
 class Posting:
     """Which event of which alert is written about, and who is to know. `level`: 1 is the worst.
 
-    `rule_region` is that of the rule, which writes to nobody outside of it.
+    `rule_region` is that of the rule, which writes to nobody outside of it; `regions` whose
+    contacts are to know, the nearest first, None: those of `region` and of what is above it.
     """
 
     alert_id: int
@@ -65,6 +67,7 @@ class Posting:
     region: str
     level: int
     rule_region: str
+    regions: Sequence[str] | None = None
 
 
 async def write(connection: Connection, posting: Posting, occasion: Occasion, at: datetime) -> int:
@@ -73,7 +76,7 @@ async def write(connection: Connection, posting: Posting, occasion: Occasion, at
     It belongs into the transaction of the alert.
     """
     recipients = await list_recipients(
-        connection, posting.region, posting.rule_region, posting.level
+        connection, posting.region, posting.rule_region, posting.level, posting.regions
     )
     letters = [_letter(posting, recipient, occasion) for recipient in recipients]
     await db.outbox.insert_letters(connection, letters, at)
@@ -83,11 +86,18 @@ async def write(connection: Connection, posting: Posting, occasion: Occasion, at
 
 
 async def list_recipients(
-    connection: Connection, region: str, rule_region: str, level: int
+    connection: Connection,
+    region: str,
+    rule_region: str,
+    level: int,
+    among: Sequence[str] | None = None,
 ) -> list[Recipient]:
-    """Return the contacts of a region and of those above it, as far as the rule reaches."""
+    """Return the contacts of a region and of those above it, as far as the rule reaches.
+
+    With `among` those of these regions.
+    """
     within = Scope.of_region(rule_region).region_prefix
-    regions = [each for each in upward(region) if each.startswith(within)]
+    regions = [each for each in (among or upward(region)) if each.startswith(within)]
     return await db.outbox.list_recipients(connection, regions, level)
 
 

@@ -1,7 +1,8 @@
 """Owns what becomes of letters that are kept back: none is lost, and none goes out twice.
 
 Pure. What is owed is why the letter would have been written. When nothing keeps it back any more
-and its alert still fires, one letter goes out; who was never told of a beginning hears no end.
+and its alert still fires, one letter goes out; who was never told of a beginning hears no end. An
+incident that grows is told to the regions that it came to.
 """
 
 from __future__ import annotations
@@ -10,37 +11,38 @@ from dataclasses import replace
 from datetime import datetime
 
 from alerts.keepers import Kept
+from alerts.kinds.kind import Judged
 from alerts.lifecycle import LETTERS, Reason, Transition
 from alerts.verdicts import State, Verdict
 from db.alerts import AlertState, OpenAlert
+from db.kept import Owed
 
 
 def settled(
     transition: Transition | None,
-    owed: str | None,
+    owed: Owed,
     kept: Kept | None,
     alert: OpenAlert | None,
-    verdict: Verdict,
+    judged: Judged,
     now: datetime,
 ) -> Transition | None:
-    """Return what happens to an alert, with regard to what keeps its letters back.
-
-    >>> from datetime import UTC
-    >>> now = datetime(2026, 11, 23, tzinfo=UTC)
-    >>> first = Transition(AlertState.FIRING, Reason.FIRST, now)
-    >>> verdict = Verdict(State.FIRING, None, "")
-    >>> told = settled(first, None, None, None, verdict, now)
-    >>> told.is_told, told.owed
-    (True, None)
-    >>> kept = settled(first, None, Kept(silenced_by=5), None, verdict, now)
-    >>> kept.is_told, str(kept.owed)
-    (False, 'first')
-    """
+    """Return what happens to an alert, with regard to what keeps its letters back."""
     if kept is not None:
-        return _kept(transition, owed, kept)
-    if owed is None or alert is None:
+        return _kept(transition, owed.letter, kept)
+    if alert is None:
         return transition
-    return _released(transition, owed, alert, verdict, now)
+    if owed.letter is not None:
+        return _released(transition, owed.letter, alert, judged.verdict, now)
+    if transition is None and _is_wider(owed, judged):
+        return Transition(alert.state, Reason.WIDENED, now)
+    return transition
+
+
+def _is_wider(owed: Owed, judged: Judged) -> bool:
+    """Return whether an incident that was told of takes in regions that were not."""
+    if judged.verdict.state is not State.FIRING or not owed.told_regions:
+        return False
+    return not judged.facts.regions <= owed.told_regions
 
 
 def _kept(transition: Transition | None, owed: str | None, kept: Kept) -> Transition | None:

@@ -38,10 +38,10 @@ async def open_or_close(connection: Connection, noticed: Downtime) -> None:
         """
         WITH closed AS (
             UPDATE downtimes
-               SET back_at = $3
+               SET back_at = $3::timestamptz
              WHERE program = $1
                AND back_at IS NULL
-               AND $3 IS NOT NULL
+               AND $3::timestamptz IS NOT NULL
             RETURNING program
         )
         INSERT INTO downtimes (program, went_at, back_at)

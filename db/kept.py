@@ -31,6 +31,20 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """What is still to be told of an alert: `letter` is why one is kept back, None: none is.
+
+    `told_regions`: whose contacts were written to besides those of its region and above.
+    """
+
+    letter: str | None = None
+    told_regions: frozenset[str] = frozenset()
+
+
+NOTHING = Owed()
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """What keeps the letters of an alert back; None: no silence, no other alert."""
 
@@ -54,20 +68,39 @@ async def list_standing(connection: Connection) -> list[Standing]:
     return [Standing(**row) for row in rows]
 
 
-async def list_owed(connection: Connection, rule_id: int) -> dict[int, str]:
-    """Return, by open alert of a rule, why a letter would have been written that is kept back."""
+async def list_owed(connection: Connection, rule_id: int) -> dict[int, Owed]:
+    """Return, by open alert of a rule, what is still to be told of it."""
     rows = await connection.fetch(
         """
-        SELECT alert_id, owed
+        SELECT alert_id, owed, told_regions
           FROM alerts
          WHERE rule_id = $1
-           AND owed IS NOT NULL
+           AND (owed IS NOT NULL OR told_regions <> '{}')
            AND state <> 'resolved'
          ORDER BY alert_id
         """,
         rule_id,
     )
-    return {row["alert_id"]: row["owed"] for row in rows}
+    return {row["alert_id"]: Owed(row["owed"], frozenset(row["told_regions"])) for row in rows}
+
+
+async def add_regions(
+    connection: Connection, alert_id: int, regions: Sequence[str]
+) -> Sequence[str]:
+    """Note that contacts of `regions` are written to; return all of which that holds."""
+    told: Sequence[str] = await connection.fetchval(
+        """
+        UPDATE alerts
+           SET told_regions = ARRAY(SELECT DISTINCT region
+                                      FROM unnest(told_regions || $2::text[]) AS told (region)
+                                     ORDER BY region)
+         WHERE alert_id = $1
+        RETURNING told_regions
+        """,
+        alert_id,
+        regions,
+    )
+    return told
 
 
 async def list_owed_ends(connection: Connection, rule_id: int) -> list[OpenAlert]:

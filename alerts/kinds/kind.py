@@ -186,6 +186,16 @@ class Facts:
         return frozenset()
 
     @property
+    def regions(self) -> frozenset[str]:
+        """The regions it takes in, where it is an incident of several: their contacts are told."""
+        return frozenset()
+
+    @property
+    def tells_regions(self) -> bool:
+        """Whether it may be such an incident."""
+        return False
+
+    @property
     def is_our_own(self) -> bool:
         """Whether it is about ourselves: that we were away excuses nothing."""
         return False

@@ -67,13 +67,17 @@ CREATE INDEX downtimes_back ON downtimes (back_at);  -- was one a short while ag
 ALTER TABLE alerts
     ADD COLUMN owed text CHECK (owed <> ''),
     ADD COLUMN silenced_by integer REFERENCES silences,
-    ADD COLUMN inhibited_by bigint REFERENCES alerts;
+    ADD COLUMN inhibited_by bigint REFERENCES alerts,
+    ADD COLUMN told_regions text[] NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN alerts.owed IS
     'why a letter would have been written that is kept back; NULL: none is';
 COMMENT ON COLUMN alerts.silenced_by IS 'keeps its letters back; NULL: no silence does';
 COMMENT ON COLUMN alerts.inhibited_by IS
     'the alert that tells of the same, and keeps its letters back; NULL: none does';
-CREATE INDEX alerts_owed ON alerts (rule_id, alert_id) WHERE owed IS NOT NULL;
+COMMENT ON COLUMN alerts.told_regions IS
+    'regions whose contacts were written to besides its own and those above: of an outage';
+CREATE INDEX alerts_owed ON alerts (rule_id, alert_id)  -- what is still to be told, and to whom?
+ WHERE owed IS NOT NULL OR told_regions <> '{}';
 CREATE INDEX alerts_kept ON alerts (alert_id)  -- whose marks may have to go?
  WHERE silenced_by IS NOT NULL OR inhibited_by IS NOT NULL;
 """

@@ -73,6 +73,16 @@ class OutageFacts(Facts):
         return frozenset(site.unit_id for site in self.sites)
 
     @property
+    def tells_regions(self) -> bool:
+        return self.scale is not Scale.UNIT
+
+    @property
+    def regions(self) -> frozenset[str]:
+        if self.scale is Scale.UNIT or not self.is_incident:
+            return frozenset()
+        return frozenset({each for site in self.sites for each in (site.region, site.city)})
+
+    @property
     def shown(self) -> Sequence[Site]:
         """Its units as far as they are named."""
         return self.sites[:SHOWN]
