@@ -12,11 +12,12 @@ import db.alert_events
 import db.alerts
 import db.kept
 import db.outbox
-from alerts import factors, outbox
+from alerts import factors, history, outbox
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Occasion, UnverifiedFactor
 from alerts.lifecycle import Reason, Transition
 from alerts.outbox import Posting
+from alerts.series import Series
 from alerts.verdicts import Verdict
 from db.alerts import AlertState, Finding, OpenAlert
 from db.pool import Connection
@@ -78,6 +79,7 @@ async def tell(
     posting = await _widened(
         connection, _posting(rule, judged, alert, transition, *told), judged, transition
     )
+    posting = replace(posting, region_names=around.region_names)
     occasion = _occasion(
         rule,
         judged,
@@ -85,6 +87,7 @@ async def tell(
         posting,
         around,
         unverified=await factors.list_unverified(connection, judged, around.unverified),
+        series=await history.fetch(connection, rule, judged, around),
     )
     return await outbox.write(connection, posting, occasion, transition.at)
 
@@ -212,6 +215,7 @@ def _occasion(
     around: Surroundings,
     *,
     unverified: Sequence[UnverifiedFactor],
+    series: Series | None,
 ) -> Occasion:
     return Occasion(
         kind=rule.kind,
@@ -221,4 +225,7 @@ def _occasion(
         region_name=around.region_names.get(posting.region, posting.region),
         link=f"{around.public_url.rstrip('/')}/v1/alerts/{posting.alert_id}",
         unverified=unverified,
+        rule_name=rule.name,
+        rule_version=rule.version,
+        series=series,
     )

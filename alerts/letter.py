@@ -1,97 +1,304 @@
-"""Owns how a warning letter is put together: plain text, Simplified Chinese or English.
+"""Owns how a warning letter is put together, in Simplified Chinese or English.
 
 Pure. What a letter says of its matter is for the words of its kind (`alerts/kinds/`); here is what
-all letters have: reason, salutation, order, link and end.
+all letters have: reason, salutation, order, what is asked, links and end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
+from alerts import captions, frame
 from alerts.kinds.registry import KINDS
-from alerts.kinds.words import Language, Occasion, UnverifiedFactor, Words, collapse
+from alerts.kinds.words import (
+    SHARE,
+    Amended,
+    Cause,
+    Language,
+    Occasion,
+    Words,
+    beside,
+    collapse,
+    moment,
+    number,
+    percent,
+)
 from alerts.lifecycle import Reason
+from alerts.page import Fact, Letter, Link, Page, Section, Tone
+from alerts.verdicts import State
 
-SUBJECT_LENGTH_MAX = 200
+SUBJECT_LENGTH_MAX = frame.SUBJECT_LENGTH_MAX
+ALERTS = "/v1/alerts/"
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Phrases:
+    """What all letters of a language say. Fields in braces are filled in."""
+
+    reasons: Mapping[str, str]
+    levels: Mapping[int, str]
+    causes: Mapping[Cause, str]
     subject: str
-    body: str
+    badge: str
+    greeting: str
+    amended: str
+    before: str
+    now: str
+    why: str
+    over: str
+    not_over: str
+    due: str
+    due_note: str
+    asked: str
+    asked_until: str
+    asked_if_over: Sequence[str]
+    asked_if_fine: Sequence[str]
+    asked_if_withdrawn: Sequence[str]
+    computed: str
+    unverified: str
+    factor: str
+    between: str
+    details: str
+    explained: str
+    rule: str
+    told: str
+    comma: str
+    end: str
 
 
-REASON_ZH = {
-    Reason.FIRST: "预警",
-    Reason.ESCALATED: "预警升级",
-    Reason.REMINDER: "预警提醒",
-    Reason.RESOLVED: "预警解除",
-    Reason.RELEASED: "预警",
-    Reason.WIDENED: "预警扩大",
-}
-REASON_EN = {
-    Reason.FIRST: "Warning",
-    Reason.ESCALATED: "Warning raised",
-    Reason.REMINDER: "Reminder",
-    Reason.RESOLVED: "Warning over",
-    Reason.RELEASED: "Warning",
-    Reason.WIDENED: "Warning widened",
-}
+ZH = Phrases(
+    reasons={
+        Reason.FIRST: "预警",
+        Reason.ESCALATED: "预警升级",
+        Reason.REMINDER: "预警提醒",
+        Reason.RESOLVED: "预警解除",
+        Reason.AMENDED: "预警更正",
+        Reason.RELEASED: "预警",
+        Reason.WIDENED: "预警扩大",
+        "late": "补发预警",
+        "retracted": "预警撤回",
+    },
+    levels={1: "一级", 2: "二级", 3: "三级"},
+    causes={
+        Cause.LATE_DATA: "迟到的数据已补入",
+        Cause.CORRECTION: "读数经审核更正",
+        Cause.FACTS: "所依据的系数、限额或登记信息有变更",
+    },
+    subject="【{reason}】{subject}",
+    badge="{reason} · {level}",
+    greeting="{region}节能主管部门：",
+    amended="更正通知：此前的通知以本次为准。",
+    before="更正前（{at} 通知）",
+    now="更正后",
+    why="更正原因",
+    over="仍超过阈值 {threshold}",
+    not_over="未超过阈值 {threshold}",
+    due="反馈期限",
+    due_note="按工作日计算",
+    asked="请您",
+    asked_until="请您（{due} 前）",
+    asked_if_over=[
+        "确认：在预警页面确认由谁负责，确认后不再提醒。",
+        "核查：核对表计读数、产量记录和当时的生产工况；数据有误的，由用能单位更正并附证据。",
+        "整改：属实的，督促用能单位查明原因、采取措施，使数值回到阈值以内。",
+        "反馈：把核查结果和措施写在预警页面。",
+    ],
+    asked_if_fine=["无需处理；请在预警页面写明原因和措施，以备查考。"],
+    asked_if_withdrawn=["此前要求的核查和整改可以停止；已采取的措施请在预警页面写明。"],
+    computed="如何算出",
+    unverified="所用系数未经核实：{factors}。",
+    factor="{name} {value:g} kgce/{uom}（{edition}）",
+    between="；",
+    details="预警详情",
+    explained="数值来源",
+    rule="依据规则：{name}（第 {version} 版）。",
+    told="同时通知：{regions}。",
+    comma="、",
+    end="本邮件由能耗在线监测平台自动发送，请勿直接回复。",
+)
+
+EN = Phrases(
+    reasons={
+        Reason.FIRST: "Warning",
+        Reason.ESCALATED: "Warning raised",
+        Reason.REMINDER: "Reminder",
+        Reason.RESOLVED: "Warning over",
+        Reason.AMENDED: "Amended",
+        Reason.RELEASED: "Warning",
+        Reason.WIDENED: "Warning widened",
+        "late": "Late warning",
+        "retracted": "Retracted",
+    },
+    levels={1: "level 1", 2: "level 2", 3: "level 3"},
+    causes={
+        Cause.LATE_DATA: "data that came late were added",
+        Cause.CORRECTION: "readings were corrected and approved",
+        Cause.FACTS: "a factor, a limit or the registry it rests on has changed",
+    },
+    subject="[{reason}] {subject}",
+    badge="{reason} · {level}",
+    greeting="To the energy conservation authority, {region}",
+    amended="This notice takes the place of the one before.",
+    before="Before (notice of {at})",
+    now="Now",
+    why="Why",
+    over="still over the threshold of {threshold}",
+    not_over="not over the threshold of {threshold}",
+    due="Answer by",
+    due_note="counted in working days",
+    asked="What is asked of you",
+    asked_until="What is asked of you, by {due}",
+    asked_if_over=[
+        "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+        "Check: the readings, the records of output and what the plant was doing; where data are "
+        "wrong, the unit corrects them with evidence.",
+        "Remedy: if it is so, have the unit find the cause and bring it back within the threshold.",
+        "Reply: write at the alert what was found and what is done.",
+    ],
+    asked_if_fine=["Nothing; write the cause and what was done at the alert, for the record."],
+    asked_if_withdrawn=[
+        "What was asked before may stop; write at the alert what has been done already."
+    ],
+    computed="How it is computed",
+    unverified="Factors used that nobody verified: {factors}.",
+    factor="{name} {value:g} kgce/{uom} ({edition})",
+    between="; ",
+    details="The alert",
+    explained="Where the figure comes from",
+    rule="By the rule {name} (version {version}).",
+    told="Also told: {regions}.",
+    comma=", ",
+    end="Sent automatically by the monitoring platform; please do not reply to this message.",
+)
+PHRASES = {Language.ZH: ZH, Language.EN: EN}
+TONES = {1: Tone.WORST, 2: Tone.BAD}
 
 
 def compose(occasion: Occasion, language: Language) -> Letter:
     """Return the letter for `occasion`."""
     words = KINDS[occasion.kind].write(occasion, language)
-    put = _zh if language is Language.ZH else _en
-    subject, lines = put(occasion, words)
-    return Letter(collapse(subject, SUBJECT_LENGTH_MAX), "\n".join(lines) + "\n")
+    return frame.write(page(occasion, words, language))
 
 
-def _zh(occasion: Occasion, words: Words) -> tuple[str, list[str]]:
-    told = "；".join(_factor_zh(each) for each in occasion.unverified)
-    return f"【{REASON_ZH[occasion.reason]}】{words.subject}", [
-        f"{collapse(occasion.region_name)}节能主管部门：",
-        "",
-        words.opening,
-        "",
-        *(f"{label}：{value}" for label, value in words.figures),
-        "",
-        f"计算方法：{words.method}",
-        *([f"所用系数未经核实：{told}。"] if told else []),
-        "",
-        f"详情：{occasion.link}",
-        "",
-        "本邮件由能耗在线监测平台自动发送。",
-    ]
-
-
-def _en(occasion: Occasion, words: Words) -> tuple[str, list[str]]:
-    told = "; ".join(_factor_en(each) for each in occasion.unverified)
-    return f"[{REASON_EN[occasion.reason]}] {words.subject}", [
-        f"To the energy conservation authority, {collapse(occasion.region_name)}",
-        "",
-        words.opening,
-        "",
-        *(f"{label}: {value}" for label, value in words.figures),
-        "",
-        f"How it is computed: {words.method}",
-        *([f"Factors used that nobody verified: {told}."] if told else []),
-        "",
-        f"Details: {occasion.link}",
-        "",
-        "Sent automatically by the monitoring platform.",
-    ]
-
-
-def _factor_zh(factor: UnverifiedFactor) -> str:
-    return (
-        f"{collapse(factor.name_zh)} {factor.kgce_per_uom:g} kgce/{factor.uom}"
-        f"（{collapse(factor.edition)}）"
+def page(occasion: Occasion, words: Words, language: Language) -> Page:
+    """Return the parts of the letter for `occasion`."""
+    says = PHRASES[language]
+    reason = says.reasons[occasion.reason]
+    amended, level = occasion.amended, occasion.verdict.level
+    measure = words.figures[0][0]
+    series = occasion.series
+    return Page(
+        language=language,
+        subject=says.subject.format(reason=reason, subject=words.subject),
+        tone=TONES.get(level or 0, Tone.MILD) if occasion.is_over else Tone.FINE,
+        badge=says.badge.format(reason=reason, level=says.levels.get(level, level))
+        if occasion.is_over and level is not None
+        else reason,
+        title=words.subject,
+        greeting=says.greeting.format(region=collapse(occasion.region_name)),
+        lead=words.opening if amended is None else f"{says.amended} {words.opening}",
+        changed=[] if amended is None else _changed(amended, occasion, words, says),
+        facts=[*_figures(words), *_due(occasion, says)],
+        picture=None if series is None else captions.picture(series, measure, language),
+        sections=[_asked(occasion, words, says), _computed(occasion, words, says)],
+        links=_links(occasion, words, says),
+        foot=_foot(occasion, says),
     )
 
 
-def _factor_en(factor: UnverifiedFactor) -> str:
-    return (
-        f"{collapse(factor.name_en)} {factor.kgce_per_uom:g} kgce/{factor.uom} "
-        f"({collapse(factor.edition)})"
+def _changed(amended: Amended, occasion: Occasion, words: Words, says: Phrases) -> list[Fact]:
+    """Return what was told before, what it is now, and why it changed."""
+    at = "" if amended.told_at is None else moment(amended.told_at)
+    is_over = occasion.verdict.state is State.FIRING
+    uom, now = occasion.verdict.uom, occasion.verdict
+    why = says.comma.join(says.causes[cause] for cause in amended.causes)
+    return [
+        Fact(
+            says.before.format(at=at),
+            _standing(says, amended.measured, amended.threshold, uom, is_over=amended.was_over),
+        ),
+        Fact(
+            says.now,
+            _standing(says, now.measured, now.threshold, uom, is_over=is_over),
+            stands_out=True,
+        ),
+        *([Fact(says.why, why)] if why else []),
+    ]
+
+
+def _standing(
+    says: Phrases, measured: float | None, threshold: float | None, uom: str, *, is_over: bool
+) -> str:
+    if uom == SHARE:
+        value, limit = percent(measured), percent(threshold)
+    else:
+        value, limit = number(measured), number(threshold)
+        if measured is not None and threshold is not None:
+            value, limit = beside(measured, threshold)
+        value = f"{value} {collapse(uom)}"
+    side = says.over if is_over else says.not_over
+    return value + says.comma + side.format(threshold=limit)
+
+
+def _figures(words: Words) -> list[Fact]:
+    return [
+        Fact(label, value, stands_out=index == 0)
+        for index, (label, value) in enumerate(words.figures)
+    ]
+
+
+def _due(occasion: Occasion, says: Phrases) -> list[Fact]:
+    if occasion.due_on is None or not occasion.is_over:
+        return []
+    return [Fact(says.due, f"{occasion.due_on:%Y-%m-%d}", says.due_note, stands_out=True)]
+
+
+def _asked(occasion: Occasion, words: Words, says: Phrases) -> Section:
+    if not occasion.is_over:
+        is_amended = occasion.amended is not None
+        lines = says.asked_if_withdrawn if is_amended else says.asked_if_fine
+        return Section(says.asked, lines)
+    heading = says.asked
+    if occasion.due_on is not None:
+        heading = says.asked_until.format(due=f"{occasion.due_on:%Y-%m-%d}")
+    return Section(heading, words.asks or says.asked_if_over, is_numbered=True)
+
+
+def _computed(occasion: Occasion, words: Words, says: Phrases) -> Section:
+    """Return the formula with the real figures, in words, and what in it nobody verified."""
+    is_zh = says is ZH
+    told = says.between.join(
+        says.factor.format(
+            name=collapse(each.name_zh if is_zh else each.name_en),
+            value=each.kgce_per_uom,
+            uom=each.uom,
+            edition=collapse(each.edition),
+        )
+        for each in occasion.unverified
     )
+    unverified = [says.unverified.format(factors=told)] if told else []
+    formula = [words.formula] if words.formula else []
+    return Section(says.computed, [*formula, words.method, *unverified])
+
+
+def _links(occasion: Occasion, words: Words, says: Phrases) -> list[Link]:
+    """Return where more is told; none where the letter leads nowhere, as in a backtest."""
+    site, found, _ = occasion.link.rpartition(ALERTS)
+    if not found:
+        return []
+    links = [Link(says.details, occasion.link)]
+    if words.explain:
+        asked = urlencode(words.explain, errors="replace")
+        links.append(Link(says.explained, f"{site}/v1/explain?{asked}"))
+    return links
+
+
+def _foot(occasion: Occasion, says: Phrases) -> list[str]:
+    rule, told = occasion.rule_name, [collapse(name) for name in occasion.told]
+    return [
+        *([says.rule.format(name=collapse(rule), version=occasion.rule_version)] if rule else []),
+        *([says.told.format(regions=says.comma.join(told))] if told else []),
+        says.end,
+    ]

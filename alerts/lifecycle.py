@@ -25,6 +25,7 @@ class Reason(StrEnum):
     EASED = "eased"  # the level became milder, but is still an alert
     REMINDER = "reminder"  # still over, written about long ago, and nobody acknowledged it
     RESOLVED = "resolved"
+    AMENDED = "amended"  # late or corrected data changed what was told already
     RULE_ENDED = "rule_ended"  # nobody watches it any more
     RELEASED = "released"  # nothing keeps its letter back any more
     WIDENED = "widened"  # it takes in regions whose contacts do not know yet
@@ -36,6 +37,7 @@ LETTERS = frozenset(
         Reason.ESCALATED,
         Reason.REMINDER,
         Reason.RESOLVED,
+        Reason.AMENDED,
         Reason.RELEASED,
         Reason.WIDENED,
     }

@@ -7,8 +7,8 @@ leaves a lease that expires: the same letter goes out again under the same Messa
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ import db.outbox
 from alerts import letter, smtp
 from alerts.kinds.words import Language, Occasion
 from alerts.lifecycle import Reason
+from alerts.page import Letter
 from alerts.smtp import MailError, MailServerError, Server
 from db.outbox import ClaimedLetter, NewLetter, Recipient
 from db.pool import Connection, Pool
@@ -57,8 +58,9 @@ class Attempt:
 class Posting:
     """Which event of which alert is written about, and who is to know. `level`: 1 is the worst.
 
-    `rule_region` is that of the rule, which writes to nobody outside of it; `regions` whose
-    contacts are to know, the nearest first, None: those of `region` and of what is above it.
+    `rule_region` is that of the rule, which writes to nobody outside of it. `region_names`: of
+    those whose contacts are told, so that each letter says who else knows. `regions`: those
+    whose contacts are to know, the nearest first; None: `region` and what is above it.
     """
 
     alert_id: int
@@ -67,6 +69,7 @@ class Posting:
     region: str
     level: int
     rule_region: str
+    region_names: Mapping[str, str] = field(default_factory=dict)
     regions: Sequence[str] | None = None
 
 
@@ -78,7 +81,15 @@ async def write(connection: Connection, posting: Posting, occasion: Occasion, at
     recipients = await list_recipients(
         connection, posting.region, posting.rule_region, posting.level, posting.regions
     )
-    letters = [_letter(posting, recipient, occasion) for recipient in recipients]
+    regions = dict.fromkeys(recipient.region for recipient in recipients)
+    told = replace(occasion, told=[posting.region_names.get(each, each) for each in regions])
+    # Once in each language: a letter is the same to all, and its chart takes time to draw.
+    languages = {Language(recipient.language) for recipient in recipients}
+    written = {each: letter.compose(told, each) for each in languages}
+    letters = [
+        _letter(posting, recipient, occasion, written[Language(recipient.language)])
+        for recipient in recipients
+    ]
     await db.outbox.insert_letters(connection, letters, at)
     if not letters:
         log.warning("nobody_to_write_to", alert_id=posting.alert_id, region=posting.region)
@@ -149,8 +160,9 @@ async def _put_back(
         await db.outbox.mark_due(connection, claimed, due_at, str(error))
 
 
-def _letter(posting: Posting, recipient: Recipient, occasion: Occasion) -> NewLetter:
-    written = letter.compose(occasion, Language(recipient.language))
+def _letter(
+    posting: Posting, recipient: Recipient, occasion: Occasion, written: Letter
+) -> NewLetter:
     thread = f"alert-{posting.alert_id}.{posting.opened_at:%Y%m%d%H%M%S}"
     host = _host(occasion.link)
     return NewLetter(
@@ -162,6 +174,8 @@ def _letter(posting: Posting, recipient: Recipient, occasion: Occasion) -> NewLe
         subject=written.subject,
         body=written.body,
         reminds=occasion.reason is Reason.REMINDER,
+        html=written.html,
+        chart=written.chart,
     )
 
 

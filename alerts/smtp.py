@@ -6,6 +6,7 @@ A message is the same at every try: Message-ID and Date are those of the letter.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import ssl
 from dataclasses import dataclass, field
@@ -18,12 +19,16 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from alerts import chart
+from alerts.frame import SUBJECT_LENGTH_MAX
 from alerts.kinds.words import collapse
-from alerts.letter import SUBJECT_LENGTH_MAX
-from db.outbox import ClaimedLetter
+from db.outbox import ClaimedLetter, NewLetter
 
 TIMEOUT_S = 60.0
 """Longest time one letter may take; shorter than its lease."""
+
+LIST = "alerts"
+"""The list that all letters of a platform belong to, for filters of mail programs."""
 
 PERMANENT_FROM = 500
 ADDRESS_LENGTH_MAX = 254
@@ -114,9 +119,40 @@ def message(claimed: ClaimedLetter, mail_from: str) -> EmailMessage:
     made["Message-ID"] = sent.message_id
     made["In-Reply-To"] = sent.thread_id
     made["References"] = sent.thread_id
-    made["Auto-Submitted"] = "auto-generated"
+    _say_what_it_is(made, sent)
     made.set_content(sent.body, charset="utf-8", cte="base64")
+    if sent.html:
+        _add_html(made, sent)
     return made
+
+
+def _say_what_it_is(made: EmailMessage, sent: NewLetter) -> None:
+    """Let nobody's absence note answer it (RFC 3834), and filters know its list (RFC 2919)."""
+    made["Auto-Submitted"] = "auto-generated"
+    made["Precedence"] = "list"
+    made["X-Auto-Response-Suppress"] = "OOF, AutoReply"
+    host = re.sub(r"[^A-Za-z0-9.-]", "", sent.message_id.rpartition("@")[2]) or "localhost"
+    made["List-Id"] = f"<{LIST}.{host}>"
+
+
+def _add_html(made: EmailMessage, sent: NewLetter) -> None:
+    """Add the same in HTML with its picture. Boundaries are the letter's own at every try."""
+    made.add_alternative(sent.html, subtype="html", charset="utf-8", cte="base64")
+    key = hashlib.sha256(sent.message_id.encode()).hexdigest()[:24]
+    made.set_boundary(f"=_alternative_{key}")
+    if sent.chart is None:
+        return
+    _, page = made.iter_parts()
+    assert isinstance(page, EmailMessage)
+    page.add_related(
+        sent.chart,
+        maintype="image",
+        subtype="png",
+        cid=f"<{chart.content_id(sent.chart)}>",
+        disposition="inline",
+        filename="chart.png",
+    )
+    page.set_boundary(f"=_related_{key}")
 
 
 def sender(mail_from: str) -> Address:

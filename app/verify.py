@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import getpass
-import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -112,7 +111,7 @@ def heads_command(
             kept = await db.heads.list_kept(connection, None if since is None else since.date())
             return [*kept, *await present(connection, datetime.now(UTC))]
 
-    print(written(session.with_pool(context, work)))
+    print(db.heads.written(session.with_pool(context, work)))
 
 
 @verify_app.command("seal")
@@ -171,24 +170,6 @@ async def present(connection: Connection, now: datetime) -> list[KeptHead]:
     day = now.astimezone(LOCAL).date()
     chains = await db.heads.list_present(connection)
     return [KeptHead(day, chain, head, now) for chain, head in chains]
-
-
-def written(heads: list[KeptHead]) -> str:
-    """Return heads as JSON, a line each."""
-    lines = [
-        json.dumps(
-            {
-                "day": each.day.isoformat(),
-                "chain": each.chain,
-                "links": each.head.number,
-                "sha256": each.head.digest.hex(),
-                "noted_at": each.noted_at.astimezone(LOCAL).isoformat(),
-            },
-            ensure_ascii=False,
-        )
-        for each in heads
-    ]
-    return "[" + ",\n ".join(lines) + "]"
 
 
 def read(path: Path) -> list[KeptHead]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from db.pool import Connection
 from energy.ledger import Head
+from energy.periods import LOCAL
 
 CHANGES = "changes"
 AUDIT = "audit"
@@ -71,6 +73,24 @@ async def list_kept(connection: Connection, since: date | None = None) -> list[K
         KeptHead(row["day"], row["chain"], Head(row["links"], row["sha256"]), row["noted_at"])
         for row in rows
     ]
+
+
+def written(heads: Sequence[KeptHead]) -> str:
+    """Return heads as JSON, a line each: what a witness elsewhere keeps."""
+    lines = [
+        json.dumps(
+            {
+                "day": each.day.isoformat(),
+                "chain": each.chain,
+                "links": each.head.number,
+                "sha256": each.head.digest.hex(),
+                "noted_at": each.noted_at.astimezone(LOCAL).isoformat(),
+            },
+            ensure_ascii=False,
+        )
+        for each in heads
+    ]
+    return "[" + ",\n ".join(lines) + "]"
 
 
 async def fetch_digests(

@@ -23,6 +23,7 @@ class NewLetter:
     """A letter to one recipient, frozen: the contact may change or go, the letter does not.
 
     `message_id` never changes however often it is tried; `thread_id` is that of the alert.
+    `body` is plain text; `html` says the same, and refers to `chart`, a PNG, where there is one.
     `reminds`: it is for nobody once the alert is acknowledged.
     """
 
@@ -34,6 +35,8 @@ class NewLetter:
     subject: str
     body: str
     reminds: bool = False
+    html: str = ""
+    chart: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,8 @@ async def insert_letters(
     await connection.executemany(
         """
         INSERT INTO outbox (alert_id, message_id, thread_id, recipient_name, recipient_email,
-                            subject, body, due_at, created_at, reminds)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
+                            subject, body, due_at, created_at, reminds, html, chart)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11)
         """,
         [
             (
@@ -90,6 +93,8 @@ async def insert_letters(
                 letter.body,
                 at,
                 letter.reminds,
+                letter.html,
+                letter.chart,
             )
             for letter in letters
         ],
@@ -122,7 +127,7 @@ async def claim(
                              LIMIT 1
                                FOR UPDATE SKIP LOCKED)
         RETURNING letter_id, attempts, created_at, alert_id, message_id, thread_id,
-                  recipient_name, recipient_email, subject, body, reminds
+                  recipient_name, recipient_email, subject, body, reminds, html, chart
         """,
         now,
         leased_until,

@@ -243,3 +243,11 @@ class Ticks(Protocol):
         around: Surroundings,
         open_subjects: Set[str],
     ) -> AsyncIterator[Tick]: ...
+
+
+class LookBack(Protocol):
+    """Return the windows before the one that was judged, oldest first; None: cannot be told."""
+
+    async def __call__(
+        self, connection: Connection, rule: Rule, judged: Judged, around: Surroundings
+    ) -> list[tuple[Span, Verdict | None]]: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from alerts.kinds.kind import Judge, Kind, Parameters, Ticks
+from alerts.kinds.kind import Judge, Kind, LookBack, Parameters, Ticks
 from alerts.kinds.outage import watch as outages
 from alerts.kinds.outage import words as outage_words
 from alerts.kinds.outage.parameters import Outage
@@ -20,18 +20,25 @@ from alerts.kinds.words import Language, Occasion, Words
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What makes a kind: its parameters, how it looks now and back, and the words of a letter."""
+    """What makes a kind: its parameters, how it looks now and back, and the words of a letter.
+
+    `look_back`: the windows before the one that was judged, for the chart of a letter; None: the
+    last hours, as `ticks` finds them.
+    """
 
     parameters: type[Parameters]
     judge: Judge
     ticks: Ticks
     write: Callable[[Occasion, Language], Words]
+    look_back: LookBack | None = None
 
 
 KINDS = {
     Kind.PRODUCT_INTENSITY: Definition(
         ProductIntensity, products.judge, products.ticks, product_words.write
     ),
-    Kind.REGION_LEVEL: Definition(RegionLevel, regions.judge, regions.ticks, region_words.write),
+    Kind.REGION_LEVEL: Definition(
+        RegionLevel, regions.judge, regions.ticks, region_words.write, regions.look_back
+    ),
     Kind.OUTAGE: Definition(Outage, outages.judge, outages.ticks, outage_words.write),
 }

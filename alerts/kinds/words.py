@@ -6,19 +6,23 @@ Pure. Names come from files and may hold anything: nothing in them can begin a n
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from alerts.kinds.kind import Facts, Kind
 from alerts.lifecycle import Reason
-from alerts.verdicts import Verdict
+from alerts.series import Series
+from alerts.verdicts import State, Verdict
 from energy import levels
 from energy.factors import Basis
 from energy.periods import LOCAL, Span
 
 NAME_LENGTH_MAX = 120
+
+SHARE = "share"
+"""The uom of verdicts whose figures are shares, told in percent."""
 
 
 class Language(StrEnum):
@@ -37,11 +41,36 @@ class UnverifiedFactor:
     edition: str
 
 
+class Cause(StrEnum):
+    """Why something else is found of a period than was told."""
+
+    LATE_DATA = "late_data"
+    CORRECTION = "correction"
+    FACTS = "facts"
+    """A factor, a limit, the registry: what a figure rests on besides readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """What a notice said that another one takes the place of: in the uom of the verdict.
+
+    `told_at` None: when it was told is not known. `causes`: all that are known.
+    """
+
+    measured: float | None
+    threshold: float | None
+    was_over: bool
+    told_at: datetime | None = None
+    causes: Sequence[Cause] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Occasion:
     """Why a letter is written. `region_name` is that of the unit, or the region itself.
 
-    `kind` is that of the rule; `link` leads to the alert.
+    `kind` is that of the rule; `link` leads to the alert. `due_on`: when an answer is due. `told`:
+    names of the regions whose contacts get the letter. `series`: the figure over the last windows.
+    `amended`: what was told before, in a letter that amends it.
     """
 
     kind: Kind
@@ -51,10 +80,18 @@ class Occasion:
     region_name: str
     link: str
     unverified: Sequence[UnverifiedFactor] = ()
+    rule_name: str = ""
+    rule_version: int = 1
+    due_on: date | None = None
+    told: Sequence[str] = ()
+    series: Series | None = None
+    amended: Amended | None = None
 
     @property
     def is_over(self) -> bool:
         """Return whether what the letter is about still holds."""
+        if self.amended is not None:
+            return self.verdict.state is State.FIRING
         return self.reason is not Reason.RESOLVED
 
 
@@ -63,13 +100,18 @@ class Words:
     """What a letter says beyond what all letters say: of them the salutation, the link, the end.
 
     `subject` follows the reason; `opening` is a sentence; `figures` are labels with their values;
-    `method` tells how the figure is computed.
+    `method` tells how the figure is computed, `formula` the same with the figures themselves.
+    `asks`: what is asked of whoever is told while it is over, where it is not the usual; `explain`:
+    what asks /v1/explain where the figure comes from. The first of the figures is what is judged.
     """
 
     subject: str
     opening: str
     figures: Sequence[tuple[str, str]]
     method: str
+    formula: str = ""
+    asks: Sequence[str] = ()
+    explain: Mapping[str, str] = field(default_factory=dict)
 
 
 BASIS_ZH = {Basis.CALORIFIC: "当量值", Basis.EQUIVALENT: "等价值"}
@@ -142,3 +184,23 @@ def window(span: Span) -> str:
     clock = f"{end:%H:%M}" if end.date() == last.date() else "24:00"
     day = "" if last.date() == start.date() else f"{last:%Y-%m-%d} "
     return f"{start:%Y-%m-%d %H:%M} — {day}{clock}"
+
+
+def moment(at: datetime) -> str:
+    """Return an instant in local time, to the minute.
+
+    >>> from datetime import UTC
+    >>> moment(datetime(2026, 11, 23, 9, 5, tzinfo=UTC))
+    '2026-11-23 17:05'
+    """
+    return f"{at.astimezone(LOCAL):%Y-%m-%d %H:%M}"
+
+
+def rfc3339(at: datetime) -> str:
+    """Return an instant as the interface takes it, in local time.
+
+    >>> from datetime import UTC
+    >>> rfc3339(datetime(2026, 11, 23, 9, tzinfo=UTC))
+    '2026-11-23T17:00:00+08:00'
+    """
+    return at.astimezone(LOCAL).isoformat()

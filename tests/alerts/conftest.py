@@ -193,6 +193,14 @@ class Post(Mailbox):
         ]
 
 
+def plain(message: EmailMessage) -> str:
+    """Return the plain text of a message."""
+    part = message.get_body(("plain",))
+    assert part is not None
+    text: str = part.get_content()
+    return text
+
+
 @pytest.fixture
 def post(tmp_path: Path) -> Iterator[Post]:
     made = Post(tmp_path / "mail")

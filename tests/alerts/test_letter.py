@@ -1,81 +1,81 @@
-"""Letters as a regulator reads them. A difference to a golden letter is for a person to judge."""
+"""Letters as a regulator reads them. A difference to a golden letter is for a person to judge.
+
+`UPDATE_LETTERS=1` writes them anew; `tests/alerts/pictures.py` makes pictures of them to look at.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from alerts import letter
-from alerts.kinds.kind import Kind
-from alerts.kinds.product_intensity import verdict as product_verdict
-from alerts.kinds.product_intensity.facts import ProductFacts, Subject, Yardstick
+from alerts import chart, letter
+from alerts.digest_page import compose_digest
+from alerts.kinds.product_intensity.facts import Yardstick
 from alerts.kinds.product_intensity.parameters import Against
-from alerts.kinds.region_level import verdict as region_verdict
-from alerts.kinds.region_level.facts import RegionFacts
-from alerts.kinds.region_level.parameters import RegionLevel
-from alerts.kinds.words import Language, Occasion, UnverifiedFactor
+from alerts.kinds.words import Language, Occasion
 from alerts.lifecycle import Reason
-from db.limits import LimitRow
+from alerts.page import Letter
 from energy.factors import Basis
-from energy.periods import Span
+from energy.periods import HOUR, Span
+from tests.alerts import occasions
+from tests.alerts.occasions import DAY, FELL, FINE, LIMIT, OVER, ROSE, product, region
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "letters"
-STARTS_AT = datetime(2026, 11, 23, 15, tzinfo=UTC)
-LIMIT = LimitRow("水泥熟料", "kgce/t", "2023年版", None, 117.0, 100.0, None, date(2024, 1, 1), "s")
-OVER = ProductFacts(
-    subject=Subject(1, "91450200MA0000001X", "柳州某水泥有限公司", "450202", "水泥熟料"),
-    window=Span(STARTS_AT, STARTS_AT + timedelta(hours=1)),
-    yardstick=Yardstick(117.0, Against.BASELINE, LIMIT),
-    energy_kgce=29_154.2,
-    energy_bounds=(29_154.2, 29_154.2),
-    output=208.0,
-    output_bounds=(208.0, 208.0),
-    coverage=0.9583,
-    estimated_share=0.042,
-)
-UNVERIFIED = [UnverifiedFactor("电力", "electricity", 0.302, "kWh", "2026")]
-FINE = replace(OVER, energy_kgce=21_590.4, energy_bounds=(21_590.4, 21_590.4), coverage=1.0)
-ROSE = RegionFacts("450200", "柳州市", 2026, 10, 0.07, 0.06, -0.02747)
-FELL = replace(ROSE, through_month=11, energy_growth=0.04)
+DUE_ON = date(2026, 12, 21)
+
+LETTERS: dict[str, Occasion] = {
+    "product_first": replace(product(Reason.FIRST, OVER), series=DAY, due_on=DUE_ON),
+    "product_unverified": replace(
+        product(Reason.FIRST, replace(OVER, basis=Basis.EQUIVALENT)),
+        unverified=occasions.UNVERIFIED,
+    ),
+    "product_escalated": replace(product(Reason.ESCALATED, OVER), due_on=DUE_ON),
+    "product_reminder": replace(product(Reason.REMINDER, OVER), due_on=DUE_ON),
+    "product_resolved": product(Reason.RESOLVED, FINE),
+    "product_amended": replace(
+        product(Reason.AMENDED, FINE), series=DAY, amended=occasions.AMENDED
+    ),
+    "product_amended_still_over": replace(
+        product(Reason.AMENDED, OVER),
+        amended=replace(occasions.AMENDED, measured=151.5),
+        due_on=DUE_ON,
+    ),
+    "region_first": replace(region(Reason.FIRST, ROSE), series=occasions.months()),
+    "region_resolved": region(Reason.RESOLVED, FELL),
+}
 
 
-def product(reason: Reason, facts: ProductFacts) -> Occasion:
-    link = "https://nenghao.example/v1/alerts/7"
-    verdict = product_verdict.product(facts, 0.75)
-    return Occasion(Kind.PRODUCT_INTENSITY, reason, verdict, facts, "柳州市城中区", link)
+def digest(count: int, language: Language) -> Letter:
+    return compose_digest(
+        "柳州市",
+        Span(occasions.DAY_AT, occasions.DAY_AT + 24 * HOUR),
+        [*occasions.items(count), occasions.REGION_ITEM],
+        language,
+        heads=occasions.HEADS,
+        link="https://nenghao.example/v1/alerts?region=450200",
+    )
 
 
-def region(reason: Reason, facts: RegionFacts) -> Occasion:
-    link = "https://nenghao.example/v1/alerts/8"
-    verdict = region_verdict.region(facts, RegionLevel())
-    return Occasion(Kind.REGION_LEVEL, reason, verdict, facts, "柳州市", link)
+def written(name: str, language: Language) -> Letter:
+    if name == "digest":
+        return digest(12, language)
+    return letter.compose(LETTERS[name], language)
 
 
 @pytest.mark.parametrize("language", list(Language))
-@pytest.mark.parametrize(
-    ("name", "occasion"),
-    [
-        ("product_first", product(Reason.FIRST, OVER)),
-        (
-            "product_unverified",
-            replace(
-                product(Reason.FIRST, replace(OVER, basis=Basis.EQUIVALENT)), unverified=UNVERIFIED
-            ),
-        ),
-        ("product_resolved", product(Reason.RESOLVED, FINE)),
-        ("region_first", region(Reason.FIRST, ROSE)),
-        ("region_resolved", region(Reason.RESOLVED, FELL)),
-    ],
-)
-def test_a_letter_reads_like_its_golden_copy(
-    name: str, occasion: Occasion, language: Language
-) -> None:
-    written = letter.compose(occasion, language)
-    text = f"{written.subject}\n\n{written.body}"
-    assert text == (GOLDEN / f"{name}.{language}.txt").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", [*LETTERS, "digest"])
+def test_a_letter_reads_like_its_golden_copy(name: str, language: Language) -> None:
+    made = written(name, language)
+    copies = {"txt": f"{made.subject}\n\n{made.body}", "html": made.html}
+    for kind, text in copies.items():
+        path = GOLDEN / f"{name}.{language}.{kind}"
+        if os.environ.get("UPDATE_LETTERS"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("language", list(Language))
@@ -94,16 +94,25 @@ def test_no_name_begins_a_line_or_turns_the_text(name: str, language: Language) 
     limit = replace(LIMIT, edition=name, uom=f"kgce/{name}")
     facts = replace(OVER, subject=subject, yardstick=Yardstick(117.0, Against.BASELINE, limit))
     occasion = replace(product(Reason.FIRST, facts), region_name=name)
-    written = letter.compose(occasion, language)
+    made = letter.compose(occasion, language)
     clean = letter.compose(product(Reason.FIRST, OVER), language)
-    assert len(written.subject) <= letter.SUBJECT_LENGTH_MAX
-    assert "\n" not in written.subject
-    assert not any(line.startswith("Bcc:") for line in written.body.splitlines())
-    assert len(written.body.splitlines()) == len(clean.body.splitlines())
-    assert "\u202e" not in written.body
+    assert len(made.subject) <= letter.SUBJECT_LENGTH_MAX
+    assert "\n" not in made.subject
+    assert not any(line.startswith("Bcc:") for line in made.body.splitlines())
+    assert len(made.body.splitlines()) <= len(clean.body.splitlines())
+    assert "\u202e" not in made.body + made.html
 
 
 def test_a_value_that_is_over_never_reads_like_its_threshold() -> None:
     facts = replace(OVER, energy_kgce=117.001 * 208, energy_bounds=(24_336.2, 24_336.2))
-    written = letter.compose(product(Reason.FIRST, facts), Language.ZH)
-    assert "单耗 117.001 kgce/t，超过基准水平 117" in written.subject
+    made = letter.compose(product(Reason.FIRST, facts), Language.ZH)
+    assert "单耗 117.001 kgce/t，超过基准水平 117" in made.subject
+
+
+def test_html_refers_to_the_picture_by_its_content_and_to_nothing_outside() -> None:
+    made = letter.compose(LETTERS["product_first"], Language.ZH)
+    assert made.chart is not None
+    assert f'src="cid:{chart.content_id(made.chart)}"' in made.html
+    assert made.html.count("src=") == 1
+    assert "url(" not in made.html
+    assert "<script" not in made.html

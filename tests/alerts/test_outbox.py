@@ -10,7 +10,7 @@ import pytest
 import db.outbox
 from alerts import outbox, smtp
 from db.outbox import ClaimedLetter
-from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, Post, Works, contact
+from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, Post, Works, contact, plain
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def test_a_letter_is_delivered_once(warned: Works, post: Post) -> None:
     (letter,) = post.received()
     assert post.envelopes == [("desk@nenghao.example", ["liuzhou@desk.example"])]
     assert letter["Subject"] == "【预警】水泥厂：clinker 单耗 140 kgce/t，超过基准水平 117"
-    assert "数据完整率：100.0%" in letter.get_content()
+    assert "数据完整率：100.0%" in plain(letter)
     assert await states(warned) == [("sent", 1)]
 
 

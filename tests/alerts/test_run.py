@@ -18,7 +18,7 @@ from ingest import settle, writer
 from ingest.acks import Delivery
 from ingest.collect import Collector
 from tests import factories
-from tests.alerts.conftest import FLOOR, NOW, PUBLIC_URL, Post, Works, contact, limit
+from tests.alerts.conftest import FLOOR, NOW, PUBLIC_URL, Post, Works, contact, limit, plain
 
 pytestmark = pytest.mark.puts_in("contacts", "limits")
 
@@ -93,7 +93,7 @@ async def test_readings_of_an_overrun_become_a_letter(plant: Works, post: Post) 
     (letter,) = post.received()
     measured = 60 * 0.1229 + 185 * 0.7143
     assert f"单耗 {measured:.2f} kgce/t" in letter["Subject"]
-    assert "产量：200 t" in letter.get_content()
+    assert "产量：200 t" in plain(letter)
     beat = await plant.pool.fetchval("SELECT program FROM heartbeats WHERE instance = 'test'")
     assert beat == "alert"
 

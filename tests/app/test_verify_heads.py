@@ -39,7 +39,7 @@ async def test_a_witness_keeps_heads_in_a_file_and_finds_a_tail_that_was_cut(
 ) -> None:
     path = tmp_path / "heads.json"
     async with books.pool.acquire() as connection:
-        path.write_text(verify.written(await verify.present(connection, NOW)), encoding="utf-8")
+        path.write_text(db.heads.written(await verify.present(connection, NOW)), encoding="utf-8")
         witnessed = verify.read(path)
         assert (await verified(connection, witnessed)).findings == []
         await connection.execute("ALTER TABLE links DISABLE TRIGGER links_append_only")
@@ -76,4 +76,4 @@ def test_a_file_without_heads_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_json_of_heads_is_a_list_of_lines() -> None:
-    assert json.loads(verify.written([])) == []
+    assert json.loads(db.heads.written([])) == []

@@ -7,6 +7,18 @@ from alerts.kinds.words import Language, Occasion, Words, collapse
 from db.outages import Site
 from energy.periods import LOCAL
 
+ASKS_ZH = [
+    "确认：在预警页面确认由谁负责，确认后不再提醒。",
+    "核查：网络、供电、端设备和消息代理是否正常；端设备会保留未回执的数据，恢复后自动补传。",
+    "反馈：把原因和恢复时间写在预警页面。",
+]
+ASKS_EN = [
+    "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+    "Check: network, power, gateways and broker. Gateways keep what has no receipt, and send it when "
+    "they are back.",
+    "Reply: write at the alert what it was and when it was over.",
+]
+
 
 def write(occasion: Occasion, language: Language) -> Words:
     """Return what a letter says of an incident, or of its end."""
@@ -34,6 +46,7 @@ def _zh(occasion: Occasion, facts: OutageFacts) -> Words:
         ],
         method="端设备超过规则规定的时间未收到数据即计为中断；同一单位、同一地市或全部端设备中断的数量"
         "与占比达到规则阈值时合并为一起事件，成员告警不再单独发函，事件结束后仍未恢复的另行发函。",
+        asks=ASKS_ZH,
     )
 
 
@@ -59,6 +72,7 @@ def _en(occasion: Occasion, facts: OutageFacts) -> Words:
         method="A gateway that was not heard for as long as the rule says is silent. Where number "
         "and share of what is silent reach its thresholds, in a unit, a city or altogether, that "
         "is one incident; what is still silent when it ends is written about then.",
+        asks=ASKS_EN,
     )
 
 

@@ -14,11 +14,13 @@ from alerts.kinds.words import (
     collapse,
     level_zh,
     number,
+    rfc3339,
     window,
 )
-from energy import intensity
+from energy import intensity, periods
 from energy.factors import KGCE_PER_TCE
 from energy.intensity import Grade, Levels
+from energy.periods import Step
 
 AGAINST_ZH = {
     Against.LIMIT: "限额值",
@@ -62,6 +64,7 @@ def _zh(occasion: Occasion, facts: ProductFacts, yardstick: Yardstick) -> Words:
         figures=[
             ("单位产品综合能耗", f"{value} {uom}"),
             (against, f"{threshold} {uom}（{edition}）"),
+            (f"{against}来源", collapse(yardstick.limit.source)),
             *_benchmark("标杆水平", yardstick),
             *_grade("能效水平", GRADE_ZH, yardstick, occasion.verdict.measured),
             *([("预警等级", level_zh(occasion.verdict))] if is_over else []),
@@ -73,6 +76,8 @@ def _zh(occasion: Occasion, facts: ProductFacts, yardstick: Yardstick) -> Words:
         ],
         method="时段内全厂边界表计的综合能耗减去外供能源，除以产量表计的产量；各能源品种按"
         "折标准煤系数折算（GB/T 2589）。",
+        formula=_formula(facts, yardstick, value, threshold),
+        explain=_explain(facts),
     )
 
 
@@ -89,6 +94,7 @@ def _en(occasion: Occasion, facts: ProductFacts, yardstick: Yardstick) -> Words:
         figures=[
             ("Energy per unit of product", f"{value} {uom}"),
             (against.capitalize(), f"{threshold} {uom} ({edition})"),
+            (f"Source of the {against}", collapse(yardstick.limit.source)),
             *_benchmark("Benchmark", yardstick),
             *_grade("Grade", GRADE_EN, yardstick, occasion.verdict.measured),
             *([("Warning level", str(occasion.verdict.level))] if is_over else []),
@@ -101,7 +107,33 @@ def _en(occasion: Occasion, facts: ProductFacts, yardstick: Yardstick) -> Words:
         method="the energy through the unit's boundary meters in the window, less the energy it "
         "exports, divided by what its output meters counted; each carrier by its coal equivalent "
         "factor (GB/T 2589).",
+        formula=_formula(facts, yardstick, value, threshold),
+        explain=_explain(facts),
     )
+
+
+def _formula(facts: ProductFacts, yardstick: Yardstick, value: str, threshold: str) -> str:
+    uom, output_uom = collapse(yardstick.limit.uom), collapse(yardstick.output_uom)
+    energy, output = number(facts.energy_kgce), number(facts.output)
+    measured = intensity.intensity(facts.energy_kgce, facts.output).value
+    sign = ">" if measured is not None and measured > yardstick.value else "≤"
+    return f"{energy} kgce ÷ {output} {output_uom} = {value} {uom} {sign} {threshold} {uom}"
+
+
+def _explain(facts: ProductFacts) -> dict[str, str]:
+    """Return what asks for the intensity where the window is a row of it, else for its energy."""
+    window = facts.window
+    asked = {
+        "unit": facts.subject.unit,
+        "from": rfc3339(window.starts_at),
+        "to": rfc3339(window.ends_at),
+    }
+    for step in Step:
+        if periods.floor(window.starts_at, step) == window.starts_at and (
+            periods.following(window.starts_at, step) == window.ends_at
+        ):
+            return {"figure": "intensity", "product": facts.subject.product, **asked}
+    return {"figure": "consumption", "basis": facts.basis, **asked}
 
 
 def _benchmark(label: str, yardstick: Yardstick) -> list[tuple[str, str]]:

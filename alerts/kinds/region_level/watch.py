@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Set
+from dataclasses import replace
 
 import db.figures
 from alerts.kinds import past
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.region_level import facts, verdict
+from alerts.kinds.region_level.facts import RegionFacts
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.verdicts import Verdict
 from db.alerts import Watched
 from db.figures import FigureRow, TargetRow
 from db.pool import Connection
@@ -40,6 +43,22 @@ async def ticks(
     targets = await db.figures.list_targets(connection)
     for at in ends:
         yield at, _regions(rule, facts.over(figures, at), targets, around, open_subjects)
+
+
+async def look_back(
+    connection: Connection, rule: Rule, judged: Judged, around: Surroundings
+) -> list[tuple[Span, Verdict | None]]:
+    """Return January to each month of the year before the one that was judged."""
+    newest, found = judged.facts, {}
+    assert isinstance(newest, RegionFacts)
+    targets = await db.figures.list_targets(connection)
+    for row in await db.figures.list_figures(connection):
+        if (row.region, row.year) == (newest.region, newest.year):
+            for each in _regions(rule, [row], targets, around, set()):
+                found[row.through_month] = each.verdict
+    months = range(1, newest.through_month)
+    periods = [replace(newest, through_month=month).period for month in months]
+    return [(period, found.get(month)) for month, period in zip(months, periods, strict=True)]
 
 
 def _regions(

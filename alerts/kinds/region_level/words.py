@@ -28,6 +28,22 @@ STATE_EN = {
 }
 
 
+ASKS_ZH = [
+    "确认：在预警页面确认由谁负责，确认后不再提醒。",
+    "核查：与统计部门核对能源消费总量和地区生产总值的增速；数据有误的，更正后重新导入。",
+    "调控：属实的，启动预警调控方案，分解到重点用能单位和两高项目。",
+    "反馈：把原因和调控措施写在预警页面。",
+]
+ASKS_EN = [
+    "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+    "Check: the growth of energy and of GDP with the statistics office; import it anew where it is "
+    "wrong.",
+    "Act: if it is so, start the response plan and break it down to key units and two-high "
+    "projects.",
+    "Reply: write at the alert why it is so and what is done.",
+]
+
+
 def write(occasion: Occasion, language: Language) -> Words:
     """Return what a letter says of a region at a high level, or no longer."""
     facts = occasion.facts
@@ -55,6 +71,9 @@ def _zh(occasion: Occasion, facts: RegionFacts) -> Words:
         ],
         method="能耗强度变化 =（1 + 能源消费总量增速）÷（1 + 地区生产总值增速）− 1；上升为一级，"
         "下降但未达到年度要求为二级，其余为三级（发改办环资〔2021〕629号）。",
+        formula=_formula(facts, verdict, "年度要求"),
+        asks=ASKS_ZH,
+        explain=_explain(facts),
     )
 
 
@@ -80,9 +99,37 @@ def _en(occasion: Occasion, facts: RegionFacts) -> Words:
         ],
         method="(1 + growth of energy) / (1 + growth of GDP) - 1; level 1 where it rose, 2 where "
         "it fell by less than the year requires, 3 otherwise (NDRC 发改办环资〔2021〕629号).",
+        formula=_formula(facts, verdict, "required"),
+        asks=ASKS_EN,
+        explain=_explain(facts),
     )
 
 
 def _state(words: dict[int, str], verdict: Verdict) -> str:
     assert verdict.level is not None
     return words[verdict.level]
+
+
+def _formula(facts: RegionFacts, verdict: Verdict, required: str) -> str:
+    energy, gdp = percent(facts.energy_growth), percent(facts.gdp_growth)
+    return (
+        f"(1 {_signed(energy)}) ÷ (1 {_signed(gdp)}) − 1 = {percent(verdict.measured)}; "
+        f"{required} {percent(facts.required_rate)}"
+    )
+
+
+def _signed(text: str) -> str:
+    """Return a percentage as a term of a sum.
+
+    >>> _signed("+7.000 %"), _signed("-1.500 %")
+    ('+ 7.000 %', '- 1.500 %')
+    """
+    return f"{text[:1]} {text[1:]}"
+
+
+def _explain(facts: RegionFacts) -> dict[str, str]:
+    return {
+        "figure": "level",
+        "region": facts.region,
+        "period": f"{facts.year}-{facts.through_month:02}",
+    }

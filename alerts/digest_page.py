@@ -1,0 +1,256 @@
+"""Owns the words of a digest: many alerts of one region and period in one letter, the worst first.
+
+Pure. At its foot stand the heads of the chains, so that whoever keeps the letter is a witness of
+what the books held. What is grouped, and when, is for whoever sends it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import db.heads
+from alerts import frame
+from alerts.kinds import words
+from alerts.kinds.words import Language
+from alerts.lifecycle import Reason
+from alerts.page import Item, Letter, Link, Page, Section, Tone
+from db.heads import KeptHead
+from energy.periods import Span
+
+ITEMS_MAX = 100
+"""Alerts that are told at length; more have a line each, as letters of over 100 KB are cut off."""
+
+HEADS_MAX = 50
+
+TONES = {1: Tone.WORST, 2: Tone.BAD}
+
+
+@dataclass(frozen=True, slots=True)
+class DigestItem:
+    """An alert, and what happened to it last in the period.
+
+    `region_name` is that of the unit, or the region itself, which has no `unit_name`. `about` is
+    what is watched of it: a product, a year. `measured` and `threshold` in `uom`; None: it cannot
+    be told. `threshold` and `level` are those of the verdict, `level` of what is over the one it
+    had. `link` leads to the alert; `due_on`: when an answer is due.
+    """
+
+    alert_id: int
+    reason: Reason
+    level: int
+    rule_name: str
+    region_name: str
+    unit_name: str | None
+    about: str
+    measured: float | None
+    threshold: float | None
+    uom: str
+    window: Span
+    link: str
+    due_on: date | None = None
+
+
+BADGES: dict[Language, Mapping[str, str]] = {
+    Language.ZH: {
+        Reason.FIRST: "新增",
+        Reason.ESCALATED: "升级",
+        Reason.EASED: "减轻",
+        Reason.REMINDER: "提醒",
+        Reason.RESOLVED: "解除",
+        "amended": "更正",
+    },
+    Language.EN: {
+        Reason.FIRST: "new",
+        Reason.ESCALATED: "raised",
+        Reason.EASED: "milder",
+        Reason.REMINDER: "reminder",
+        Reason.RESOLVED: "over",
+        "amended": "amended",
+    },
+}
+LEVELS = {
+    Language.ZH: {1: "一级", 2: "二级", 3: "三级"},
+    Language.EN: {1: "Level 1", 2: "Level 2", 3: "Level 3"},
+}
+COMMA = {Language.ZH: "、", Language.EN: ", "}
+COLON = {Language.ZH: "：", Language.EN: ": "}
+THRESHOLD = {Language.ZH: "阈值", Language.EN: "threshold"}
+
+
+def compose_digest(
+    region_name: str,
+    period: Span,
+    items: Sequence[DigestItem],
+    language: Language,
+    *,
+    heads: Sequence[KeptHead] = (),
+    link: str = "",
+) -> Letter:
+    """Return the digest of alerts that changed in a period, one or more.
+
+    `heads` are those that were kept of the newest day; `link` leads to all alerts of the region.
+    """
+    write = _zh if language is Language.ZH else _en
+    page = write(words.collapse(region_name), period, sorted(items, key=_rank), link)
+    return frame.write(replace(page, sections=[*page.sections, *_witness(heads, language)]))
+
+
+def _zh(name: str, period: Span, ranked: Sequence[DigestItem], link: str) -> Page:
+    window, more = words.window(period), [_short(each, Language.ZH) for each in ranked[ITEMS_MAX:]]
+    by_reason, by_level = _by_reason(ranked, Language.ZH), _by_level(ranked, Language.ZH)
+    asked = [
+        "逐条打开预警，确认由谁负责（确认后不再提醒）；已解除的无需处理。",
+        "核查表计读数、产量与工况；属实的督促用能单位查明原因并采取措施。",
+        "在预警页面写明核查结果；有办理期限的请在期限前反馈。",
+    ]
+    return Page(
+        language=Language.ZH,
+        subject=f"【预警汇总】{name} {window}：{by_reason}（{by_level or '均已解除'}）",
+        tone=_tone(ranked),
+        badge=f"预警汇总 · {window}（北京时间）",
+        title=f"{name}：{len(ranked):,} 条预警有变化",
+        greeting=f"{name}节能主管部门：",
+        lead=f"本期变化：{by_reason}。"
+        + (f"仍在预警的按等级：{by_level}。" if by_level else "没有仍在预警的。")
+        + "以下按严重程度排列，一级最严峻。",
+        items=[_item(each, Language.ZH) for each in ranked[:ITEMS_MAX]],
+        sections=[
+            *([Section(f"其余 {len(more):,} 条", more, is_small=True)] if more else []),
+            *([Section("请您", asked, is_numbered=True)] if by_level else []),
+        ],
+        links=[Link("全部预警", link)] if link else [],
+        foot=["本邮件由能耗在线监测平台自动发送；同一时段的多条预警合并为一封。"],
+    )
+
+
+def _en(name: str, period: Span, ranked: Sequence[DigestItem], link: str) -> Page:
+    window, more = words.window(period), [_short(each, Language.EN) for each in ranked[ITEMS_MAX:]]
+    by_reason, by_level = _by_reason(ranked, Language.EN), _by_level(ranked, Language.EN)
+    asked = [
+        "Open each alert and say who takes care of it (nobody is reminded then); what is over "
+        "needs nothing.",
+        "Check the readings, the output and what the plant was doing; if it is so, have the unit "
+        "find the cause and mend it.",
+        "Write down at the alert what was found; answer by the date where there is one.",
+    ]
+    return Page(
+        language=Language.EN,
+        subject=f"[Digest] {name} {window}: {by_reason} ({by_level or 'all over'})",
+        tone=_tone(ranked),
+        badge=f"Digest · {window} (Asia/Shanghai)",
+        title=f"{name}: {_counted(len(ranked), 'alert')} changed",
+        greeting=f"To the energy conservation authority, {name}",
+        lead=f"What changed: {by_reason}. "
+        + (f"Still open, by level: {by_level}. " if by_level else "Nothing is still open. ")
+        + "The worst come first; level 1 is the worst.",
+        items=[_item(each, Language.EN) for each in ranked[:ITEMS_MAX]],
+        sections=[
+            *([Section(f"{len(more):,} more", more, is_small=True)] if more else []),
+            *([Section("What is asked of you", asked, is_numbered=True)] if by_level else []),
+        ],
+        links=[Link("All alerts", link)] if link else [],
+        foot=["Sent automatically by the monitoring platform: one letter for many alerts."],
+    )
+
+
+def _item(item: DigestItem, language: Language) -> Item:
+    is_zh = language is Language.ZH
+    comma = COMMA[language]
+    who = words.collapse(item.region_name if item.unit_name is None else item.unit_name)
+    where = "" if item.unit_name is None else words.collapse(item.region_name)
+    due = ""
+    if item.due_on is not None:
+        due = f"请于 {item.due_on} 前反馈" if is_zh else f"answer by {item.due_on}"
+    figure, beside = _figure(item, language)
+    about = [where, words.collapse(item.rule_name), words.window(item.window)]
+    return Item(
+        badge=f"{_level(item.level, language)} {BADGES[language].get(item.reason, item.reason)}"
+        if _is_open(item)
+        else BADGES[language].get(item.reason, item.reason),
+        tone=TONES.get(item.level, Tone.MILD) if _is_open(item) else Tone.FINE,
+        title=f"{who}{COLON[language]}{words.collapse(item.about)}",
+        figure=figure,
+        beside=beside,
+        lines=[comma.join(text for text in about if text), *([due] if due else [])],
+        url=item.link,
+    )
+
+
+def _short(item: DigestItem, language: Language) -> str:
+    told = _item(item, language)
+    return f"[{told.badge}] {told.title}{COLON[language]}{told.figure} #{item.alert_id}"
+
+
+def _figure(item: DigestItem, language: Language) -> tuple[str, str]:
+    """Return the value, and the threshold it is held against; shares in percent."""
+    if item.uom == words.SHARE:
+        value, threshold, uom = words.percent(item.measured), words.percent(item.threshold), ""
+    else:
+        value, threshold = words.number(item.measured), words.number(item.threshold)
+        if item.threshold is not None:
+            value, threshold = words.beside(item.measured, item.threshold)
+        uom = f" {words.collapse(item.uom)}"
+    if item.threshold is None:
+        return f"{value}{uom}", ""
+    return f"{value}{uom}", f"{THRESHOLD[language]} {threshold}"
+
+
+def _witness(heads: Sequence[KeptHead], language: Language) -> list[Section]:
+    """Return the heads in the form that `nenghao verify --heads` reads, a line each."""
+    if not heads:
+        return []
+    lines = db.heads.written(heads[-HEADS_MAX:]).splitlines()
+    if language is Language.ZH:
+        what = "请保留本邮件：下列链头是平台账簿当日的指纹，日后若有人改动或截断账簿，"
+        what += "以 nenghao verify --heads 核验即可发现。"
+        return [Section("存证", [what, *lines], is_small=True)]
+    what = "Keep this letter: these heads are the fingerprint of the books on that day. Whoever "
+    what += "changes the books or cuts them off is found by `nenghao verify --heads` with them."
+    return [Section("Witness of the books", [what, *lines], is_small=True)]
+
+
+def _is_open(item: DigestItem) -> bool:
+    return item.reason is not Reason.RESOLVED
+
+
+def _rank(item: DigestItem) -> tuple[bool, int, float, int]:
+    """Return what comes first: open ones, the worst level, the farthest over, the oldest."""
+    over = 0.0
+    if item.measured is not None and item.threshold:
+        over = abs(item.measured - item.threshold) / abs(item.threshold)
+    return (not _is_open(item), item.level, -over, item.alert_id)
+
+
+def _by_reason(items: Sequence[DigestItem], language: Language) -> str:
+    """Return how many of what, as in "新增 12、解除 3"."""
+    badges = BADGES[language]
+    counts = Counter(item.reason for item in items)
+    known = [reason for reason in Reason if reason in counts]
+    if language is Language.ZH:
+        return "、".join(f"{badges.get(each, each)} {counts[each]:,}" for each in known)
+    return ", ".join(f"{counts[each]:,} {badges.get(each, each)}" for each in known)
+
+
+def _by_level(items: Sequence[DigestItem], language: Language) -> str:
+    counts = Counter(item.level for item in items if _is_open(item))
+    if language is Language.ZH:
+        return "、".join(f"{_level(each, language)} {counts[each]:,}" for each in sorted(counts))
+    return ", ".join(f"{counts[each]:,} at level {each}" for each in sorted(counts))
+
+
+def _level(level: int, language: Language) -> str:
+    return LEVELS[language].get(
+        level, f"{level} 级" if language is Language.ZH else f"Level {level}"
+    )
+
+
+def _tone(items: Sequence[DigestItem]) -> Tone:
+    levels = [item.level for item in items if _is_open(item)]
+    return TONES.get(min(levels), Tone.MILD) if levels else Tone.FINE
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

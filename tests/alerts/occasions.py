@@ -1,0 +1,142 @@
+"""What letters are written about in tests: a product and a region, over and in order again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+from alerts.digest_page import DigestItem
+from alerts.kinds.kind import Kind
+from alerts.kinds.product_intensity import verdict as product_verdict
+from alerts.kinds.product_intensity.facts import ProductFacts, Subject, Yardstick
+from alerts.kinds.product_intensity.parameters import Against
+from alerts.kinds.region_level import verdict as region_verdict
+from alerts.kinds.region_level.facts import RegionFacts
+from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.words import Amended, Cause, Occasion, UnverifiedFactor
+from alerts.lifecycle import Reason
+from alerts.series import Point, Series
+from db.heads import KeptHead
+from db.limits import LimitRow
+from energy.ledger import Head
+from energy.periods import HOUR, Span
+
+DAY_AT = datetime(2026, 11, 22, 16, tzinfo=UTC)
+STARTS_AT = datetime(2026, 11, 23, 15, tzinfo=UTC)
+SOURCE = "发改产业〔2023〕723号"
+LIMIT = LimitRow(
+    "水泥熟料", "kgce/t", "2023年版", None, 117.0, 100.0, None, date(2024, 1, 1), SOURCE
+)
+OVER = ProductFacts(
+    subject=Subject(1, "91450200MA0000001X", "柳州某水泥有限公司", "450202", "水泥熟料"),
+    window=Span(STARTS_AT, STARTS_AT + timedelta(hours=1)),
+    yardstick=Yardstick(117.0, Against.BASELINE, LIMIT),
+    energy_kgce=29_154.2,
+    energy_bounds=(29_154.2, 29_154.2),
+    output=208.0,
+    output_bounds=(208.0, 208.0),
+    coverage=0.9583,
+    estimated_share=0.042,
+)
+UNVERIFIED = [UnverifiedFactor("电力", "electricity", 0.302, "kWh", "2026")]
+FINE = replace(OVER, energy_kgce=21_590.4, energy_bounds=(21_590.4, 21_590.4), coverage=1.0)
+ROSE = RegionFacts("450200", "柳州市", 2026, 10, 0.07, 0.06, -0.02747)
+FELL = replace(ROSE, through_month=11, energy_growth=0.04)
+TOLD = ("柳州市城中区", "柳州市", "广西壮族自治区")
+AMENDED = Amended(140.1644, 117.0, True, datetime(2026, 11, 23, 16, 5, tzinfo=UTC),
+                  (Cause.LATE_DATA,))  # fmt: skip
+
+
+def series(values: Sequence[float | None], uom: str = "kgce/t", threshold: float = 117.0) -> Series:
+    """Return hours up to the one that letters about a product are of."""
+    first = STARTS_AT - (len(values) - 1) * HOUR
+    windows = [Span(first + n * HOUR, first + (n + 1) * HOUR) for n in range(len(values))]
+    points = [
+        Point(window, value, threshold) for window, value in zip(windows, values, strict=True)
+    ]
+    return Series(points, uom)
+
+
+DAY = series([101, 103, 99.5, 108, 112, None, None, 110, 114, 116, 118, 121, 109, 104, 107, 113,
+              None, 115, 117, 119, 123, 128, 135, 140.1644])  # fmt: skip
+
+
+def product(reason: Reason, facts: ProductFacts) -> Occasion:
+    return Occasion(
+        Kind.PRODUCT_INTENSITY,
+        reason,
+        product_verdict.product(facts, 0.75),
+        facts,
+        "柳州市城中区",
+        "https://nenghao.example/v1/alerts/7",
+        rule_name="产品单耗超限",
+        rule_version=3,
+        told=TOLD,
+    )
+
+
+def region(reason: Reason, facts: RegionFacts) -> Occasion:
+    return Occasion(
+        Kind.REGION_LEVEL,
+        reason,
+        region_verdict.region(facts, RegionLevel()),
+        facts,
+        "柳州市",
+        "https://nenghao.example/v1/alerts/8",
+        rule_name="能耗强度预警",
+        rule_version=1,
+        told=TOLD[1:],
+    )
+
+
+def months() -> Series:
+    """Return January to each month up to the one that letters about a region are of."""
+    rates = [-0.0283, -0.02, -0.019, None, -0.01, -0.005, 0.002, 0.004, 0.008, 0.00943]
+    periods = [replace(ROSE, through_month=month).period for month in range(1, 11)]
+    points = [Point(period, rate, 0.0) for period, rate in zip(periods, rates, strict=True)]
+    return Series(points, "share", is_share=True)
+
+
+def items(count: int) -> list[DigestItem]:
+    """Return alerts of which every third got worse, is reminded of, or is over."""
+    reasons = [Reason.FIRST, Reason.ESCALATED, Reason.REMINDER, Reason.RESOLVED, Reason.AMENDED]
+    names = ["柳州某钢铁有限公司", "鱼峰某水泥有限公司", "柳城县某制糖有限公司"]
+    return [
+        DigestItem(
+            alert_id=number,
+            reason=reasons[number % 5],
+            level=1 + number % 3,
+            rule_name="产品单耗超限",
+            region_name="柳城县" if number % 2 else "城中区",
+            unit_name=names[number % 3],
+            about="水泥熟料",
+            measured=140.1644 - number / 10,
+            threshold=117.0,
+            uom="kgce/t",
+            window=OVER.window,
+            link=f"https://nenghao.example/v1/alerts/{number}",
+            due_on=date(2026, 12, 21) if number % 3 == 0 else None,
+        )
+        for number in range(count)
+    ]
+
+
+REGION_ITEM = DigestItem(
+    alert_id=1_000,
+    reason=Reason.FIRST,
+    level=1,
+    rule_name="能耗强度预警",
+    region_name="柳州市",
+    unit_name=None,
+    about="2026年1—10月能耗强度",
+    measured=0.00943,
+    threshold=0.0,
+    uom="share",
+    window=ROSE.period,
+    link="https://nenghao.example/v1/alerts/1000",
+)
+HEADS = [
+    KeptHead(date(2026, 11, 22), chain, Head(links, bytes([links % 256]) * 32), DAY_AT)
+    for chain, links in (("audit", 1_234), ("changes", 88), ("readings/one", 99_120))
+]
