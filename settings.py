@@ -232,6 +232,12 @@ class Settings(BaseSettings):
     alert_pause_s: float = Field(
         default=5, ge=0.05, le=600, description="pause between two evaluations of the rules [s]"
     )
+    grace_min: float = Field(
+        default=30,
+        ge=1,
+        le=1_440,
+        description="how long after our own outage silence is held against nobody [min]",
+    )
     coverage_floor: float = Field(
         default=0.75,
         ge=0,

@@ -165,12 +165,19 @@ class Keepers:
 
     def see(self, judged: Judged) -> None:
         """Note what units a subject takes in by what was found just now."""
-        key = (judged.watched.rule_id, judged.watched.subject)
+        self._takes_in((judged.watched.rule_id, judged.watched.subject), judged.facts.takes_in)
+
+    def add(self, alert: Standing, takes_in: frozenset[int]) -> None:
+        """Note an alert that fires, with the units that it takes in."""
+        self._fires(alert)
+        self._takes_in((alert.rule_id, alert.subject), takes_in)
+
+    def _takes_in(self, key: tuple[int, str], units: frozenset[int]) -> None:
         for unit_id in self.takes_in.pop(key, frozenset()):
             self._by_unit[unit_id].discard(key)
-        if judged.facts.takes_in:
-            self.takes_in[key] = judged.facts.takes_in
-            for unit_id in judged.facts.takes_in:
+        if units:
+            self.takes_in[key] = units
+            for unit_id in units:
                 self._by_unit.setdefault(unit_id, set()).add(key)
 
     def follow(self, judged: Judged, alert: OpenAlert | None, transition: Transition) -> None:
@@ -180,13 +187,13 @@ class Keepers:
             self._fires(standing_of(judged, alert))
         elif (gone := self.fires.pop(key, None)) is not None:
             self._by_subject[gone.subject].discard(key)
-            self._by_place[_place(gone)].discard(key)
+            self._by_place[place_of(gone)].discard(key)
 
     def _fires(self, alert: Standing) -> None:
         key = (alert.rule_id, alert.subject)
         self.fires[key] = alert
         self._by_subject.setdefault(alert.subject, set()).add(key)
-        self._by_place.setdefault(_place(alert), set()).add(key)
+        self._by_place.setdefault(place_of(alert), set()).add(key)
 
     def _keeper(self, alert: Standing) -> Standing | None:
         """Return the alert that tells of another one and is not itself kept back by a third."""
@@ -209,7 +216,7 @@ class Keepers:
 
     def _near(self, alert: Standing) -> Iterable[tuple[Same, Iterable[tuple[int, str]]]]:
         yield Same.SUBJECT, self._by_subject.get(alert.subject, ())
-        yield Same.PLACE, self._by_place.get(_place(alert), ())
+        yield Same.PLACE, self._by_place.get(place_of(alert), ())
         own = self._own((alert.rule_id, alert.subject))
         units = own or (frozenset() if alert.unit_id is None else frozenset({alert.unit_id}))
         for unit_id in sorted(units)[:1]:  # who takes in all takes in the first
@@ -237,7 +244,8 @@ def standing_of(judged: Judged, alert: OpenAlert | None) -> Standing:
     )
 
 
-def _place(alert: Standing) -> int | str:
+def place_of(alert: Standing) -> int | str:
+    """Return the unit that an alert is about, or its region."""
     return alert.region if alert.unit_id is None else alert.unit_id
 
 

@@ -197,6 +197,7 @@ def alert_command() -> None:
             mail_from=settings.mail_from,
             clock=_now,
             unverified=settings.unverified_factors,
+            grace_lasts=timedelta(minutes=settings.grace_min),
         )
 
     _run_program(settings, "alert", work)

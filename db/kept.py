@@ -12,6 +12,7 @@ from datetime import datetime
 
 from db.alerts import AlertState, OpenAlert
 from db.pool import Connection
+from db.scope import Scope
 from energy.periods import Span
 
 
@@ -45,6 +46,15 @@ NOTHING = Owed()
 
 
 @dataclass(frozen=True, slots=True)
+class Fired:
+    """An alert that fired from when to when; `resolved_at` None: it still does."""
+
+    standing: Standing
+    fired_at: datetime
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """What keeps the letters of an alert back; None: no silence, no other alert."""
 
@@ -66,6 +76,31 @@ async def list_standing(connection: Connection) -> list[Standing]:
         """
     )
     return [Standing(**row) for row in rows]
+
+
+async def list_fired(
+    connection: Connection, scope: Scope, starts_at: datetime, ends_at: datetime
+) -> list[Fired]:
+    """Return the visible alerts that fired at some time in a period."""
+    rows = await connection.fetch(
+        """
+        SELECT alert_id, rule_id, region, unit_id, subject, state, level, fired_at, resolved_at
+          FROM visible_alerts($1, $2)
+         WHERE fired_at < $4
+           AND (resolved_at IS NULL OR resolved_at > $3)
+         ORDER BY alert_id
+        """,
+        scope.region_prefix,
+        scope.unit,
+        starts_at,
+        ends_at,
+    )
+    found = []
+    for row in rows:
+        values = dict(row)
+        fired_at, resolved_at = values.pop("fired_at"), values.pop("resolved_at")
+        found.append(Fired(Standing(**values), fired_at, resolved_at))
+    return found
 
 
 async def list_owed(connection: Connection, rule_id: int) -> dict[int, Owed]:

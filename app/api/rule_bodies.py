@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from alerts.kinds.kind import Kind
+from alerts.kinds.outage.parameters import Outage
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
 from app.api.parameters import Instant, RegionCode
@@ -22,7 +23,7 @@ Reason = Annotated[
         strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX, pattern=PLAIN
     ),
 ]
-AnyParameters: TypeAlias = ProductIntensity | RegionLevel
+AnyParameters: TypeAlias = ProductIntensity | RegionLevel | Outage
 
 
 class _Version(BaseModel):
@@ -89,9 +90,26 @@ class NewLevelRule(_Place, LevelVersion):
     """A new rule on the warning level of regions."""
 
 
-Proposed = Annotated[ProposedProduct | ProposedLevel, Field(discriminator="kind")]
-Stated = Annotated[ProductVersion | LevelVersion, Field(discriminator="kind")]
-New = Annotated[NewProductRule | NewLevelRule, Field(discriminator="kind")]
+class ProposedOutage(BaseModel):
+    """A version of a rule on outages that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["outage"] = Field(examples=["outage"])
+    parameters: Outage = Outage()
+
+
+class OutageVersion(_Version, ProposedOutage):
+    """What a rule on outages says."""
+
+
+class NewOutageRule(_Place, OutageVersion):
+    """A new rule on outages."""
+
+
+Proposed = Annotated[ProposedProduct | ProposedLevel | ProposedOutage, Field(discriminator="kind")]
+Stated = Annotated[ProductVersion | LevelVersion | OutageVersion, Field(discriminator="kind")]
+New = Annotated[NewProductRule | NewLevelRule | NewOutageRule, Field(discriminator="kind")]
 
 
 def statement(body: Stated) -> Statement:

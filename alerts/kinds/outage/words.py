@@ -14,8 +14,8 @@ ASKS_ZH = [
 ]
 ASKS_EN = [
     "Confirm: say at the alert who takes care of it; nobody is reminded then.",
-    "Check: network, power, gateways and broker. Gateways keep what has no receipt, and send it when "
-    "they are back.",
+    "Check: network, power, gateways and broker. Gateways keep what has no receipt, and send it "
+    "when they are back.",
     "Reply: write at the alert what it was and when it was over.",
 ]
 
