@@ -15,7 +15,7 @@ from alerts import keepers, rules
 from alerts.keepers import Edges, Keepers, Kept, Silences
 from alerts.kinds.kind import Judged, Kind, Rule
 from db.alerts import OpenAlert
-from db.kept import Fired
+from db.kept import Fired, Standing
 from db.pool import Connection
 from db.rules import RuleRow
 from db.scope import Scope
@@ -24,7 +24,7 @@ from energy.periods import Span
 
 @dataclass(slots=True)
 class PastKeepers:
-    """The alerts of other rules that fired, by place, and which rules keep letters of which back."""
+    """The alerts of other rules that fired, by place, and which rules keep back letters of which."""
 
     edges: Edges
     outages: frozenset[int]
@@ -36,10 +36,13 @@ class PastKeepers:
         then = Keepers(Silences([]), self.edges)
         for each in self.fired.get(keepers.place_of(own), ()):
             if each.fired_at <= at and (each.resolved_at is None or at < each.resolved_at):
-                unit_id = each.standing.unit_id
-                is_outage = each.standing.rule_id in self.outages and unit_id is not None
-                then.add(each.standing, frozenset({unit_id} if is_outage else ()))
+                then.add(each.standing, self._takes_in(each.standing))
         return then.over(own)
+
+    def _takes_in(self, alert: Standing) -> frozenset[int]:
+        if alert.unit_id is None or alert.rule_id not in self.outages:
+            return frozenset()
+        return frozenset({alert.unit_id})
 
 
 async def load(connection: Connection, rule: Rule, scope: Scope, span: Span) -> PastKeepers:

@@ -283,6 +283,7 @@ def _counts(tally: Tally) -> dict[str, int]:
         "unknown": tally.unknown,
         "alerts": tally.alerts,
         "letters": tally.letters,
+        "kept_back": tally.kept_back,
     }
 
 
