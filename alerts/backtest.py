@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from alerts import changes, letter, lifecycle, outbox, owed, past_keepers
+from alerts import changes, digest, letter, lifecycle, outbox, owed, past_keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.registry import KINDS
 from alerts.kinds.words import Language, Occasion
@@ -94,7 +94,7 @@ class Backtest:
         """Return by city how many subjects there are, and the sum of their tallies."""
         found: dict[str, tuple[int, Tally]] = {}
         for judged, tally in self.subjects.values():
-            number, total = found.get(city := city_of(judged.watched.region), (0, Tally()))
+            number, total = found.get(city := digest.city_of(judged.watched.region), (0, Tally()))
             total.add(tally)
             found[city] = (number + 1, total)
         return dict(sorted(found.items()))
@@ -130,15 +130,6 @@ class Course:
         else:
             self.opened[subject] = _opened(alert, judged, transition)
         return alert, transition
-
-
-def city_of(region: str) -> str:
-    """Return the city of a county; a city and a province are their own.
-
-    >>> city_of("450202"), city_of("450200"), city_of("450000")
-    ('450200', '450200', '450000')
-    """
-    return f"{region[:4]}00"
 
 
 def reach(rule: Rule, scope: Scope, region_prefix: str = "") -> Scope | None:
@@ -212,7 +203,7 @@ class Letterbox:
         return [
             Letters(
                 language,
-                letter.compose(occasion, language).subject,
+                letter.subject(occasion, language),
                 Counter(each.region for each in recipients if each.language == language),
             )
             for language in Language

@@ -223,7 +223,7 @@ def _occasion(
         verdict=judged.verdict,
         facts=judged.facts,
         region_name=around.region_names.get(posting.region, posting.region),
-        link=f"{around.public_url.rstrip('/')}/v1/alerts/{posting.alert_id}",
+        link=outbox.link_to(around.public_url, posting.alert_id),
         unverified=unverified,
         rule_name=rule.name,
         rule_version=rule.version,

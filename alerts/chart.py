@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from io import BytesIO
@@ -58,14 +58,22 @@ class _Frame:
 
 def draw(series: Series) -> bytes | None:
     """Return the picture, at most BYTES_MAX; None: there are not two figures to compare."""
+    return _draw(replace(series, points=series.points[-POINTS_MAX:], uom=""))
+
+
+@lru_cache(maxsize=4)
+def _draw(series: Series) -> bytes | None:
+    """Draw it once for the letters of all languages; nothing in it depends on the uom."""
     from PIL import Image, ImageDraw
 
-    points = series.points[-POINTS_MAX:]
+    points = series.points
     known = [point.measured for point in points if point.measured is not None]
     if len(known) < 2:
         return None
     scale = 100.0 if series.is_share else 1.0
     figures = known + [point.threshold for point in points if point.threshold is not None]
+    if not all(map(math.isfinite, [*figures, (max(figures) - min(figures)) * scale])):
+        return None
     ticks = nice_ticks(min(figures) * scale, max(figures) * scale)
     frame = _Frame(len(points), ticks[0] / scale, ticks[-1] / scale)
     image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
@@ -73,7 +81,7 @@ def draw(series: Series) -> bytes | None:
     _gaps(canvas, frame, points)
     _axes(canvas, frame, points, ticks, scale)
     _thresholds(canvas, frame, points)
-    _values(canvas, frame, series, points)
+    _values(canvas, frame, series)
     made = BytesIO()
     image.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
         made, "PNG", optimize=True
@@ -174,7 +182,8 @@ def _thresholds(canvas: ImageDraw, frame: _Frame, points: Sequence[Point]) -> No
             x += DASH + GAP
 
 
-def _values(canvas: ImageDraw, frame: _Frame, series: Series, points: Sequence[Point]) -> None:
+def _values(canvas: ImageDraw, frame: _Frame, series: Series) -> None:
+    points = series.points
     for run in _runs(points):
         canvas.line(
             [(frame.x(index), frame.y(figure)) for index, figure in run],

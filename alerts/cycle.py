@@ -1,6 +1,6 @@
-"""Owns the warning path as it runs: rules judged, transitions stored, letters sent.
+"""Owns the warning path as it runs: rules judged, transitions stored, letters gathered and sent.
 
-One evaluator works at a time; the letters go out in a loop of their own, after the commit.
+One evaluator works at a time; the letters go out in loops of their own, after the commit.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -19,12 +20,23 @@ import db.outbox
 import db.patience
 import db.regions
 import db.rules
-from alerts import changes, downtime, grace, keepers, keeping, lifecycle, outbox, rules, smtp
+from alerts import (
+    changes,
+    downtime,
+    gathering,
+    grace,
+    keepers,
+    keeping,
+    lifecycle,
+    outbox,
+    rules,
+    smtp,
+)
 from alerts.episodes import Episodes
 from alerts.keepers import Keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.registry import KINDS
-from alerts.outbox import Attempt, Outcome
+from alerts.outbox import Attempt, Courier, Outcome
 from alerts.verdicts import State
 from db.kept import NOTHING
 from db.pool import Connection, Pool
@@ -51,9 +63,10 @@ async def run(
     grace_lasts: timedelta = grace.LASTS,
 ) -> None:
     """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none."""
-    if smtp_url is not None:
-        smtp.parse(smtp_url)
     episodes = Episodes()
+    couriers: list[Courier] = []
+    if smtp_url is not None:
+        couriers.append(smtp.Link(smtp.parse(smtp_url), mail_from))
 
     async def evaluate() -> bool:
         now = clock()
@@ -70,19 +83,24 @@ async def run(
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
         return changed > 0
 
-    async def send() -> bool:
-        return await send_once(
-            pool,
-            smtp_url=smtp_url,
-            mail_from=mail_from,
-            now=clock(),
-            instance=instance,
-            episodes=episodes,
-        )
+    async def gather() -> bool:
+        return await gathering.gather_once(pool, public_url=public_url, now=clock())
 
-    async with asyncio.TaskGroup() as tasks:
-        for name, work in (("evaluate", evaluate), ("send", send)):
-            tasks.create_task(_again_and_again(name, work, pause_s, episodes))
+    async def send(courier: Courier) -> bool:
+        return await send_once(pool, courier, now=clock(), instance=instance, episodes=episodes)
+
+    work: list[tuple[str, Callable[[], Awaitable[bool]]]]
+    work = [("evaluate", evaluate), ("gather", gather)]
+    work += [(f"send {' '.join(each.channels)}", partial(send, each)) for each in couriers]
+    if smtp_url is None:
+        work.append(("wait", partial(note_waiting, pool, episodes)))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for name, each in work:
+                tasks.create_task(_again_and_again(name, each, pause_s, episodes))
+    finally:
+        for courier in couriers:
+            await courier.rest()
 
 
 async def evaluate_once(
@@ -118,26 +136,22 @@ async def evaluate_once(
 
 
 async def send_once(
-    pool: Pool,
-    *,
-    smtp_url: str | None,
-    mail_from: str,
-    now: datetime,
-    instance: str,
-    episodes: Episodes | None = None,
+    pool: Pool, courier: Courier, *, now: datetime, instance: str, episodes: Episodes
 ) -> bool:
     """Try one letter. True: there was one, come again; False: none is due, or nobody takes it."""
-    episodes = episodes or Episodes()
-    if smtp_url is None:
-        async with pool.acquire() as connection:
-            waiting = await db.outbox.count_waiting(connection)
-        if waiting:
-            episodes.happened("no server", "letters_wait_for_a_mail_server", waiting=waiting,
-                              help="set NENGHAO_SMTP_URL for `nenghao alert`")  # fmt: skip
-        return False
-    attempt = await outbox.send_next(pool, smtp.parse(smtp_url), mail_from, now)
+    attempt = await outbox.send_next(pool, courier, now)
     _tell(attempt, instance, episodes)
     return attempt.outcome in (Outcome.SENT, Outcome.REFUSED)
+
+
+async def note_waiting(pool: Pool, episodes: Episodes) -> bool:
+    """Say it if letters wait for a mail server that nobody named."""
+    async with pool.acquire() as connection:
+        waiting = await db.outbox.count_waiting(connection)
+    if waiting:
+        episodes.happened("no server", "letters_wait_for_a_mail_server", waiting=waiting,
+                          help="set NENGHAO_SMTP_URL for `nenghao alert`")  # fmt: skip
+    return False
 
 
 async def _again_and_again(

@@ -39,7 +39,7 @@ class DigestItem:
     """
 
     alert_id: int
-    reason: Reason
+    reason: str
     level: int
     rule_name: str
     region_name: str
@@ -66,7 +66,7 @@ BADGES: dict[Language, Mapping[str, str]] = {
         Reason.FIRST: "new",
         Reason.ESCALATED: "raised",
         Reason.EASED: "milder",
-        Reason.REMINDER: "reminder",
+        Reason.REMINDER: "reminded",
         Reason.RESOLVED: "over",
         "amended": "amended",
     },
@@ -77,6 +77,7 @@ LEVELS = {
 }
 COMMA = {Language.ZH: "、", Language.EN: ", "}
 COLON = {Language.ZH: "：", Language.EN: ": "}
+DUE = {Language.ZH: "请于 {} 前反馈", Language.EN: "answer by {}"}
 THRESHOLD = {Language.ZH: "阈值", Language.EN: "threshold"}
 
 
@@ -157,31 +158,28 @@ def _en(name: str, period: Span, ranked: Sequence[DigestItem], link: str) -> Pag
 
 
 def _item(item: DigestItem, language: Language) -> Item:
-    is_zh = language is Language.ZH
-    comma = COMMA[language]
     who = words.collapse(item.region_name if item.unit_name is None else item.unit_name)
     where = "" if item.unit_name is None else words.collapse(item.region_name)
-    due = ""
-    if item.due_on is not None:
-        due = f"请于 {item.due_on} 前反馈" if is_zh else f"answer by {item.due_on}"
     figure, beside = _figure(item, language)
     about = [where, words.collapse(item.rule_name), words.window(item.window)]
+    what, is_open = BADGES[language].get(item.reason, item.reason), _is_open(item)
+    due = [DUE[language].format(item.due_on)] if item.due_on is not None and is_open else []
     return Item(
-        badge=f"{_level(item.level, language)} {BADGES[language].get(item.reason, item.reason)}"
-        if _is_open(item)
-        else BADGES[language].get(item.reason, item.reason),
-        tone=TONES.get(item.level, Tone.MILD) if _is_open(item) else Tone.FINE,
+        badge=_level(item.level, language) if is_open else what,
+        what=what if is_open else "",
+        tone=TONES.get(item.level, Tone.MILD) if is_open else Tone.FINE,
         title=f"{who}{COLON[language]}{words.collapse(item.about)}",
         figure=figure,
         beside=beside,
-        lines=[comma.join(text for text in about if text), *([due] if due else [])],
+        lines=[COMMA[language].join(text for text in about if text), *due],
         url=item.link,
     )
 
 
 def _short(item: DigestItem, language: Language) -> str:
     told = _item(item, language)
-    return f"[{told.badge}] {told.title}{COLON[language]}{told.figure} #{item.alert_id}"
+    badge = f"{told.badge} {told.what}".strip()
+    return f"[{badge}] {told.title}{COLON[language]}{told.figure} #{item.alert_id}"
 
 
 def _figure(item: DigestItem, language: Language) -> tuple[str, str]:
@@ -213,7 +211,7 @@ def _witness(heads: Sequence[KeptHead], language: Language) -> list[Section]:
 
 
 def _is_open(item: DigestItem) -> bool:
-    return item.reason is not Reason.RESOLVED
+    return item.reason != Reason.RESOLVED
 
 
 def _rank(item: DigestItem) -> tuple[bool, int, float, int]:
@@ -228,7 +226,7 @@ def _by_reason(items: Sequence[DigestItem], language: Language) -> str:
     """Return how many of what, as in "新增 12、解除 3"."""
     badges = BADGES[language]
     counts = Counter(item.reason for item in items)
-    known = [reason for reason in Reason if reason in counts]
+    known = [*(each for each in Reason if each in counts), *sorted(counts.keys() - set(Reason))]
     if language is Language.ZH:
         return "、".join(f"{badges.get(each, each)} {counts[each]:,}" for each in known)
     return ", ".join(f"{counts[each]:,} {badges.get(each, each)}" for each in known)

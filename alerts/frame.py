@@ -93,7 +93,8 @@ def _items(page: Page) -> Iterator[str]:
     for number, item in enumerate(page.items, start=1):
         yield ""
         against = BRACKETS[page.language].format(item.beside) if item.beside else ""
-        told = f"{number}. [{item.badge}] {item.title}{COLON[page.language]}{item.figure}{against}"
+        badge = f"{item.badge} {item.what}".strip()
+        told = f"{number}. [{badge}] {item.title}{COLON[page.language]}{item.figure}{against}"
         yield _line(told)
         yield from (f"   {_line(line)}" for line in item.lines)
         if is_web_address(item.url):

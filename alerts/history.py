@@ -5,8 +5,6 @@ They are judged as in a backtest, from what is known now; the last one is the fi
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.past import OutOfBoundsError
 from alerts.kinds.registry import KINDS
@@ -15,10 +13,7 @@ from alerts.series import Point, Series
 from alerts.verdicts import State, Verdict
 from db.pool import Connection
 from db.scope import Scope
-from energy.periods import HOUR, Span
-
-HOURS = 24
-"""Windows of a rule that looks every hour; other kinds look back as far as they say."""
+from energy.periods import Span
 
 
 async def fetch(
@@ -29,7 +24,7 @@ async def fetch(
     try:
         if look_back is not None:
             return series(await look_back(connection, rule, judged, around), judged.verdict)
-        return series(await _hours(connection, rule, judged, around), judged.verdict)
+        return series(await _windows(connection, rule, judged, around), judged.verdict)
     except OutOfBoundsError:
         return None
 
@@ -42,7 +37,7 @@ def series(earlier: list[tuple[Span, Verdict | None]], newest: Verdict) -> Serie
     points = [_point(window, verdict) for window, verdict in earlier]
     is_above = (newest.measured or 0.0) > (newest.threshold or 0.0)
     return Series(
-        [*points, _point(newest.period, newest)],
+        (*points, _point(newest.period, newest)),
         newest.uom,
         is_share=newest.uom == SHARE,
         is_worse_above=is_above == (newest.state is State.FIRING),
@@ -55,22 +50,24 @@ def _point(window: Span, verdict: Verdict | None) -> Point:
     return Point(window, verdict.measured, verdict.threshold)
 
 
-async def _hours(
+async def _windows(
     connection: Connection, rule: Rule, judged: Judged, around: Surroundings
 ) -> list[tuple[Span, Verdict | None]]:
-    """Return what the rule finds of a subject in windows that ended each hour before.
+    """Return what the rule finds of a subject in the windows before the one that was judged.
 
     Of a window that could not be judged, the rule tells the one before it: it is none of these.
     """
     watched, newest, unit = judged.watched, judged.verdict.period, judged.facts.about_unit
+    windows = rule.parameters.look_back(newest)
+    if not windows:
+        return []
     scope = Scope.of_region(watched.region, None if unit is None else unit.unit)
-    span = Span(newest.ends_at - HOURS * HOUR, newest.ends_at)
+    ends = [each.ends_at for each in (*windows, newest)]
+    span = Span(ends[0] - (ends[1] - ends[0]), newest.ends_at)
     ticks = KINDS[rule.kind].ticks(connection, rule, scope, span, around, {watched.subject})
-    found: dict[datetime, Verdict] = {}
+    found: dict[Span, Verdict] = {}
     async for _, some in ticks:
         for each in some:
             if each.watched.subject == watched.subject:
-                found[each.verdict.period.ends_at] = each.verdict
-    ends = [newest.ends_at - number * HOUR for number in range(HOURS - 1, 0, -1)]
-    length = newest.ends_at - newest.starts_at
-    return [(Span(ends_at - length, ends_at), found.get(ends_at)) for ends_at in ends]
+                found[each.verdict.period] = each.verdict
+    return [(window, found.get(window)) for window in windows]

@@ -65,6 +65,7 @@ class Phrases:
     rule: str
     told: str
     comma: str
+    pause: str
     end: str
 
 
@@ -89,11 +90,11 @@ ZH = Phrases(
     subject="【{reason}】{subject}",
     badge="{reason} · {level}",
     greeting="{region}节能主管部门：",
-    amended="更正通知：此前的通知以本次为准。",
+    amended="更正通知：此前的通知以本次为准。{opening}",
     before="更正前（{at} 通知）",
     now="更正后",
     why="更正原因",
-    over="仍超过阈值 {threshold}",
+    over="超过阈值 {threshold}",
     not_over="未超过阈值 {threshold}",
     due="反馈期限",
     due_note="按工作日计算",
@@ -114,8 +115,9 @@ ZH = Phrases(
     details="预警详情",
     explained="数值来源",
     rule="依据规则：{name}（第 {version} 版）。",
-    told="同时通知：{regions}。",
+    told="本通知发送至：{regions}。",
     comma="、",
+    pause="，",
     end="本邮件由能耗在线监测平台自动发送，请勿直接回复。",
 )
 
@@ -140,11 +142,11 @@ EN = Phrases(
     subject="[{reason}] {subject}",
     badge="{reason} · {level}",
     greeting="To the energy conservation authority, {region}",
-    amended="This notice takes the place of the one before.",
+    amended="This notice takes the place of the one before. {opening}",
     before="Before (notice of {at})",
     now="Now",
     why="Why",
-    over="still over the threshold of {threshold}",
+    over="over the threshold of {threshold}",
     not_over="not over the threshold of {threshold}",
     due="Answer by",
     due_note="counted in working days",
@@ -168,8 +170,9 @@ EN = Phrases(
     details="The alert",
     explained="Where the figure comes from",
     rule="By the rule {name} (version {version}).",
-    told="Also told: {regions}.",
+    told="Sent to the contacts of {regions}.",
     comma=", ",
+    pause=", ",
     end="Sent automatically by the monitoring platform; please do not reply to this message.",
 )
 PHRASES = {Language.ZH: ZH, Language.EN: EN}
@@ -182,6 +185,12 @@ def compose(occasion: Occasion, language: Language) -> Letter:
     return frame.write(page(occasion, words, language))
 
 
+def subject(occasion: Occasion, language: Language) -> str:
+    """Return what the letter for `occasion` is called, without writing all of it."""
+    words = KINDS[occasion.kind].write(occasion, language)
+    return collapse(_subject(occasion, words, PHRASES[language]), SUBJECT_LENGTH_MAX)
+
+
 def page(occasion: Occasion, words: Words, language: Language) -> Page:
     """Return the parts of the letter for `occasion`."""
     says = PHRASES[language]
@@ -191,14 +200,14 @@ def page(occasion: Occasion, words: Words, language: Language) -> Page:
     series = occasion.series
     return Page(
         language=language,
-        subject=says.subject.format(reason=reason, subject=words.subject),
+        subject=_subject(occasion, words, says),
         tone=TONES.get(level or 0, Tone.MILD) if occasion.is_over else Tone.FINE,
         badge=says.badge.format(reason=reason, level=says.levels.get(level, level))
         if occasion.is_over and level is not None
         else reason,
         title=words.subject,
         greeting=says.greeting.format(region=collapse(occasion.region_name)),
-        lead=words.opening if amended is None else f"{says.amended} {words.opening}",
+        lead=words.opening if amended is None else says.amended.format(opening=words.opening),
         changed=[] if amended is None else _changed(amended, occasion, words, says),
         facts=[*_figures(words), *_due(occasion, says)],
         picture=None if series is None else captions.picture(series, measure, language),
@@ -206,6 +215,10 @@ def page(occasion: Occasion, words: Words, language: Language) -> Page:
         links=_links(occasion, words, says),
         foot=_foot(occasion, says),
     )
+
+
+def _subject(occasion: Occasion, words: Words, says: Phrases) -> str:
+    return says.subject.format(reason=says.reasons[occasion.reason], subject=words.subject)
 
 
 def _changed(amended: Amended, occasion: Occasion, words: Words, says: Phrases) -> list[Fact]:
@@ -239,7 +252,7 @@ def _standing(
             value, limit = beside(measured, threshold)
         value = f"{value} {collapse(uom)}"
     side = says.over if is_over else says.not_over
-    return value + says.comma + side.format(threshold=limit)
+    return value + says.pause + side.format(threshold=limit)
 
 
 def _figures(words: Words) -> list[Fact]:
@@ -280,7 +293,9 @@ def _computed(occasion: Occasion, words: Words, says: Phrases) -> Section:
     )
     unverified = [says.unverified.format(factors=told)] if told else []
     formula = [words.formula] if words.formula else []
-    return Section(says.computed, [*formula, words.method, *unverified])
+    return Section(
+        says.computed, [*formula, words.method[:1].upper() + words.method[1:], *unverified]
+    )
 
 
 def _links(occasion: Occasion, words: Words, says: Phrases) -> list[Link]:

@@ -11,16 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import structlog
 
+import db.digests
 import db.outbox
-from alerts import letter, smtp
+from alerts import digest, letter
+from alerts.digest import Told
 from alerts.kinds.words import Language, Occasion
 from alerts.lifecycle import Reason
 from alerts.page import Letter
-from alerts.smtp import MailError, MailServerError, Server
+from alerts.smtp import MailError, MailServerError
 from db.outbox import ClaimedLetter, NewLetter, Recipient
 from db.pool import Connection, Pool
 from db.scope import Scope
@@ -29,7 +32,8 @@ LEASE = timedelta(seconds=120)
 RETRY_FIRST = timedelta(seconds=5)
 RETRY_LONGEST = timedelta(minutes=5)
 GIVE_UP_AFTER = timedelta(days=5)
-"""As mail servers do: what could not be handed over by then has failed."""
+"""As mail servers do: what its recipient's server put off so long has failed. While ours is away,
+letters wait however long it takes."""
 
 log = structlog.get_logger("alert")
 
@@ -52,6 +56,19 @@ class Attempt:
     outcome: Outcome
     claimed: ClaimedLetter | None = None
     error: str | None = None
+
+
+class Courier(Protocol):
+    """Hands over the letters of its channels."""
+
+    @property
+    def channels(self) -> Sequence[str]: ...
+
+    async def send(self, claimed: ClaimedLetter) -> None:
+        """Return when the letter is taken. Raises MailError."""
+
+    async def rest(self) -> None:
+        """Give back what is kept from letter to letter: none is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +107,27 @@ async def write(connection: Connection, posting: Posting, occasion: Occasion, at
         _letter(posting, recipient, occasion, written[Language(recipient.language)])
         for recipient in recipients
     ]
-    await db.outbox.insert_letters(connection, letters, at)
+    await put(connection, letters, digest.city_of(posting.region), at)
     if not letters:
         log.warning("nobody_to_write_to", alert_id=posting.alert_id, region=posting.region)
     return len(letters)
+
+
+async def put(
+    connection: Connection, letters: Sequence[NewLetter], city: str, at: datetime
+) -> None:
+    """Put letters about one city into the outbox, to leave at once or in a digest."""
+    addresses = [each.recipient_email for each in letters]
+    holding = await db.digests.list_holding(connection, addresses, city)
+    told: dict[str, list[Told]] = {address: [] for address in addresses}
+    for each in await db.digests.list_told(connection, addresses, at - digest.HOUR):
+        told[each.address].append(Told(each.city, each.at))
+    placed: list[tuple[NewLetter, datetime | None]] = []
+    for new in letters:
+        from_when = digest.earliest(city, told[new.recipient_email], at)
+        is_held = from_when > at or new.recipient_email in holding
+        placed.append((new, from_when if is_held else None))
+    await db.outbox.insert_letters(connection, placed, at)
 
 
 async def list_recipients(
@@ -112,14 +146,15 @@ async def list_recipients(
     return await db.outbox.list_recipients(connection, regions, level)
 
 
-async def send_next(pool: Pool, server: Server, mail_from: str, now: datetime) -> Attempt:
-    """Try the letter that is due longest."""
+async def send_next(pool: Pool, courier: Courier, now: datetime) -> Attempt:
+    """Try the letter of the courier's channels that is due longest."""
     async with pool.acquire() as connection:
-        claimed = await db.outbox.claim(connection, now, now + LEASE)
+        claimed = await db.outbox.claim(connection, now, now + LEASE, courier.channels)
     if claimed is None:
+        await courier.rest()
         return Attempt(Outcome.NOTHING_DUE)
     try:
-        await smtp.send(server, claimed, mail_from)
+        await courier.send(claimed)
     except MailError as error:
         async with pool.acquire() as connection:
             await _put_back(connection, claimed, error, now)
@@ -153,7 +188,8 @@ def retry_after(attempts: int) -> timedelta:
 async def _put_back(
     connection: Connection, claimed: ClaimedLetter, error: MailError, now: datetime
 ) -> None:
-    if error.permanent or now - claimed.created_at > GIVE_UP_AFTER:
+    is_old = now - claimed.created_at > GIVE_UP_AFTER and not isinstance(error, MailServerError)
+    if error.permanent or is_old:
         await db.outbox.mark_failed(connection, claimed, str(error))
     else:
         due_at = now + retry_after(claimed.attempts)
@@ -164,7 +200,7 @@ def _letter(
     posting: Posting, recipient: Recipient, occasion: Occasion, written: Letter
 ) -> NewLetter:
     thread = f"alert-{posting.alert_id}.{posting.opened_at:%Y%m%d%H%M%S}"
-    host = _host(occasion.link)
+    host = host_of(occasion.link)
     return NewLetter(
         alert_id=posting.alert_id,
         message_id=f"<{thread}.{posting.event_id}.{recipient.contact_id}@{host}>",
@@ -176,10 +212,19 @@ def _letter(
         reminds=occasion.reason is Reason.REMINDER,
         html=written.html,
         chart=written.chart,
+        event_id=posting.event_id,
+        city=digest.city_of(posting.region),
+        channel=recipient.channel,
+        language=recipient.language,
     )
 
 
-def _host(link: str) -> str:
+def link_to(public_url: str, alert_id: int) -> str:
+    """Return where an alert stands."""
+    return f"{public_url.rstrip('/')}/v1/alerts/{alert_id}"
+
+
+def host_of(link: str) -> str:
     """Return the host of `link` as it may stand in a Message-ID."""
     host = urlsplit(link).hostname or "localhost"
     return re.sub(r"[^A-Za-z0-9.-]+", "-", host)

@@ -47,10 +47,11 @@ class Fact:
 class Item:
     """One of several things that a letter tells of, as a digest does. `url` may be empty.
 
-    `beside`: what its figure is held against.
+    `beside`: what its figure is held against; `what`: what happened, under the badge.
     """
 
     badge: str
+    what: str
     tone: Tone
     title: str
     figure: str

@@ -24,7 +24,7 @@ from energy.periods import Span
 
 @dataclass(slots=True)
 class PastKeepers:
-    """The alerts of other rules that fired, by place, and which rules keep back letters of which."""
+    """Alerts of other rules that fired, by place, and which rules keep letters of which back."""
 
     edges: Edges
     outages: frozenset[int]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from energy.periods import Span
@@ -24,7 +23,7 @@ class Series:
     `is_worse_above`: what is over its threshold is worse; else what is under it.
     """
 
-    points: Sequence[Point]
+    points: tuple[Point, ...]
     uom: str
     is_share: bool = False
     is_worse_above: bool = True

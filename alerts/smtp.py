@@ -1,6 +1,7 @@
-"""Owns how a letter leaves: the address of the mail server, the message, and what a refusal means.
+"""Owns how a letter leaves by mail: the server's address, the message, what a refusal means.
 
-A message is the same at every try: Message-ID and Date are those of the letter.
+A message is the same at every try: Message-ID and Date are those of the letter. Letters follow one
+another on one connection, each when the one before was taken or refused.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import hashlib
 import re
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.errors import HeaderParseError
 from email.headerregistry import Address
@@ -30,7 +32,15 @@ TIMEOUT_S = 60.0
 LIST = "alerts"
 """The list that all letters of a platform belong to, for filters of mail programs."""
 
-PERMANENT_FROM = 500
+LETTERS_PER_CONNECTION_MAX = 100
+"""Then a new one: servers with several addresses are to get their share, and some count."""
+
+ASK_TIMEOUT_S = 10.0
+"""Longest wait for whether a kept connection still holds, and for a goodbye."""
+
+LOGIN_CODES = frozenset({530, 534, 535, 538})
+"""The server wants a login, or another one (RFC 4954 §6): no letter is to blame."""
+
 ADDRESS_LENGTH_MAX = 254
 _ADDRESS = re.compile(r"[!#-'*+./0-9=?A-Z^-~-]{1,64}@[A-Za-z0-9.-]{1,190}", re.ASCII)
 
@@ -55,6 +65,31 @@ class Server:
     security: Security
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+
+
+class Stage(StrEnum):
+    """What the server refused."""
+
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    CONTENT = "content"
+
+
+class Meaning(StrEnum):
+    """What a refusal asks for."""
+
+    LATER = "later"
+    """This letter is to be tried again: greylisting, a full mailbox, too many at once."""
+
+    NEVER = "never"
+    """This letter will not be taken: nobody of that name, a content that is not wanted."""
+
+    SERVER = "server"
+    """No letter will be taken at present: it is about us, not about the letter."""
+
+
+TEMPORARY_FROM, PERMANENT_FROM = 400, 500
+CLOSING, TOO_LARGE = 421, 552
 
 
 class MailError(Exception):
@@ -163,34 +198,116 @@ def sender(mail_from: str) -> Address:
         raise MailServerError(f"the sender of letters, {mail_from!r}, is {error}") from error
 
 
-async def send(server: Server, claimed: ClaimedLetter, mail_from: str) -> None:
-    """Hand a letter to the mail server; returns when it has taken it. Raises MailError."""
-    made = message(claimed, mail_from)
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            await aiosmtplib.send(
-                made,
-                sender=mail_from,
-                recipients=[claimed.letter.recipient_email],
-                hostname=server.host,
-                port=server.port,
-                username=server.username,
-                password=server.password,
-                use_tls=server.security is Security.TLS,
-                start_tls=server.security is Security.STARTTLS,
-                timeout=TIMEOUT_S,
-            )
-    except aiosmtplib.SMTPRecipientsRefused as error:
-        raise _refused(error.recipients[0]) from error
-    except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
-        raise _refused(error) from error
-    except (aiosmtplib.SMTPException, ssl.SSLError, OSError) as error:
-        raise MailServerError(f"{type(error).__name__}: {error}") from error
+class Link:
+    """A way to the mail server: a connection is kept for the letters that follow one another."""
+
+    channels = ("email",)
+
+    def __init__(self, server: Server, mail_from: str) -> None:
+        self._server = server
+        self._mail_from = mail_from
+        self._client: aiosmtplib.SMTP | None = None
+        self._letters = 0
+
+    async def send(self, claimed: ClaimedLetter) -> None:
+        """Hand a letter to the mail server; returns when it has taken it. Raises MailError."""
+        made = message(claimed, self._mail_from)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                client = await self._connected()
+                self._letters += 1
+                await client.send_message(
+                    made, sender=self._mail_from, recipients=[claimed.letter.recipient_email]
+                )
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            raise self._refused(Stage.RECIPIENT, error.recipients[0]) from error
+        except aiosmtplib.SMTPRecipientRefused as error:
+            raise self._refused(Stage.RECIPIENT, error) from error
+        except aiosmtplib.SMTPSenderRefused as error:
+            raise self._refused(Stage.SENDER, error) from error
+        except aiosmtplib.SMTPDataError as error:
+            raise self._refused(Stage.CONTENT, error) from error
+        except (aiosmtplib.SMTPException, ssl.SSLError, OSError) as error:
+            self._drop()
+            raise MailServerError(f"{type(error).__name__}: {error}") from error
+        except BaseException:
+            self._drop()
+            raise
+
+    async def rest(self) -> None:
+        """Say goodbye to the server: nothing is to be sent at present."""
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit(timeout=ASK_TIMEOUT_S)
+            client.close()
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        """Return a connection that holds: the kept one, if the server still answers on it."""
+        if self._letters >= LETTERS_PER_CONNECTION_MAX:
+            await self.rest()
+        if self._client is not None:
+            try:
+                await self._client.rset(timeout=ASK_TIMEOUT_S)
+            except (aiosmtplib.SMTPException, OSError):
+                self._drop()
+            else:
+                return self._client
+        server = self._server
+        self._letters = 0
+        self._client = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.username,
+            password=server.password,
+            use_tls=server.security is Security.TLS,
+            start_tls=server.security is Security.STARTTLS,
+            timeout=TIMEOUT_S,
+        )
+        await self._client.connect()
+        return self._client
+
+    def _refused(self, stage: Stage, error: aiosmtplib.SMTPResponseException) -> MailError:
+        said = collapse(f"{error.code} {error.message}")
+        match meaning(stage, error.code, error.message):
+            case Meaning.SERVER:
+                self._drop()
+                return MailServerError(said)
+            case found:
+                return MailError(said, permanent=found is Meaning.NEVER)
+
+    def _drop(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
 
-def _refused(error: aiosmtplib.SMTPResponseException) -> MailError:
-    said = collapse(f"{error.code} {error.message}")
-    return MailError(said, permanent=error.code >= PERMANENT_FROM)
+def meaning(stage: Stage, code: int, said: str) -> Meaning:
+    """Return what a refusal with an SMTP reply code means (RFC 5321 §4.2.1, RFC 3463 §3).
+
+    >>> meaning(Stage.RECIPIENT, 450, "4.2.0 Greylisted, come again")
+    <Meaning.LATER: 'later'>
+    >>> meaning(Stage.RECIPIENT, 550, "5.1.1 no such user")
+    <Meaning.NEVER: 'never'>
+    >>> meaning(Stage.RECIPIENT, 552, "5.2.2 mailbox full")
+    <Meaning.LATER: 'later'>
+    >>> meaning(Stage.SENDER, 553, "5.7.1 not your address")
+    <Meaning.SERVER: 'server'>
+    """
+    if code == CLOSING or code in LOGIN_CODES:
+        return Meaning.SERVER
+    if stage is Stage.SENDER:
+        return Meaning.NEVER if code == TOO_LARGE and not _is_full(said) else Meaning.SERVER
+    if TEMPORARY_FROM <= code < PERMANENT_FROM or _is_full(said):
+        return Meaning.LATER
+    if code == TOO_LARGE and stage is Stage.RECIPIENT:
+        return Meaning.LATER
+    return Meaning.NEVER if code >= PERMANENT_FROM else Meaning.SERVER
+
+
+def _is_full(said: str) -> bool:
+    """Return whether a mailbox is full: somebody will empty it, whatever the server calls it."""
+    return re.match(r"[45]\.2\.2\b", said) is not None
 
 
 def _address(name: str, address: str) -> Address:

@@ -103,7 +103,7 @@ def _row(bucket: Span, question: Question, known: Known) -> Row:
     versions = stated.versions(
         known.requests, question.product, question.uom.per, question.metered, bucket
     )
-    near = [row for row in known.statements if stated.reaches(row, bucket)]
+    near = [row for row in known.statements if production.reaches(row.span, bucket)]
     said = stated.quantity(near, question.product, question.uom.per, bucket)
     output = production.output(made.quantity, said)
     values = stated.values(near, question.metered, bucket)

@@ -32,7 +32,7 @@ BEGINS_WITHIN = timedelta(days=92)
 SILENCES_MAX = 100
 """Silences of one region that are not over."""
 
-KINDS_OF_UNITS = frozenset({"product_intensity"})
+KINDS_OF_UNITS = frozenset({"product_intensity", "value_intensity"})
 """Kinds of rules that are about units alone: to silence one hides the level of no region."""
 
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from db.changes import Change, Content
 from db.production import ProductionRow
 from energy import intensity_uoms, production
 from energy.periods import Span
 from energy.production import WHOLE_UNIT
-
-PRODUCT_REMEMBERED = timedelta(days=366)
-"""So long after its last statement a product counts as made: a unit that stopped states 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +62,18 @@ def quantity(rows: Iterable[ProductionRow], product: str, uom: str, bucket: Span
 
 def values(rows: Sequence[ProductionRow], metered: Iterable[str], bucket: Span) -> Values:
     """Return the values of a unit whose output meters count the products `metered`."""
-    products = {*metered} | {row.product for row in rows if reaches(row, bucket)}
+    products = {*metered} | {row.product for row in rows if production.reaches(row.span, bucket)}
     by_product: dict[str, list[ProductionRow]] = {product: [] for product in products}
     for row in rows:
         if row.product in by_product:
             by_product[row.product].append(row)
     sums = [
-        production.unit_sum(
+        production.unit_value(
             {
-                product: production.whole_sum([(row.span, value_of(row)) for row in own], bucket)
+                product: [(row.span, value_of(row)) for row in own]
                 for product, own in by_product.items()
             },
-            products,
+            bucket,
         )
         for value_of in (_output_value, _value_added)
     ]
@@ -140,13 +137,13 @@ def versions(
     """
     known: dict[str, ProductionRow] = {}
     found: list[Version] = []
-    remembered = bucket.starts_at - PRODUCT_REMEMBERED
+    remembered = bucket.starts_at - production.PRODUCT_REMEMBERED
     for request in requests:
         if request.whole.starts_at >= bucket.ends_at or request.whole.ends_at <= remembered:
             continue
         _follow(known, request.rows)
         if any(_holds(bucket, span) for span in request.spans):
-            rows = [row for row in known.values() if reaches(row, bucket)]
+            rows = [row for row in known.values() if production.reaches(row.span, bucket)]
             version = _version(request.change, rows, product, uom, metered, bucket)
             if _figures(version) != (_figures(found[-1]) if found else NOTHING_KNOWN):
                 found.append(version)
@@ -179,11 +176,6 @@ def _holds(bucket: Span, span: Span) -> bool:
 
 def touches(row: ProductionRow, bucket: Span) -> bool:
     return row.starts_at < bucket.ends_at and row.ends_at > bucket.starts_at
-
-
-def reaches(row: ProductionRow, bucket: Span) -> bool:
-    """Return whether a statement says anything of `bucket`, if only which products are made."""
-    return row.starts_at < bucket.ends_at and row.ends_at > bucket.starts_at - PRODUCT_REMEMBERED
 
 
 def count_different(figures: Iterable[float | None]) -> int:

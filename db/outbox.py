@@ -16,6 +16,7 @@ class Recipient:
     name: str
     email: str
     language: str
+    channel: str = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,11 @@ class NewLetter:
 
     `message_id` never changes however often it is tried; `thread_id` is that of the alert.
     `body` is plain text; `html` says the same, and refers to `chart`, a PNG, where there is one.
-    `reminds`: it is for nobody once the alert is acknowledged.
+    `reminds`: it is for nobody once the alert is acknowledged. `alert_id` None: it tells of many;
+    `event_id` is what it tells, `city` what it is gathered by (None: it tells of several).
     """
 
-    alert_id: int
+    alert_id: int | None
     message_id: str
     thread_id: str
     recipient_name: str
@@ -37,6 +39,10 @@ class NewLetter:
     reminds: bool = False
     html: str = ""
     chart: bytes | None = None
+    event_id: int | None = None
+    city: str | None = None
+    channel: str = "email"
+    language: str = "zh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +64,9 @@ async def list_recipients(
     """
     rows = await connection.fetch(
         """
-        SELECT contact_id, region, name, email, language
+        SELECT contact_id, region, name, email, language, channel
           FROM (SELECT DISTINCT ON (lower(email))
-                       contact_id, region, name, email, language
+                       contact_id, region, name, email, language, channel
                   FROM contacts
                  WHERE region = ANY ($1)
                    AND minimum_level >= $2
@@ -74,13 +80,17 @@ async def list_recipients(
 
 
 async def insert_letters(
-    connection: Connection, letters: Sequence[NewLetter], at: datetime
+    connection: Connection, letters: Sequence[tuple[NewLetter, datetime | None]], at: datetime
 ) -> None:
+    """Write letters to be sent now, or held until the instant beside them."""
     await connection.executemany(
         """
         INSERT INTO outbox (alert_id, message_id, thread_id, recipient_name, recipient_email,
-                            subject, body, due_at, created_at, reminds, html, chart)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11)
+                            subject, body, created_at, reminds, html, chart, event_id, city,
+                            channel, language, state, due_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                CASE WHEN $16::timestamptz IS NULL THEN 'waiting' ELSE 'held' END,
+                coalesce($16, $8))
         """,
         [
             (
@@ -95,18 +105,31 @@ async def insert_letters(
                 letter.reminds,
                 letter.html,
                 letter.chart,
+                letter.event_id,
+                letter.city,
+                letter.channel,
+                letter.language,
+                held_until,
             )
-            for letter in letters
+            for letter, held_until in letters
         ],
     )
 
 
-async def claim(
-    connection: Connection, now: datetime, leased_until: datetime
-) -> ClaimedLetter | None:
-    """Lease the letter that is due longest; None: none is due.
+async def fetch_letter_id(connection: Connection, message_id: str) -> int:
+    letter_id: int = await connection.fetchval(
+        "SELECT letter_id FROM outbox WHERE message_id = $1", message_id
+    )
+    return letter_id
 
-    A letter waits for earlier ones of its thread: nobody reads of an end before the beginning.
+
+async def claim(
+    connection: Connection, now: datetime, leased_until: datetime, channels: Sequence[str]
+) -> ClaimedLetter | None:
+    """Lease the letter of some channels that is due longest; None: none is due.
+
+    A letter waits for earlier ones of its thread, and for the digests they went into: nobody reads
+    of an end before the beginning. A digest waits for nobody.
     """
     row = await connection.fetchrow(
         """
@@ -116,21 +139,30 @@ async def claim(
                               FROM outbox AS due
                              WHERE state = 'waiting'
                                AND due_at <= $1
+                               AND channel = ANY ($3)
                                AND (leased_until IS NULL OR leased_until <= $1)
                                AND NOT EXISTS (SELECT
                                                  FROM outbox AS earlier
                                                 WHERE earlier.alert_id = due.alert_id
                                                   AND earlier.letter_id < due.letter_id
                                                   AND earlier.recipient_email = due.recipient_email
-                                                  AND earlier.state = 'waiting')
+                                                  AND (earlier.state = 'waiting'
+                                                       OR EXISTS (SELECT
+                                                                    FROM outbox AS digest
+                                                                   WHERE digest.letter_id
+                                                                         = earlier.digest_id
+                                                                     AND digest.state
+                                                                         = 'waiting')))
                              ORDER BY due_at, letter_id
                              LIMIT 1
                                FOR UPDATE SKIP LOCKED)
         RETURNING letter_id, attempts, created_at, alert_id, message_id, thread_id,
-                  recipient_name, recipient_email, subject, body, reminds, html, chart
+                  recipient_name, recipient_email, subject, body, reminds, html, chart, event_id,
+                  city, channel, language
         """,
         now,
         leased_until,
+        channels,
     )
     if row is None:
         return None
@@ -197,7 +229,7 @@ async def drop_reminders(connection: Connection, alert_id: int) -> None:
            SET state = 'dropped', leased_until = NULL
          WHERE alert_id = $1
            AND reminds
-           AND state = 'waiting'
+           AND state IN ('waiting', 'held')
         """,
         alert_id,
     )

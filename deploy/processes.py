@@ -25,6 +25,8 @@ ENVIRONMENT = {
     "HOME": "/",
 }
 TURN_S_MAX = 1200.0
+PORT_S_MAX = 2.0
+"""How long a port may take to become free: a process that was killed closes it a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,8 @@ def accepts(port: int) -> bool:
 
 
 def free_port(preferred: int | None) -> int:
-    """Return `preferred` if nobody has it, else any free port."""
-    if preferred is not None and is_free(preferred):
+    """Return `preferred` unless somebody keeps it, else any free port."""
+    if preferred is not None and wait_until(lambda: is_free(preferred), timeout_s=PORT_S_MAX):
         return preferred
     candidates = random.SystemRandom().sample(PORTS, 100)
     port = next(filter(is_free, candidates), None)

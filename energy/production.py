@@ -24,6 +24,9 @@ AGREEMENT_SHARE = 0.05
 
 SPAN_MAX = timedelta(days=366)
 
+PRODUCT_REMEMBERED = timedelta(days=366)
+"""So long after its last statement a product counts as made: a unit that stopped states 0."""
+
 
 class Source(StrEnum):
     """Where an output comes from."""
@@ -126,6 +129,24 @@ def unit_sum(by_product: Mapping[str, float | None], products: Set[str]) -> floa
     made = products - {WHOLE_UNIT}
     figures = [figure for each in made if (figure := by_product.get(each)) is not None]
     return sum(figures) if figures and len(figures) == len(made) else None
+
+
+def unit_value(
+    parts: Mapping[str, Iterable[tuple[Span, float | None]]], bucket: Span
+) -> float | None:
+    """Return a figure of the unit in `bucket`, from what was stated of each product it makes.
+
+    None as soon as one product lacks it for a part of the bucket: missing is not zero. [as stated]
+    """
+    sums = {product: whole_sum(own, bucket) for product, own in parts.items()}
+    return unit_sum(sums, parts.keys())
+
+
+def reaches(stated: Span, bucket: Span) -> bool:
+    """Return whether a statement says anything of `bucket`, if only which products are made."""
+    return (
+        stated.starts_at < bucket.ends_at and stated.ends_at > bucket.starts_at - PRODUCT_REMEMBERED
+    )
 
 
 def fault(span: Span) -> str | None:

@@ -16,9 +16,10 @@ from db.alerts import Watched
 from db.pool import Connection
 from db.scope import Scope
 from energy.factors import Basis, Unverified
-from energy.periods import Span
+from energy.periods import HOUR, Span
 
 REMIND_H_MAX = 8_760
+HOURS_SHOWN = 24
 
 
 class Kind(StrEnum):
@@ -26,6 +27,7 @@ class Kind(StrEnum):
 
     PRODUCT_INTENSITY = "product_intensity"
     REGION_LEVEL = "region_level"
+    VALUE_INTENSITY = "value_intensity"
     OUTAGE = "outage"
 
 
@@ -127,6 +129,12 @@ class Parameters(BaseModel):
     def clear_at(self) -> float:
         """At which share of its threshold a value that was over is no longer over."""
         return 1.0
+
+    def look_back(self, newest: Span) -> list[Span]:
+        """Return the windows before the newest one that a letter shows, oldest first: 23 hours."""
+        ends = [newest.ends_at - back * HOUR for back in range(HOURS_SHOWN - 1, 0, -1)]
+        length = newest.ends_at - newest.starts_at
+        return [Span(ends_at - length, ends_at) for ends_at in ends]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level import watch as regions
 from alerts.kinds.region_level import words as region_words
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.value_intensity import watch as values
+from alerts.kinds.value_intensity import words as values_words
+from alerts.kinds.value_intensity.parameters import ValueIntensity
 from alerts.kinds.words import Language, Occasion, Words
 
 
@@ -22,8 +25,8 @@ from alerts.kinds.words import Language, Occasion, Words
 class Definition:
     """What makes a kind: its parameters, how it looks now and back, and the words of a letter.
 
-    `look_back`: the windows before the one that was judged, for the chart of a letter; None: the
-    last hours, as `ticks` finds them.
+    `look_back`: the windows before the one that was judged, for the chart of a letter; None: those
+    that its parameters name, as `ticks` finds them.
     """
 
     parameters: type[Parameters]
@@ -39,6 +42,9 @@ KINDS = {
     ),
     Kind.REGION_LEVEL: Definition(
         RegionLevel, regions.judge, regions.ticks, region_words.write, regions.look_back
+    ),
+    Kind.VALUE_INTENSITY: Definition(
+        ValueIntensity, values.judge, values.ticks, values_words.write
     ),
     Kind.OUTAGE: Definition(Outage, outages.judge, outages.ticks, outage_words.write),
 }

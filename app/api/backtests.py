@@ -165,7 +165,7 @@ async def backtest_rule(
 ) -> BacktestAnswer:
     """Judge a past period by a rule, or by a version that is proposed; nothing is written.
 
-    A rule on products is judged at each full hour (92 days at most), one on regions each day (400
+    A rule on hours of products is judged at each full hour (92 days at most), others each day (400
     days at most), where the key and the rule both reach.
     """
     held = state.of(request)

@@ -42,6 +42,7 @@ from energy import roles
 from energy.comparison import Calendar
 from energy.factors import Basis
 from energy.periods import Span, Step
+from energy.production import PRODUCT_REMEMBERED
 
 ELECTRICITY = "electricity"
 router = APIRouter(tags=["consumption"])
@@ -162,7 +163,7 @@ async def _statements(caller: Caller, selection: Selection) -> list[ProductionRo
     return await db.production.list_statements(
         caller.connection,
         caller.scope,
-        span=Span(span.starts_at - stated.PRODUCT_REMEMBERED, span.ends_at),
+        span=Span(span.starts_at - PRODUCT_REMEMBERED, span.ends_at),
         unit=selection.unit,
     )
 

@@ -10,6 +10,7 @@ from alerts.kinds.kind import Kind
 from alerts.kinds.outage.parameters import Outage
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.value_intensity.parameters import ValueIntensity
 from app.api.parameters import Instant, RegionCode
 from app.rules import Statement
 
@@ -23,7 +24,7 @@ Reason = Annotated[
         strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX, pattern=PLAIN
     ),
 ]
-AnyParameters: TypeAlias = ProductIntensity | RegionLevel | Outage
+AnyParameters: TypeAlias = ProductIntensity | RegionLevel | ValueIntensity | Outage
 
 
 class _Version(BaseModel):
@@ -90,6 +91,23 @@ class NewLevelRule(_Place, LevelVersion):
     """A new rule on the warning level of regions."""
 
 
+class ProposedValue(BaseModel):
+    """A version of a rule on the energy per 10,000 yuan that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["value_intensity"] = Field(examples=["value_intensity"])
+    parameters: ValueIntensity = ValueIntensity()
+
+
+class ValueVersion(_Version, ProposedValue):
+    """What a rule on the energy per 10,000 yuan says."""
+
+
+class NewValueRule(_Place, ValueVersion):
+    """A new rule on the energy per 10,000 yuan."""
+
+
 class ProposedOutage(BaseModel):
     """A version of a rule on outages that nobody stated yet."""
 
@@ -107,9 +125,15 @@ class NewOutageRule(_Place, OutageVersion):
     """A new rule on outages."""
 
 
-Proposed = Annotated[ProposedProduct | ProposedLevel | ProposedOutage, Field(discriminator="kind")]
-Stated = Annotated[ProductVersion | LevelVersion | OutageVersion, Field(discriminator="kind")]
-New = Annotated[NewProductRule | NewLevelRule | NewOutageRule, Field(discriminator="kind")]
+Proposed = Annotated[
+    ProposedProduct | ProposedLevel | ProposedValue | ProposedOutage, Field(discriminator="kind")
+]
+Stated = Annotated[
+    ProductVersion | LevelVersion | ValueVersion | OutageVersion, Field(discriminator="kind")
+]
+New = Annotated[
+    NewProductRule | NewLevelRule | NewValueRule | NewOutageRule, Field(discriminator="kind")
+]
 
 
 def statement(body: Stated) -> Statement:

@@ -70,9 +70,8 @@ class Rule(Answer):
     name: str = Field(examples=["产品单耗超限"])
     parameters: AnyParameters | None = Field(
         description="null: it watches nobody, as it is ended",
-        examples=[{"window_h": 1, "for_h": 0, "clear_ratio": 0.98, "basis": "calorific",
-                   "against": "limit", "remind_h": 24}],
-    )  # fmt: skip
+        examples=[{"window_h": 1, "against": "limit", "remind_h": 24}],
+    )
     holds_from: LocalTime = Field(
         description="of its newest version", examples=["2026-11-23T08:00:00+08:00"]
     )

@@ -26,6 +26,7 @@ from energy import roles
 from energy.factors import Basis
 from energy.finality import Cause, State
 from energy.periods import Span, Step
+from energy.production import PRODUCT_REMEMBERED
 
 NAMED_MAX = 100
 GROUPS = (Group.REGION, Group.INDUSTRY, Group.UNIT)
@@ -158,7 +159,7 @@ async def _known(
     statements = await db.production.list_statements(
         caller.connection,
         caller.scope,
-        span=Span(selection.span.starts_at - stated.PRODUCT_REMEMBERED, selection.span.ends_at),
+        span=Span(selection.span.starts_at - PRODUCT_REMEMBERED, selection.span.ends_at),
         region_prefix=selection.region_prefix,
         industry=selection.industry,
         unit=selection.unit,

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from alerts import cycle
+from alerts import cycle, smtp
+from alerts.episodes import Episodes
 from db.pool import Pool
 from deploy.mailbox import Mailbox
 from tests import factories
@@ -24,6 +25,7 @@ LAST_HOUR = NOW.replace(minute=0) - HOUR
 """Start of the newest full hour."""
 
 PUBLIC_URL = "https://nenghao.example"
+MAIL_FROM = "desk@nenghao.example"
 FLOOR = 0.75
 BASELINE = 117.0
 
@@ -60,13 +62,14 @@ class Works:
         quantity: float = 1000.0,
         tce: float | None = None,
         held: bool = False,
+        step: str = "hour",
     ) -> None:
         await self.pool.execute(
             """
             INSERT INTO meter_consumption (meter_id, step, starts_at, quantity, held,
                                            estimated_quantity, readings_present, calorific_tce,
                                            equivalent_tce)
-            VALUES ($1, 'hour', $2, $3, $4, 0, $5, $6, 2 * $6::double precision)
+            VALUES ($1, $7, $2, $3, $4, 0, $5, $6, 2 * $6::double precision)
                 ON CONFLICT (meter_id, step, starts_at)
                 DO UPDATE SET quantity = excluded.quantity, held = excluded.held,
                               readings_present = excluded.readings_present,
@@ -79,6 +82,7 @@ class Works:
             held,
             present,
             tce,
+            step,
         )
 
     async def evaluate(self, *, now: datetime = NOW) -> int:
@@ -97,10 +101,15 @@ class Works:
         )
         return [(row["recipient_email"], row["subject"]) for row in rows]
 
-    async def send(self, url: str | None, *, now: datetime = NOW) -> bool:
-        return await cycle.send_once(
-            self.pool, smtp_url=url, mail_from="desk@nenghao.example", now=now, instance="test"
-        )
+    async def send(self, url: str, *, now: datetime = NOW) -> bool:
+        """Try one letter on a connection of its own."""
+        link = smtp.Link(smtp.parse(url), MAIL_FROM)
+        try:
+            return await cycle.send_once(
+                self.pool, link, now=now, instance="test", episodes=Episodes()
+            )
+        finally:
+            await link.rest()
 
     async def send_all(self, url: str, *, now: datetime = NOW) -> None:
         while await self.send(url, now=now):
@@ -165,9 +174,26 @@ class Post(Mailbox):
     """Said to the next recipients, first come first served; afterwards all are welcome."""
 
     envelopes: list[tuple[str | None, list[str]]] = field(default_factory=list)
+    peers: list[object] = field(default_factory=list)
+    """Whoever connected, as often as they did."""
+
+    _server: SMTP | None = None
 
     def __post_init__(self) -> None:
         super().__init__(self.folder)
+
+    async def handle_EHLO(
+        self,
+        server: SMTP,
+        session: Session,
+        _envelope: Envelope,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        session.host_name = hostname
+        self.peers.append(session.peer)
+        self._server = server
+        return responses
 
     async def handle_RCPT(
         self,
@@ -177,10 +203,16 @@ class Post(Mailbox):
         address: str,
         _options: list[str],
     ) -> str:
-        if self.replies:
-            return self.replies.pop(0)
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
+        reply = self.replies.pop(0) if self.replies else "250 OK"
+        if reply.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return reply
+
+    def hang_up(self) -> None:
+        """End the newest connection, as a server does that waited too long."""
+        assert self._server is not None
+        assert self._server.transport is not None
+        self._server.loop.call_soon_threadsafe(self._server.transport.close)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.envelopes.append((envelope.mail_from, list(envelope.rcpt_tos)))

@@ -7,18 +7,23 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from alerts.digest_page import DigestItem
-from alerts.kinds.kind import Kind
+from alerts.kinds.kind import Kind, UnitName
 from alerts.kinds.product_intensity import verdict as product_verdict
 from alerts.kinds.product_intensity.facts import ProductFacts, Subject, Yardstick
-from alerts.kinds.product_intensity.parameters import Against
+from alerts.kinds.product_intensity.parameters import Against, Window
 from alerts.kinds.region_level import verdict as region_verdict
 from alerts.kinds.region_level.facts import RegionFacts
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.value_intensity import verdict as value_verdict
+from alerts.kinds.value_intensity.facts import Used, ValueFacts
+from alerts.kinds.value_intensity.parameters import Per, ValueIntensity
 from alerts.kinds.words import Amended, Cause, Occasion, UnverifiedFactor
 from alerts.lifecycle import Reason
 from alerts.series import Point, Series
 from db.heads import KeptHead
 from db.limits import LimitRow
+from db.products import Equivalent
+from energy.factors import Basis
 from energy.ledger import Head
 from energy.periods import HOUR, Span
 
@@ -32,15 +37,53 @@ OVER = ProductFacts(
     subject=Subject(1, "91450200MA0000001X", "柳州某水泥有限公司", "450202", "水泥熟料"),
     window=Span(STARTS_AT, STARTS_AT + timedelta(hours=1)),
     yardstick=Yardstick(117.0, Against.BASELINE, LIMIT),
-    energy_kgce=29_154.2,
+    energy=29_154.2,
     energy_bounds=(29_154.2, 29_154.2),
     output=208.0,
     output_bounds=(208.0, 208.0),
     coverage=0.9583,
     estimated_share=0.042,
 )
+CENTRE = replace(
+    OVER,
+    subject=replace(OVER.subject, unit_name="柳州某数据中心", product="大型数据中心"),
+    yardstick=Yardstick(
+        1.3,
+        Against.LIMIT,
+        replace(LIMIT, uom="PUE", edition="十四五", limit=1.3, baseline=None, benchmark=1.3,
+                exclusive=True),
+    ),
+    energy=270_400.0,
+    energy_bounds=(270_400.0, 270_400.0),
+    output=208_000.0,
+    output_bounds=(208_000.0, 208_000.0),
+    period=Window.DAY,
+    window=Span(STARTS_AT - timedelta(hours=23), STARTS_AT + timedelta(hours=1)),
+)  # fmt: skip
+SHORT = replace(
+    OVER,
+    yardstick=Yardstick(100.0, Against.BENCHMARK, LIMIT),
+    energy=22_880.0,
+    energy_bounds=(22_880.0, 22_880.0),
+    period=Window.SHIFT,
+    window=Span(STARTS_AT - timedelta(hours=7), STARTS_AT + timedelta(hours=1)),
+)
+REFINED = replace(
+    OVER,
+    subject=replace(OVER.subject, unit_name="钦州某石化厂", product="乙烯"),
+    yardstick=Yardstick(
+        640.0,
+        Against.BASELINE,
+        replace(LIMIT, uom="kgoe/t", baseline=640.0, benchmark=590.0),
+    ),
+    energy=137_280.0,
+    energy_bounds=(137_280.0, 137_280.0),
+    period=Window.MONTH_TO_DATE,
+    window=Span(STARTS_AT - timedelta(days=22, hours=23), STARTS_AT + timedelta(hours=1)),
+    oil=Equivalent("kgoe", 1.4286, date(2015, 1, 1), "s", False),
+)
 UNVERIFIED = [UnverifiedFactor("电力", "electricity", 0.302, "kWh", "2026")]
-FINE = replace(OVER, energy_kgce=21_590.4, energy_bounds=(21_590.4, 21_590.4), coverage=1.0)
+FINE = replace(OVER, energy=21_590.4, energy_bounds=(21_590.4, 21_590.4), coverage=1.0)
 ROSE = RegionFacts("450200", "柳州市", 2026, 10, 0.07, 0.06, -0.02747)
 FELL = replace(ROSE, through_month=11, energy_growth=0.04)
 TOLD = ("柳州市城中区", "柳州市", "广西壮族自治区")
@@ -55,11 +98,14 @@ def series(values: Sequence[float | None], uom: str = "kgce/t", threshold: float
     points = [
         Point(window, value, threshold) for window, value in zip(windows, values, strict=True)
     ]
-    return Series(points, uom)
+    return Series(tuple(points), uom)
 
 
 DAY = series([101, 103, 99.5, 108, 112, None, None, 110, 114, 116, 118, 121, 109, 104, 107, 113,
               None, 115, 117, 119, 123, 128, 135, 140.1644])  # fmt: skip
+
+
+FELL_TO = Point(OVER.window, 103.8, 117.0)
 
 
 def product(reason: Reason, facts: ProductFacts) -> Occasion:
@@ -72,6 +118,31 @@ def product(reason: Reason, facts: ProductFacts) -> Occasion:
         "https://nenghao.example/v1/alerts/7",
         rule_name="产品单耗超限",
         rule_version=3,
+        told=TOLD,
+    )
+
+
+YEAR = Span(datetime(2025, 12, 31, 16, tzinfo=UTC), datetime(2026, 10, 31, 16, tzinfo=UTC))
+DEAR = ValueFacts(
+    unit=UnitName(1, "91450200MA0000001X", "柳州某水泥有限公司"),
+    region="450202",
+    per=Per.VALUE_ADDED,
+    basis=Basis.EQUIVALENT,
+    used=Used(YEAR, 62_000.0, (62_000.0, 62_000.0), 310_000_000.0, 0.99, 0.013),
+    before=Used(YEAR, 60_000.0, (60_000.0, 60_000.0), 305_000_000.0, 1.0, 0.0),
+)
+CHEAP = replace(DEAR, used=replace(DEAR.used, energy_tce=58_000.0, energy_bounds=(58e3, 58e3)))
+
+
+def value(reason: Reason, facts: ValueFacts) -> Occasion:
+    return Occasion(
+        Kind.VALUE_INTENSITY,
+        reason,
+        value_verdict.unit(facts, ValueIntensity(required_change=-0.03), 0.75),
+        facts,
+        "柳州市城中区",
+        "https://nenghao.example/v1/alerts/9",
+        rule_name="万元增加值能耗",
         told=TOLD,
     )
 
@@ -95,7 +166,7 @@ def months() -> Series:
     rates = [-0.0283, -0.02, -0.019, None, -0.01, -0.005, 0.002, 0.004, 0.008, 0.00943]
     periods = [replace(ROSE, through_month=month).period for month in range(1, 11)]
     points = [Point(period, rate, 0.0) for period, rate in zip(periods, rates, strict=True)]
-    return Series(points, "share", is_share=True)
+    return Series(tuple(points), "share", is_share=True)
 
 
 def items(count: int) -> list[DigestItem]:

@@ -6,11 +6,13 @@ import socket
 from datetime import datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 import db.outbox
-from alerts import outbox, smtp
+from alerts import cycle, outbox, smtp
+from alerts.episodes import Episodes
 from db.outbox import ClaimedLetter
-from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, Post, Works, contact, plain
+from tests.alerts.conftest import HOUR, LAST_HOUR, MAIL_FROM, NOW, Post, Works, contact, plain
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ async def states(works: Works) -> list[tuple[str, int]]:
 
 async def claim(works: Works, now: datetime) -> ClaimedLetter | None:
     async with works.pool.acquire() as connection:
-        return await db.outbox.claim(connection, now, now + outbox.LEASE)
+        return await db.outbox.claim(connection, now, now + outbox.LEASE, ["email"])
 
 
 async def test_a_letter_is_delivered_once(warned: Works, post: Post) -> None:
@@ -56,7 +58,9 @@ async def test_a_crash_before_the_mark_sends_the_same_message_again(
 ) -> None:
     claimed = await claim(warned, NOW)
     assert claimed is not None
-    await smtp.send(smtp.parse(post.url), claimed, "desk@nenghao.example")  # and then it dies
+    link = smtp.Link(smtp.parse(post.url), MAIL_FROM)
+    await link.send(claimed)  # and then it dies
+    await link.rest()
     assert not await warned.send(post.url, now=NOW + outbox.LEASE - timedelta(seconds=1))
     assert await warned.send(post.url, now=NOW + outbox.LEASE)
     first, second = post.received()
@@ -145,7 +149,61 @@ async def test_recipients_are_frozen_when_the_letter_is_written(warned: Works, p
     assert [recipients for _, recipients in post.envelopes] == [["liuzhou@desk.example"]]
 
 
-async def test_without_a_mail_server_letters_wait(warned: Works, post: Post) -> None:
-    assert not await warned.send(None)
+async def test_without_a_mail_server_letters_wait_and_it_is_said(warned: Works, post: Post) -> None:
+    episodes = Episodes()
+    with capture_logs() as said:
+        for _ in range(3):
+            assert not await cycle.note_waiting(warned.pool, episodes)
+    assert [each["event"] for each in said] == ["letters_wait_for_a_mail_server"]
     assert await states(warned) == [("waiting", 0)]
     assert await warned.send(post.url)
+
+
+async def test_letters_follow_one_another_on_one_connection(works: Works, post: Post) -> None:
+    for region in ("450000", "450202"):
+        await contact(works.pool, region, f"{region}@desk.example")
+    await works.made(140.0)
+    await works.evaluate()
+    link, episodes = smtp.Link(smtp.parse(post.url), MAIL_FROM), Episodes()
+    post.replies += ["250 OK", "550 nobody here"]
+    for _ in range(4):
+        await cycle.send_once(works.pool, link, now=NOW, instance="test", episodes=episodes)
+    assert sorted(await states(works)) == [("failed", 1), ("sent", 1), ("sent", 1)]
+    assert len(post.peers) == 1
+
+
+async def test_a_connection_that_the_server_ended_costs_no_letter(works: Works, post: Post) -> None:
+    await contact(works.pool, "450000", "province@desk.example")
+    await works.made(140.0)
+    await works.evaluate()
+    link, episodes = smtp.Link(smtp.parse(post.url), MAIL_FROM), Episodes()
+    assert await cycle.send_once(works.pool, link, now=NOW, instance="test", episodes=episodes)
+    post.hang_up()
+    assert await cycle.send_once(works.pool, link, now=NOW, instance="test", episodes=episodes)
+    await link.rest()
+    assert await states(works) == [("sent", 1), ("sent", 1)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        ("450 4.2.0 greylisted", "waiting"),
+        ("452 4.2.2 mailbox full", "waiting"),
+        ("552 5.2.2 mailbox full", "waiting"),
+        ("550 5.1.1 no such user", "failed"),
+        ("530 5.7.0 authentication required", "waiting"),
+        ("421 4.3.2 going down", "waiting"),
+    ],
+)
+async def test_what_a_refusal_means_is_told_by_its_class(
+    warned: Works, post: Post, reply: str, found: str
+) -> None:
+    post.replies.append(reply)
+    await warned.send(post.url)
+    assert await states(warned) == [(found, 1)]
+
+
+async def test_a_server_that_is_away_for_a_week_costs_no_letter(warned: Works, post: Post) -> None:
+    await warned.send("smtp://127.0.0.1:9", now=NOW + timedelta(days=7))
+    assert await states(warned) == [("waiting", 1)]
+    assert await warned.send(post.url, now=NOW + timedelta(days=7, minutes=1))

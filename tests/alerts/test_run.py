@@ -11,14 +11,24 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from alerts import cycle
+from alerts import cycle, smtp
 from alerts.episodes import Episodes
 from db.pool import Pool
 from ingest import settle, writer
 from ingest.acks import Delivery
 from ingest.collect import Collector
 from tests import factories
-from tests.alerts.conftest import FLOOR, NOW, PUBLIC_URL, Post, Works, contact, limit, plain
+from tests.alerts.conftest import (
+    FLOOR,
+    MAIL_FROM,
+    NOW,
+    PUBLIC_URL,
+    Post,
+    Works,
+    contact,
+    limit,
+    plain,
+)
 
 pytestmark = pytest.mark.puts_in("contacts", "limits")
 
@@ -134,14 +144,15 @@ async def test_a_server_that_is_away_is_said_once_and_its_return_too(
     nowhere = "smtp://127.0.0.1:9"
     with logged() as events:
         for minute, url in enumerate((nowhere, nowhere, nowhere, post.url)):
+            link = smtp.Link(smtp.parse(url), MAIL_FROM)
             await cycle.send_once(
                 works.pool,
-                smtp_url=url,
-                mail_from="desk@nenghao.example",
+                link,
                 now=NOW + timedelta(minutes=minute),
                 instance="test",
                 episodes=episodes,
             )
+            await link.rest()
     assert events == ["mail_server_away", "mail_server_back", "letter_sent"]
 
 

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from alerts.kinds import windows
 from alerts.kinds.product_intensity import facts, verdict
+from alerts.kinds.product_intensity.facts import Reference
 from alerts.kinds.product_intensity.parameters import Against, ProductIntensity
 from alerts.kinds.region_level import facts as region_facts
 from alerts.kinds.region_level import verdict as region_verdict
@@ -64,7 +66,7 @@ def judge(
     *uses: MeterUse, limits: tuple[LimitRow, ...] = (LIMIT,), against: Against = Against.LIMIT
 ) -> Verdict:
     rule = ProductIntensity(against=against)
-    found = verdict.newest(next(facts.products(uses, limits, rule, NOW)), 0.75)
+    found = verdict.newest(next(facts.products(uses, Reference(limits), rule, NOW)), 0.75)
     assert found is not None
     return found[1]
 
@@ -89,7 +91,7 @@ def test_a_limit_of_the_future_does_not_hold_and_a_newer_row_replaces_an_older()
     older = replace(LIMIT, baseline=130.0, valid_from=date(2021, 1, 1))
     later = replace(LIMIT, baseline=90.0, valid_from=date(2027, 1, 1))
     assert judge(ENERGY, OUTPUT, limits=(later, older, LIMIT)).threshold == 117.0
-    candidates = next(facts.products([ENERGY, OUTPUT], [later], ProductIntensity(), NOW))
+    candidates = next(facts.products([ENERGY, OUTPUT], Reference([later]), ProductIntensity(), NOW))
     assert verdict.newest(candidates, 0.75) is None
 
 
@@ -122,7 +124,7 @@ def test_output_is_converted_to_the_unit_of_the_limit() -> None:
         ((replace(ENERGY, readings_present=1), OUTPUT), "coverage 62.5% is below 75.0%"),
         ((ENERGY, replace(OUTPUT, quantity=0.0)), "output_not_positive"),
         ((OUTPUT,), "energy_missing"),
-        ((ENERGY, replace(OUTPUT, uom="m2")), "do not lead to kgce"),
+        ((ENERGY, replace(OUTPUT, uom="m2")), "do not lead to those of the limit"),
         ((ENERGY, OUTPUT, replace(OUTPUT, meter="P02", product="cement")), "also makes cement"),
     ],
 )
@@ -140,8 +142,9 @@ def test_the_carrier_without_a_factor_is_named() -> None:
 
 
 def test_a_limit_in_kilowatt_hours_is_not_judged_in_coal() -> None:
-    found = judge(ENERGY, OUTPUT, limits=(replace(LIMIT, uom="kWh/t"),))
-    assert (found.state, found.threshold) == (State.UNKNOWN, None)
+    coal = replace(ENERGY, meter="C01", carrier="raw_coal", tce=None, lacks_factor=True)
+    found = judge(ENERGY, coal, OUTPUT, limits=(replace(LIMIT, uom="kWh/t", baseline=9.0),))
+    assert (found.state, found.measured, found.uom) == (State.FIRING, 10.0, "kWh/t")
 
 
 def test_output_that_is_not_all_there_accuses_nobody() -> None:
@@ -173,7 +176,7 @@ def test_the_hour_before_stands_while_the_newest_is_not_all_there() -> None:
 
 
 def test_windows_end_with_full_hours() -> None:
-    found = facts.windows(NOW, timedelta(hours=24))
+    found = windows.hours(NOW, timedelta(hours=24))
     assert [window.ends_at.hour for window in found] == [8, 7, 6, 5]
     assert found[0].starts_at == found[0].ends_at - timedelta(hours=24)
 

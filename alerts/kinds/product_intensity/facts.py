@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import groupby
 
+from alerts.kinds import metered
 from alerts.kinds.kind import Facts, UnitName
-from alerts.kinds.product_intensity.parameters import Against, ProductIntensity
+from alerts.kinds.product_intensity.parameters import Against, ProductIntensity, Window
 from db.facts import MeterUse
 from db.limits import LimitRow
-from energy import carriers, coverage, periods
-from energy.factors import KGCE_PER_TCE, Basis
-from energy.periods import LOCAL, Span, Step
-
-LIMIT_PREFIX = "kgce/"
-WINDOWS_BACK = 3
-"""Hours one goes back for a window that can be judged: gateways deliver late, often by minutes."""
+from db.products import Equivalent
+from energy import intensity_uoms
+from energy.factors import ELECTRICITY, Basis, Unverified
+from energy.intensity import Levels
+from energy.intensity_uoms import MONEY, PUE, Energy, IntensityUomError
+from energy.periods import LOCAL, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,45 @@ class Yardstick:
     limit: LimitRow
 
     @property
+    def energy(self) -> Energy:
+        """The energy that counts, and the unit that it is told in."""
+        return Energy.KWH if self.limit.uom == PUE else Energy(self.limit.uom.partition("/")[0])
+
+    @property
     def output_uom(self) -> str:
-        return self.limit.uom.removeprefix(LIMIT_PREFIX)
+        return "kWh" if self.limit.uom == PUE else self.limit.uom.partition("/")[2]
+
+    @property
+    def levels(self) -> Levels:
+        row = self.limit
+        return Levels(row.limit, row.baseline, row.benchmark, row.advanced, row.exclusive)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What products are held against: limits, and what kgoe is worth in kgce."""
+
+    limits: Sequence[LimitRow]
+    equivalents: Sequence[Equivalent] = ()
+    unverified: Unverified = Unverified.NOTE
+
+    def of(self, product: str) -> list[LimitRow]:
+        """Return the limits of a product that somebody checked against their edition.
+
+        Nobody is written to because of a figure that was never checked.
+        """
+        return [row for row in self.limits if row.product == product and row.verified]
+
+    def oil(self, on: date) -> Equivalent | None:
+        """Return what a kgoe is worth on a day; None: nobody says, or nobody may rely on it."""
+        held = [
+            row
+            for row in self.equivalents
+            if row.energy_uom == Energy.KGOE
+            and row.valid_from <= on
+            and (row.verified or self.unverified is not Unverified.REFUSE)
+        ]
+        return max(held, key=lambda row: row.valid_from, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +90,17 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class ProductFacts(Facts):
-    """What a unit used and made in a window, in kgce and in the limit's unit of output.
+    """What a unit used and made in a window, in the limit's units of energy and of output.
 
     The bounds are what the two would come to if what is missing were made up at the pace of what
     is there. `silent`, `held`: meters; `without_factor`: carriers; `foreign_uoms`: units of measure
-    that do not lead to kgce per unit of output.
+    that do not lead to those of the limit. `oil`: what a kgoe was taken for, if the limit is in it.
     """
 
     subject: Subject
     window: Span
     yardstick: Yardstick | None
-    energy_kgce: float | None
+    energy: float | None
     energy_bounds: tuple[float, float]
     output: float | None
     output_bounds: tuple[float, float]
@@ -75,56 +112,48 @@ class ProductFacts(Facts):
     foreign_uoms: Sequence[str] = ()
     other_products: Sequence[str] = ()
     basis: Basis = Basis.CALORIFIC
+    period: Window = Window.HOURS
+    oil: Equivalent | None = None
 
     @property
     def about_unit(self) -> UnitName:
         return UnitName(self.subject.unit_id, self.subject.unit, self.subject.unit_name)
 
     @property
-    def energy_basis(self) -> Basis:
-        return self.basis
-
-
-def windows(now: datetime, length: timedelta) -> list[Span]:
-    """Return the windows that end with a full hour, from the newest one back."""
-    newest = periods.floor(now, Step.HOUR)
-    ends = [newest - timedelta(hours=back) for back in range(WINDOWS_BACK + 1)]
-    return [Span(ends_at - length, ends_at) for ends_at in ends]
+    def energy_basis(self) -> Basis | None:
+        is_coal = self.yardstick is None or self.yardstick.energy is not Energy.KWH
+        return self.basis if is_coal else None
 
 
 def products(
-    uses: Iterable[MeterUse],
-    limits: Iterable[LimitRow],
-    parameters: ProductIntensity,
-    now: datetime,
+    uses: Iterable[MeterUse], reference: Reference, parameters: ProductIntensity, now: datetime
 ) -> Iterator[Iterator[ProductFacts]]:
     """Yield, for each unit and product, the facts of its windows, newest first.
 
     A window in which no limit holds has none. `uses` must be in order of unit and window; facts
     are put together as they are asked for, and mostly only the newest are.
     """
-    by_product: dict[str, list[LimitRow]] = {}
-    for limit in limits:
-        by_product.setdefault(limit.product, []).append(limit)
+    limited = {row.product for row in reference.limits if row.verified}
     for _, of_unit in groupby(uses, key=lambda use: use.unit_id):
         windows = [list(meters) for _, meters in groupby(of_unit, key=lambda use: use.window)]
         made = {use.product for meters in windows for use in meters if use.product is not None}
-        for product in sorted(made & by_product.keys()):
-            yield _candidates(windows, product, by_product[product], parameters, now)
+        for product in sorted(made & limited):
+            yield _candidates(windows, product, reference, parameters, now)
 
 
 def _candidates(
     windows: Sequence[Sequence[MeterUse]],
     product: str,
-    limits: Sequence[LimitRow],
+    reference: Reference,
     parameters: ProductIntensity,
     now: datetime,
 ) -> Iterator[ProductFacts]:
+    limits = reference.of(product)
     for meters in windows:
         on = meters[0].window.starts_at.astimezone(LOCAL).date()
         yardsticks = _in_force(limits, parameters.against, on)
         if yardsticks and any(use.product == product for use in meters):
-            yield _product(meters, product, yardsticks, parameters.basis, now)
+            yield _product(meters, product, yardsticks, reference.oil(on), parameters, now)
 
 
 def _in_force(limits: Sequence[LimitRow], against: Against, on: date) -> list[Yardstick]:
@@ -137,119 +166,74 @@ def _in_force(limits: Sequence[LimitRow], against: Against, on: date) -> list[Ya
         if limit.valid_from <= on:
             editions[limit.edition] = limit
     rows = sorted(editions.values(), key=lambda row: (row.valid_from, row.edition), reverse=True)
-    baselines = [
-        Yardstick(row.baseline, Against.BASELINE, row) for row in rows if row.baseline is not None
-    ]
-    if against is Against.BASELINE:
-        return baselines
-    mandatory = [Yardstick(row.limit, Against.LIMIT, row) for row in rows if row.limit is not None]
-    return mandatory + baselines
+    found = _values(rows, against)
+    return found + _values(rows, Against.BASELINE) if against is Against.LIMIT else found
+
+
+def _values(rows: Sequence[LimitRow], against: Against) -> list[Yardstick]:
+    values = [(getattr(row, against), row) for row in rows]
+    return [Yardstick(value, against, row) for value, row in values if value is not None]
 
 
 def _product(
     meters: Sequence[MeterUse],
     product: str,
     yardsticks: Sequence[Yardstick],
-    basis: Basis,
+    oil: Equivalent | None,
+    parameters: ProductIntensity,
     now: datetime,
 ) -> ProductFacts:
-    energy = [use for use in meters if use.role != "output"]
     output = [use for use in meters if use.product == product]
-    yardstick = _fitting(yardsticks, {use.uom for use in output})
-    shares = {use.meter: _share(use, now) for use in (*energy, *output)}
-    measured, bounds = _total([(_kgce(use), shares[use.meter]) for use in energy])
+    yardstick = _fitting(yardsticks, {use.uom for use in output}, oil)
+    counted = yardstick.energy if yardstick else Energy.KGCE
+    is_coal = counted is not Energy.KWH
+    energy = [u for u in meters if u.role != "output" and (is_coal or u.carrier == ELECTRICITY)]
+    amounts = {use.meter: metered.energy(use, counted, oil) for use in energy}
+    shares = {use.meter: metered.share(use, now) for use in (*energy, *output)}
+    measured, bounds = metered.total([(amounts[use.meter], shares[use.meter]) for use in energy])
     per_meter = [(_output(use, yardstick), shares[use.meter]) for use in output]
-    made, made_bounds = _total(per_meter)
+    made, made_bounds = metered.total(per_meter)
     first = meters[0]
     return ProductFacts(
         subject=Subject(first.unit_id, first.unit, first.unit_name, first.region, product),
         window=first.window,
         yardstick=yardstick,
-        energy_kgce=measured,
+        energy=measured,
         energy_bounds=bounds,
         output=made,
         output_bounds=made_bounds,
-        coverage=_coverage((*energy, *output), now),
-        estimated_share=_estimated_share(energy),
+        coverage=metered.coverage((*energy, *output), now),
+        estimated_share=metered.estimated_share([(amounts[use.meter], use) for use in energy]),
         silent=[m.meter for m in (*energy, *output) if m.quantity is None or not shares[m.meter]],
         held=[use.meter for use in (*energy, *output) if use.held],
-        without_factor=sorted({use.carrier or "" for use in energy if use.lacks_factor}),
+        without_factor=sorted({u.carrier or "" for u in energy if is_coal and u.lacks_factor}),
         foreign_uoms=[] if yardstick else [yardsticks[0].limit.uom, *{u.uom for u in output}],
         other_products=sorted({use.product for use in meters if use.product} - {product}),
-        basis=basis,
+        basis=parameters.basis,
+        period=parameters.window,
+        oil=oil if counted is Energy.KGOE else None,
     )
 
 
-def _fitting(yardsticks: Sequence[Yardstick], uoms: set[str]) -> Yardstick | None:
+def _fitting(
+    yardsticks: Sequence[Yardstick], uoms: set[str], oil: Equivalent | None
+) -> Yardstick | None:
+    """Return the first one in whose units the energy and all of the output can be told."""
     for yardstick in yardsticks:
-        if yardstick.limit.uom.startswith(LIMIT_PREFIX) and all(
-            _conversion(uom, yardstick.output_uom) is not None for uom in uoms
+        try:
+            wanted = intensity_uoms.parse(yardstick.limit.uom)
+        except IntensityUomError:
+            continue
+        has_energy = wanted.energy is not Energy.KGOE or oil is not None
+        if (
+            has_energy
+            and wanted.per not in MONEY
+            and all(intensity_uoms.output_conversion(uom, wanted.per) is not None for uom in uoms)
         ):
             return yardstick
     return None
 
 
-def _conversion(uom: str, other: str) -> float | None:
-    """Return how many `other` one `uom` is; None: they do not convert."""
-    if uom == other:
-        return 1.0
-    try:
-        return carriers.conversion(uom, other)
-    except carriers.UomError:
-        return None
-
-
-def _kgce(use: MeterUse) -> float | None:
-    if use.tce is None:
-        return None
-    return use.tce * KGCE_PER_TCE * (-1 if use.role == "export" else 1)
-
-
 def _output(use: MeterUse, yardstick: Yardstick | None) -> float | None:
-    factor = _conversion(use.uom, yardstick.output_uom) if yardstick else 1.0
+    factor = intensity_uoms.output_conversion(use.uom, yardstick.output_uom) if yardstick else 1.0
     return None if use.quantity is None or factor is None else use.quantity * factor
-
-
-def _total(
-    parts: Sequence[tuple[float | None, float]],
-) -> tuple[float | None, tuple[float, float]]:
-    """Return the sum of (quantity, share of its readings), and the bounds of the whole.
-
-    A sum of which one part is unknown is unknown.
-    """
-    known = [(quantity, share) for quantity, share in parts if quantity is not None]
-    total = sum(quantity for quantity, _ in known)
-    missing = [quantity / share - quantity for quantity, share in known if share > 0]
-    low = total + sum(quantity for quantity in missing if quantity < 0)
-    high = total + sum(quantity for quantity in missing if quantity > 0)
-    return (total if parts and len(known) == len(parts) else None), (low, high)
-
-
-def _due(use: MeterUse, now: datetime) -> int:
-    there = Span(max(use.window.starts_at, use.installed_at), use.window.ends_at)
-    return coverage.due_of(use.kind, use.intervals, there, now)
-
-
-def _share(use: MeterUse, now: datetime) -> float:
-    due = _due(use, now)
-    return min(1.0, use.readings_present / due) if due else 1.0
-
-
-def _coverage(uses: Iterable[MeterUse], now: datetime) -> float:
-    """Return the readings present as a share of those due; a meter cannot make up for another."""
-    pairs = [(_due(use, now), use.readings_present) for use in uses]
-    due = sum(owed for owed, _ in pairs)
-    return sum(min(owed, present) for owed, present in pairs) / due if due else 0.0
-
-
-def _estimated_share(energy: Sequence[MeterUse]) -> float:
-    weighed = list(_weighed(energy))
-    whole = sum(weight for weight, _ in weighed)
-    return sum(weight * share for weight, share in weighed) / whole if whole else 0.0
-
-
-def _weighed(energy: Sequence[MeterUse]) -> Iterator[tuple[float, float]]:
-    """Yield (coal equivalent, estimated share) of each meter, without signs."""
-    for use in energy:
-        if use.tce and use.quantity:
-            yield abs(use.tce), min(1.0, abs(use.estimated_quantity / use.quantity))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from itertools import pairwise
+from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from alerts.kinds import windows
 from alerts.kinds.kind import Kind, Parameters
 from energy.factors import Basis
+from energy.periods import Span, Step
 
 WINDOW_H_MAX = 744
+SHIFT_TIMES_MAX = 20
+
+T = TypeVar("T", int, date)
 
 
 class Against(StrEnum):
@@ -22,19 +28,78 @@ class Against(StrEnum):
 
     LIMIT = "limit"
     BASELINE = "baseline"
+    BENCHMARK = "benchmark"
+    ADVANCED = "advanced"
+
+
+class Window(StrEnum):
+    """Which period a product is judged over."""
+
+    HOURS = "hours"
+    SHIFT = "shift"
+    DAY = "day"
+    MONTH_TO_DATE = "month_to_date"
+
+
+SHOWN = {Window.SHIFT: 12, Window.DAY: 24, Window.MONTH_TO_DATE: 24}
+"""How many windows a letter shows."""
+
+
+class ShiftTimes(BaseModel):
+    """When shifts start, from a day on."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    valid_from: date = Field(
+        strict=False, description="first day (Asia/Shanghai)", examples=["2026-01-01"]
+    )
+    starts_h: tuple[Annotated[int, Field(ge=0, le=23)], ...] = Field(
+        strict=False,
+        min_length=1,
+        max_length=24,
+        description="local hours at which a shift starts, in order: 0, 8, 16 is 00–08–16; the "
+        "last one lasts until the first of the next day",
+        examples=[[0, 8, 16]],
+    )
+
+    @field_validator("starts_h")
+    @classmethod
+    def in_order(cls, hours: tuple[int, ...]) -> tuple[int, ...]:
+        return _ascending(hours)
+
+
+def _ascending(values: tuple[T, ...]) -> tuple[T, ...]:
+    if any(not one < other for one, other in pairwise(values)):
+        raise ValueError("must be in order, none of them twice")
+    return values
 
 
 class ProductIntensity(Parameters):
-    """Energy of a unit per unit of its product, over a sliding window of whole hours."""
+    """Energy of a unit per unit of its product, over a period that is over."""
 
     kind: ClassVar[Kind] = Kind.PRODUCT_INTENSITY
 
+    window: Window = Field(
+        default=Window.HOURS,
+        strict=False,
+        description="hours: the last `window_h`; shift: the last shift; day: yesterday; "
+        "month_to_date: the month until the end of yesterday",
+        examples=["hours"],
+    )
     window_h: int = Field(
         default=1,
         ge=1,
         le=WINDOW_H_MAX,
-        description="length of the window [h]",
+        description="length of a window of hours [h]",
         examples=[1],
+    )
+    shifts: tuple[ShiftTimes, ...] = Field(
+        default=(ShiftTimes(valid_from=date(2000, 1, 1), starts_h=(0, 8, 16)),),
+        strict=False,
+        min_length=1,
+        max_length=SHIFT_TIMES_MAX,
+        description="when shifts start, in order of their first days",
+        examples=[[{"valid_from": "2000-01-01", "starts_h": [0, 8, 16]}]],
     )
     for_h: int = Field(
         default=0,
@@ -59,13 +124,33 @@ class ProductIntensity(Parameters):
     against: Against = Field(
         default=Against.LIMIT,
         strict=False,
-        description="limit: the mandatory limit, or the baseline where there is none; baseline",
+        description="limit: the mandatory limit, or the baseline where there is none; baseline; "
+        "benchmark (an alert of level 2); advanced (of level 3)",
         examples=["limit"],
     )
 
+    @field_validator("shifts")
+    @classmethod
+    def in_order(cls, shifts: tuple[ShiftTimes, ...]) -> tuple[ShiftTimes, ...]:
+        _ascending(tuple(each.valid_from for each in shifts))
+        return shifts
+
     @property
-    def window(self) -> timedelta:
-        return timedelta(hours=self.window_h)
+    def step(self) -> Step:
+        """The buckets of consumption that a window is added up from."""
+        return Step.DAY if self.window in (Window.DAY, Window.MONTH_TO_DATE) else Step.HOUR
+
+    def windows(self, now: datetime) -> list[Span]:
+        """Return the windows that are looked at, the newest first."""
+        match self.window:
+            case Window.HOURS:
+                return windows.hours(now, timedelta(hours=self.window_h))
+            case Window.SHIFT:
+                return windows.shifts(now, {each.valid_from: each.starts_h for each in self.shifts})
+            case Window.DAY:
+                return windows.days(now)
+            case Window.MONTH_TO_DATE:
+                return windows.months_to_date(now)
 
     @property
     def hold(self) -> timedelta:
@@ -74,3 +159,12 @@ class ProductIntensity(Parameters):
     @property
     def clear_at(self) -> float:
         return self.clear_ratio
+
+    def look_back(self, newest: Span) -> list[Span]:
+        """Return the hours, shifts or days before the newest one, oldest first."""
+        if self.window is Window.HOURS:
+            return super().look_back(newest)
+        found = [newest]
+        for _ in range(SHOWN[self.window] - 1):
+            found += self.windows(found[-1].ends_at)[1:2]
+        return found[:0:-1]

@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from alerts.kinds.product_intensity.facts import ProductFacts
-from alerts.verdicts import HIGH_LEVEL, State, Verdict
+from alerts.kinds.product_intensity.parameters import Against
+from alerts.verdicts import State, Verdict
 from energy import intensity
+
+LEVELS = {Against.LIMIT: 1, Against.BASELINE: 1, Against.BENCHMARK: 2, Against.ADVANCED: 3}
+"""How severe it is to miss a value: nobody has to reach the benchmark or the advanced one."""
 
 
 def newest(
@@ -37,17 +41,18 @@ def product(facts: ProductFacts, coverage_floor: float) -> Verdict:
     order only if it would be with all energy counted.
     """
     obstacle = _obstacle(facts, coverage_floor)
-    measured = intensity.intensity(facts.energy_kgce, facts.output)
+    measured = intensity.intensity(facts.energy, facts.output)
     if obstacle is None and measured.missing is not None:
         obstacle = f"there is no intensity: {measured.missing}"
     if obstacle is not None or measured.value is None or facts.yardstick is None:
         return _verdict(facts, State.UNKNOWN, measured.value, obstacle or "there is no limit")
     threshold = facts.yardstick.value
     low, high = intensity.bounds(facts.energy_bounds, facts.output_bounds)
-    if low <= threshold < high:
+    meets = facts.yardstick.levels.meets
+    if meets(low, threshold) and not meets(high, threshold):
         reason = f"missing readings leave it between {low:.4g} and {high:.4g}"
         return _verdict(facts, State.UNKNOWN, measured.value, reason)
-    over = low > threshold
+    over = not meets(low, threshold)
     state = State.FIRING if over else State.OK
     return _verdict(facts, state, measured.value, _comparison(facts, measured.value, over=over))
 
@@ -55,7 +60,7 @@ def product(facts: ProductFacts, coverage_floor: float) -> Verdict:
 def _obstacle(facts: ProductFacts, coverage_floor: float) -> str | None:
     """Return why the facts allow no verdict, the cause a user can mend first."""
     if facts.yardstick is None:
-        return f"units of measure do not lead to kgce per output: {_listed(facts.foreign_uoms)}"
+        return f"units of measure do not lead to those of the limit: {_listed(facts.foreign_uoms)}"
     if facts.other_products:
         return (
             "the energy of the unit is not metered by product; it also makes "
@@ -75,7 +80,7 @@ def _obstacle(facts: ProductFacts, coverage_floor: float) -> str | None:
 def _comparison(facts: ProductFacts, measured: float, *, over: bool) -> str:
     yardstick = facts.yardstick
     assert yardstick is not None
-    relation = "over" if over else "within"
+    relation = "within" if not over else "not below" if yardstick.limit.exclusive else "over"
     return (
         f"{measured:.4g} {yardstick.limit.uom}, {relation} the {yardstick.against} of "
         f"{yardstick.value:g} (edition {yardstick.limit.edition})"
@@ -91,7 +96,7 @@ def _verdict(facts: ProductFacts, state: State, measured: float | None, reason: 
         measured=measured,
         threshold=yardstick.value if yardstick else None,
         uom=yardstick.limit.uom if yardstick else "",
-        level=HIGH_LEVEL if state is State.FIRING else None,
+        level=LEVELS[yardstick.against] if yardstick and state is State.FIRING else None,
         coverage=facts.coverage,
         estimated_share=facts.estimated_share,
     )

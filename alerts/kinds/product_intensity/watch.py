@@ -7,26 +7,29 @@ from dataclasses import replace
 
 import db.facts
 import db.limits
+import db.products
 from alerts.kinds import past
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.past import OutOfBoundsError
 from alerts.kinds.product_intensity import facts, verdict
-from alerts.kinds.product_intensity.parameters import ProductIntensity
+from alerts.kinds.product_intensity.facts import Reference
+from alerts.kinds.product_intensity.parameters import ProductIntensity, Window
 from db.alerts import Watched
 from db.facts import MeterUse
-from db.limits import LimitRow
 from db.pool import Connection
 from db.scope import Scope
-from energy.periods import HOUR, Span
+from energy.periods import Span, Step
 
-METER_HOURS_MAX = 200_000
-"""Meters times hours of one backtest."""
+METER_ENDS_MAX = 200_000
+"""Meters times hours (or days) of one backtest."""
 
-HOURS_READ_MAX = 5_000_000
-"""Meters times hours times the length of the window: hours of consumption that are added up."""
+BUCKETS_READ_MAX = 5_000_000
+"""Meters times hours times the length of the window: buckets of consumption that are added up."""
 
-HOURS_READ_AT_ONCE = 200_000
-HOURS_AT_ONCE = 24
+BUCKETS_READ_AT_ONCE = 200_000
+ENDS_AT_ONCE = 24
+SHIFT_H_MAX = 24
+MONTH_DAYS_MAX = 31
 
 
 async def judge(
@@ -34,10 +37,14 @@ async def judge(
 ) -> list[Judged]:
     """Return what the rule makes of the newest windows."""
     parameters = _parameters(rule)
-    scope, windows = Scope.of_region(rule.region), facts.windows(around.now, parameters.window)
-    uses = await db.facts.list_uses(connection, scope, windows, parameters.basis)
-    limits = await db.limits.list_limits(connection)
-    return _products(rule, uses, limits, around)
+    uses = await db.facts.list_uses(
+        connection,
+        Scope.of_region(rule.region),
+        parameters.windows(around.now),
+        parameters.basis,
+        parameters.step,
+    )
+    return _products(rule, uses, await _reference(connection, around), around)
 
 
 async def ticks(
@@ -48,22 +55,28 @@ async def ticks(
     around: Surroundings,
     open_subjects: Set[str],
 ) -> AsyncIterator[Tick]:
-    """Yield what the rule would have made of them, hour by hour."""
-    parameters, ends = _parameters(rule), past.hours(span)
+    """Yield what the rule would have made of them: hour by hour, of days day by day."""
+    parameters = _parameters(rule)
+    ends = past.days(span) if parameters.step is Step.DAY else past.hours(span)
     meters = await db.facts.count_meters(connection, scope)
-    _refuse_meters(meters, len(ends), parameters.window_h)
-    limits = await db.limits.list_limits(connection)
-    most = HOURS_READ_AT_ONCE // max(1, meters * parameters.window_h)
-    size = max(1, min(HOURS_AT_ONCE, most))
+    width = _width(parameters)
+    _refuse_meters(meters, len(ends), width, parameters.step)
+    reference = await _reference(connection, around)
+    most = BUCKETS_READ_AT_ONCE // max(1, meters * width)
+    size = max(1, min(ENDS_AT_ONCE, most))
     for first in range(0, len(ends), size):
         some = ends[first : first + size]
-        back = [some[0] - hours * HOUR for hours in range(facts.WINDOWS_BACK, 0, -1)]
-        windows = [Span(end - parameters.window, end) for end in (*back, *some)]
-        uses = await db.facts.list_uses(connection, scope, windows, parameters.basis)
+        wanted = sorted(
+            {each for at in some for each in parameters.windows(at)},
+            key=lambda each: (each.ends_at, each.starts_at),
+        )
+        uses = await db.facts.list_uses(
+            connection, scope, wanted, parameters.basis, parameters.step
+        )
         for at in some:
-            near = {each.ends_at for each in facts.windows(at, parameters.window)}
-            then = [use for use in uses if use.window.ends_at in near]
-            yield at, _products(rule, then, limits, replace(around, now=at))
+            near = set(parameters.windows(at))
+            then = [use for use in uses if use.window in near]
+            yield at, _products(rule, then, reference, replace(around, now=at))
 
 
 def _parameters(rule: Rule) -> ProductIntensity:
@@ -71,13 +84,19 @@ def _parameters(rule: Rule) -> ProductIntensity:
     return rule.parameters
 
 
+async def _reference(connection: Connection, around: Surroundings) -> Reference:
+    return Reference(
+        await db.limits.list_limits(connection),
+        await db.products.list_equivalents(connection),
+        around.unverified,
+    )
+
+
 def _products(
-    rule: Rule, uses: Iterable[MeterUse], limits: Iterable[LimitRow], around: Surroundings
+    rule: Rule, uses: Iterable[MeterUse], reference: Reference, around: Surroundings
 ) -> list[Judged]:
-    # Nobody is written to because of a figure that was never checked against its edition.
-    checked = [limit for limit in limits if limit.verified]
     judged = []
-    for candidates in facts.products(uses, checked, _parameters(rule), around.now):
+    for candidates in facts.products(uses, reference, _parameters(rule), around.now):
         newest = verdict.newest(candidates, around.coverage_floor)
         if newest is None:
             continue
@@ -88,11 +107,24 @@ def _products(
     return judged
 
 
-def _refuse_meters(meters: int, hours: int, window_h: int) -> None:
-    allowed = min(METER_HOURS_MAX, HOURS_READ_MAX // window_h)
-    if meters * hours > allowed:
+def _width(parameters: ProductIntensity) -> int:
+    """Return how many buckets a window has at most."""
+    match parameters.window:
+        case Window.HOURS:
+            return parameters.window_h
+        case Window.SHIFT:
+            return SHIFT_H_MAX
+        case Window.DAY:
+            return 1
+        case Window.MONTH_TO_DATE:
+            return MONTH_DAYS_MAX
+
+
+def _refuse_meters(meters: int, ends: int, width: int, step: Step) -> None:
+    allowed = min(METER_ENDS_MAX, BUCKETS_READ_MAX // width)
+    if meters * ends > allowed:
         raise OutOfBoundsError(
-            f"{meters:,} meters over {hours:,} hours in windows of {window_h} h are more than a "
-            f"backtest goes through at once: ask for at most {allowed // meters:,} hours, or for "
-            "a smaller region"
+            f"{meters:,} meters over {ends:,} {step}s in windows of {width} {step}s are more than "
+            f"a backtest goes through at once: ask for at most {allowed // meters:,} {step}s, or "
+            "for a smaller region"
         )

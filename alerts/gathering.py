@@ -1,0 +1,145 @@
+"""Owns making digests of letters that are held: one transaction for each recipient.
+
+A letter is gathered into a digest that is written, or it goes on being held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+import db.digests
+import db.heads
+import db.outbox
+import db.regions
+from alerts import digest, outbox
+from alerts.digest import Bundle, Held, Told
+from alerts.digest_page import DigestItem, compose_digest
+from alerts.kinds.words import Language
+from alerts.page import Letter
+from db.digests import HeldLetter, ToldOf
+from db.outbox import NewLetter
+from db.pool import Connection, Pool
+from energy.periods import LOCAL, Span
+
+LETTERS_MAX = 5_000
+"""Held letters that are gathered at a time; more leave in the next digest."""
+
+HEADS_SINCE = timedelta(days=3)
+"""How far back the newest day is looked for of which heads were kept."""
+
+SHORTEST = timedelta(minutes=1)
+
+ALL_REGIONS = {Language.ZH: "多地", Language.EN: "several regions"}
+
+log = structlog.get_logger("alert")
+
+
+async def gather_once(pool: Pool, *, public_url: str, now: datetime) -> bool:
+    """Let leave what has been held long enough. True: something left."""
+    async with pool.acquire() as connection:
+        addresses = await db.digests.list_due(connection, now)
+        if not addresses:
+            return False
+        names = {row.region: row.name for row in await db.regions.list_regions(connection)}
+        left = 0
+        for address in addresses:
+            async with connection.transaction():
+                left += await _gather(connection, address, names, public_url, now)
+    return left > 0
+
+
+async def _gather(
+    connection: Connection, address: str, names: Mapping[str, str], public_url: str, now: datetime
+) -> int:
+    """Write the digests of one recipient; return how many letters leave."""
+    rows = await db.digests.lock_held(connection, address, LETTERS_MAX)
+    told = await db.digests.list_told(connection, [address], now - digest.HOUR)
+    bundles = digest.gather(
+        [Held(row.letter_id, row.city) for row in rows],
+        [Told(each.city, each.at) for each in told],
+        now,
+    )
+    by_id = {row.letter_id: row for row in rows}
+    for bundle in bundles:
+        first = by_id[bundle.letter_ids[0]]
+        if len(bundle.letter_ids) == 1:
+            await db.digests.release(connection, first.letter_id, now)
+            continue
+        written = await _compose(connection, bundle, first, names, public_url, now)
+        made = _digest(bundle, first, address, written, public_url, now)
+        await db.outbox.insert_letters(connection, [(made, None)], now)
+        digest_id = await db.outbox.fetch_letter_id(connection, made.message_id)
+        await db.digests.mark_gathered(connection, bundle.letter_ids, digest_id)
+        log.info("digest_written", letter_id=digest_id, city=bundle.city,
+                 letters=len(bundle.letter_ids))  # fmt: skip
+    return len(bundles)
+
+
+async def _compose(
+    connection: Connection,
+    bundle: Bundle,
+    first: HeldLetter,
+    names: Mapping[str, str],
+    public_url: str,
+    now: datetime,
+) -> Letter:
+    """Return the words of a digest, with the newest heads of the books at their foot."""
+    language = Language(first.language)
+    name = ALL_REGIONS[language] if bundle.city is None else names.get(bundle.city, bundle.city)
+    about = await db.digests.list_told_of(connection, bundle.letter_ids)
+    heads = await db.heads.list_kept(connection, now.astimezone(LOCAL).date() - HEADS_SINCE)
+    place = "" if bundle.city is None else f"?region={bundle.city}"
+    return compose_digest(
+        name,
+        Span(first.held_since, max(now, first.held_since + SHORTEST)),
+        [_item(each, names, public_url) for each in about],
+        language,
+        heads=[each for each in heads if each.day == heads[-1].day],
+        link=f"{public_url.rstrip('/')}/v1/alerts{place}",
+    )
+
+
+def _item(told: ToldOf, names: Mapping[str, str], public_url: str) -> DigestItem:
+    return DigestItem(
+        alert_id=told.alert_id,
+        reason=told.kind,
+        level=told.level,
+        rule_name=told.rule_name,
+        region_name=names.get(told.region, told.region),
+        unit_name=told.unit_name,
+        about=told.subject.rpartition("/")[2],
+        measured=told.measured,
+        threshold=told.threshold,
+        uom=told.uom,
+        window=told.period,
+        link=outbox.link_to(public_url, told.alert_id),
+    )
+
+
+def _digest(
+    bundle: Bundle,
+    first: HeldLetter,
+    address: str,
+    written: Letter,
+    public_url: str,
+    now: datetime,
+) -> NewLetter:
+    host = outbox.host_of(public_url)
+    day = f"{now.astimezone(LOCAL):%Y%m%d}"
+    return NewLetter(
+        alert_id=None,
+        message_id=f"<digest-{first.letter_id}@{host}>",
+        thread_id=f"<digests-{bundle.city or 'all'}.{day}@{host}>",
+        recipient_name=first.recipient_name,
+        recipient_email=address,
+        subject=written.subject,
+        body=written.body,
+        html=written.html,
+        chart=written.chart,
+        city=bundle.city,
+        channel=first.channel,
+        language=first.language,
+    )

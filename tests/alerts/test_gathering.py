@@ -1,0 +1,181 @@
+"""What is held leaves as a digest, whole, under one Message-ID, and each event says by which."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import asyncpg
+import pytest
+
+import db.alert_events
+import db.digests
+import db.outbox
+from alerts import digest, gathering, outbox
+from db.outbox import NewLetter
+from db.pool import Connection, Pool
+from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, PUBLIC_URL, Post, Works, plain
+
+SECOND = timedelta(seconds=1)
+
+
+async def write(
+    pool: Pool,
+    number: int,
+    *,
+    at: datetime = NOW,
+    region: str = "450202",
+    to: str = "liuzhou@desk.example",
+    reminds: bool = False,
+) -> int:
+    """Write a letter about a new alert; return the event it tells."""
+    async with pool.acquire() as connection, connection.transaction():
+        alert_id = await an_alert(connection, number, region, at)
+        event_id = await db.alert_events.insert(
+            connection, alert_id, at=at, kind="first", reason="r"
+        )
+        city = digest.city_of(region)
+        made = NewLetter(
+            alert_id=alert_id,
+            message_id=f"<{alert_id}.{event_id}@nenghao.example>",
+            thread_id=f"<{alert_id}@nenghao.example>",
+            recipient_name="柳州",
+            recipient_email=to,
+            subject=f"【预警】{number} 号厂",
+            body="正文\n",
+            reminds=reminds,
+            event_id=event_id,
+            city=city,
+        )
+        await outbox.put(connection, [made], city, at)
+    return event_id
+
+
+async def an_alert(connection: Connection, number: int, region: str, at: datetime) -> int:
+    alert_id: int = await connection.fetchval(
+        """
+        INSERT INTO alerts (rule_id, region, subject, level, state, period_starts_at,
+                            period_ends_at, measured, threshold, uom, coverage, estimated_share,
+                            reason, pending_at, fired_at, updated_at)
+        VALUES (1, $1, $2, 1, 'resolved', $3::timestamptz - INTERVAL '1 hour', $3, 2, 1, 'kgce/t',
+                1, 0, 'r', $3, $3, $3)
+        RETURNING alert_id
+        """,
+        region,
+        f"u/{number} 号厂",
+        at,
+    )
+    return alert_id
+
+
+async def gather(pool: Pool, now: datetime) -> bool:
+    return await gathering.gather_once(pool, public_url=PUBLIC_URL, now=now)
+
+
+async def states(pool: Pool) -> list[str]:
+    return [row["state"] for row in await pool.fetch("SELECT state FROM outbox ORDER BY letter_id")]
+
+
+async def test_a_storm_is_a_letter_and_a_digest_that_names_every_alert(
+    works: Works, post: Post
+) -> None:
+    for number in range(30):
+        await write(works.pool, number, at=NOW + number * SECOND)
+    await works.send_all(post.url, now=NOW + 30 * SECOND)
+    assert await gather(works.pool, NOW + digest.WINDOW)
+    assert not await gather(works.pool, NOW + digest.WINDOW)
+    await works.send_all(post.url, now=NOW + digest.WINDOW)
+    first, gathered = post.received()
+    assert first["Subject"] == "【预警】0 号厂"
+    assert gathered["Subject"].startswith("【预警汇总】柳州市 2026-11-23 16:05")
+    said = plain(gathered)
+    assert all(f"区：{number} 号厂" in said for number in range(1, 30))
+    assert f"{PUBLIC_URL}/v1/alerts/30" in said
+    assert f"{PUBLIC_URL}/v1/alerts?region=450200" in said
+
+
+async def test_each_event_says_which_letter_told_of_it(works: Works) -> None:
+    events = [await write(works.pool, number) for number in range(4)]
+    await gather(works.pool, NOW + digest.WINDOW)
+    async with works.pool.acquire() as connection:
+        told = [await db.digests.list_telling(connection, event_id) for event_id in events]
+    assert told == [[1], [5], [5], [5]]
+    assert await states(works.pool) == ["waiting", "gathered", "gathered", "gathered", "waiting"]
+
+
+async def test_a_letter_that_nothing_came_to_leaves_as_it_is(works: Works, post: Post) -> None:
+    await write(works.pool, 1)
+    await write(works.pool, 2)
+    await gather(works.pool, NOW + digest.WINDOW)
+    await works.send_all(post.url, now=NOW + digest.WINDOW)
+    assert [letter["Subject"] for letter in post.received()] == ["【预警】1 号厂", "【预警】2 号厂"]
+
+
+async def test_a_digest_is_written_whole_or_not_at_all(works: Works) -> None:
+    for number in range(3):
+        await write(works.pool, number)
+    await works.pool.execute(
+        "ALTER TABLE outbox ADD CHECK (digest_id IS NULL OR letter_id < 3)"
+    )  # the second letter cannot be marked
+    with pytest.raises(asyncpg.CheckViolationError):
+        await gather(works.pool, NOW + digest.WINDOW)
+    assert await states(works.pool) == ["waiting", "held", "held"]
+
+
+async def test_two_who_gather_at_once_make_one_digest(works: Works) -> None:
+    for number in range(20):
+        await write(works.pool, number)
+    at = NOW + digest.WINDOW
+    await asyncio.gather(*(gather(works.pool, at) for _ in range(4)))
+    assert (await states(works.pool)).count("waiting") == 2
+
+
+async def test_a_reminder_of_what_somebody_takes_care_of_is_in_no_digest(works: Works) -> None:
+    await write(works.pool, 1)
+    await write(works.pool, 2, reminds=True)
+    async with works.pool.acquire() as connection:
+        await db.outbox.drop_reminders(connection, 2)
+    assert not await gather(works.pool, NOW + digest.WINDOW)
+    assert await states(works.pool) == ["waiting", "dropped"]
+
+
+async def test_the_end_waits_for_the_digest_with_the_beginning(works: Works, post: Post) -> None:
+    await works.pool.execute("DELETE FROM contacts WHERE region = '450000'")
+    await write(works.pool, 0)
+    await works.send_all(post.url)
+    await works.made(140.0)
+    await works.evaluate(now=NOW)  # held: something was told just now
+    await write(works.pool, 2)
+    await gather(works.pool, NOW + digest.WINDOW)
+    post.replies.append("451 not now")
+    await works.send(post.url, now=NOW + digest.WINDOW)
+    await works.pool.execute(
+        "UPDATE outbox SET due_at = $1 WHERE state = 'waiting'", NOW + 3 * HOUR
+    )
+    await works.made(100.0, starts_at=LAST_HOUR + HOUR)
+    await works.evaluate(now=NOW + HOUR)
+    assert not await works.send(post.url, now=NOW + 2 * HOUR)
+    await works.send_all(post.url, now=NOW + 3 * HOUR)
+    assert [letter["Subject"][:6] for letter in post.received()] == [
+        "【预警】0 ",
+        "【预警汇总】",
+        "【预警解除】",
+    ]
+
+
+async def test_whom_a_digest_goes_to_is_frozen_when_its_letters_are_written(works: Works) -> None:
+    await write(works.pool, 1)
+    await write(works.pool, 2)
+    await write(works.pool, 3)
+    await works.pool.execute("DELETE FROM contacts")
+    await gather(works.pool, NOW + digest.WINDOW)
+    rows = await works.pool.fetch("SELECT DISTINCT recipient_email FROM outbox")
+    assert [row["recipient_email"] for row in rows] == ["liuzhou@desk.example"]
+
+
+async def test_the_posting_of_an_alert_says_its_event_and_city(works: Works) -> None:
+    await works.made(140.0)
+    await works.evaluate()
+    row = await works.pool.fetchrow("SELECT event_id, city, language FROM outbox")
+    assert row is not None
+    assert tuple(row) == (1, "450200", "zh")
