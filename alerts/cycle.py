@@ -71,14 +71,9 @@ async def run(
     async def evaluate() -> bool:
         now = clock()
         changed = await evaluate_once(
-            pool,
-            now=now,
-            coverage_floor=coverage_floor,
-            public_url=public_url,
-            episodes=episodes,
-            unverified=unverified,
-            grace_lasts=grace_lasts,
-        )
+            pool, now=now, coverage_floor=coverage_floor, public_url=public_url,
+            episodes=episodes, unverified=unverified, grace_lasts=grace_lasts,
+        )  # fmt: skip
         async with pool.acquire() as connection:
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
         return changed > 0

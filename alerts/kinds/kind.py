@@ -83,6 +83,8 @@ class Keeps(BaseModel):
 
 
 KEEPS_MAX = 20
+CHECKS_OF_SILENCE = ("offline", "gap")
+"""What a rule that has a `check` finds only because nothing came."""
 
 
 class Parameters(BaseModel):
@@ -118,7 +120,7 @@ class Parameters(BaseModel):
     @property
     def rests_on_silence(self) -> bool:
         """Whether it says of somebody that they say nothing: not while we ourselves were away."""
-        return False
+        return check_of(self) in CHECKS_OF_SILENCE
 
     @property
     def hold(self) -> timedelta:

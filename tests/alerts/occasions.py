@@ -8,6 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from alerts.digest_page import DigestItem
 from alerts.kinds.kind import Kind, UnitName
+from alerts.kinds.outage import facts as outage_facts
+from alerts.kinds.outage import verdict as outage_verdict
+from alerts.kinds.outage.parameters import Outage
 from alerts.kinds.product_intensity import verdict as product_verdict
 from alerts.kinds.product_intensity.facts import ProductFacts, Subject, Yardstick
 from alerts.kinds.product_intensity.parameters import Against, Window
@@ -22,6 +25,7 @@ from alerts.lifecycle import Reason
 from alerts.series import Point, Series
 from db.heads import KeptHead
 from db.limits import LimitRow
+from db.outages import Site
 from db.products import Equivalent
 from energy.factors import Basis
 from energy.ledger import Head
@@ -156,6 +160,30 @@ def region(reason: Reason, facts: RegionFacts) -> Occasion:
         "柳州市",
         "https://nenghao.example/v1/alerts/8",
         rule_name="能耗强度预警",
+        rule_version=1,
+        told=TOLD[1:],
+    )
+
+
+def outage(reason: Reason, silent: int) -> Occasion:
+    """Return that so many of 20 gateways of a city are silent."""
+    heard_at = STARTS_AT - 2 * HOUR
+    sites = [
+        Site(number, f"91450200MA00000{number:02}X", f"柳州某厂{number}", "450202", "450200", 1,
+             ["gw1"], heard_at, 4, 0)
+        for number in range(1, silent + 1)
+    ]  # fmt: skip
+    (found,) = outage_facts.incidents(
+        sites, {"450200": 20}, Outage(), "450000", {"450200/gateways"}, STARTS_AT
+    )
+    return Occasion(
+        Kind.OUTAGE,
+        reason,
+        outage_verdict.judge(found, Outage()),
+        found,
+        "柳州市",
+        "https://nenghao.example/v1/alerts/9",
+        rule_name="大面积掉线",
         rule_version=1,
         told=TOLD[1:],
     )

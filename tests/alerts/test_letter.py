@@ -52,6 +52,8 @@ LETTERS: dict[str, Occasion] = {
     ),
     "value_first": occasions.value(Reason.FIRST, occasions.DEAR),
     "value_resolved": occasions.value(Reason.RESOLVED, occasions.CHEAP),
+    "outage_first": occasions.outage(Reason.FIRST, 12),
+    "outage_resolved": occasions.outage(Reason.RESOLVED, 0),
     "region_first": replace(region(Reason.FIRST, ROSE), series=occasions.months()),
     "region_resolved": region(Reason.RESOLVED, FELL),
 }

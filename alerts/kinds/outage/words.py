@@ -31,10 +31,12 @@ def _zh(occasion: Occasion, facts: OutageFacts) -> Words:
     place, uom = _place_zh(occasion, facts), "块计量表" if facts.scale is Scale.UNIT else "台端设备"
     count = f"{facts.measured}{uom}（共 {facts.total}）"
     return Words(
-        subject=f"{place}：{count}中断" if occasion.is_over else f"{place}：通信恢复",
+        subject=f"{place}：{count}中断" if occasion.is_over else f"{place}：{_over_zh(facts)}",
         opening=f"{place}"
         + (
-            "同时失去通信，作为一起事件通报，不再逐表发函。" if occasion.is_over else "已恢复通信。"
+            "同时失去通信，作为一起事件通报，不再逐表发函。"
+            if occasion.is_over
+            else f"{_over_zh(facts)}。"
         ),
         figures=[
             ("中断数量", count),
@@ -54,12 +56,12 @@ def _en(occasion: Occasion, facts: OutageFacts) -> Words:
     place, uom = _place_en(occasion, facts), "meters" if facts.scale is Scale.UNIT else "gateways"
     count = f"{facts.measured} of {facts.total} {uom}"
     return Words(
-        subject=f"{place}: {count} silent" if occasion.is_over else f"{place}: heard again",
+        subject=f"{place}: {count} silent" if occasion.is_over else f"{place}: {_over_en(facts)}",
         opening=f"{place}: "
         + (
             "silent at once, so this is one incident instead of a letter about each meter."
             if occasion.is_over
-            else "it is heard again."
+            else f"{_over_en(facts)}."
         ),
         figures=[
             ("Silent", count),
@@ -74,6 +76,14 @@ def _en(occasion: Occasion, facts: OutageFacts) -> Words:
         "is one incident; what is still silent when it ends is written about then.",
         asks=ASKS_EN,
     )
+
+
+def _over_zh(facts: OutageFacts) -> str:
+    return f"已基本恢复通信，仍有 {facts.measured} 处中断" if facts.measured else "已恢复通信"
+
+
+def _over_en(facts: OutageFacts) -> str:
+    return f"mostly heard again, {facts.measured} still silent" if facts.measured else "heard again"
 
 
 def _place_zh(occasion: Occasion, facts: OutageFacts) -> str:
