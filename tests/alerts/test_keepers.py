@@ -20,10 +20,16 @@ from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, Works, contact
 CITYS = '{"clear_ratio": 0.9}'
 
 
-def rule(rule_id: int, region: str = "450000", *keeps: int, same: Same = Same.SUBJECT) -> Rule:
+def rule(
+    rule_id: int,
+    region: str = "450000",
+    *keeps: int,
+    same: Same = Same.SUBJECT,
+    narrower: bool = True,
+) -> Rule:
     """Return a rule that keeps letters of others back."""
     back = tuple(Keeps(rule_id=each, same=same) for each in keeps)
-    return Rule(rule_id, "r", ProductIntensity(keeps_back=back), region)
+    return Rule(rule_id, "r", ProductIntensity(keeps_back=back, keeps_narrower_back=narrower), region)
 
 
 def fires(rule_id: int, *, level: int = 1, subject: str = "u/p", unit_id: int = 1) -> Standing:
@@ -48,8 +54,8 @@ def test_what_is_worse_is_told_though_something_milder_was() -> None:
 
 
 def test_a_rule_keeps_back_only_letters_to_those_whom_it_tells_itself() -> None:
-    rules = [rule(1, "450200", 2), rule(2, "450000")]
-    assert kept(rules, fires(1), fires(2)) == [1]
+    rules = [rule(1, "450200", 2), rule(2, "450000", narrower=False)]
+    assert kept(rules, fires(1), fires(2)) == []
 
 
 def test_a_rule_may_be_told_to_go_before_others_of_its_region() -> None:
@@ -73,13 +79,17 @@ def test_rules_in_a_circle_leave_one_that_tells(firing: tuple[int, ...]) -> None
         st.tuples(
             st.sampled_from(["450000", "450200", "450202"]),
             st.sets(st.integers(1, 7), max_size=4),
+            st.booleans(),
         ),
         min_size=1,
         max_size=7,
     )
 )
-def test_whatever_rules_say_somebody_is_told(told: list[tuple[str, set[int]]]) -> None:
-    rules = [rule(number, region, *keeps) for number, (region, keeps) in enumerate(told, start=1)]
+def test_whatever_rules_say_somebody_is_told(told: list[tuple[str, set[int], bool]]) -> None:
+    rules = [
+        rule(number, region, *keeps, narrower=narrower)
+        for number, (region, keeps, narrower) in enumerate(told, start=1)
+    ]
     alerts = [fires(each.rule_id) for each in rules]
     found = keepers.Keepers.of([], rules, alerts)
     by_rule = {each.rule_id: each for each in rules}
