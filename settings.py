@@ -147,6 +147,16 @@ class Settings(BaseSettings):
     mail_from: str = Field(
         default="nenghao@localhost", description="sender address of warning letters"
     )
+    webhooks: SecretStr | None = Field(
+        default=None,
+        description='webhooks by the name that contacts have: {"lz": {"channel": "dingtalk", '
+        '"url": "https://…", "secret": "SEC…"}}; `webhook`, `wecom`, `dingtalk` or `feishu`',
+    )
+    webhook_hosts: str = Field(
+        default="",
+        description="hosts that webhooks may reach, with commas, and networks of those that are "
+        "not public, such as 10.2.0.0/16; empty: none",
+    )
     public_url: str = Field(
         default="http://127.0.0.1:8000", description="address of the HTTP interface in letters"
     )

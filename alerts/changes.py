@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 import structlog
 
@@ -12,15 +12,17 @@ import db.alert_events
 import db.alerts
 import db.kept
 import db.outbox
-from alerts import factors, history, outbox
+from alerts import factors, history, outbox, tasks
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Occasion, UnverifiedFactor
 from alerts.lifecycle import Reason, Transition
 from alerts.outbox import Posting
 from alerts.series import Series
+from alerts.tasks import TaskKind
 from alerts.verdicts import Verdict
 from db.alerts import AlertState, Finding, OpenAlert
 from db.pool import Connection
+from energy import workdays
 
 log = structlog.get_logger("alert")
 
@@ -195,7 +197,7 @@ async def _widened(
         await db.kept.add_regions(connection, posting.alert_id, regions)
         return replace(posting, regions=regions)
     told = await db.kept.add_regions(connection, posting.alert_id, regions)
-    return replace(posting, regions=list(dict.fromkeys([*outbox.upward(posting.region), *told])))
+    return replace(posting, regions=list(dict.fromkeys([*reach.upward(posting.region), *told])))
 
 
 def level_of(verdict: Verdict, alert: OpenAlert | None, transition: Transition) -> int:
@@ -217,7 +219,11 @@ def _occasion(
     unverified: Sequence[UnverifiedFactor],
     series: Series | None,
 ) -> Occasion:
+    asked = _asked(rule, judged.verdict, transition)
     return Occasion(
+        task=asked.task,
+        task_due_on=asked.task_due_on,
+        due_on=asked.due_on,
         kind=rule.kind,
         reason=transition.reason,
         verdict=judged.verdict,
@@ -229,3 +235,29 @@ def _occasion(
         rule_version=rule.version,
         series=series,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What `alerts/care.py` will see to, with the last days that are in time."""
+
+    due_on: date | None = None
+    task: TaskKind | None = None
+    task_due_on: date | None = None
+
+
+def _asked(rule: Rule, verdict: Verdict, transition: Transition) -> _Asked:
+    """Return by when this is to be acknowledged, and which task it opens."""
+    if transition.reason not in (Reason.FIRST, Reason.ESCALATED) or verdict.level is None:
+        return _Asked()
+    days, at = rule.parameters.due_workdays.acknowledge, transition.at
+    return _Asked(
+        due_on=None if days is None else _last_day(at, days),
+        task=tasks.asked(rule.kind, verdict.level),
+        task_due_on=_last_day(at, workdays.LIST_WORKDAYS),
+    )
+
+
+def _last_day(at: datetime, days: int) -> date | None:
+    due_at = workdays.deadline(at, days).due_at
+    return None if due_at is None else workdays.last_day(due_at)

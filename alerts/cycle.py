@@ -21,6 +21,7 @@ import db.patience
 import db.regions
 import db.rules
 from alerts import (
+    care,
     changes,
     downtime,
     gathering,
@@ -45,6 +46,9 @@ from energy.factors import Unverified
 
 PROGRAM = "alert"
 DATABASE_RETRY_S = 2.0
+SEND_PAUSE_S = 1.0
+"""Longest pause before letters are looked for: it costs an index scan, judging all rules more."""
+
 
 log = structlog.get_logger("alert")
 
@@ -61,10 +65,14 @@ async def run(
     clock: Callable[[], datetime],
     unverified: Unverified = Unverified.NOTE,
     grace_lasts: timedelta = grace.LASTS,
+    hooks: Courier | None = None,
 ) -> None:
-    """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none."""
+    """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none.
+
+    `hooks` is the way to webhooks: without it their letters wait.
+    """
     episodes = Episodes()
-    couriers: list[Courier] = []
+    couriers: list[Courier] = [] if hooks is None else [hooks]
     if smtp_url is not None:
         couriers.append(smtp.Link(smtp.parse(smtp_url), mail_from))
 
@@ -92,7 +100,8 @@ async def run(
     try:
         async with asyncio.TaskGroup() as tasks:
             for name, each in work:
-                tasks.create_task(_again_and_again(name, each, pause_s, episodes))
+                pause = pause_s if name == "evaluate" else min(pause_s, SEND_PAUSE_S)
+                tasks.create_task(_again_and_again(name, each, pause, episodes))
     finally:
         for courier in couriers:
             await courier.rest()
@@ -125,7 +134,8 @@ async def evaluate_once(
             ]
             await keeping.show(connection, keeps)
             left = await db.alerts.list_of_ended_rules(connection, now)
-            return sum(changed) + sum([await changes.end(connection, each, now) for each in left])
+            changed += [await changes.end(connection, each, now) for each in left]
+            return sum(changed) + await care.look_after(connection, around)
         finally:
             await db.alerts.unlock(connection)
 

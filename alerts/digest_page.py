@@ -61,6 +61,9 @@ BADGES: dict[Language, Mapping[str, str]] = {
         Reason.REMINDER: "提醒",
         Reason.RESOLVED: "解除",
         "amended": "更正",
+        "raised_to": "逾期上报",
+        "task_reminder": "任务提醒",
+        "task_overdue": "任务逾期",
     },
     Language.EN: {
         Reason.FIRST: "new",
@@ -69,6 +72,9 @@ BADGES: dict[Language, Mapping[str, str]] = {
         Reason.REMINDER: "reminded",
         Reason.RESOLVED: "over",
         "amended": "amended",
+        "raised_to": "raised to the next region up",
+        "task_reminder": "task due soon",
+        "task_overdue": "task overdue",
     },
 }
 LEVELS = {

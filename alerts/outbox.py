@@ -23,6 +23,7 @@ from alerts.digest import Told
 from alerts.kinds.words import Language, Occasion
 from alerts.lifecycle import Reason
 from alerts.page import Letter
+from alerts.reach import upward
 from alerts.smtp import MailError, MailServerError
 from db.outbox import ClaimedLetter, NewLetter, Recipient
 from db.pool import Connection, Pool
@@ -166,15 +167,6 @@ async def send_next(pool: Pool, courier: Courier, now: datetime) -> Attempt:
     return Attempt(Outcome.SENT, claimed)
 
 
-def upward(region: str) -> list[str]:
-    """Return a GB/T 2260 code and those above it, the nearest first.
-
-    >>> upward("450202"), upward("450200"), upward("450000")
-    (['450202', '450200', '450000'], ['450200', '450000'], ['450000'])
-    """
-    return list(dict.fromkeys([region, f"{region[:4]}00", f"{region[:2]}0000"]))
-
-
 def retry_after(attempts: int) -> timedelta:
     """Return how long to wait after so many attempts.
 
@@ -199,8 +191,7 @@ async def _put_back(
 def _letter(
     posting: Posting, recipient: Recipient, occasion: Occasion, written: Letter
 ) -> NewLetter:
-    thread = f"alert-{posting.alert_id}.{posting.opened_at:%Y%m%d%H%M%S}"
-    host = host_of(occasion.link)
+    thread, host = thread_of(posting.alert_id, posting.opened_at), host_of(occasion.link)
     return NewLetter(
         alert_id=posting.alert_id,
         message_id=f"<{thread}.{posting.event_id}.{recipient.contact_id}@{host}>",
@@ -217,6 +208,11 @@ def _letter(
         channel=recipient.channel,
         language=recipient.language,
     )
+
+
+def thread_of(alert_id: int, opened_at: datetime) -> str:
+    """Return what all letters of an alert have in common."""
+    return f"alert-{alert_id}.{opened_at:%Y%m%d%H%M%S}"
 
 
 def link_to(public_url: str, alert_id: int) -> str:

@@ -59,12 +59,17 @@ def import_command(
             import_report.render(plan, console)
             if plan.problems:
                 return False
+            if not plan.facts:
+                console.print("all of it holds already: there is nothing to write")
+                return True
+            asks = rule.asks(Deed.IMPORT, kind)
             if not apply:
-                console.print("a dry run: add --apply to write this")
+                outcome = proposals.WOULD_WAIT if asks else "write this"
+                console.print(f"a dry run: add --apply to {outcome}", soft_wrap=True)
                 return True
             author = importing.author(actor or getpass.getuser(), reason, file, evidence)
             now = datetime.now(UTC)
-            if rule.asks(Deed.IMPORT, kind):
+            if asks:
                 wanted = drafts.Submission(Deed.IMPORT, kind, file.name, content, author)
                 drafted = drafts.of_plan(connection, plan)
                 row = await proposing.propose(connection, rule, wanted, drafted, now)

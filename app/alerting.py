@@ -1,18 +1,19 @@
-"""Owns what people do about an alert: acknowledge it, comment on it; each in the ledger.
+"""Owns what people say of an alert: that they take care of it, comments; each in the ledger.
 
-Both belong in the caller's transaction. What is foreign is missing.
+All belongs in the caller's transaction. What is foreign is missing.
 """
 
 from __future__ import annotations
 
 import db.alert_events
-import db.alerts
+import db.alert_rows
 import db.changes
 import db.outbox
 from app.depends import Caller
 from app.errors import Conflict, NotFound
 from db.alert_events import ACKNOWLEDGED, COMMENT, NOUN
-from db.alerts import AlertRow, AlertState
+from db.alert_rows import AlertRow
+from db.alerts import AlertState
 from db.changes import Author, Fact
 
 COMMENTS_MAX = 1_000
@@ -21,7 +22,7 @@ COMMENTS_MAX = 1_000
 
 async def visible(caller: Caller, alert_id: int) -> AlertRow:
     """Return an alert of the caller's. Raises NotFound."""
-    found = await db.alerts.fetch_alert(caller.connection, caller.scope, alert_id)
+    found = await db.alert_rows.fetch_alert(caller.connection, caller.scope, alert_id, caller.now)
     if found is None:
         raise NotFound("alert")
     return found
@@ -37,7 +38,7 @@ async def acknowledge(caller: Caller, alert_id: int, note: str) -> None:
         caller.connection, caller.scope, alert_id, caller.actor, caller.now
     )
     if taken:
-        await _say(caller, alert_id, ACKNOWLEDGED, note)
+        await say(caller, alert_id, ACKNOWLEDGED, note)
         await db.outbox.drop_reminders(caller.connection, alert_id)
         return
     found = await visible(caller, alert_id)
@@ -56,21 +57,33 @@ async def comment(caller: Caller, alert_id: int, text: str) -> int:
     """
     await visible(caller, alert_id)
     await db.changes.lock(caller.connection)
-    if await db.alert_events.count_comments(caller.connection, alert_id) >= COMMENTS_MAX:
+    if await db.alert_events.count(caller.connection, alert_id, COMMENT) >= COMMENTS_MAX:
         raise Conflict(
             "too_many_comments",
             f"This alert has {COMMENTS_MAX:,} comments, and takes no more. Write what is new "
             "elsewhere and name its place in what you already said.",
         )
-    return await _say(caller, alert_id, COMMENT, text)
+    return await say(caller, alert_id, COMMENT, text)
 
 
-async def _say(caller: Caller, alert_id: int, kind: str, text: str) -> int:
+async def say(
+    caller: Caller,
+    alert_id: int,
+    kind: str,
+    text: str,
+    *,
+    evidence: str | None = None,
+    assignee: str | None = None,
+) -> int:
+    """Append what the caller did to the history of an alert and to the ledger; return event_id."""
     event_id = await db.alert_events.insert(
-        caller.connection, alert_id, at=caller.now, kind=kind, reason=text, actor=caller.actor
-    )
+        caller.connection, alert_id, at=caller.now, kind=kind, reason=text, actor=caller.actor,
+        evidence=evidence, assignee=assignee,
+    )  # fmt: skip
     content: dict[str, object] = {"kind": kind, "at": caller.now.isoformat(), "text": text}
+    named = {"evidence": evidence, "assignee": assignee}
+    content |= {name: each for name, each in named.items() if each is not None}
     fact = Fact(NOUN, f"{alert_id}/{event_id}", content)
-    author = Author(caller.actor, text or kind)
+    author = Author(caller.actor, text or kind, evidence or "")
     await db.changes.record(caller.connection, author, [fact], caller.now)
     return event_id

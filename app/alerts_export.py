@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from typing import BinaryIO
 
-import db.alerts
+import db.alert_rows
 from app import exports
 from app.depends import Caller
 from app.exports import Columns, Format, Kind
-from db.alerts import AlertRow, AlertState
+from db.alert_rows import AlertRow, Which
+from energy import workdays
 
 COLUMNS: Columns = {
     "alert_id": Kind.NUMBER,
@@ -39,34 +40,32 @@ COLUMNS: Columns = {
     "acknowledged_at": Kind.INSTANT,
     "acknowledged_by": Kind.TEXT,
     "updated_at": Kind.INSTANT,
+    "assigned_to": Kind.TEXT,
+    "contest": Kind.TEXT,
+    "due_on": Kind.TEXT,
+    "due_for": Kind.TEXT,
+    "due_reason": Kind.TEXT,
+    "overdue": Kind.FLAG,
+    "raised_to": Kind.TEXT,
+    "closed_at": Kind.INSTANT,
     "silenced_by": Kind.NUMBER,
     "inhibited_by": Kind.NUMBER,
     "owed": Kind.TEXT,
 }
 
 
-async def written(
-    caller: Caller,
-    form: Format,
-    *,
-    state: AlertState | None,
-    region: str | None,
-    unit: str | None,
-    is_acknowledged: bool | None,
-) -> BinaryIO:
+async def written(caller: Caller, form: Format, which: Which) -> BinaryIO:
     """Return a file of all visible alerts that are asked for, newest first."""
 
     async def pages() -> AsyncIterator[list[Mapping[str, object]]]:
         before: int | None = None
-        while rows := await db.alerts.list_alerts(
+        while rows := await db.alert_rows.list_alerts(
             caller.connection,
             caller.scope,
-            state=state,
-            region=region,
-            unit=unit,
+            which,
+            now=caller.now,
             limit=exports.BATCH_ROWS,
             before_alert_id=before,
-            is_acknowledged=is_acknowledged,
         ):
             yield [fields(row) for row in rows]
             before = rows[-1].alert_id
@@ -75,10 +74,14 @@ async def written(
 
 
 def fields(row: AlertRow) -> dict[str, object]:
-    """Return an alert as callers see it: its period as two instants."""
+    """Return an alert as callers see it: its period as two instants, what is due as a day."""
     named = asdict(row)
-    del named["period"]
+    for name in ("period", "contests", "due_at", "undated", "is_overdue"):
+        del named[name]
     return named | {
         "period_starts_at": row.period.starts_at,
         "period_ends_at": row.period.ends_at,
+        "due_on": None if row.due_at is None else f"{workdays.last_day(row.due_at)}",
+        "due_reason": row.undated,
+        "overdue": row.is_overdue,
     }

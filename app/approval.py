@@ -1,7 +1,8 @@
 """Owns which changes call for a second person (双人复核), and who may be it. Pure: one table.
 
-[RELIABILITY 42] What values or judges figures (factors, limits, targets, budgets), what replaces
-readings (corrections), and whatever takes a stated fact away.
+[RELIABILITY 42] What readings count for (meters, their epochs), what values or judges figures
+(factors, limits, targets, budgets, figures of regions), what replaces readings (corrections), and
+whatever takes a stated fact away.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ class State(StrEnum):
 
 CALL_FOR_ONE = frozenset(
     {
+        Kind.METERS,
+        Kind.EPOCHS,
+        Kind.FIGURES,
         Kind.FACTORS,
         Kind.CALORIFIC_VALUES,
         Kind.CARBON_FACTORS,

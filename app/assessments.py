@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import app.levels
 import db.figures
 import db.levels
 from app.api import parameters
@@ -60,14 +59,14 @@ async def assessed(caller: Caller, region: str | None, period: Period | None) ->
         raise NotFound("region")
     figures = _by_region(await db.figures.list_figures(caller.connection))
     targets = _by_region(await db.figures.list_targets(caller.connection))
-    schemes = app.levels.schemes(await db.levels.list_bands(caller.connection))
+    schemes = db.levels.schemes(await db.levels.list_bands(caller.connection))
     choices = await db.levels.list_choices(caller.connection)
     result = []
     for each in regions:
         ours, asked = figures.get(each.region, []), targets.get(each.region, [])
         if not ours and not asked and each.region != known:
             continue
-        chosen = app.levels.chosen(schemes, choices, each.region)
+        chosen = db.levels.chosen(schemes, choices, each.region)
         when = period or _newest(ours, asked, caller.now.astimezone(LOCAL).year)
         figure, history = _published(ours, when)
         findings = assessment.findings(

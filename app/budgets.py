@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 
 import db.budgets
+from alerts.kinds.budget_pace import charges
 from app.depends import Caller
-from db.budgets import AlikeMeters, BudgetEntry, BudgetRow, DaySum
-from energy import budgets, forecast, periods, roles, workdays
-from energy.budgets import DayUse, Obstacle, Standing
-from energy.coverage import Calendar, Due
+from db.budgets import BudgetEntry, BudgetRow
+from energy import budgets, periods, roles
+from energy.budgets import Obstacle, Standing
 from energy.factors import Unverified
 from energy.forecast import IsWorkday, Outlook, Projection
-from energy.periods import LOCAL, Span, Step
-
-DAY = timedelta(days=1)
+from energy.periods import Span, Step
 
 NO_FORECAST_ZH = {
     Obstacle.NOT_STARTED: "预算期尚未开始",
@@ -57,48 +55,35 @@ async def charged(
     if not entries:
         return []
     ends_at = periods.floor(at, Step.DAY)
-    through_on = ends_at.astimezone(LOCAL).date() - DAY
-    starts_on = {
-        entry.budget_id: budgets.history_starts_on(entry.row.starts_on, through_on)
-        for entry in entries
-    }
-    ids = list(starts_on)
-    first_at = _instant(min(starts_on.values()))
-    sums = await db.budgets.list_days(caller.connection, caller.scope, ids, first_at, ends_at)
-    meters = await db.budgets.list_meters(
-        caller.connection, caller.scope, ids, roles=roles.COUNTING
+    rows = {entry.budget_id: entry.row for entry in entries}
+    last = charges.through_on(at)
+    first = min(budgets.history_starts_on(row.starts_on, last) for row in rows.values())
+    first_at, ids = charges.instant(first), list(rows)
+    standings = charges.standings(
+        rows,
+        await db.budgets.list_days(caller.connection, caller.scope, ids, first_at, ends_at),
+        await db.budgets.list_meters(caller.connection, caller.scope, ids, roles=roles.COUNTING),
+        at,
+        coverage_floor=coverage_floor,
+        is_workday=is_workday,
     )
     doubtful = await _unverified(caller, ids, ends_at)
-    result = []
-    for entry in entries:
-        number = entry.budget_id
-        days = _days(
-            starts_on[number],
-            through_on,
-            [one for one in sums if one.budget_id == number],
-            [one for one in meters if one.budget_id == number],
-            at,
+    return [
+        Charged(
+            entry,
+            standings[entry.budget_id],
+            [carrier for budget, carrier in doubtful if budget == entry.budget_id],
         )
-        row = entry.row
-        standing = budgets.standing(
-            row.amount_tce,
-            row.starts_on,
-            row.ends_on,
-            days,
-            coverage_floor=coverage_floor,
-            is_workday=is_workday,
-        )
-        unverified = [carrier for budget, carrier in doubtful if budget == number]
-        result.append(Charged(entry, standing, unverified))
-    return result
+        for entry in entries
+    ]
 
 
 def span(rows: Sequence[BudgetRow], at: datetime) -> Span:
     """Return the days of which `charged` wants to know, up to the day that holds `at`."""
     ends_at = periods.following(periods.floor(at, Step.DAY), Step.DAY)
-    through_on = periods.floor(at, Step.DAY).astimezone(LOCAL).date() - DAY
-    starts_on = min(budgets.history_starts_on(row.starts_on, through_on) for row in rows)
-    return Span(_instant(starts_on).astimezone(UTC), ends_at)
+    last = charges.through_on(at)
+    starts_on = min(budgets.history_starts_on(row.starts_on, last) for row in rows)
+    return Span(charges.instant(starts_on).astimezone(UTC), ends_at)
 
 
 async def _unverified(
@@ -110,42 +95,6 @@ async def _unverified(
     return await db.budgets.list_unverified(
         caller.connection, caller.scope, budgets, at, roles=roles.COUNTING
     )
-
-
-def _days(
-    starts_on: date,
-    through_on: date,
-    sums: Sequence[DaySum],
-    meters: Sequence[AlikeMeters],
-    now: datetime,
-) -> list[DayUse]:
-    """Return each day from `starts_on` through `through_on`, also those without data."""
-    on = [starts_on + timedelta(days=n) for n in range((through_on - starts_on).days + 1)]
-    due = Due(Calendar([Span(_instant(day), _instant(day + DAY)) for day in on], now))
-    for alike in meters:
-        due.add(alike.kind, alike.interval_s, alike.due_from, alike.meters, ends_at=alike.due_to)
-    counts = due.counts()
-    used = {one.starts_at.astimezone(LOCAL).date(): one for one in sums}
-    return [_day(day, used.get(day), owed) for day, owed in zip(on, counts, strict=True)]
-
-
-def _day(on: date, used: DaySum | None, due: int) -> DayUse:
-    if used is None:
-        return DayUse(on, None, 0.0, 0.0, 0, due)
-    return DayUse(
-        on,
-        used.tce,
-        used.estimated_tce,
-        used.absolute_tce,
-        used.readings_present,
-        due,
-        used.held,
-        tuple(used.left_out),
-    )
-
-
-def _instant(on: date) -> datetime:
-    return datetime.combine(on, time(), LOCAL)
 
 
 def sentence_zh(amount_tce: float, standing: Standing) -> str:
@@ -210,9 +159,3 @@ def _day_zh(on: date | None) -> str:
 
 def _day_en(on: date | None) -> str:
     return "after its period" if on is None else f"{on.day} {on:%b}"
-
-
-def is_workday(on: date) -> bool:
-    """Return whether a day is worked in China; in years not published yet: Monday to Friday."""
-    known = workdays.is_workday(on)
-    return forecast.monday_to_friday(on) if known is None else known

@@ -176,8 +176,10 @@ def alert_command() -> None:
     """Judge the rules, open and resolve alerts, send letters."""
     import alerts.cycle
     import alerts.smtp
+    from app import webhooks
 
     settings = _settings()
+    hooks = webhooks.of(settings.webhooks, settings.webhook_hosts, _now)
     smtp_url = settings.smtp_url.get_secret_value() if settings.smtp_url else None
     if smtp_url is not None:
         _parsed(alerts.smtp.parse, smtp_url, "NENGHAO_SMTP_URL")
@@ -197,6 +199,7 @@ def alert_command() -> None:
             mail_from=settings.mail_from,
             clock=_now,
             unverified=settings.unverified_factors,
+            hooks=hooks,
             grace_lasts=timedelta(minutes=settings.grace_min),
         )
 
@@ -320,6 +323,7 @@ def _addresses(settings: Settings) -> Addresses:
         settings.logins_file,
         settings.service_database_url,
         approval.Rule.of(settings.second_approver, settings.proposal_days),
+        settings.coverage_floor,
     )
 
 

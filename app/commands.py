@@ -7,6 +7,7 @@ import typer
 from app import (
     administration,
     audit,
+    contact_commands,
     corrections,
     doubts,
     evidence_file,
@@ -35,11 +36,12 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(quality_commands.repairs_app, name="repairs")
     app.add_typer(corrections.corrections_app, name="corrections")
     app.add_typer(rule_commands.rules_app, name="rules")
+    app.add_typer(contact_commands.contacts_app, name="contacts")
     app.add_typer(silence_commands.silences_app, name="silences")
     app.add_typer(proposals.proposals_app, name="proposals")
+    app.add_typer(audit.audit_app, name="audit")
     app.add_typer(verify.verify_app, name="verify")
     verify.verify_app.command("evidence")(evidence_file.evidence_command)
-    app.command("audit")(audit.audit_command)
     app.command("ready")(readiness.ready_command)
     app.command("import")(administration.import_command)
     app.command("withdraw")(withdrawals.withdraw_command)

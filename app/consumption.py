@@ -65,18 +65,32 @@ async def lines(
     so they are not for answers that set them beside figures of units or meters. As known on a day
     units answer: their sums were just made.
     """
-    groups = await db.consumption.list_meters(
-        caller.connection, caller.scope, selection, roles=counted(selection)
-    )
+    groups = await owing(caller, selection)
     read = sum((each.ends_at - each.starts_at).days for each in within) if of_days else len(within)
     refuse_beyond(len({group.key for group in groups}), read)
     if may_trail and caller.known_at is None and is_of_areas(selection, caller.scope):
-        sums = await db.area_sums.list_sums(caller.connection, caller.scope, selection)
+        sums = await _of_areas(caller, selection)
     else:
         sums = await db.consumption.list_sums(caller.connection, caller.scope, selection)
     if of_days:
         sums = app.sums.within(sums, within)
     return merged(within, groups, sums, caller.now)
+
+
+async def _of_areas(caller: Caller, selection: Selection) -> list[Sum]:
+    sums = await db.area_sums.list_unexplained_sums(caller.connection, caller.scope, selection)
+    if not any(one.unvalued for one in sums):
+        return sums
+    return await db.area_sums.list_sums(caller.connection, caller.scope, selection)
+
+
+async def owing(caller: Caller, selection: Selection) -> Sequence[Meters]:
+    """Return the meters that owe readings before the end of the span, by group."""
+    seen, counting = caller.scope, counted(selection)
+    return await caller.remembered.of(
+        ("meters", *db.consumption.asked_of_meters(seen, selection, counting)),
+        lambda: db.consumption.list_meters(caller.connection, seen, selection, roles=counting),
+    )
 
 
 def refuse_beyond(groups: int, buckets: int) -> None:

@@ -10,14 +10,12 @@ log when it is committed, by the same transaction.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
     contextmanager,
-    nullcontext,
     suppress,
 )
 from dataclasses import dataclass, field, replace
@@ -45,14 +43,13 @@ from app.errors import (
     Unavailable,
     is_outage,
 )
+from app.lending import in_turn, lent, read_only, rolled_back
+from app.remembered import NOTHING, Remembered
 from app.roles import Act
 from app.state import State
 from db.pool import Connection, Pool
 from db.scope import Scope
 from energy.factors import Unverified
-
-CONNECTION_WITHIN_S = 5
-"""How long a request waits for a connection before it is told that the platform is busy."""
 
 CHANGES_AT_ONCE = 4
 """Calls that change something at a time: half of the connections that can."""
@@ -82,7 +79,7 @@ class Caller:
     `unverified` is what becomes of factors that nobody verified; `rule` which changes wait for a
     second person; `asked` what the audit log is to say. `known_at`: what was known at that instant
     answers, see `app/known_tables.py`; None: what is known now. `identity` tells them from all
-    others.
+    others; `remembered` spares them what the registry has answered before.
     """
 
     connection: Connection
@@ -94,6 +91,7 @@ class Caller:
     identity: str = ""
     rule: Rule = APPROVED_BY_NONE
     asked: Asked | None = None
+    remembered: Remembered = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,8 @@ def address(request: Request) -> str:
 MAY_NOT = {
     Act.READ: "see data",
     Act.STATE: "state facts",
-    Act.ACKNOWLEDGE: "acknowledge alerts",
+    Act.ACKNOWLEDGE: "take care of alerts",
+    Act.CONTEST: "contest alerts",
     Act.REGULATE: "write rules and silences",
     Act.APPROVE: "approve proposals",
     Act.AUDIT: "see the audit log",
@@ -145,7 +144,10 @@ async def authenticated(
 ) -> AsyncIterator[Caller]:
     held = state.of(request)
     shown = shown_by(request, credentials)
-    async with _turn(held, request), reading(held, shown) as caller:
+    async with (
+        _turn(held, request, shown) as known,
+        _reading(held, shown, read_only(held["views"]), known=known) as caller,
+    ):
         yield caller
 
 
@@ -180,86 +182,94 @@ async def knowing(
     held = state.of(request)
     shown = shown_by(request, credentials)
     async with AsyncExitStack() as stack:
-        lent = read_only(held["views"])
-        await stack.enter_async_context(_turn(held, request))
+        lent_to = read_only(held["views"])
+        known = await stack.enter_async_context(_turn(held, request, shown))
         if AS_KNOWN_ON in request.query_params:
+            known = known or await _let_in(held, held["views"], shown, Act.READ)
             if held["earlier_days"].locked():
                 detail = "Others are asking what was known on earlier days. Try again later."
                 raise Unavailable("busy", detail)
             await stack.enter_async_context(held["earlier_days"])
-            lent = rolled_back(held["pool"])
-        yield await stack.enter_async_context(_reading(held, shown, lent))
-
-
-def _turn(held: State, request: Request) -> AbstractAsyncContextManager[None]:
-    """Return what waits for a turn to write a file, if one is asked for."""
-    if request.query_params.get("format", "json") == "json":
-        return nullcontext()
-    return _in_turn(held["files"], "Others are being given files.")
+            lent_to = rolled_back(held["pool"])
+        yield await stack.enter_async_context(_reading(held, shown, lent_to, known=known))
 
 
 @asynccontextmanager
-async def _in_turn(turns: asyncio.Semaphore, why: str) -> AsyncIterator[None]:
-    """Wait for a turn, so that others find a connection."""
-    try:
-        async with asyncio.timeout(CONNECTION_WITHIN_S):
-            await turns.acquire()
-    except TimeoutError as error:
-        raise Unavailable("busy", f"{why} Try again later.") from error
-    try:
-        yield
-    finally:
-        turns.release()
+async def _turn(held: State, request: Request, shown: Shown) -> AsyncIterator[Holder | None]:
+    """Wait for a turn to read for a file, if one is asked for; who does is known before.
+
+    A key that does not hold takes no turn from those whose key does.
+    """
+    if request.query_params.get("format", "json") == "json":
+        yield None
+        return
+    holder = await _let_in(held, held["views"], shown, Act.READ)
+    async with in_turn(held["files"], "Others are being given files."):
+        yield holder
+
+
+async def _let_in(held: State, pool: Pool, shown: Shown, *acts: Act) -> Holder:
+    """Return who holds what is shown and may do one of `acts`, before they wait for a turn."""
+    holder = await _holder(held, pool, shown)
+    _admit(held, shown, holder, *acts)
+    return holder
 
 
 @asynccontextmanager
 async def _reading(
-    held: State, shown: Shown, lent: AbstractAsyncContextManager[Connection], *acts: Act
+    held: State,
+    shown: Shown,
+    lent_to: AbstractAsyncContextManager[Connection],
+    *acts: Act,
+    known: Holder | None = None,
 ) -> AsyncIterator[Caller]:
     """Return who may read, with a transaction that shows what is in their scope.
 
-    With `acts`, only who may do one of them.
+    With `acts`, only who may do one of them. Who is `known` was let in already.
     """
     now = held["clock"]()
-    person = await _person(held, shown, now)
-    async with lent as connection:
+    person = known or await _person(held, shown, now)
+    async with lent_to as connection:
         holder = person or await _key_holder(held, connection, shown, now)
-        _admit(held, shown, holder, *(acts or (Act.READ,)))
+        if known is None:
+            _admit(held, shown, holder, *(acts or (Act.READ,)))
         if holder.use_is_news(now):
-            async with _lent(held["pool"]) as own:
+            async with lent(held["pool"]) as own:
                 await _note_use(own, holder, now)
-        await db.scope.enter(connection, holder.scope)
-        yield _caller(held, connection, holder, now)
+        stamp = await db.scope.enter(connection, holder.scope)
+        caller = _caller(held, connection, holder, now)
+        yield replace(caller, remembered=Remembered(held["memory"], stamp))
 
 
 def changing(act: Act) -> Callable[..., AsyncIterator[Caller]]:
     """Return what lends a transaction to a caller who may do `act`.
 
-    It is committed before the answer.
+    It is committed before the answer. A key is looked at before it waits for its turn, and once
+    more by the transaction: one that was revoked meanwhile changes nothing.
     """
 
-    async def lent(
+    async def changed(
         request: Request,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     ) -> AsyncIterator[Caller]:
         held = state.of(request)
-        now = held["clock"]()
         shown = shown_by(request, credentials)
-        person = await _person(held, shown, now)
+        holder = await _let_in(held, held["pool"], shown, act)
         async with (
-            _in_turn(held["changes"], "Others are changing data."),
-            _lent(held["pool"]) as connection,
+            in_turn(held["changes"], "Others are changing data."),
+            lent(held["pool"]) as connection,
             connection.transaction(),
         ):
-            holder = person or await _key_holder(held, connection, shown, now)
-            _admit(held, shown, holder, act)
+            now = held["clock"]()
+            if holder.key_id is not None:
+                holder = await _key_holder(held, connection, shown, now)
             if holder.use_is_news(now):
                 await _note_use(connection, holder, now)
             asked = audit_gate.of(request)
             yield replace(_caller(held, connection, holder, now), asked=asked)
             await _note_change(request, connection)
 
-    return lent
+    return changed
 
 
 def _caller(held: State, connection: Connection, holder: Holder, now: datetime) -> Caller:
@@ -343,46 +353,16 @@ def _at_the_door(held: State, shown: Shown) -> Iterator[None]:
 
 async def fetch_holder(held: State, shown: Shown) -> Holder:
     """Return who holds what is shown, now. It takes no request of theirs."""
+    return await _holder(held, held["watch"], shown)
+
+
+async def _holder(held: State, pool: Pool, shown: Shown) -> Holder:
     now = held["clock"]()
     person = await _person(held, shown, now)
     if person is not None:
         return person
-    async with _lent(held["watch"]) as connection:
+    async with lent(pool) as connection:
         return await _key_holder(held, connection, shown, now)
-
-
-@asynccontextmanager
-async def read_only(pool: Pool) -> AsyncIterator[Connection]:
-    """Lend a connection inside a read-only transaction with one snapshot."""
-    async with (
-        _lent(pool) as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        yield connection
-
-
-@asynccontextmanager
-async def rolled_back(pool: Pool) -> AsyncIterator[Connection]:
-    """Lend a connection inside a transaction with one snapshot, of which nothing stays."""
-    async with _lent(pool) as connection:
-        transaction = connection.transaction(isolation="repeatable_read")
-        await transaction.start()
-        try:
-            yield connection
-        finally:
-            await transaction.rollback()
-
-
-@asynccontextmanager
-async def _lent(pool: Pool) -> AsyncIterator[Connection]:
-    try:
-        connection = await pool.acquire(timeout=CONNECTION_WITHIN_S)
-    except TimeoutError as error:
-        raise Unavailable("busy", "All connections are in use. Try again later.") from error
-    try:
-        yield connection
-    finally:
-        await pool.release(connection)
 
 
 AuthenticatedCaller = Annotated[Caller, Depends(authenticated, scope="function")]
@@ -390,5 +370,6 @@ AuditingCaller = Annotated[Caller, Depends(auditing, scope="function")]
 KnowingCaller = Annotated[Caller, Depends(knowing, scope="function")]
 StatingCaller = Annotated[Caller, Depends(changing(Act.STATE), scope="function")]
 AcknowledgingCaller = Annotated[Caller, Depends(changing(Act.ACKNOWLEDGE), scope="function")]
+ContestingCaller = Annotated[Caller, Depends(changing(Act.CONTEST), scope="function")]
 RegulatingCaller = Annotated[Caller, Depends(changing(Act.REGULATE), scope="function")]
 ApprovingCaller = Annotated[Caller, Depends(changing(Act.APPROVE), scope="function")]

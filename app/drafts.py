@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -59,11 +59,20 @@ class Draft:
         told = [[_told(fact) for fact in facts] for facts in (self.before, self.after)]
         return hashlib.sha256(ledger.canonical(told).encode()).digest()
 
-    def effect(self) -> str:
-        """Return what it changes, fact by fact, of a long one the beginning. JSON"""
+    def effect(self, received: Mapping[str, Content]) -> str:
+        """Return what it changes, fact by fact, of a long one the beginning. JSON
+
+        Where no fact holds, before or after, `received` does: a reading as it arrived.
+        """
         before = {fact.subject: fact.content for fact in self.before}
         shown = [
-            {"subject": fact.subject, "columns": _columns(before.get(fact.subject), fact.content)}
+            {
+                "subject": fact.subject,
+                "columns": _columns(
+                    before.get(fact.subject) or received.get(fact.subject),
+                    fact.content or received.get(fact.subject),
+                ),
+            }
             for fact in self.after[:SHOWN_MAX]
         ]
         return json.dumps({"facts": len(self.after), "shown": shown}, ensure_ascii=False)
@@ -146,6 +155,22 @@ async def _of_corrections(connection: Connection, payload: bytes) -> Draft:
         return await correcting.state(connection, author, aimed, now)
 
     return Draft([change.fact for change in newest], [row.fact() for row in rows], apply)
+
+
+async def received(connection: Connection, drafted: Draft) -> dict[str, Content]:
+    """Return the readings that a draft corrects, or no longer does, as corrections would say it."""
+    told = {
+        fact.subject: fact.content
+        for fact in (*drafted.after[:SHOWN_MAX], *drafted.before[:SHOWN_MAX])
+        if fact.noun == db.corrections.NOUN and fact.content is not None
+    }
+    rows = CORRECTIONS.validate_python(list(told.values()))
+    targets = await db.corrections.list_targets(connection, rows)
+    return {
+        subject: {**content, "value": targets[row.subject].raw_value}
+        for (subject, content), row in zip(told.items(), rows, strict=True)
+        if row.subject in targets
+    }
 
 
 async def place(connection: Connection, drafted: Draft) -> Place:

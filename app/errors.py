@@ -6,6 +6,7 @@ What a caller may not see is answered exactly like what does not exist: 404, nev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import asyncpg
 import structlog
@@ -15,6 +16,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
+
+from app.faults import words
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -281,27 +284,40 @@ NAMED = {"extra_forbidden": "unknown_parameter", "json_invalid": "malformed_body
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     told = error.errors()[:FAULTS_MAX]
-    faults = [_fault(each["loc"], each["type"], each["msg"], request.app) for each in told]
+    faults = [_fault(each, request) for each in told]
     kinds = {each["type"] for each in told}
     code = NAMED.get(kinds.pop(), "invalid_parameter") if len(kinds) == 1 else "invalid_parameter"
     detail = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults)
     return ApiError(code, detail, errors=faults).response()
 
 
-def _fault(location: Sequence[object], kind: str, message: str, app: FastAPI) -> Fault:
-    match kind:
+def _fault(told: Mapping[str, Any], request: Request) -> Fault:
+    location, context = told["loc"], told.get("ctx", {})
+    parameter = str(location[-1])
+    match told["type"]:
         case "extra_forbidden" if location[-1] == AS_KNOWN_ON:
             detail = "is not answered here: this call tells what is known now. These tell what "
-            detail += f"was known on a day: {', '.join(_knowing(app))}"
-        case "missing":
-            detail = "is required"
+            detail += f"was known on a day: {', '.join(_knowing(request.app))}"
         case "json_invalid":
             return Fault(parameter="body", detail=f"is no JSON: at byte {location[-1]}")
-        case "extra_forbidden":
-            detail = "is not a parameter of this call; see /docs"
+        case "union_tag_not_found":
+            parameter = context["discriminator"].strip("'")
+            detail = f"is required: one of {', '.join(_tags(request))}"
+        case "union_tag_invalid":
+            parameter = context["discriminator"].strip("'")
+            detail = words(told["type"], told["msg"], context)
+        case "missing" if location == ("body",):
+            detail = "is required: a JSON object; see /docs for what goes into it"
         case _:
-            detail = message.removeprefix("Value error, ")
-    return Fault(parameter=str(location[-1]), detail=detail)
+            detail = words(told["type"], told["msg"], context)
+    return Fault(parameter=parameter, detail=detail)
+
+
+def _tags(request: Request) -> list[str]:
+    """Return which kinds of body the call takes, as its own description says."""
+    call = request.app.openapi()["paths"][request.scope["route"].path_format]
+    schema = call[request.method.lower()]["requestBody"]["content"]["application/json"]["schema"]
+    return sorted(schema["discriminator"]["mapping"])
 
 
 def _knowing(app: FastAPI) -> list[str]:

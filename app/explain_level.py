@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import app.levels
+import db.levels
 from app.formulas import plain
 from app.known_then import figure, text
 from app.lineage import Recorded
@@ -68,12 +68,12 @@ def leveled(lineage: LevelLineage) -> Leveled:
     ]
     history = [row for row in rows if row.year < lineage.year and row.through_month == DECEMBER]
     newest = max(ours, key=lambda row: row.through_month, default=None)
-    schemes = app.levels.schemes([row for row, _ in lineage.bands])
+    schemes = db.levels.schemes([row for row, _ in lineage.bands])
     findings = assessment.findings(
         None if newest is None else newest.figures(),
         [row.figures() for row in history],
         [row.target() for row, _ in lineage.targets],
-        app.levels.chosen(schemes, [row for row, _ in lineage.choices], lineage.region),
+        db.levels.chosen(schemes, [row for row, _ in lineage.choices], lineage.region),
         lineage.year,
     )
     finding = next(each for each in findings if each.indicator is lineage.indicator)

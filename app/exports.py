@@ -1,13 +1,15 @@
 """Owns answers as files: rows written to CSV, XLSX or Parquet in constant memory, then sent.
 
 A file is whole before its first byte is sent: what breaks on the way is an error with a status, not
-a file that ends too soon, and a slow reader holds a file and no connection.
+a file that ends too soon, and a slow reader holds a file and no connection. Nor does a sheet, which
+takes long to write: its rows are put by, and written when the connection went back.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import marshal
 import re
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -20,7 +22,8 @@ import pyarrow.parquet
 import xlsxwriter
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from app.api.answers import local_text
 from app.errors import ApiError, InvalidParameter
@@ -29,7 +32,11 @@ CHUNK_BYTES = 256 * 1024
 XLSX_ROWS_MAX = 1_048_575
 """Of a sheet, less its header: the format has no more."""
 
+XLSX_TEXT_MAX = 32_767
 XLSX_TEXT_TOO_LONG = "A text is over the 32,767 characters of a cell. Ask for csv or parquet."
+
+SHEETS_AT_ONCE = 2
+"""Each takes a core while it is written."""
 
 BATCH_ROWS = 1_000
 
@@ -116,43 +123,96 @@ def _text(cell: Cell) -> str | float | None:
 class XlsxTable:
     """One sheet. Its texts are texts: nothing is taken for a formula, a number or an address."""
 
-    def __init__(self, file: BinaryIO, columns: Columns) -> None:
+    def __init__(self, file: BinaryIO, columns: Iterable[str]) -> None:
         self._book = xlsxwriter.Workbook(file, {"constant_memory": True})
         self._sheet = self._book.add_worksheet()
         self._sheet.write_row(0, 0, columns)
         self._rows = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._book.close()
 
-    def add(self, rows: Iterable[Row]) -> None:
+    def add(self, rows: Iterable[Sequence[str | float | None]]) -> None:
         for row in rows:
             self._rows += 1
-            if self._rows > XLSX_ROWS_MAX:
-                raise ApiError(
-                    "too_many_rows",
-                    f"A sheet has room for {XLSX_ROWS_MAX:,} rows. Ask for a shorter span, or for "
-                    "csv or parquet.",
-                )
             for column, cell in enumerate(row):
                 self._put(column, cell)
 
-    def _put(self, column: int, cell: Cell) -> None:
+    def _put(self, column: int, cell: str | float | None) -> None:
         match cell:
             case None:
                 return
             case bool():
                 self._sheet.write_boolean(self._rows, column, cell)
             case str():
-                if self._sheet.write_string(self._rows, column, cell) != 0:
-                    raise ApiError("text_too_long", XLSX_TEXT_TOO_LONG)
-            case datetime():
-                self._sheet.write_string(self._rows, column, local_text(cell))
+                self._sheet.write_string(self._rows, column, cell)
             case _:
                 self._sheet.write_number(self._rows, column, cell)
+
+
+class Spool:
+    """The rows of a sheet, put by in a file; what a sheet has no room for is refused here."""
+
+    def __init__(self, file: BinaryIO, columns: Columns) -> None:
+        self._file = file
+        self._rows = 0
+        marshal.dump([*columns], file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.seek(0)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        told = [[_spooled(cell) for cell in row] for row in rows]
+        self._rows += len(told)
+        if self._rows > XLSX_ROWS_MAX:
+            raise ApiError(
+                "too_many_rows",
+                f"A sheet has room for {XLSX_ROWS_MAX:,} rows. Ask for a shorter span, or for "
+                "csv or parquet.",
+            )
+        if told:
+            marshal.dump(told, self._file)
+
+
+def _spooled(cell: Cell) -> str | float | None:
+    match cell:
+        case datetime():
+            return local_text(cell)
+        case str() if len(cell) > XLSX_TEXT_MAX:
+            raise ApiError("text_too_long", XLSX_TEXT_TOO_LONG)
+        case str():
+            return str(cell)
+        case _:
+            return cell
+
+
+async def sheet(spool: BinaryIO) -> BinaryIO:
+    """Return the XLSX file of rows put by, which are gone then."""
+    file = opened()
+    try:
+        with spool:
+            table = XlsxTable(file, _put_by(spool))
+            try:
+                while rows := await run_in_threadpool(_put_by, spool):
+                    await run_in_threadpool(table.add, rows)
+            finally:
+                await run_in_threadpool(table.close)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _put_by(spool: BinaryIO) -> list[Any]:
+    """Return what was put by next, the names of the columns first; nothing: there is no more."""
+    try:
+        found: list[Any] = marshal.load(spool)  # ours: the file has no name
+    except EOFError:
+        return []
+    return found
 
 
 ARROW = {
@@ -185,9 +245,9 @@ class ParquetTable:
         self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=self._schema))
 
 
-TABLES: dict[Format, type[CsvTable | XlsxTable | ParquetTable]] = {
+TABLES: dict[Format, type[CsvTable | Spool | ParquetTable]] = {
     Format.CSV: CsvTable,
-    Format.XLSX: XlsxTable,
+    Format.XLSX: Spool,
     Format.PARQUET: ParquetTable,
 }
 
@@ -200,7 +260,10 @@ def opened() -> BinaryIO:
 async def written(
     form: Format, columns: Columns, batches: AsyncIterator[Sequence[Row]]
 ) -> BinaryIO:
-    """Return a file of all rows. Writing takes a thread, so that others are answered meanwhile."""
+    """Return a file of all rows, of a sheet those put by: `answer` writes it.
+
+    Writing takes a thread, so that others are answered meanwhile.
+    """
     file = opened()
     try:
         with TABLES[form](file, columns) as table:
@@ -248,8 +311,29 @@ def cell(said: object) -> Cell:
             return said
 
 
-def answer(file: BinaryIO, form: Format, name: str) -> StreamingResponse:
-    """Return `file` as a download called `name`; it is closed when it was sent, or nobody reads."""
+def answer(file: BinaryIO, form: Format, name: str) -> Response:
+    """Return what was `written` as a download called `name`; it is closed when it was sent."""
+    return Sheet(file, name) if form is Format.XLSX else _download(file, form, name)
+
+
+class Sheet(Response):
+    """A sheet that is written when the connection went back: it takes a minute for a million rows.
+
+    An idle transaction would be ended meanwhile, and nobody else get its connection.
+    """
+
+    def __init__(self, spool: BinaryIO, name: str) -> None:
+        super().__init__()
+        self._spool = spool
+        self._name = name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with scope["state"]["sheets"]:
+            file = await sheet(self._spool)
+        await _download(file, Format.XLSX, self._name)(scope, receive, send)
+
+
+def _download(file: BinaryIO, form: Format, name: str) -> StreamingResponse:
     file.seek(0, io.SEEK_END)
     headers = {
         "Content-Disposition": f'attachment; filename="{name}.{form}"',

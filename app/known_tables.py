@@ -17,6 +17,7 @@ import db.known_tables
 import db.rollups
 from app.depends import Caller
 from app.errors import AS_KNOWN_ON, ApiError, InvalidParameter
+from app.remembered import NOTHING
 from db.consumption import Selection
 from db.known_stale import StaleRange
 from db.pool import Connection
@@ -69,7 +70,7 @@ async def facts(caller: Caller, at: datetime | None) -> Caller:
     await db.known_tables.make_facts(caller.connection)
     await db.known_sums.make(caller.connection)
     await db.known_tables.make_views(caller.connection)
-    return replace(caller, known_at=at, now=min(at, caller.now))
+    return replace(caller, known_at=at, now=min(at, caller.now), remembered=NOTHING)
 
 
 async def selected(caller: Caller, selection: Selection, *others: Selection) -> None:

@@ -18,7 +18,7 @@ from starlette.types import Lifespan
 import db.logins
 import db.migrate
 import db.pool
-from app import approval, depends, errors, plain
+from app import approval, depends, errors, exports, plain
 from app.admission import Door
 from app.api import (
     accounts,
@@ -29,6 +29,7 @@ from app.api import (
     benchmark_shares,
     budgets,
     carbon,
+    cases,
     consumption,
     corrections,
     docs,
@@ -45,6 +46,7 @@ from app.api import (
     rules,
     silences,
     stream,
+    tasks,
     units,
     uploads,
     value_intensity,
@@ -58,6 +60,7 @@ from app.guard import Guard
 from app.metrics import Metrics, RequestCounter
 from app.pace import Pace
 from app.providers import Provider
+from app.remembered import Memory
 from app.resolve import Refusal, service_url
 from app.state import Clock, State
 from app.stream import Stream
@@ -119,6 +122,8 @@ NOUNS = (
     balance,
     accounts,
     alerts,
+    cases,
+    tasks,
     rules,
     backtests,
     silences,
@@ -259,10 +264,12 @@ def create_app(
                     earlier_days=asyncio.Semaphore(depends.EARLIER_DAYS_AT_ONCE),
                     changes=asyncio.Semaphore(depends.CHANGES_AT_ONCE),
                     files=asyncio.Semaphore(max(1, settings.questions_at_once - depends.SPARED)),
+                    sheets=asyncio.Semaphore(exports.SHEETS_AT_ONCE),
                     watch=pools.watch,
                     door=door,
                     gate=gate,
                     stream=stream,
+                    memory=Memory(),
                 )
             for task in tasks:
                 task.cancel()

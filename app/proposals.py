@@ -18,6 +18,7 @@ from db.pool import Pool
 from db.proposals import ProposalRow
 
 LISTED_MAX = 1_000
+WOULD_WAIT = "propose this: it holds once another person approved it"
 
 console = Console()
 proposals_app = typer.Typer(no_args_is_help=True, help="Changes that wait for a second person.")

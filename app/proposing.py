@@ -22,6 +22,9 @@ from db.proposals import NewProposal, ProposalRow
 
 NO_REASON = "approved as proposed"
 
+OPEN_MAX = 100
+"""Proposals of one person that wait at a time."""
+
 WORDS = {
     Obstacle.DECIDED: "was decided on already; see `nenghao proposals list --all`",
     Obstacle.EXPIRED: "has expired: nobody decided on it in time. Propose it anew",
@@ -30,7 +33,7 @@ WORDS = {
 
 
 class ObstructedError(Refusal):
-    """A proposal cannot be decided on so. `code` is what programs go by."""
+    """A proposal cannot be made or decided on so. `code` is what programs go by."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -42,8 +45,8 @@ async def propose(
 ) -> ProposalRow:
     """Keep a change for a second person; nothing of it holds before.
 
-    It is tried out and undone, so that what can never hold is refused at once. The same again, by
-    the same person in the same words, is the same proposal.
+    It is tried out and undone, so that what can never hold is refused at once. The same again is
+    the proposal that is open, whoever asks and in which words: a second person may approve it.
     """
     author = submission.author
     await _rehearse(connection, drafted, author, now)
@@ -53,7 +56,7 @@ async def propose(
         place=await drafts.place(connection, drafted),
         name=submission.name,
         payload=submission.payload,
-        effect=drafted.effect(),
+        effect=drafted.effect(await drafts.received(connection, drafted)),
         effect_sha256=drafted.sha256(),
         proposer=author.actor,
         reason=author.reason,
@@ -63,11 +66,22 @@ async def propose(
     )
     proposal_id = await db.proposals.fetch_repeated(connection, new)
     if proposal_id is None:
+        await _refuse_too_many(connection, author.actor, now)
         proposal_id = await db.proposals.insert(connection, new)
         row, _ = await _locked(connection, proposal_id)
         await db.changes.record(connection, author, [row.fact()], now)
         return row
     return (await _locked(connection, proposal_id))[0]
+
+
+async def _refuse_too_many(connection: Connection, proposer: str, now: datetime) -> None:
+    """Refuse whoever has so much waiting that nobody could look at it: files are kept with it."""
+    if await db.proposals.count_open(connection, proposer, now) >= OPEN_MAX:
+        raise ObstructedError(
+            "too_many_proposals",
+            f"{OPEN_MAX} proposals of {proposer} wait for a second person already. Have some "
+            "decided on, or reject some yourself; or put what belongs together into one file",
+        )
 
 
 async def decide(

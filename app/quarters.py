@@ -15,7 +15,6 @@ from typing import NamedTuple
 import app.consumption
 import app.gathering
 import app.sums
-import db.consumption
 from app import explain_meter
 from app.consumption import Line
 from app.depends import Caller
@@ -60,9 +59,7 @@ def buckets(span: Span, now: datetime) -> list[Span]:
 async def lines(caller: Caller, selection: Selection, within: Sequence[Span]) -> list[Line]:
     """Return the answer to `selection`, by the quarters `within`."""
     roles = app.consumption.counted(selection)
-    groups = await db.consumption.list_meters(
-        caller.connection, caller.scope, selection, roles=roles
-    )
+    groups = await app.consumption.owing(caller, selection)
     app.consumption.refuse_beyond(len({group.key for group in groups}), len(within))
     if not groups:
         return []

@@ -40,7 +40,8 @@ def plain(message: str) -> str:
 class Addresses:
     """What the settings say; `state_dir` is where the local services are looked for.
 
-    `unverified`: how settlement takes factors, for commands that check its work.
+    `unverified`: how settlement takes factors, for commands that check its work; `coverage_floor`:
+    below which share of readings nothing is judged, for those that try rules out.
     """
 
     state_dir: Path
@@ -54,6 +55,7 @@ class Addresses:
     logins_file: Path | None = None
     service_database_url: SecretStr | None = None
     rule: Rule = APPROVED_BY_NONE
+    coverage_floor: float = 0.75
 
     def database(self) -> str:
         """Return the URL of a database that answers, for who may change its schema."""

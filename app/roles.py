@@ -23,6 +23,7 @@ class Act(StrEnum):
     READ = "read"
     STATE = "state"
     ACKNOWLEDGE = "acknowledge"
+    CONTEST = "contest"
     REGULATE = "regulate"
     APPROVE = "approve"
     AUDIT = "audit"
@@ -33,7 +34,7 @@ MAY: Mapping[Role, frozenset[Act]] = {
     Role.PROVINCE: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.REGULATE, Act.APPROVE}),
     Role.CITY: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.REGULATE, Act.APPROVE}),
     Role.COUNTY: frozenset({Act.READ, Act.STATE, Act.ACKNOWLEDGE, Act.REGULATE, Act.APPROVE}),
-    Role.ENTERPRISE: frozenset({Act.READ, Act.STATE}),
+    Role.ENTERPRISE: frozenset({Act.READ, Act.STATE, Act.CONTEST}),
     Role.AUDITOR: frozenset({Act.READ, Act.AUDIT}),
     Role.ADMINISTRATOR: frozenset({Act.READ, Act.ADMINISTER}),
 }

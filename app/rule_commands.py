@@ -18,7 +18,7 @@ from alerts.kinds.past import OutOfBoundsError
 from app import session
 from app.resolve import Refusal
 from db.pool import Pool
-from db.rules import RuleEntry
+from db.rules import RuleEntry, RuleRow
 from db.scope import Scope
 from energy.periods import LOCAL, Span
 
@@ -35,10 +35,12 @@ Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="a day of Asia
 def list_command(
     context: typer.Context,
     region: RegionOption = "450000",
-    every: Annotated[bool, typer.Option("--all", help="also those that are ended")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = LISTED,
 ) -> None:
-    """List the rules that act on a region, by their newest versions."""
+    """List the rules that act on a region, by their newest versions; also those that are ended.
+
+    Parameters are all that hold, also those that a version does not name.
+    """
 
     async def work(pool: Pool) -> list[RuleEntry]:
         async with pool.acquire() as connection:
@@ -54,11 +56,18 @@ def list_command(
     table = Table(session.key("id"), session.key("version"), "kind", session.key("region"), "name",
                   "holds from", "parameters")  # fmt: skip
     for one in session.with_pool(context, work):
-        if every or one.parameters is not None:
-            cells = (one.rule_id, one.version, one.kind, one.region, one.name, one.holds_from,
-                     one.parameters or "ended")  # fmt: skip
-            table.add_row(*map(session.cell, cells))
+        cells = (one.rule_id, one.version, one.kind, one.region, one.name, one.holds_from,
+                 _told(one))  # fmt: skip
+        table.add_row(*map(session.cell, cells))
     session.show(console, table)
+
+
+def _told(one: RuleEntry) -> str:
+    """Return what a rule says, in full."""
+    if one.parameters is None:
+        return "ended"
+    row = RuleRow(one.rule_id, one.kind, one.region, one.version, one.name, one.parameters)
+    return rules.parse(row).parameters.model_dump_json()
 
 
 @rules_app.command("backtest")
@@ -72,11 +81,13 @@ def backtest_command(
         str | None, typer.Option(help="JSON in place of what its newest version says")
     ] = None,
     coverage_floor: Annotated[
-        float, typer.Option(min=0, max=1, help="as NENGHAO_COVERAGE_FLOOR")
-    ] = 0.75,
+        float | None, typer.Option(min=0, max=1, help="in place of NENGHAO_COVERAGE_FLOOR")
+    ] = None,
 ) -> None:
     """Tell what a rule would have done from one day to before another. Nothing is written."""
     span = _span(since, until)
+    given = session.addresses(context).coverage_floor
+    floor = given if coverage_floor is None else coverage_floor
 
     async def work(pool: Pool) -> Backtest:
         async with (
@@ -94,7 +105,7 @@ def backtest_command(
             if scope is None:
                 raise Refusal(f"rule {rule_id} acts in {rule.region} only, not in {region}")
             names = {each.region: each.name for each in await db.regions.list_regions(connection)}
-            around = Surroundings(datetime.now(UTC), coverage_floor, "", names)
+            around = Surroundings(datetime.now(UTC), floor, "", names)
             try:
                 return await backtest.run(connection, rule, scope, span, around)
             except OutOfBoundsError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.guard import ABORT
+from app.resolve import Refusal
 
 HEAD_WITHIN_S = 10.0
 """How long a connection may take to the end of the head of its request, its first byte included;
@@ -97,4 +99,22 @@ def server(
 
 def run(application: FastAPI, host: str, port: int) -> None:
     """Answer until SIGINT or SIGTERM."""
-    server(application, host, port).run()
+    server(application, host, port).run([bound(host, port)])
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return the socket that is answered on. Raises Refusal with what to set instead."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        match error.errno:
+            case errno.EADDRINUSE:
+                why = "is taken, by another `nenghao serve` or another program: end that, or set "
+                why += "NENGHAO_HTTP_PORT to a free one (0: any)"
+            case errno.EACCES:
+                why = "may only be bound by root: set NENGHAO_HTTP_PORT to one from 1024 on"
+            case _:
+                why = f"cannot be bound: {error.strerror}. NENGHAO_HTTP_HOST is an address of "
+                why += "this machine, such as 127.0.0.1, or 0.0.0.0 for all of them"
+        raise Refusal(f"port {port} of {host} {why}") from error

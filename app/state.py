@@ -13,6 +13,7 @@ from app.admission import Door
 from app.approval import Rule
 from app.audit_log import AuditLog
 from app.metrics import Metrics
+from app.remembered import Memory
 from app.stream import Stream
 from app.tokens import Tokens
 from app.uploads import Uploads
@@ -29,9 +30,9 @@ class State(TypedDict):
     sees what is in the scope of a transaction; `watch` is a small pool beside: whatever others
     ask, it is known whether the platform can serve. `tokens`: of the OpenID provider, if one is
     trusted. `rule` says which changes wait for a second person. `earlier_days` bounds how many
-    calls ask at once what was known on an earlier day, `files` how many write a file, `changes`
-    how many change something. `door` and `gate` say how often holders of keys, and gateways,
-    may come.
+    calls ask at once what was known on an earlier day, `files` how many read for a file, `sheets`
+    how many sheets are written, `changes` how many change something. `door` and `gate` say how
+    often holders of keys, and gateways, may come. `memory` is of what the registry answered.
     """
 
     pool: Pool
@@ -48,10 +49,12 @@ class State(TypedDict):
     earlier_days: asyncio.Semaphore
     files: asyncio.Semaphore
     changes: asyncio.Semaphore
+    sheets: asyncio.Semaphore
     watch: Pool
     door: Door
     gate: Door
     stream: Stream
+    memory: Memory
 
 
 def of(request: Request) -> State:

@@ -9,6 +9,7 @@ import db.alert_events
 import db.changes
 import db.corrections
 import db.proposals
+import db.tasks
 from app.findings import Finding, Progress, Report
 from db.pool import Connection
 
@@ -39,6 +40,14 @@ async def alert_events(connection: Connection, report: Report, progress: Progres
     words = Words("kept", "is in the history of its alert", "gone from the history of its alert")
     _hold(report, "alert_events", words, said, known)
     progress("alert_events", 1, 1)
+
+
+async def tasks(connection: Connection, report: Report, progress: Progress) -> None:
+    """Hold the tasks that are done against what the ledger of changes knows was said of them."""
+    settled = await db.tasks.list_settled(connection)
+    known = await db.tasks.list_known(connection)
+    _hold(report, "tasks", Words("done", "is done", "is not done"), settled, known)
+    progress("tasks", 1, 1)
 
 
 def _hold(

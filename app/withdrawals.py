@@ -45,9 +45,11 @@ def withdraw_command(
         now = datetime.now(UTC)
         async with pool.acquire() as connection, connection.transaction():
             standing = await withdrawing.find(connection, kind, key)
+            asks = rule.asks(Deed.WITHDRAWAL, kind)
             if not apply:
-                return standing, "a dry run: add --apply to withdraw this"
-            if rule.asks(Deed.WITHDRAWAL, kind):
+                outcome = proposals.WOULD_WAIT if asks else "withdraw this"
+                return standing, f"a dry run: add --apply to {outcome}"
+            if asks:
                 wanted = drafts.Submission(Deed.WITHDRAWAL, kind, key, key.encode(), author)
                 drafted = drafts.of_standing(connection, standing)
                 row = await proposing.propose(connection, rule, wanted, drafted, now)

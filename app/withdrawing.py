@@ -6,11 +6,14 @@ answered as known then. Finding and withdrawing belong in one transaction of the
 
 from __future__ import annotations
 
+import difflib
+import heapq
 import shlex
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import takewhile
 
 import db.changes
 import db.registry
@@ -33,7 +36,9 @@ NOT_ALONE = {
 """Kinds of which a single fact is never withdrawn, and what to do instead."""
 
 WITHDRAWABLE = tuple(kind for kind in Kind if kind not in NOT_ALONE)
-NAMED_MAX = 10
+NAMED_MAX = 5
+COMPARED_MAX = 500
+"""Keys that begin most alike: only they are compared letter by letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,24 @@ async def _none(connection: Connection, kind: Kind, key: str) -> str:
             f"{kind} {key} was withdrawn already, on {gone.changed_at:%Y-%m-%d} by "
             f"{gone.author.actor}: {gone.author.reason}"
         )
-    known = sorted(one for one, change in newest.items() if change.fact.content is not None)
-    hint = f"; there are {', '.join(map(shlex.quote, known[:NAMED_MAX]))}" if known else ""
+    known = [one for one, change in newest.items() if change.fact.content is not None]
+    if not known:
+        known = list(map(pasted, await db.changes.list_holding(connection, kind)))
+    near = nearest(key, known)
+    hint = f"; there are {', '.join(map(shlex.quote, near))}" if near else ", nor under any other"
     return f"no fact of {kind} holds under {key}{hint}"
+
+
+def nearest(key: str, known: Iterable[str]) -> list[str]:
+    """Return the few keys that are most like one that was mistyped, in order.
+
+    >>> nearest("450300/2026", ["450200/2026", "450200/2027", "110000/2021"])[0]
+    '450200/2026'
+    """
+
+    def alike_until(one: str) -> int:
+        pairs = zip(one, key, strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+    alike = heapq.nlargest(COMPARED_MAX, known, key=alike_until)
+    return difflib.get_close_matches(key, alike, NAMED_MAX, 0)

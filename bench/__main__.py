@@ -12,7 +12,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from bench import measures, queries, settlement
+from bench import letters, measures, queries, settlement
 from bench.measures import Result
 from bench.peers import measures as peers
 from bench.stage import Stage
@@ -31,7 +31,7 @@ def main(*wanted: str) -> None:
         console.print(f"{result.name}: {result.ratio:.3g}", highlight=False)
 
     with Stage.set_up() as stage:
-        for measure in (*measures.ALL, *settlement.ALL, *queries.ALL, *peers.ALL):
+        for measure in (*measures.ALL, *settlement.ALL, *queries.ALL, *letters.ALL, *peers.ALL):
             if not wanted or any(word in measure.__name__ for word in wanted):
                 result = measure(stage)
                 if result is None:

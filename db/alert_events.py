@@ -18,6 +18,12 @@ NOUN = "alert_events"
 
 ACKNOWLEDGED = "acknowledged"
 COMMENT = "comment"
+ASSIGNED = "assigned"
+CONTESTED = "contested"
+UPHELD = "upheld"
+REJECTED = "rejected"
+CLOSED = "closed"
+TASK_DONE = "task_done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,7 @@ class EventRow:
     """Something that happened to an alert. `actor` None: the platform found it.
 
     `reason` is a sentence, or what the actor wrote; `rule_version` the version that judged.
+    `evidence` is what proves it, `assignee` whose the alert became.
     """
 
     event_id: int
@@ -34,6 +41,8 @@ class EventRow:
     reason: str
     actor: str | None
     rule_version: int | None
+    evidence: str | None = None
+    assignee: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,8 @@ class Said:
     at: datetime
     actor: str
     text: str
+    evidence: str | None = None
+    assignee: str | None = None
 
 
 async def insert(
@@ -56,13 +67,15 @@ async def insert(
     measured: float | None = None,
     actor: str | None = None,
     version: int | None = None,
+    evidence: str | None = None,
+    assignee: str | None = None,
 ) -> int:
     """Append to the history of an alert; return the event_id."""
     event_id: int = await connection.fetchval(
         """
         INSERT INTO alert_events (alert_id, happened_at, kind, measured, reason, actor,
-                                  rule_version)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+                                  rule_version, evidence, assignee)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         RETURNING event_id
         """,
         alert_id,
@@ -72,6 +85,8 @@ async def insert(
         reason,
         actor,
         version,
+        evidence,
+        assignee,
     )
     return event_id
 
@@ -80,7 +95,8 @@ async def list_of(connection: Connection, alert_id: int) -> list[EventRow]:
     """Return the history of an alert that the caller was allowed to fetch, oldest first."""
     rows = await connection.fetch(
         """
-        SELECT event_id, happened_at, kind, measured, reason, actor, rule_version
+        SELECT event_id, happened_at, kind, measured, reason, actor, rule_version, evidence,
+               assignee
           FROM alert_events
          WHERE alert_id = $1
          ORDER BY event_id
@@ -96,7 +112,8 @@ async def list_comments(
     """Return comments on an alert that the caller was allowed to fetch, oldest first."""
     rows = await connection.fetch(
         """
-        SELECT event_id, happened_at, kind, measured, reason, actor, rule_version
+        SELECT event_id, happened_at, kind, measured, reason, actor, rule_version, evidence,
+               assignee
           FROM alert_events
          WHERE alert_id = $1
            AND kind = 'comment'
@@ -111,11 +128,12 @@ async def list_comments(
     return [EventRow(**row) for row in rows]
 
 
-async def count_comments(connection: Connection, alert_id: int) -> int:
-    count: int = await connection.fetchval(
-        "SELECT count(*) FROM alert_events WHERE alert_id = $1 AND kind = 'comment'", alert_id
+async def count(connection: Connection, alert_id: int, kind: str) -> int:
+    """Return how often something of a kind happened to an alert."""
+    found: int = await connection.fetchval(
+        "SELECT count(*) FROM alert_events WHERE alert_id = $1 AND kind = $2", alert_id, kind
     )
-    return count
+    return found
 
 
 async def acknowledge(
@@ -146,7 +164,7 @@ async def list_said(connection: Connection) -> dict[str, Said]:
     rows = await connection.fetch(
         """
         SELECT alert_id || '/' || event_id AS subject, kind, happened_at AS at, actor,
-               reason AS text
+               reason AS text, evidence, assignee
           FROM alert_events
          WHERE actor IS NOT NULL
          ORDER BY event_id
@@ -160,7 +178,8 @@ async def list_known(connection: Connection) -> dict[str, Said]:
     rows = await connection.fetch(
         """
         SELECT subject, content::jsonb->>'kind' AS kind,
-               (content::jsonb->>'at')::timestamptz AS at, actor, content::jsonb->>'text' AS text
+               (content::jsonb->>'at')::timestamptz AS at, actor, content::jsonb->>'text' AS text,
+               content::jsonb->>'evidence' AS evidence, content::jsonb->>'assignee' AS assignee
           FROM changes
          WHERE noun = 'alert_events'
            AND content IS NOT NULL
@@ -171,4 +190,9 @@ async def list_known(connection: Connection) -> dict[str, Said]:
 
 
 def _by_subject(rows: list[Record]) -> dict[str, Said]:
-    return {row["subject"]: Said(row["kind"], row["at"], row["actor"], row["text"]) for row in rows}
+    return {
+        row["subject"]: Said(
+            row["kind"], row["at"], row["actor"], row["text"], row["evidence"], row["assignee"]
+        )
+        for row in rows
+    }

@@ -1,6 +1,7 @@
-"""Owns the alerts: what the evaluator opens, changes and closes, and what callers may read.
+"""Owns the alerts: what the evaluator opens, changes and closes.
 
-What happened to them is in `db/alert_events.py`.
+What callers may read of them is in `db/alert_rows.py`, what happened to them in
+`db/alert_events.py`, what people do about them in `db/alert_cases.py`.
 
 A change names the state it starts from; if that is not the state any more, somebody was faster.
 """
@@ -14,7 +15,6 @@ from enum import StrEnum
 from asyncpg import Record
 
 from db.pool import Connection
-from db.scope import Scope
 from energy.periods import Span
 
 LOCK_KEY = 0x616C6572  # "aler": advisory lock of the one evaluator
@@ -71,44 +71,6 @@ class Finding:
     coverage: float
     estimated_share: float
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRow:
-    """An alert as callers see it. `fired_at` None: it never held long enough for a letter.
-
-    `kind` and `rule` None: its rule does not act on what the caller sees. `owed`: why a
-    letter would have been written that is kept back.
-    """
-
-    alert_id: int
-    kind: str | None
-    rule_id: int
-    rule_version: int
-    rule: str | None
-    region: str
-    region_name: str
-    unit: str | None
-    unit_name: str | None
-    subject: str
-    level: int
-    state: AlertState
-    period: Span
-    measured: float
-    threshold: float
-    uom: str
-    coverage: float
-    estimated_share: float
-    reason: str
-    pending_at: datetime
-    fired_at: datetime | None
-    resolved_at: datetime | None
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-    updated_at: datetime
-    silenced_by: int | None
-    inhibited_by: int | None
-    owed: str | None
 
 
 async def try_lock(connection: Connection) -> bool:
@@ -296,75 +258,6 @@ async def count_fired(connection: Connection) -> int:
     return count
 
 
-async def list_alerts(
-    connection: Connection,
-    scope: Scope,
-    *,
-    state: str | None,
-    region: str | None,
-    unit: str | None,
-    limit: int,
-    before_alert_id: int | None,
-    is_acknowledged: bool | None = None,
-) -> list[AlertRow]:
-    """Return alerts, newest first. `region` is a GB/T 2260 code and takes in all below it."""
-    rows = await connection.fetch(
-        """
-        SELECT alert_id, rules.kind, alerts.rule_id, rule_version, said.name AS rule, alerts.region,
-               regions.name AS region_name, units.unit, units.name AS unit_name, subject, level,
-               state, period_starts_at, period_ends_at, measured, threshold, uom, coverage,
-               estimated_share, alerts.reason, pending_at, fired_at, resolved_at, acknowledged_at,
-               acknowledged_by, updated_at, silenced_by, inhibited_by, owed
-          FROM visible_alerts($1, $2) AS alerts
-          LEFT JOIN visible_rules($1, $2) AS rules ON rules.rule_id = alerts.rule_id
-          LEFT JOIN rule_versions AS said
-            ON said.rule_id = rules.rule_id AND said.version = alerts.rule_version
-          JOIN regions ON regions.region = alerts.region
-          LEFT JOIN units ON units.unit_id = alerts.unit_id
-         WHERE ($3::text IS NULL OR state = $3)
-           AND ($4::text IS NULL OR alerts.region LIKE $4 || '%')
-           AND ($5::text IS NULL OR units.unit = $5)
-           AND ($6::bigint IS NULL OR alert_id < $6)
-           AND ($8::boolean IS NULL OR (acknowledged_at IS NOT NULL) = $8)
-         ORDER BY alert_id DESC
-         LIMIT $7
-        """,
-        scope.region_prefix,
-        scope.unit,
-        state,
-        None if region is None else Scope.of_region(region).region_prefix,
-        unit,
-        before_alert_id,
-        limit,
-        is_acknowledged,
-    )
-    return [_alert(row) for row in rows]
-
-
-async def fetch_alert(connection: Connection, scope: Scope, alert_id: int) -> AlertRow | None:
-    """Return an alert; None: there is none, or not for this scope."""
-    row = await connection.fetchrow(
-        """
-        SELECT alert_id, rules.kind, alerts.rule_id, rule_version, said.name AS rule, alerts.region,
-               regions.name AS region_name, units.unit, units.name AS unit_name, subject, level,
-               state, period_starts_at, period_ends_at, measured, threshold, uom, coverage,
-               estimated_share, alerts.reason, pending_at, fired_at, resolved_at, acknowledged_at,
-               acknowledged_by, updated_at, silenced_by, inhibited_by, owed
-          FROM visible_alerts($1, $2) AS alerts
-          LEFT JOIN visible_rules($1, $2) AS rules ON rules.rule_id = alerts.rule_id
-          LEFT JOIN rule_versions AS said
-            ON said.rule_id = rules.rule_id AND said.version = alerts.rule_version
-          JOIN regions ON regions.region = alerts.region
-          LEFT JOIN units ON units.unit_id = alerts.unit_id
-         WHERE alert_id = $3
-        """,
-        scope.region_prefix,
-        scope.unit,
-        alert_id,
-    )
-    return None if row is None else _alert(row)
-
-
 def _finding(
     finding: Finding,
 ) -> tuple[int, datetime, datetime, float, float, str, float, float, str]:
@@ -387,10 +280,3 @@ def _open(row: Record) -> OpenAlert:
     values["state"] = AlertState(values["state"])
     values["period"] = Span(values.pop("period_starts_at"), values.pop("period_ends_at"))
     return OpenAlert(**values)
-
-
-def _alert(row: Record) -> AlertRow:
-    values = dict(row)
-    values["state"] = AlertState(values["state"])
-    values["period"] = Span(values.pop("period_starts_at"), values.pop("period_ends_at"))
-    return AlertRow(**values)

@@ -230,6 +230,20 @@ async def list_links(connection: Connection, *, after: int, limit: int) -> list[
     ]
 
 
+async def fetch_link(connection: Connection, number: int) -> Head | None:
+    """Return a link, also the last of those that were removed; None: there is none."""
+    row = await connection.fetchrow(
+        """
+        SELECT number, sha256 FROM audit_links WHERE number = $1
+         UNION ALL
+        SELECT links, sha256 FROM audit_removals WHERE links = $1
+         LIMIT 1
+        """,
+        number,
+    )
+    return None if row is None else Head(row["number"], row["sha256"])
+
+
 async def list_unlinked(
     connection: Connection, since: datetime | None, limit: int
 ) -> list[tuple[int, bool]]:

@@ -39,6 +39,18 @@ class BudgetEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningBudget:
+    """A budget with the regions that its units lie in; `unit_id` None: it is of a park or city."""
+
+    budget_id: int
+    row: BudgetRow
+    owner_name: str
+    unit_count: int
+    regions: list[str]
+    unit_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class DaySum:
     """What the units of a budget used in a day that starts at `starts_at`.
 
@@ -179,6 +191,53 @@ async def list_budgets(
             row["owner_name"],
             row["unit_count"],
             row["silent_units"],
+        )
+        for row in rows
+    ]
+
+
+async def list_running(
+    connection: Connection, scope: Scope, *, first_on: date, last_on: date
+) -> list[RunningBudget]:
+    """Return the budgets whose period holds one of these days, of owners within the scope."""
+    rows = await connection.fetch(
+        """
+        SELECT budget_id, owner_kind, owner, starts_on, ends_on, amount_tce, basis, source,
+               coalesce(min(regions.name), min(parks.name), min(units.name), owner) AS owner_name,
+               count(units.unit_id) AS unit_count,
+               array_agg(DISTINCT coalesce(regions.region, units.region)) AS regions,
+               CASE WHEN owner_kind = 'unit' THEN min(units.unit_id) END AS unit_id
+          FROM visible_budgets($1, $2)
+          JOIN budget_units USING (budget_id)
+          JOIN units USING (unit_id)
+          LEFT JOIN regions ON owner_kind = 'city' AND regions.region = owner
+          LEFT JOIN parks ON owner_kind = 'park' AND parks.park = owner
+         WHERE starts_on <= $4
+           AND ends_on > $3
+         GROUP BY budget_id, owner_kind, owner, starts_on, ends_on, amount_tce, basis, source
+         ORDER BY budget_id
+        """,
+        scope.region_prefix,
+        scope.unit,
+        first_on,
+        last_on,
+    )
+    return [
+        RunningBudget(
+            row["budget_id"],
+            BudgetRow(
+                OwnerKind(row["owner_kind"]),
+                row["owner"],
+                row["starts_on"],
+                row["ends_on"],
+                row["amount_tce"],
+                Basis(row["basis"]),
+                row["source"],
+            ),
+            row["owner_name"],
+            row["unit_count"],
+            row["regions"],
+            row["unit_id"],
         )
         for row in rows
     ]

@@ -6,7 +6,7 @@ meter_consumption, those of whole areas from area_consumption. A year is the sum
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -296,19 +296,7 @@ async def list_meters(
     connection: Connection, scope: Scope, selection: Selection, *, roles: Sequence[str]
 ) -> list[Meters]:
     """Return the meters of `roles` that owe readings before the end of the span, by group."""
-    rows = await connection.fetch(
-        SEEN + ALIKE_METERS,
-        scope.region_prefix,
-        scope.unit,
-        selection.region_prefix,
-        selection.unit,
-        selection.industry,
-        list(selection.groups),
-        selection.tier,
-        list(roles),
-        selection.span.ends_at,
-        selection.energy,
-    )
+    rows = await connection.fetch(SEEN + ALIKE_METERS, *asked_of_meters(scope, selection, roles))
     return [
         Meters(
             _key(row),
@@ -325,6 +313,24 @@ async def list_meters(
         )
         for row in rows
     ]
+
+
+def asked_of_meters(
+    scope: Scope, selection: Selection, roles: Sequence[str]
+) -> tuple[Hashable, ...]:
+    """Return all that `list_meters` depends on beside what is registered: $1 to $10."""
+    return (
+        scope.region_prefix,
+        scope.unit,
+        selection.region_prefix,
+        selection.unit,
+        selection.industry,
+        tuple(sorted(selection.groups)),
+        selection.tier,
+        tuple(roles),
+        selection.span.ends_at,
+        selection.energy,
+    )
 
 
 def _key(row: Record) -> Key:

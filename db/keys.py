@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,6 +64,28 @@ async def fetch_key(connection: Connection, sha256: bytes) -> KeyRow | None:
         sha256,
     )
     return None if row is None else KeyRow(**row)
+
+
+async def is_label(
+    connection: Connection, label: str, regions: Sequence[str], unit: str | None, now: datetime
+) -> bool:
+    """Return whether a key in force of one of the regions, or of the unit, has a label."""
+    found: bool = await connection.fetchval(
+        """
+        SELECT EXISTS (SELECT
+                         FROM api_keys
+                        WHERE label = $1
+                          AND region = ANY ($2)
+                          AND (unit IS NULL OR unit = $3)
+                          AND revoked_at IS NULL
+                          AND (expires_at IS NULL OR expires_at > $4))
+        """,
+        label,
+        regions,
+        unit,
+        now,
+    )
+    return found
 
 
 async def list_keys(connection: Connection) -> list[KeyRow]:

@@ -107,15 +107,14 @@ async def insert(connection: Connection, new: NewProposal) -> int:
 
 
 async def fetch_repeated(connection: Connection, new: NewProposal) -> int | None:
-    """Return the proposal_id of an open one that says the same; None: there is none."""
+    """Return the proposal_id of an open one that would do the same; None: there is none."""
     proposal_id: int | None = await connection.fetchval(
         """
         SELECT proposal_id
           FROM proposals
          WHERE state = 'open'
            AND expires_at > $1
-           AND (deed, kind, sha256, effect_sha256, proposer, reason, evidence)
-               = ($2, $3, sha256($4), $5, $6, $7, $8)
+           AND (deed, kind, sha256, effect_sha256) = ($2, $3, sha256($4), $5)
          ORDER BY proposal_id
          LIMIT 1
         """,
@@ -124,11 +123,24 @@ async def fetch_repeated(connection: Connection, new: NewProposal) -> int | None
         new.kind,
         new.payload,
         new.effect_sha256,
-        new.proposer,
-        new.reason,
-        new.evidence,
     )
     return proposal_id
+
+
+async def count_open(connection: Connection, proposer: str, now: datetime) -> int:
+    """Return how many proposals of a person wait at `now`, however they write their name."""
+    count: int = await connection.fetchval(
+        """
+        SELECT count(*)
+          FROM proposals
+         WHERE state = 'open'
+           AND expires_at > $2
+           AND is_same_person(proposer, $1)
+        """,
+        proposer,
+        now,
+    )
+    return count
 
 
 async def list_visible(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from db.pool import Connection
 
@@ -36,10 +37,12 @@ class Scope:
         return cls(region[:4] if region.endswith("00") else region, unit)
 
 
-async def enter(connection: Connection, scope: Scope) -> None:
+async def enter(connection: Connection, scope: Scope) -> UUID:
     """Let the views of schema api show what is in `scope` until this transaction ends.
 
     That is scope.region_prefix and, for an enterprise, its unit. They show nothing before.
-    Statements carry their scope besides, in `visible_units`.
+    Statements carry their scope besides, in `visible_units`. Returns the stamp of the registry as
+    the transaction sees it: while it is the same, so is all that is registered.
     """
-    await connection.execute("SELECT set_config('nenghao.scope', $1, true)", scope.text)
+    stamp: UUID = await connection.fetchval("SELECT enter_scope($1)", scope.text)
+    return stamp

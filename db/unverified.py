@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -62,15 +62,22 @@ async def list_factors(
                           @> doubtful.days)
          ORDER BY energy, valid_from
         """,
+        *asked(scope, selection, roles),
+    )
+    return [UnverifiedFactor(**row) for row in rows]
+
+
+def asked(scope: Scope, selection: Selection, roles: Sequence[str]) -> tuple[Hashable, ...]:
+    """Return all that `list_factors` depends on beside what is registered: $1 to $10."""
+    return (
         scope.region_prefix,
         scope.unit,
         selection.region_prefix,
         selection.unit,
         selection.industry,
-        list(roles),
+        tuple(roles),
         selection.span.starts_at,
         selection.span.ends_at,
         selection.basis,
         selection.energy,
     )
-    return [UnverifiedFactor(**row) for row in rows]

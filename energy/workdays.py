@@ -19,6 +19,9 @@ from energy.periods import LOCAL, Span, Step
 REPAIR_WORKDAYS = 3
 """Working days in which a fault of the access-side system is repaired (provincial rules)."""
 
+LIST_WORKDAYS = 20
+"""Working days in which a region at level 1 lists cities that rose (发改办环资〔2021〕629号)."""
+
 
 class NoDeadline(StrEnum):
     """Why there is no deadline."""
@@ -86,3 +89,33 @@ def deadline(opened_at: datetime, workdays: int = REPAIR_WORKDAYS) -> Deadline:
         left -= worked
     start = datetime(day.year, day.month, day.day, tzinfo=LOCAL)
     return Deadline(periods.following(start, Step.DAY))
+
+
+def postponed(due_at: datetime, stopped_at: datetime, resumed_at: datetime) -> Deadline:
+    """Return a deadline of which the clock stood still from one instant to another. [UTC]
+
+    The working days that were left after the day it stopped count from the day it goes on. What
+    was over before it stopped stays as it was.
+
+    >>> stopped, resumed = (datetime(2026, 11, day, 9, tzinfo=LOCAL) for day in (24, 30))
+    >>> due_at = deadline(datetime(2026, 11, 23, 9, tzinfo=LOCAL), 3).due_at  # a Monday; Thursday
+    >>> last_day(postponed(due_at, stopped, resumed).due_at).isoformat()
+    '2026-12-02'
+    """
+    if due_at <= stopped_at:
+        return Deadline(due_at)
+    day = stopped_at.astimezone(LOCAL).date()
+    starts_at = periods.following(datetime(day.year, day.month, day.day, tzinfo=LOCAL), Step.DAY)
+    left = count(Span(starts_at, due_at)) if starts_at < due_at else 0
+    if left is None:
+        return Deadline(None, NoDeadline.CALENDAR_UNKNOWN)
+    return deadline(resumed_at, left)
+
+
+def last_day(due_at: datetime) -> date:
+    """Return the last day that is in time for a deadline, which is the end of a day.
+
+    >>> last_day(datetime(2026, 12, 1, tzinfo=LOCAL)).isoformat()
+    '2026-11-30'
+    """
+    return (due_at.astimezone(LOCAL) - timedelta(microseconds=1)).date()

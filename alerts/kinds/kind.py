@@ -19,6 +19,9 @@ from energy.factors import Basis, Unverified
 from energy.periods import HOUR, Span
 
 REMIND_H_MAX = 8_760
+DUE_WORKDAYS_MAX = 250
+"""A year of them."""
+
 HOURS_SHOWN = 24
 
 
@@ -29,6 +32,29 @@ class Kind(StrEnum):
     REGION_LEVEL = "region_level"
     VALUE_INTENSITY = "value_intensity"
     OUTAGE = "outage"
+    BUDGET_PACE = "budget_pace"
+
+
+class DueWorkdays(BaseModel):
+    """Within how many working days of China an alert is to be taken care of."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    acknowledge: int | None = Field(
+        default=None,
+        ge=1,
+        le=DUE_WORKDAYS_MAX,
+        description="to acknowledge it; then the next region up is written to, if the rule "
+        "reaches it, and has as long; null: no such date [working days]",
+        examples=[3],
+    )
+    remedy: int | None = Field(
+        default=None,
+        ge=1,
+        le=DUE_WORKDAYS_MAX,
+        description="until its figures are in order; null: no such date [working days]",
+        examples=[20],
+    )
 
 
 class Same(StrEnum):
@@ -101,6 +127,12 @@ class Parameters(BaseModel):
         description="how long after a letter another one goes out while it is over and nobody "
         "has acknowledged it; 0: never [h]",
         examples=[24],
+    )
+    due_workdays: DueWorkdays = Field(
+        default=DueWorkdays(),
+        description="by when an alert is to be acknowledged and remedied, in working days after "
+        "the day on which it fired, or became worse",
+        examples=[{"acknowledge": 3, "remedy": 20}],
     )
     keeps_back: tuple[Keeps, ...] = Field(
         default=(),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from alerts.kinds.budget_pace import watch as budgets
+from alerts.kinds.budget_pace import words as budgets_words
+from alerts.kinds.budget_pace.parameters import BudgetPace
 from alerts.kinds.kind import Judge, Kind, LookBack, Parameters, Ticks
 from alerts.kinds.outage import watch as outages
 from alerts.kinds.outage import words as outage_words
@@ -46,5 +49,6 @@ KINDS = {
     Kind.VALUE_INTENSITY: Definition(
         ValueIntensity, values.judge, values.ticks, values_words.write
     ),
+    Kind.BUDGET_PACE: Definition(BudgetPace, budgets.judge, budgets.ticks, budgets_words.write),
     Kind.OUTAGE: Definition(Outage, outages.judge, outages.ticks, outage_words.write),
 }

@@ -14,6 +14,7 @@ from enum import StrEnum
 from alerts.kinds.kind import Facts, Kind
 from alerts.lifecycle import Reason
 from alerts.series import Series
+from alerts.tasks import TaskKind
 from alerts.verdicts import State, Verdict
 from energy import levels
 from energy.factors import Basis
@@ -22,7 +23,10 @@ from energy.periods import LOCAL, Span
 NAME_LENGTH_MAX = 120
 
 SHARE = "share"
-"""The uom of verdicts whose figures are shares, told in percent."""
+"""The uom of verdicts whose figures are changes as shares, told in percent with their sign."""
+
+PERCENT = "%"
+"""The uom of verdicts whose figures are parts of a whole, in percent."""
 
 
 class Language(StrEnum):
@@ -70,7 +74,8 @@ class Occasion:
 
     `kind` is that of the rule; `link` leads to the alert. `due_on`: when an answer is due. `told`:
     names of the regions whose contacts get the letter. `series`: the figure over the last windows.
-    `amended`: what was told before, in a letter that amends it.
+    `amended`: what was told before, in a letter that amends it. `task`: what its level asks of a
+    region, by `task_due_on`, the last day that is in time; None: not known.
     """
 
     kind: Kind
@@ -86,6 +91,8 @@ class Occasion:
     told: Sequence[str] = ()
     series: Series | None = None
     amended: Amended | None = None
+    task: TaskKind | None = None
+    task_due_on: date | None = None
 
     @property
     def is_over(self) -> bool:

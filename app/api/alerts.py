@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 import app.alerts_export
 import db.alert_events
-import db.alerts
+import db.alert_rows
 from app import alerting, cursor, exports
 from app.alerts_export import fields
 from app.api import parameters
@@ -18,11 +19,15 @@ from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import CreditCode, NoParameters, Page, RegionCode
 from app.depends import AcknowledgingCaller, AuthenticatedCaller, Caller, StatingCaller
 from app.exports import Format
+from db.alert_cases import Contest
 from db.alert_events import EventRow
+from db.alert_rows import Which
 from db.alerts import AlertState
 
 ALERT_ID_MAX = 2**63 - 1
 TEXT_LENGTH_MAX = 2_000
+TO_LENGTH_MAX = 320
+PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 router = APIRouter(tags=["alerts"])
 
@@ -62,6 +67,24 @@ class AlertWhere(Page):
         default=None,
         description="true: somebody takes care of it; false: nobody does yet",
         examples=[False],
+    )
+    assigned_to: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=TO_LENGTH_MAX,
+        pattern=PLAIN,
+        description="whose they are: as alerts show it, or the address or label they were given to",
+        examples=["节能监察（柳州市）"],
+    )
+    contested: bool | None = Field(
+        default=None,
+        description="true: a contest waits for a decision; false: none does",
+        examples=[True],
+    )
+    overdue: bool | None = Field(
+        default=None,
+        description="true: not acknowledged, or not remedied, by when it was due",
+        examples=[True],
     )
     format: Format = Field(
         default=Format.JSON,
@@ -126,6 +149,37 @@ class Alert(Answer):
     )
     acknowledged_by: str | None = Field(examples=["desk of Liuzhou"])
     updated_at: LocalTime = Field(examples=["2026-11-23T09:00:12+08:00"])
+    assigned_to: str | None = Field(
+        description="whose it is; null: nobody's", examples=["节能监察（柳州市）"]
+    )
+    contest: Contest | None = Field(
+        description="open: the enterprise contests it, its clock stands still until somebody "
+        "decides; upheld: it is settled unless it becomes worse; null: not contested",
+        examples=["open"],
+    )
+    due_on: date | None = Field(
+        description="last day on which what is owed now is in time; null: nothing is owed by a "
+        "date, or it is not known",
+        examples=["2026-11-26"],
+    )
+    due_for: str | None = Field(
+        description="acknowledge: somebody is to take care of it; remedy: its figures are to be "
+        "in order",
+        examples=["acknowledge"],
+    )
+    due_reason: str | None = Field(
+        description="calendar_unknown: a day is asked for, and the days off of its year are not "
+        "published yet",
+        examples=["calendar_unknown"],
+    )
+    overdue: bool = Field(examples=[False])
+    raised_to: str | None = Field(
+        description="region that was written to as nobody acknowledged it in time",
+        examples=["450200"],
+    )
+    closed_at: LocalTime | None = Field(
+        description="when its file was closed", examples=["2026-11-24T10:00:00+08:00"]
+    )
     silenced_by: int | None = Field(
         description="the silence that keeps its letters back, see /v1/silences/{silence_id}; null: "
         "none does",
@@ -159,6 +213,12 @@ class Event(Answer):
     )
     rule_version: int | None = Field(
         description="the version of the rule that judged", examples=[1]
+    )
+    evidence: str | None = Field(
+        description="what proves it", examples=["检定证书 2026-118 sha256:9f86d081884c7d65"]
+    )
+    assignee: str | None = Field(
+        description="whose the alert became", examples=["节能监察（柳州市）"]
     )
 
 
@@ -217,26 +277,26 @@ async def list_alerts(
     if where.unit is not None:
         await parameters.visible_unit(caller, where.unit)
     region = await parameters.known_region(caller, where.region)
-    if where.format is not Format.JSON:
-        exports.refuse_beside_a_file(where, "limit", "cursor")
-        file = await app.alerts_export.written(
-            caller,
-            where.format,
-            state=where.state,
-            region=region,
-            unit=where.unit,
-            is_acknowledged=where.acknowledged,
-        )
-        return exports.answer(file, where.format, "alerts")
-    rows = await db.alerts.list_alerts(
-        caller.connection,
-        caller.scope,
+    which = Which(
         state=where.state,
         region=region,
         unit=where.unit,
+        is_acknowledged=where.acknowledged,
+        assigned_to=where.assigned_to,
+        is_contested=where.contested,
+        is_overdue=where.overdue,
+    )
+    if where.format is not Format.JSON:
+        exports.refuse_beside_a_file(where, "limit", "cursor")
+        file = await app.alerts_export.written(caller, where.format, which)
+        return exports.answer(file, where.format, "alerts")
+    rows = await db.alert_rows.list_alerts(
+        caller.connection,
+        caller.scope,
+        which,
+        now=caller.now,
         limit=where.limit + 1,
         before_alert_id=_after(where.cursor),
-        is_acknowledged=where.acknowledged,
     )
     page = rows[: where.limit]
     return Alerts(
@@ -255,7 +315,7 @@ async def fetch_alert(
     alert_id: AlertId, _: Annotated[NoParameters, Query()], caller: AuthenticatedCaller
 ) -> AlertDetail:
     """Return an alert, with all that happened to it."""
-    return await _detail(caller, alert_id)
+    return await detail(caller, alert_id)
 
 
 @router.post(
@@ -276,7 +336,7 @@ async def acknowledge_alert(
     is to be acknowledged anew. A closed one is refused (409).
     """
     await alerting.acknowledge(caller, alert_id, body.note)
-    return await _detail(caller, alert_id)
+    return await detail(caller, alert_id)
 
 
 @router.get(
@@ -320,7 +380,8 @@ async def comment_on_alert(
     return Comment(event_id=event_id, happened_at=caller.now, actor=caller.actor, text=body.text)
 
 
-async def _detail(caller: Caller, alert_id: int) -> AlertDetail:
+async def detail(caller: Caller, alert_id: int) -> AlertDetail:
+    """Return an alert of the caller's with its history. Raises NotFound."""
     row = await alerting.visible(caller, alert_id)
     events = await db.alert_events.list_of(caller.connection, alert_id)
     return AlertDetail.model_validate(fields(row) | {"events": events})

@@ -10,6 +10,7 @@ from pydantic import Field
 
 import app.budgets
 import db.budgets
+from alerts.kinds.budget_pace import charges
 from app import cursor, known_tables, state
 from app.api import parameters
 from app.api.answers import Answer, ListOf, problems
@@ -159,7 +160,7 @@ async def list_budgets(
         page,
         at,
         coverage_floor=state.of(request)["coverage_floor"],
-        is_workday=app.budgets.is_workday,
+        is_workday=charges.is_workday,
     )
     more = len(entries) > len(page)
     return Budgets(

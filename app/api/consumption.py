@@ -280,8 +280,10 @@ def missing(why: LeftOut, rows: Iterable[Reasons]) -> list[Note]:
 
 async def notes(caller: Caller, selection: Selection) -> list[Note]:
     """Return what is to be said of the factors that are used, or would be if they were verified."""
-    found = await db.unverified.list_factors(
-        caller.connection, caller.scope, selection, roles=app.consumption.counted(selection)
+    seen, counting = caller.scope, app.consumption.counted(selection)
+    found = await caller.remembered.of(
+        ("unverified", *db.unverified.asked(seen, selection, counting)),
+        lambda: db.unverified.list_factors(caller.connection, seen, selection, roles=counting),
     )
     refused = caller.unverified is Unverified.REFUSE
     return [

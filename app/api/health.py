@@ -13,7 +13,7 @@ import db.intake
 import db.metrics
 import db.migrate
 import db.quarantine
-from app import depends, errors, nightly, state
+from app import errors, lending, nightly, state
 from app.api.answers import Answer, LocalTime, problems
 from app.api.parameters import NoParameters
 from app.errors import ApiError, Unavailable
@@ -72,7 +72,7 @@ async def fetch_readiness(request: Request, _: Annotated[NoParameters, Query()])
     Collectors are other programs: what they say is shown, and is no reason not to serve.
     """
     held = state.of(request)
-    async with depends.read_only(held["watch"]) as connection:
+    async with lending.read_only(held["watch"]) as connection:
         revision = await db.migrate.fetch_revision(connection)
         beats = await db.metrics.list_heartbeats(connection) if revision else []
     if revision != held["revision"]:
@@ -117,7 +117,7 @@ async def fetch_metrics(request: Request, _: Annotated[NoParameters, Query()]) -
 
 
 async def _facts(pool: Pool, now: datetime) -> Facts:
-    async with depends.read_only(pool) as connection:
+    async with lending.read_only(pool) as connection:
         return Facts(
             totals=await db.intake.fetch_totals(connection),
             backlog=await db.metrics.fetch_backlog(connection),

@@ -201,7 +201,9 @@ async def known_region(caller: Caller, region: str | None) -> str | None:
     """Return the code of `region`; a retired code leads to the one in force."""
     if region is None:
         return None
-    known = await db.catalogue.fetch_region(caller.connection, region)
+    known = await caller.remembered.one(
+        ("region", region), lambda: db.catalogue.fetch_region(caller.connection, region)
+    )
     if known is None:
         raise InvalidParameter("region", f"{region} is not a region; see /v1/regions")
     return known
@@ -214,14 +216,22 @@ async def region_prefix(caller: Caller, region: str | None) -> str:
 
 
 async def known_energy(caller: Caller, energy: str | None) -> str | None:
-    if energy is not None and not await db.catalogue.has_carrier(caller.connection, energy):
+    if energy is None:
+        return None
+    is_known = await caller.remembered.one(
+        ("carrier", energy), lambda: db.catalogue.has_carrier(caller.connection, energy)
+    )
+    if not is_known:
         raise InvalidParameter("energy", f"{energy} is not an energy carrier that is accounted")
     return energy
 
 
 async def visible_unit(caller: Caller, unit: str) -> UnitEntry:
     """Return the unit, or answer 404: a code mistyped must not read as zero energy."""
-    found = await db.catalogue.fetch_unit(caller.connection, caller.scope, unit)
+    found = await caller.remembered.one(
+        ("unit", caller.scope, unit),
+        lambda: db.catalogue.fetch_unit(caller.connection, caller.scope, unit),
+    )
     if found is None:
         raise NotFound("unit")
     return found

@@ -19,6 +19,7 @@ from app.depends import Caller
 from app.drafts import Submission
 from app.errors import Conflict
 from app.imports.kinds import Kind
+from app.proposing import ObstructedError
 from app.resolve import Refusal
 from db.proposals import ProposalRow
 
@@ -73,6 +74,8 @@ async def answer(caller: Caller, submission: Submission) -> JSONResponse:
         )
     except OutOfRangeError:
         raise
+    except ObstructedError as error:
+        raise Conflict(error.code, f"{error}.") from error
     except Refusal as error:
         raise Conflict(
             "cannot_hold", f"This could not hold if it was approved: {error}."

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from alerts.kinds.budget_pace.parameters import BudgetPace
 from alerts.kinds.kind import Kind
 from alerts.kinds.outage.parameters import Outage
 from alerts.kinds.product_intensity.parameters import ProductIntensity
@@ -24,7 +25,7 @@ Reason = Annotated[
         strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX, pattern=PLAIN
     ),
 ]
-AnyParameters: TypeAlias = ProductIntensity | RegionLevel | ValueIntensity | Outage
+AnyParameters: TypeAlias = ProductIntensity | RegionLevel | ValueIntensity | BudgetPace | Outage
 
 
 class _Version(BaseModel):
@@ -108,6 +109,23 @@ class NewValueRule(_Place, ValueVersion):
     """A new rule on the energy per 10,000 yuan."""
 
 
+class ProposedBudget(BaseModel):
+    """A version of a rule on energy budgets that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["budget_pace"] = Field(examples=["budget_pace"])
+    parameters: BudgetPace = BudgetPace()
+
+
+class BudgetVersion(_Version, ProposedBudget):
+    """What a rule on energy budgets says."""
+
+
+class NewBudgetRule(_Place, BudgetVersion):
+    """A new rule on energy budgets."""
+
+
 class ProposedOutage(BaseModel):
     """A version of a rule on outages that nobody stated yet."""
 
@@ -126,13 +144,16 @@ class NewOutageRule(_Place, OutageVersion):
 
 
 Proposed = Annotated[
-    ProposedProduct | ProposedLevel | ProposedValue | ProposedOutage, Field(discriminator="kind")
+    ProposedProduct | ProposedLevel | ProposedValue | ProposedBudget | ProposedOutage,
+    Field(discriminator="kind"),
 ]
 Stated = Annotated[
-    ProductVersion | LevelVersion | ValueVersion | OutageVersion, Field(discriminator="kind")
+    ProductVersion | LevelVersion | ValueVersion | BudgetVersion | OutageVersion,
+    Field(discriminator="kind"),
 ]
 New = Annotated[
-    NewProductRule | NewLevelRule | NewValueRule | NewOutageRule, Field(discriminator="kind")
+    NewProductRule | NewLevelRule | NewValueRule | NewBudgetRule | NewOutageRule,
+    Field(discriminator="kind"),
 ]
 
 

@@ -211,11 +211,7 @@ def _seen(if_match: str | None) -> int:
 
 def _after(text: str | None) -> int:
     (part,) = cursor.decode(text, 1)
-    if text is None:
-        return 0
-    if not (part.isascii() and part.isdigit() and int(part) <= RULE_ID_MAX):
-        raise InvalidParameter("cursor", cursor.REFUSAL)
-    return int(part)
+    return 0 if text is None else cursor.number(part, RULE_ID_MAX)
 
 
 async def _detail(caller: Caller, rule_id: int) -> RuleDetail:

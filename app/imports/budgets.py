@@ -24,6 +24,13 @@ from energy.factors import Basis
 MONTHS_MAX = 12
 
 
+UNKNOWN = {
+    OwnerKind.CITY: "is not the GB/T 2260 code of a prefecture-level city, as in 450200",
+    OwnerKind.PARK: "is not the code of a registered park; import parks first",
+    OwnerKind.UNIT: "is not the code of a registered unit; import units first",
+}
+
+
 class BudgetLine(Line):
     owner_kind: OwnerKind
     owner: Code
@@ -47,7 +54,7 @@ class BudgetSheet(Sheet[BudgetLine, BudgetRow]):
     def record(self, line: BudgetLine, row: Row, findings: Findings) -> BudgetRow:
         owner = codes.normalised(line.owner) if line.owner_kind is OwnerKind.UNIT else line.owner
         if owner not in self._owners[line.owner_kind]:
-            findings.problem(row, "owner", f"is not the code of a registered {line.owner_kind}")
+            findings.problem(row, "owner", UNKNOWN[line.owner_kind])
         for column, day in (("from", line.from_), ("to", line.to)):
             if day.day != 1:
                 reason = "is not the first day of a month; the day `to` is no longer included"

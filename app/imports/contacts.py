@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 import db.contacts
+from alerts.webhook_messages import Channel
+from alerts.webhooks import parse_name
 from app.imports import places
-from app.imports.fields import Email, Line, Name, RegionCode
+from app.imports.fields import EMAIL_LENGTH_MAX, Line, Name, RegionCode, parse_email
 from app.imports.kinds import Kind
 from app.imports.places import ANYWHERE, Places
 from app.imports.sheet import Change, Findings, Sheet
@@ -21,13 +23,14 @@ from db.pool import Connection
 class ContactLine(Line):
     region: RegionCode
     name: Name
-    email: Email
+    email: Annotated[str, Field(max_length=EMAIL_LENGTH_MAX)]
     language: Literal["zh", "en"]
     minimum_level: Annotated[int, Field(ge=1, le=3)] = 1
+    channel: Literal["email"] | Channel = "email"
 
 
 class ContactSheet(Sheet[ContactLine, ContactRow]):
-    """Contacts by region and address."""
+    """Contacts by region and address; that of a webhook is the name it has in the settings."""
 
     kind = Kind.CONTACTS
     key = ("region", "email")
@@ -37,12 +40,18 @@ class ContactSheet(Sheet[ContactLine, ContactRow]):
         self._regions = regions
 
     def record(self, line: ContactLine, row: Row, findings: Findings) -> ContactRow:
+        email = line.email
+        try:
+            email = parse_email(email) if line.channel == "email" else parse_name(email)
+        except ValueError as error:
+            findings.problem(row, "email", str(error))
         return ContactRow(
             region=self._regions.resolve(line.region, row, findings, ANYWHERE),
             name=line.name,
-            email=line.email,
+            email=email,
             language=line.language,
             minimum_level=line.minimum_level,
+            channel=str(line.channel),
         )
 
     async def stored(

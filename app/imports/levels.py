@@ -13,9 +13,8 @@ from app.imports.fields import Finite, Line, Name, RegionCode, Source
 from app.imports.kinds import Kind
 from app.imports.places import ANYWHERE, Places
 from app.imports.sheet import Change, Findings, Sheet
-from app.levels import schemes
 from app.tables import Row
-from db.levels import BandRow, ChoiceRow
+from db.levels import BandRow, ChoiceRow, schemes
 from db.pool import Connection
 from energy.indicators import Indicator
 from energy.levels import Measure, SchemeError

@@ -7,6 +7,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from alerts.digest_page import DigestItem
+from alerts.kinds.budget_pace import verdict as budget_verdict
+from alerts.kinds.budget_pace.facts import BudgetFacts
+from alerts.kinds.budget_pace.parameters import BudgetPace, Watches
 from alerts.kinds.kind import Kind, UnitName
 from alerts.kinds.outage import facts as outage_facts
 from alerts.kinds.outage import verdict as outage_verdict
@@ -23,12 +26,17 @@ from alerts.kinds.value_intensity.parameters import Per, ValueIntensity
 from alerts.kinds.words import Amended, Cause, Occasion, UnverifiedFactor
 from alerts.lifecycle import Reason
 from alerts.series import Point, Series
+from db.budgets import BudgetRow
 from db.heads import KeptHead
 from db.limits import LimitRow
 from db.outages import Site
 from db.products import Equivalent
+from energy.budgets import OwnerKind, Standing
 from energy.factors import Basis
+from energy.forecast import Outlook, Projection
+from energy.indicators import Indicator
 from energy.ledger import Head
+from energy.levels import Band, Measure, Scheme
 from energy.periods import HOUR, Span
 
 DAY_AT = datetime(2026, 11, 22, 16, tzinfo=UTC)
@@ -151,6 +159,46 @@ def value(reason: Reason, facts: ValueFacts) -> Occasion:
     )
 
 
+BUDGET = BudgetFacts(
+    row=BudgetRow(
+        OwnerKind.PARK, "near", date(2026, 1, 1), date(2027, 1, 1), 2_400.0, Basis.EQUIVALENT,
+        "柳发改〔2026〕3号",
+    ),
+    owner_name="河西工业园",
+    region="450202",
+    unit=None,
+    unit_count=14,
+    standing=Standing(
+        date(2026, 11, 22), 2_241.5, 2_241.5 / 2_400, 0.992, 0.011, False, (), 6.9, None,
+        Projection(Outlook.RUNS_OUT, 2_512.25, 2_478.0, 2_544.5, date(2026, 12, 15),
+                   date(2026, 12, 13), date(2026, 12, 18)),
+    ),
+)  # fmt: skip
+LASTING = replace(
+    BUDGET,
+    standing=replace(
+        BUDGET.standing,
+        projection=Projection(Outlook.LASTS, 2_380.0, 2_360.0, 2_395.0, None, None, None),
+    ),
+)
+
+
+def budget(reason: Reason, facts: BudgetFacts) -> Occasion:
+    watches = Watches.PACE if facts.is_pace else Watches.RUN_OUT
+    verdict = budget_verdict.budget(facts, BudgetPace(watches=watches, pace_tolerance=0.02))
+    assert verdict is not None
+    return Occasion(
+        Kind.BUDGET_PACE,
+        reason,
+        verdict,
+        facts,
+        "柳州市城中区",
+        "https://nenghao.example/v1/alerts/10",
+        rule_name="用能预算",
+        told=TOLD,
+    )
+
+
 def region(reason: Reason, facts: RegionFacts) -> Occasion:
     return Occasion(
         Kind.REGION_LEVEL,
@@ -163,6 +211,40 @@ def region(reason: Reason, facts: RegionFacts) -> Occasion:
         rule_version=1,
         told=TOLD[1:],
     )
+
+
+CAP = Scheme(
+    "total_default", "能源消费总量预警等级（平台建议）",
+    "warning level of total consumption (suggestion)", Measure.CAP_SHARE, "平台建议", False,
+    (
+        Band("1", 1, None, True, "一级（总量超控）", "level 1 (over the cap)", "red"),
+        Band("2", 2, 1.03, True, "二级（略超控制目标）", "level 2 (slightly over)", "orange"),
+        Band("3", 3, 1.0, True, "三级（控制目标以内）", "level 3 (within the cap)", "green"),
+    ),
+)  # fmt: skip
+TOTAL = replace(
+    ROSE,
+    gdp_growth=None,
+    required_rate=None,
+    indicator=Indicator.TOTAL_ENERGY,
+    scheme=CAP,
+    base_year_tce=20_500_000.0,
+    cap_tce=21_200_000.0,
+)
+LIGHTS = replace(
+    ROSE,
+    indicator=Indicator.CARBON_PER_GDP,
+    required_rate=-0.038,
+    scheme=Scheme(
+        "municipal_lights", "市级红黄绿灯", "municipal lights", Measure.REDUCTION_SHARE,
+        "南宁市各县区 2017", True,
+        (
+            Band("red", 1, None, True, "红灯", "red light", "red"),
+            Band("yellow", 2, 0.0, True, "黄灯", "yellow light", "yellow"),
+            Band("green", 3, 1.0, True, "绿灯", "green light", "green"),
+        ),
+    ),
+)  # fmt: skip
 
 
 def outage(reason: Reason, silent: int) -> Occasion:

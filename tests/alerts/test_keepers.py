@@ -29,7 +29,9 @@ def rule(
 ) -> Rule:
     """Return a rule that keeps letters of others back."""
     back = tuple(Keeps(rule_id=each, same=same) for each in keeps)
-    return Rule(rule_id, "r", ProductIntensity(keeps_back=back, keeps_narrower_back=narrower), region)
+    return Rule(
+        rule_id, "r", ProductIntensity(keeps_back=back, keeps_narrower_back=narrower), region
+    )
 
 
 def fires(rule_id: int, *, level: int = 1, subject: str = "u/p", unit_id: int = 1) -> Standing:

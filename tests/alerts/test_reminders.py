@@ -118,7 +118,9 @@ async def test_the_version_whose_time_has_come_judges_and_is_named(works: Works)
     await works.made(140.0)
     await works.evaluate()
     assert await works.states() == ["firing"]
-    await works.pool.execute("DELETE FROM outbox; DELETE FROM alert_events; DELETE FROM alerts")
+    await works.pool.execute(
+        "DELETE FROM outbox; DELETE FROM alert_events; DELETE FROM alert_cases; DELETE FROM alerts"
+    )
     assert await over(works, 1 * HOUR) == 1
     row = await works.pool.fetchrow(
         "SELECT state, alerts.rule_version, alert_events.rule_version AS judged "

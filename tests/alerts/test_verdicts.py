@@ -13,7 +13,7 @@ from alerts.kinds.product_intensity.facts import Reference
 from alerts.kinds.product_intensity.parameters import Against, ProductIntensity
 from alerts.kinds.region_level import facts as region_facts
 from alerts.kinds.region_level import verdict as region_verdict
-from alerts.kinds.region_level.facts import RegionFacts
+from alerts.kinds.region_level.facts import Ladder, RegionFacts
 from alerts.kinds.region_level.parameters import RegionLevel
 from alerts.verdicts import State, Verdict
 from db.facts import MeterUse
@@ -213,7 +213,7 @@ def test_only_the_newest_month_counts_and_old_years_only_while_their_alert_is_op
         FigureRow("450200", year, month, 0.07, 0.06, "test")
         for year, month in ((2025, 12), (2026, 3), (2026, 10))
     ]
-    current = region_facts.regions(rows, [], {}, set())
+    current = region_facts.regions(rows, [], {}, set(), Ladder())
     assert [(found.year, found.through_month) for found in current] == [(2026, 10)]
-    both = region_facts.regions(rows, [], {}, {"450200/2025"})
+    both = region_facts.regions(rows, [], {}, {"450200/2025"}, Ladder())
     assert [found.year for found in both] == [2025, 2026]

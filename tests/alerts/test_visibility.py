@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+import db.alert_rows
 import db.alerts
+from db.alert_rows import Which
 from db.alerts import AlertState, Finding, Watched
 from db.pool import Connection
 from db.scope import Scope
@@ -52,17 +54,17 @@ async def alerts(connection: Connection) -> dict[str, int]:
 async def test_a_scope_sees_what_it_answers_for(
     connection: Connection, alerts: dict[str, int], scope: Scope, visible: list[str]
 ) -> None:
-    rows = await db.alerts.list_alerts(
-        connection, scope, state=None, region=None, unit=None, limit=10, before_alert_id=None
+    rows = await db.alert_rows.list_alerts(
+        connection, scope, Which(), now=NOW, limit=10, before_alert_id=None
     )
     assert [row.subject for row in rows] == visible
     for name, alert_id in alerts.items():
-        found = await db.alerts.fetch_alert(connection, scope, alert_id)
+        found = await db.alert_rows.fetch_alert(connection, scope, alert_id, NOW)
         assert (found is not None) == (name in visible)
 
 
 async def test_an_alert_says_whose_it_is(connection: Connection, alerts: dict[str, int]) -> None:
-    found = await db.alerts.fetch_alert(connection, Scope("45"), alerts["own"])
+    found = await db.alert_rows.fetch_alert(connection, Scope("45"), alerts["own"], NOW)
     assert found is not None
     assert (found.unit, found.kind, found.region_name) == (OWN, "product_intensity", "城中区")
     assert (found.state, found.period, found.fired_at) == ("firing", FINDING.period, NOW)
@@ -85,25 +87,19 @@ async def test_alerts_are_filtered(
     unit: str | None,
     subjects: list[str],
 ) -> None:
-    rows = await db.alerts.list_alerts(
-        connection,
-        Scope("45"),
-        state=state,
-        region=region,
-        unit=unit,
-        limit=10,
-        before_alert_id=None,
+    which = Which(state=state, region=region, unit=unit)
+    rows = await db.alert_rows.list_alerts(
+        connection, Scope("45"), which, now=NOW, limit=10, before_alert_id=None
     )
     assert [row.subject for row in rows] == subjects
 
 
 async def test_pages_follow_each_other(connection: Connection, alerts: dict[str, int]) -> None:
-    rows = await db.alerts.list_alerts(
+    rows = await db.alert_rows.list_alerts(
         connection,
         Scope("45"),
-        state=None,
-        region=None,
-        unit=None,
+        Which(),
+        now=NOW,
         limit=2,
         before_alert_id=alerts["province"],
     )

@@ -41,6 +41,7 @@ class Stage:
     cast: Cast
     app: ASGIApp
     views: Pool
+    state: Mapping[str, Any]
 
     async def get(self, name: str, path: str, **query: str | int) -> httpx.Response:
         """Return the answer to `name`; `from_` stands for the parameter from."""
@@ -112,7 +113,7 @@ async def staged(
             if people is None:
                 async with pool.acquire() as connection:
                     people = await cast.enter(connection)
-            yield Stage(client, pool, people, with_state, state["views"])
+            yield Stage(client, pool, people, with_state, state["views"], state)
 
 
 @pytest.fixture

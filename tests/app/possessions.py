@@ -92,6 +92,9 @@ SELECT rule_id, '450202', :u, 'x', 1, 'firing', '2026-11-01 00:00+08', '2026-11-
  WHERE rule_id > 2;
 INSERT INTO alert_events (alert_id, happened_at, kind, reason, actor)
 SELECT alert_id, now(), 'comment', 'r', 'a' FROM alerts;
+INSERT INTO alert_cases (alert_id, assigned_to, assignee) SELECT alert_id, 'a', 'a' FROM alerts;
+INSERT INTO tasks (alert_id, kind, opened_at, cities, untold, due_at)
+SELECT alert_id, 'level_1_cities', now(), '{450202}', '{}', '2026-12-19Z' FROM alerts;
 INSERT INTO audit (noted_at, request_id, identity, label, role, scope, source, method, route,
                    parameters, unit, result, status, row_count)
 VALUES ('2026-11-01Z', 'r', 'key 4', 'li', 'enterprise', '450202/:code', '10.0.0.1', 'GET',

@@ -6,6 +6,7 @@ import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -135,6 +136,30 @@ async def test_every_value_of_a_body_refuses_a_nul_and_a_number_out_of_range(
         assert answer.status_code in (400, 422), (body, answer.text)
 
 
+NULS = {
+    "a type of its own": ("application/merge-patch+json", "utf-8"),
+    "a parameter": ("application/json ; charset=utf-8", "utf-8"),
+    "capitals": ("Application/JSON", "utf-8"),
+    "UTF-16": ("application/json", "utf-16"),
+}
+
+
+@pytest.mark.parametrize("way", NULS)
+async def test_a_nul_is_refused_in_whatever_is_parsed_as_json(stage: Stage, way: str) -> None:
+    """[RELIABILITY 45]"""
+    await stage.pool.execute("UPDATE api_keys SET may_state = true")
+    media, encoding = NULS[way]
+    deep = "[" * 300 + '"\\u0000"' + "]" * 300
+    for value in ('"\\u0000"', deep):
+        answer = await stage.client.post(
+            "/v1/production",
+            content=f'{{"reason": {value}, "statements": []}}'.encode(encoding),
+            headers=holding(stage.cast.zhao) | {"Content-Type": media},
+        )
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_parameter")
+        assert "NUL" in answer.json()["detail"]
+
+
 # -- how often -------------------------------------------------------------------------------------
 
 
@@ -230,6 +255,20 @@ async def test_fifty_files_and_statements_at_once_leave_the_watchers_their_conne
     answers = await asyncio.gather(*exports, *stated)
     assert {each.status_code for each in answers} <= {200, 503}
     assert sum(each.status_code == 200 for each in answers) >= 3
+
+
+async def test_a_key_that_does_not_hold_takes_no_turn_and_waits_for_none(stage: Stage) -> None:
+    """[RELIABILITY 50] Strangers do not keep out those who may ask."""
+    async with AsyncExitStack() as others:
+        for turns in (stage.state["files"], stage.state["changes"]):
+            while not turns.locked():
+                await others.enter_async_context(turns)
+        async with asyncio.timeout(2):
+            for method, path in (("GET", "/v1/consumption"), ("POST", "/v1/production")):
+                asked = {**MONTH, "bucket": "day", "format": "csv"} if method == "GET" else None
+                body = STATING.get((method, path))
+                answer = await stage.ask("nh_none", path, method=method, query=asked, body=body)
+                assert answer.status_code == 401, answer.text
 
 
 async def test_a_request_that_takes_too_long_is_told_what_to_do(database_url: str) -> None:

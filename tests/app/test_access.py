@@ -51,10 +51,22 @@ STATING = {
     ("DELETE", "/v1/production/{unit}/{product}/{from}"): None,
     ("POST", "/v1/alerts/{alert_id}/acknowledge"): {"note": "n"},
     ("POST", "/v1/alerts/{alert_id}/comments"): {"text": "t"},
+    ("POST", "/v1/alerts/{alert_id}/assign"): {"to": "the county", "reason": "r"},
+    ("POST", "/v1/alerts/{alert_id}/contest"): {"text": "t", "evidence": "e"},
+    ("POST", "/v1/alerts/{alert_id}/contest/decide"): {"decision": "upheld", "reason": "r"},
+    ("POST", "/v1/alerts/{alert_id}/close"): {"reason": "r"},
+    ("POST", "/v1/tasks/{task_id}/done"): {"text": "t", "evidence": "e"},
 }  # fmt: skip
 """What is stated of Qian's unit, by those who may state."""
 
-OTHER_ACTS = {"/v1/alerts/{alert_id}/acknowledge": Act.ACKNOWLEDGE}
+OTHER_ACTS = {
+    "/v1/alerts/{alert_id}/acknowledge": Act.ACKNOWLEDGE,
+    "/v1/alerts/{alert_id}/assign": Act.ACKNOWLEDGE,
+    "/v1/alerts/{alert_id}/contest": Act.CONTEST,
+    "/v1/alerts/{alert_id}/contest/decide": Act.ACKNOWLEDGE,
+    "/v1/alerts/{alert_id}/close": Act.ACKNOWLEDGE,
+    "/v1/tasks/{task_id}/done": Act.ACKNOWLEDGE,
+}
 """What it takes to do that, where it is not to state."""
 
 RULING = {
@@ -111,6 +123,7 @@ QIANS = {
     "alert_id": "1",
     "rule_id": "3",
     "proposal_id": "1",
+    "task_id": "1",
     "silence_id": "1",
     "figure": "consumption",
 }
@@ -119,7 +132,13 @@ QIANS = {
 MISSING = {cast.QIANS_UNIT: factories.unit_code(99), "E01": "E77"}
 """What nobody has, as long as what Qian has."""
 
-NOBODYS_IDS = {"alert_id": "9", "rule_id": "9", "proposal_id": "9", "silence_id": "9"}
+NOBODYS_IDS = {
+    "alert_id": "9",
+    "rule_id": "9",
+    "proposal_id": "9",
+    "task_id": "9",
+    "silence_id": "9",
+}
 
 AUDITED = "/v1/audit"
 """For those who see to the trace, and nobody else."""
@@ -329,6 +348,25 @@ async def state(
     return await stage.ask(key, filled, method=method, query=query, body=json.loads(body))
 
 
+BEFORE = {
+    "/v1/alerts/{alert_id}/contest": "DELETE FROM alert_cases",
+    "/v1/alerts/{alert_id}/contest/decide": """
+        INSERT INTO alert_cases (alert_id, contest) VALUES (1, 'open')
+            ON CONFLICT (alert_id) DO UPDATE SET contest = 'open'
+        """,
+    "/v1/alerts/{alert_id}/close": """
+        INSERT INTO alert_cases (alert_id, contest) VALUES (1, 'upheld')
+            ON CONFLICT (alert_id) DO UPDATE SET closed_at = NULL
+        """,
+    "/v1/tasks/{task_id}/done": """
+        INSERT INTO tasks (alert_id, kind, opened_at, cities, untold, due_at)
+        VALUES (1, 'level_1_cities', '2026-11-01Z', '{}', '{}', '2026-12-01Z')
+            ON CONFLICT DO NOTHING
+        """,
+}
+"""What must be there, so that it can be done of the alert."""
+
+
 @pytest.mark.parametrize(("method", "path"), sorted(STATING))
 async def test_facts_are_stated_by_who_may_of_what_is_theirs(
     stage: Stage, method: str, path: str
@@ -356,6 +394,7 @@ async def test_facts_are_stated_by_who_may_of_what_is_theirs(
         place = (HOLDERS | FOREIGNERS)[name]
         if method == "DELETE":
             await state(stage, keys["the city"], "POST", "/v1/production")
+        await stage.pool.execute(BEFORE.get(path, "SELECT"))
         answer = await state(stage, key, method, path)
         missing = await state(stage, key, method, path, of_nobody=True)
         theirs = 200 if name in HOLDERS else 404

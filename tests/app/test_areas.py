@@ -191,6 +191,11 @@ def told(starts_at: datetime, key: Key, hours: list[Hour]) -> Sum:
     )  # fmt: skip
 
 
+def unexplained(sums: Iterable[Sum]) -> list[tuple[object, ...]]:
+    """Leave out which units lack a factor."""
+    return comparable([replace(one, unvalued=()) for one in sums])
+
+
 def additive(sums: Iterable[Sum]) -> list[Sum]:
     """Leave out what is not the same in hours and in months: shares of estimates, and whose."""
     return [
@@ -210,6 +215,9 @@ async def test_areas_units_and_hours_answer_alike(connection: Connection, seed: 
             areas = await db.area_sums.list_sums(connection, scope, asked)
             units = await db.consumption.list_sums(connection, scope, asked)
             assert [astuple(one) for one in areas] == comparable(units), asked
+            quick = await db.area_sums.list_unexplained_sums(connection, scope, asked)
+            assert unexplained(quick) == unexplained(areas), asked
+            assert any(one.unvalued for one in quick) == any(one.unvalued for one in areas)
             right = comparable(additive(of_hours(hours, asked, scope)))
             assert [astuple(one) for one in additive(areas)] == right, asked
 
@@ -221,7 +229,10 @@ async def test_hours_without_a_factor_are_not_looked_up_one_by_one(connection: C
     sums = await db.area_sums.list_sums(connection, Scope("45"), asked)
     await connection.execute("ANALYZE")
     plan = await connection.fetchval(
-        "EXPLAIN (ANALYZE, FORMAT JSON) " + db.area_sums.BY_CARRIER + db.consumption.TOTALS,
+        "EXPLAIN (ANALYZE, FORMAT JSON) "
+        + db.area_sums.AREAS
+        + db.area_sums.WITH_LACKING
+        + db.consumption.TOTALS,
         "45",
         None,
         *db.consumption.asked(asked),

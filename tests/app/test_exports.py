@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import zipfile
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -140,7 +142,8 @@ async def written(form: Format, columns: Columns, rows: Sequence[Row]) -> bytes:
     async def batches() -> AsyncIterator[Sequence[Row]]:
         yield rows
 
-    with await exports.written(form, columns, batches()) as file:
+    put_by = await exports.written(form, columns, batches())
+    with await exports.sheet(put_by) if form is Format.XLSX else put_by as file:
         file.seek(0)
         return file.read()
 
@@ -170,6 +173,25 @@ async def test_texts_of_a_sheet_are_texts() -> None:
     assert b"<f>" not in sheet
     assert b"hyperlink" not in sheet
     assert sheet.count(b't="inlineStr"') == 1 + len(rows)
+
+
+async def test_a_sheet_is_written_when_the_connection_went_back(read: Stage) -> None:
+    """However long it takes, no transaction is idle meanwhile, and others find a connection."""
+    sheets = read.state["sheets"]
+    async with AsyncExitStack() as others:
+        for _ in range(exports.SHEETS_AT_ONCE):
+            await others.enter_async_context(sheets)
+        asking = asyncio.create_task(read.get("li", "/v1/readings", **ASKED, format="xlsx"))
+        while not (sheets.locked() and waiting(sheets)):
+            assert not asking.done(), (await asking).text
+            await asyncio.sleep(0.01)
+        assert read.views.get_idle_size() == read.views.get_size()
+    assert len(table(Format.XLSX, (await asking).content)) == 1 + ROWS
+
+
+def waiting(turns: asyncio.Semaphore) -> bool:
+    """Whether somebody waits for a turn: `locked` tells of them too, but not of nobody."""
+    return "waiters:" in repr(turns)
 
 
 async def test_a_text_that_a_sheet_has_no_room_for_is_refused_and_not_lost() -> None:

@@ -13,7 +13,7 @@ import db.changes
 import db.corrections
 import db.epochs
 import db.factors
-from app import correcting, depends, known_tables
+from app import correcting, known_tables, lending
 from app.depends import Caller
 from app.imports import sheet
 from app.imports.kinds import Kind
@@ -133,7 +133,7 @@ async def test_sums_are_those_that_were_stored_then(pool: Pool, seed: int) -> No
     stored = await live(pool, chance, unit_id, meter_id)
     for at, then in stored.items():
         step = chance.choice(STEPS)
-        async with depends.rolled_back(pool) as connection:
+        async with lending.rolled_back(pool) as connection:
             caller = Caller(connection, Scope("45"), at + timedelta(days=99), "zhao")
             caller = await known_tables.facts(caller, at)
             await known_tables.sums(caller, [SPAN], {step})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import db.known_tables
-from app import depends
+from app import lending
 from app.imports.kinds import Kind
 from db.pool import Connection
 from tests import cast, factories
@@ -102,7 +102,7 @@ async def test_tables_hold_what_they_held(works: Stage, tmp_path: Path) -> None:
         await november.take(works, tmp_path, kind, rows, LATER)
     await correct(works, 20, 4.0, LATER)
     await correct(works, november.MISREAD, None, LATER)
-    async with depends.rolled_back(works.pool) as connection:
+    async with lending.rolled_back(works.pool) as connection:
         today = await contents(connection)
         await db.known_tables.remember(connection, NOW)
         await db.known_tables.make_facts(connection)

@@ -72,7 +72,8 @@ async def rates(connection: Connection) -> list[float]:
 def test_factors_targets_corrections_and_every_withdrawal_call_for_a_second_person() -> None:
     called = {kind for kind in Kind if approval.calls_for_one(Deed.IMPORT, kind)}
     assert {Kind.FACTORS, Kind.TARGETS, Kind.LIMITS, Kind.CORRECTIONS} <= called
-    assert not {Kind.PRODUCTION, Kind.METERS, Kind.CONTACTS} & called
+    assert {Kind.METERS, Kind.EPOCHS, Kind.FIGURES} <= called
+    assert not {Kind.PRODUCTION, Kind.UNITS, Kind.CONTACTS} & called
     assert all(approval.calls_for_one(Deed.WITHDRAWAL, kind) for kind in Kind)
     assert not any(Rule().asks(deed, kind) for deed in Deed for kind in Kind)
 
@@ -180,9 +181,33 @@ async def test_a_proposal_expires(connection: Connection) -> None:
 
 async def test_the_same_proposed_again_is_the_same_proposal(connection: Connection) -> None:
     first = await propose(connection, wanted(Kind.TARGETS, TARGET))
-    again = await propose(connection, wanted(Kind.TARGETS, TARGET))
+    mine = Author("qian", "the same, in other words", "桂发改〔2026〕2号")
+    again = await propose(connection, wanted(Kind.TARGETS, TARGET, author=mine))
     other = await propose(connection, wanted(Kind.TARGETS, {**TARGET, "year": "2027"}))
     assert first.proposal_id == again.proposal_id < other.proposal_id
+    assert again.proposer == "zhao"
+
+
+@pytest.mark.tampers("proposals, past the platform")
+async def test_nobody_has_more_waiting_than_somebody_can_look_at(connection: Connection) -> None:
+    row = await propose(connection, wanted(Kind.TARGETS, TARGET))
+    await connection.execute(
+        """
+        INSERT INTO proposals (deed, kind, name, payload, sha256, effect, effect_sha256, proposer,
+                               reason, evidence, proposed_at, expires_at)
+        SELECT deed, kind, name, payload, sha256, effect, effect_sha256, ' ZHAO', reason, '',
+               proposed_at, expires_at
+          FROM proposals
+         CROSS JOIN generate_series(2, $1::integer)
+        """,
+        proposing.OPEN_MAX,
+    )
+    next_year = wanted(Kind.TARGETS, {**TARGET, "year": "2027"})
+    with pytest.raises(ObstructedError, match="100 proposals of zhao wait") as refused:
+        await propose(connection, next_year)
+    assert refused.value.code == "too_many_proposals"
+    assert (await propose(connection, wanted(Kind.TARGETS, TARGET))).proposal_id == row.proposal_id
+    await propose(connection, replace(next_year, author=Author("qian", "r")))
 
 
 async def test_what_cannot_hold_is_not_even_proposed(connection: Connection) -> None:
@@ -356,7 +381,11 @@ def test_two_people_at_the_command_line(database_url: str, tmp_path: Path) -> No
     assert "targets.csv" in run("proposals", "list")
     assert "-0.02747" in run("proposals", "show", "1")
     assert "by the same person" in run("proposals", "approve", "1", "--as", "zhao")
+    assert "proposed as 1, nothing holds yet" in run(*stating[:-1], "qian")
+    assert "add --apply to propose this" in run(*stating[:3])
     assert "approved" in run("proposals", "approve", "1", "--as", "qian")
+    assert "all of it holds already" in run(*stating)
+    assert "to propose this" in run("withdraw", "targets", TARGET_KEY, "--reason", "r")
     assert "proposed as 2" in run("withdraw", "targets", TARGET_KEY, "--reason", "r", "--apply",
                                   "--actor", "qian")  # fmt: skip
     assert "approved by qian" in run("withdraw", "targets", TARGET_KEY, "--reason", "r")
@@ -401,7 +430,7 @@ async def test_a_correction_over_http_waits_for_the_desk_above(strict: Stage) ->
     assert await strict.pool.fetchval("SELECT count(*) FROM corrections") == 0
     seen = await strict.ask(keys["the city"], f"/v1/proposals/{proposal['proposal_id']}")
     (change,) = seen.json()["changes"]
-    assert {"column": "value", "before": None, "after": "2.0"} in change["differences"]
+    assert change["differences"] == [{"column": "value", "before": "1.0", "after": "2.0"}]
     done = await decide(strict, keys["the city"], proposal["proposal_id"])
     assert (done.status_code, done.json()["state"]) == (200, "approved")
     assert await strict.pool.fetchval("SELECT value FROM corrections") == 2

@@ -8,6 +8,7 @@ import json
 import pytest
 
 import db.admin
+from app import cursor
 from tests import cast, factories
 from tests.app.conftest import Stage, staged
 
@@ -66,15 +67,15 @@ async def test_a_refusal_has_a_stable_code(
 
 
 @pytest.mark.parametrize(
-    "cursor",
+    "made_up",
     [
         "x", "!", "é", "bnVsbA",
         *(base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
           for parts in ([], ["a", "b"], [1], ["\0"], ["\ud800"], ["x" * 99], {"a": 1}, "a")),
     ],
 )  # fmt: skip
-async def test_a_made_up_cursor_is_refused(shown_stage: Stage, cursor: str) -> None:
-    assert await shown_stage.code("zhao", "/v1/units", cursor=cursor) == (
+async def test_a_made_up_cursor_is_refused(shown_stage: Stage, made_up: str) -> None:
+    assert await shown_stage.code("zhao", "/v1/units", cursor=made_up) == (
         422,
         "invalid_parameter",
     )
@@ -121,6 +122,44 @@ async def test_a_body_that_is_no_json_is_named(stage: Stage, body: bytes) -> Non
     code = "malformed_body" if body else "invalid_parameter"
     assert (answer.status_code, problem["code"]) == (422, code)
     assert problem["detail"].startswith("body: is ")
+
+
+JSON = "application/json"
+ACKNOWLEDGE = "/v1/alerts/1/acknowledge"
+
+
+@pytest.mark.parametrize(
+    ("path", "media", "body", "told"),
+    [
+        ("/v1/rules", JSON, "{}", "kind: is required: one of product_intensity, region_level"),
+        ("/v1/rules", JSON, '{"kind": "x"}', "kind: is 'x', which is none of 'product_intensity'"),
+        ("/v1/rules", JSON, "[]", "body: must be a JSON object"),
+        (ACKNOWLEDGE, JSON, "", "body: is required: a JSON object"),
+        (ACKNOWLEDGE, "text/plain", "{}", "body: must be a JSON object, sent with `Content-Type"),
+        (ACKNOWLEDGE, JSON, '{"note": 5}', "note: should be a valid string"),
+        ("/v1/production", JSON, '{"items": []}', "items: should have at least 1 item"),
+    ],
+)
+async def test_nobody_is_told_the_words_of_a_library(
+    stage: Stage, path: str, media: str, body: str, told: str
+) -> None:
+    await stage.pool.execute("UPDATE api_keys SET may_state = true")
+    headers = {"Authorization": f"Bearer {stage.cast.zhao}", "Content-Type": media}
+    answer = await stage.client.post(path, content=body, headers=headers)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "invalid_parameter")
+    assert told in problem["detail"]
+    for words in ("Input", "Unable", "dictionary", "Field", "List", "pydantic"):
+        assert words not in problem["detail"], problem["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/rules", "/v1/alerts", "/v1/proposals"])
+@pytest.mark.parametrize("number", ["0", "-1", "x", str(2**63)])
+async def test_a_number_in_a_cursor_is_from_1_on(
+    shown_stage: Stage, path: str, number: str
+) -> None:
+    made_up = cursor.encode(number)
+    assert await shown_stage.code("zhao", path, cursor=made_up) == (422, "invalid_parameter")
 
 
 async def test_an_answer_that_would_be_too_long_says_how_to_narrow_it(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncpg
+import psycopg
 from typer.testing import CliRunner
 
 import db.admin
@@ -18,12 +19,24 @@ def test_rules_are_listed_and_backtested_by_operators(database_url: str) -> None
     environment = {"NENGHAO_DATABASE_URL": database_url, "COLUMNS": "250"}
     listed = run.invoke(cli.app, ["rules", "list"], env=environment)
     assert "产品单耗超限" in listed.output, listed.output
+    assert '"remind_h":24' in listed.output
     period = ["--since", "2026-01-01", "--until", "2026-01-03"]
     tested = run.invoke(cli.app, ["rules", "backtest", "1", *period], env=environment)
     assert tested.exit_code == 0, tested.output
     wrong = ["rules", "backtest", "1", *period, "--parameters", '{"window_h": 0}']
     refused = run.invoke(cli.app, wrong, env=environment)
     assert refused.exit_code != 0
+
+
+def test_an_ended_rule_is_listed_as_such(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO rule_versions (rule_id, version, name, parameters, holds_from, stated_at, "
+            "actor, reason) VALUES (1, 2, 'x', NULL, now(), now(), 'zhao', 'r')"
+        )
+    environment = {"NENGHAO_DATABASE_URL": database_url, "COLUMNS": "250"}
+    listed = CliRunner().invoke(cli.app, ["rules", "list"], env=environment)
+    assert "ended" in listed.output, listed.output
 
 
 async def test_rules_from_before_versions_keep_what_they_say(services: Services) -> None:

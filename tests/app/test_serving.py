@@ -7,9 +7,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import pytest
+
 from app import serving
 from app.guard import ABORT, Guard
 from app.main import create_app
+from app.resolve import Refusal
 from app.serving import Connection
 from app.uploads import Patience
 from settings import Settings
@@ -113,3 +116,12 @@ async def test_a_reader_that_takes_nothing_is_cut() -> None:
     scope = {"type": "http", "headers": [], "extensions": {ABORT: aborted.set}}
     await Guard(endless, request_s=5, send_s=0.05)(scope, None, stuck)  # type: ignore[arg-type]
     assert aborted.is_set()
+
+
+def test_a_port_that_is_taken_names_the_setting() -> None:
+    with serving.bound("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Refusal, match=f"port {port} of 127.0.0.1 is taken.*NENGHAO_HTTP_PORT"):
+            serving.bound("127.0.0.1", port)
+    with pytest.raises(Refusal, match="NENGHAO_HTTP_HOST"):
+        serving.bound("192.0.2.1", 0)

@@ -169,6 +169,7 @@ async def test_a_newer_factor_stands_beside_the_older_one(desk: Desk) -> None:
         (Kind.PARKS, {**PARK, "units": factories.unit_code(9)}, "units", "not registered"),
         (Kind.BUDGETS, {**BUDGET, "owner": "nobody"}, "owner", "registered unit"),
         (Kind.BUDGETS, {**BUDGET, "owner_kind": "city", "owner": "450202"}, "owner", "city"),
+        (Kind.BUDGETS, {**BUDGET, "owner_kind": "park"}, "owner", "import parks first"),
         (Kind.BUDGETS, {**BUDGET, "from": "2026-01-02"}, "from", "first day"),
         (Kind.BUDGETS, {**BUDGET, "to": "2026-12-31"}, "to", "first day"),
         (Kind.BUDGETS, {**BUDGET, "to": "2027-02-01"}, "to", "1 to 12 months"),

@@ -22,7 +22,7 @@ from tests import factories
 from tests.app.test_epochs import INTERVAL, REPLACED, used
 from tests.app.test_epochs import take as take_epoch
 from tests.app.test_factor_imports import BATCH, GAS
-from tests.app.test_importing import EXAMPLES, NOW, Desk
+from tests.app.test_importing import EXAMPLES, NOW, TARGET, Desk
 from tests.app.test_partial import gas_meter
 from tests.app.test_revaluation import Works
 from tests.ingest.test_settlement import QUARTER, SINCE, settle_all, store, unit_with_register
@@ -147,6 +147,20 @@ async def test_a_key_that_is_mistaken_is_answered_with_those_that_are_alike(desk
     await desk.take(Kind.FACTORS, GAS)
     with pytest.raises(Refusal, match=f"there are .*{OWN_GAS}"):
         await withdrawing.find(desk.connection, Kind.FACTORS, "natural_gas/calorific")
+
+
+async def test_a_key_of_nothing_is_answered_with_those_that_hold_and_begin_most_alike(
+    desk: Desk,
+) -> None:
+    for region in ("450200", "450300", "450400", "450500", "450600", "450700", "450800"):
+        await desk.take(Kind.TARGETS, {**TARGET, "region": region})
+    await withdraw(desk.connection, Kind.TARGETS, "450400/2026")
+    with pytest.raises(Refusal, match="there are 450300/2026, ") as told:
+        await withdrawing.find(desk.connection, Kind.TARGETS, "4503O0/2026")
+    assert str(told.value).count("/2026") == 1 + withdrawing.NAMED_MAX
+    assert "450400" not in str(told.value)
+    with pytest.raises(Refusal, match="nor under any other"):
+        await withdrawing.find(desk.connection, Kind.BUDGETS, "city/450200")
 
 
 @pytest.mark.parametrize(

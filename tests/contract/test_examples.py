@@ -69,7 +69,12 @@ def test_an_example_answers_as_it_is_printed(
     example: Example, server: Served, folder: Path, blocks: list[tuple[Example, str]]
 ) -> None:
     keys = server.keys
-    environment = {"URL": server.url, "KEY": keys.city, "AUDITOR_KEY": keys.auditor}
+    environment = {
+        "URL": server.url,
+        "KEY": keys.city,
+        "UNIT_KEY": keys.enterprise,
+        "AUDITOR_KEY": keys.auditor,
+    }
     answered = examples.run(example, folder, environment)
     if answered.text and "\0" not in answered.text:
         blocks.append((example, examples.written(answered)))

@@ -8,8 +8,8 @@ import db.admin
 import db.figures
 import db.levels
 import db.migrate
-from app.levels import schemes
 from db.figures import TargetRow
+from db.levels import schemes
 from db.pool import Connection
 from deploy.services import Services
 from energy import levels

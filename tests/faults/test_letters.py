@@ -58,15 +58,15 @@ def test_killing_the_senders_loses_no_letter_and_doubles_only_the_same(
     moments = sorted(works.random.sample(range(letters // 10, letters), rounds))
     kills = 0
     for moment in moments:
-        senders = [_sender(works, url) for _ in range(SENDERS)]
+        senders = [run_sender(works, url) for _ in range(SENDERS)]
         box.on_taken = _killer(senders, moment)
         for each in senders:
             each.wait(timeout=120)
         kills += len(senders)
-        _run(works, LEASES_END)
-    box.on_taken = lambda count: None
-    senders = [_sender(works, url) for _ in range(SENDERS)]
-    until(lambda: _count(works, "sent", come_again=True) == letters, within_s=120)
+        run_statement(works, LEASES_END)
+    box.on_taken = lambda taken: None
+    senders = [run_sender(works, url) for _ in range(SENDERS)]
+    until(lambda: count(works, "sent", come_again=True) == letters, within_s=120)
     for each in senders:
         each.terminate()
         each.wait(timeout=20)
@@ -79,29 +79,29 @@ def test_killing_the_senders_loses_no_letter_and_doubles_only_the_same(
     assert all(len({content for _, content in each}) == 1 for each in found.values())
 
 
-def _sender(works: Works, url: str) -> subprocess.Popen[bytes]:
+def run_sender(works: Works, url: str) -> subprocess.Popen[bytes]:
     return works.run(
         "app.cli", "alert", log="alert", NENGHAO_SMTP_URL=url, NENGHAO_ALERT_PAUSE_S="0.05"
     )
 
 
 def _killer(senders: list[subprocess.Popen[bytes]], moment: int) -> Callable[[int], None]:
-    def on_taken(count: int) -> None:
-        if count >= moment:
+    def on_taken(taken: int) -> None:
+        if taken >= moment:
             for each in senders:
                 kill(each)
 
     return on_taken
 
 
-def _run(works: Works, statement: str) -> None:
+def run_statement(works: Works, statement: str) -> None:
     with psycopg.connect(works.database_url) as connection:
         connection.execute(statement.encode())
 
 
-def _count(works: Works, state: str, *, come_again: bool = False) -> int:
+def count(works: Works, state: str, *, come_again: bool = False) -> int:
     if come_again:
-        _run(works, COME_AGAIN)
+        run_statement(works, COME_AGAIN)
     time.sleep(0.1)
     with psycopg.connect(works.database_url) as connection:
         rows = connection.execute("SELECT state FROM outbox").fetchall()

@@ -6,24 +6,48 @@ Pure. A fact says what is known and what is not; what follows from it is for `ve
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import db.levels
 import energy.targets
 from alerts.kinds.kind import Facts
 from db.figures import FigureRow, TargetRow
+from db.levels import ChoiceRow
 from db.scope import Scope
-from energy import periods
-from energy.indicators import Indicator
+from energy import assessment, levels, periods
+from energy.indicators import DESCRIPTIONS, Indicator
+from energy.levels import Scheme
 from energy.periods import LOCAL, Span, Step
 from energy.targets import Path, Target, TargetKind
+
+DECEMBER = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The levels of which indicator, and by which scheme: one for all, or by region."""
+
+    indicator: Indicator = Indicator.ENERGY_PER_GDP
+    scheme: Scheme | None = levels.NATIONAL
+    schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    choices: Sequence[ChoiceRow] = ()
+
+    def of(self, region: str) -> Scheme | None:
+        """Return the scheme that holds in a region; None: none does."""
+        if self.scheme is not None:
+            return self.scheme
+        return db.levels.chosen(self.schemes, self.choices, region).get(self.indicator)
 
 
 @dataclass(frozen=True, slots=True)
 class RegionFacts(Facts):
     """Cumulative growth of a region through a month of a year, and what the year requires.
 
-    `path`: what is required was filed, or is the default from a plan of several years.
+    `energy_growth` and `gdp_growth` are those that the indicator is made of: of carbon or of value
+    added, where it is of these. `required_rate` for a ratio; a total has a cap, held against the
+    energy of the year before. `path`: what is required was filed, or is the default from a plan of
+    several years. `is_exempt`: the total is not assessed, the incentive target is reached.
     """
 
     region: str
@@ -34,6 +58,11 @@ class RegionFacts(Facts):
     gdp_growth: float | None
     required_rate: float | None
     path: Path = Path.FILED
+    indicator: Indicator = Indicator.ENERGY_PER_GDP
+    scheme: Scheme | None = levels.NATIONAL
+    base_year_tce: float | None = None
+    cap_tce: float | None = None
+    is_exempt: bool = False
 
     @property
     def subject(self) -> str:
@@ -52,6 +81,7 @@ def regions(
     targets: Iterable[TargetRow],
     names: Mapping[str, str],
     open_subjects: Set[str],
+    ladder: Ladder,
 ) -> list[RegionFacts]:
     """Return the newest month of each region's newest year, and of years with an open alert."""
     by_region: dict[str, list[Target]] = {}
@@ -62,14 +92,16 @@ def regions(
     for figure in sorted(figures, key=lambda row: (row.region, row.year, row.through_month)):
         newest[figure.region, figure.year] = figure
         newest_year[figure.region] = figure.year
-    judged = [
-        _region(figure, names.get(region, region), by_region.get(region, []))
-        for (region, _), figure in newest.items()
-    ]
     return [
-        facts
-        for facts in judged
-        if facts.year == newest_year[facts.region] or facts.subject in open_subjects
+        _region(
+            figure,
+            newest.get((region, year - 1)),
+            names.get(region, region),
+            by_region.get(region, []),
+            ladder,
+        )
+        for (region, year), figure in newest.items()
+        if year == newest_year[region] or f"{region}/{year}" in open_subjects
     ]
 
 
@@ -92,17 +124,36 @@ def within(figures: Iterable[FigureRow], scope: Scope) -> Sequence[FigureRow]:
     return [row for row in figures if row.region.startswith(scope.region_prefix)]
 
 
-def _region(figure: FigureRow, name: str, targets: Sequence[Target]) -> RegionFacts:
-    required = energy.targets.requirement(
-        targets, Indicator.ENERGY_PER_GDP, TargetKind.BASE, figure.year
-    )
+def _region(
+    figure: FigureRow,
+    before: FigureRow | None,
+    name: str,
+    targets: Sequence[Target],
+    ladder: Ladder,
+) -> RegionFacts:
+    of = DESCRIPTIONS[ladder.indicator]
+    required = energy.targets.requirement(targets, ladder.indicator, TargetKind.BASE, figure.year)
+    is_whole = before is not None and before.through_month == DECEMBER
     return RegionFacts(
         region=figure.region,
         region_name=name,
         year=figure.year,
         through_month=figure.through_month,
-        energy_growth=figure.energy_growth,
-        gdp_growth=figure.gdp_growth,
+        energy_growth=getattr(figure, of.numerator),
+        gdp_growth=None if of.denominator is None else getattr(figure, of.denominator),
         required_rate=None if required is None else required.rate,
         path=Path.FILED if required is None else required.path,
+        indicator=ladder.indicator,
+        scheme=ladder.of(figure.region),
+        base_year_tce=before.energy_tce if before is not None and is_whole else None,
+        cap_tce=None if required is None else required.amount_tce,
+        is_exempt=_is_exempt(figure, targets, ladder),
     )
+
+
+def _is_exempt(figure: FigureRow, targets: Sequence[Target], ladder: Ladder) -> bool:
+    """Return whether the total is known to be exempt; what is not known exempts nobody."""
+    if ladder.indicator is not Indicator.TOTAL_ENERGY:
+        return False
+    found = assessment.findings(figure.figures(), [], targets, {}, figure.year)
+    return any(one.is_exempt is True for one in found)

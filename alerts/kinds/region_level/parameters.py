@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from alerts.kinds.kind import REMIND_H_MAX, Kind, Parameters
+from energy.indicators import Indicator
 
 
 class RegionLevel(Parameters):
@@ -14,11 +15,27 @@ class RegionLevel(Parameters):
 
     kind: ClassVar[Kind] = Kind.REGION_LEVEL
 
+    indicator: Indicator = Field(
+        default=Indicator.ENERGY_PER_GDP,
+        strict=False,
+        description="whose level: of energy_per_gdp, energy_per_industrial_value_added, "
+        "total_energy (against its cap), carbon_per_gdp",
+        examples=["energy_per_gdp"],
+    )
+    scheme: str | None = Field(
+        default=None,
+        max_length=40,
+        pattern=r"^[a-z0-9_]+$",
+        description="by which scheme of levels; null: the one that holds in the region, as "
+        "/v1/warnings shows it",
+        examples=[None],
+    )
     letters_from_level: int = Field(
         default=1,
         ge=1,
-        le=2,
-        description="the mildest level that is an alert; 1 is the worst",
+        le=3,
+        description="the mildest level that is an alert, by its severity; 1 is the worst, and the "
+        "best one of a scheme never is one",
         examples=[1],
     )
     remind_h: int = Field(

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Iterable, Set
 from dataclasses import replace
 
 import db.figures
+import db.levels
 from alerts.kinds import past
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.region_level import facts, verdict
-from alerts.kinds.region_level.facts import RegionFacts
+from alerts.kinds.region_level.facts import Ladder, RegionFacts
 from alerts.kinds.region_level.parameters import RegionLevel
 from alerts.verdicts import Verdict
 from db.alerts import Watched
@@ -26,7 +27,7 @@ async def judge(
     figures = await db.figures.list_figures(connection)
     targets = await db.figures.list_targets(connection)
     known = facts.within(figures, Scope.of_region(rule.region))
-    return _regions(rule, known, targets, around, open_subjects)
+    return _regions(rule, known, targets, around, open_subjects, await _ladder(connection, rule))
 
 
 async def ticks(
@@ -41,8 +42,10 @@ async def ticks(
     ends = past.days(span)
     figures = facts.within(await db.figures.list_figures(connection), scope)
     targets = await db.figures.list_targets(connection)
+    ladder = await _ladder(connection, rule)
     for at in ends:
-        yield at, _regions(rule, facts.over(figures, at), targets, around, open_subjects)
+        known = facts.over(figures, at)
+        yield at, _regions(rule, known, targets, around, open_subjects, ladder)
 
 
 async def look_back(
@@ -52,13 +55,31 @@ async def look_back(
     newest, found = judged.facts, {}
     assert isinstance(newest, RegionFacts)
     targets = await db.figures.list_targets(connection)
-    for row in await db.figures.list_figures(connection):
-        if (row.region, row.year) == (newest.region, newest.year):
-            for each in _regions(rule, [row], targets, around, set()):
+    ladder = await _ladder(connection, rule)
+    rows = [r for r in await db.figures.list_figures(connection) if r.region == newest.region]
+    for row in rows:
+        if row.year == newest.year:
+            known = [row, *(one for one in rows if one.year < row.year)]
+            for each in _regions(rule, known, targets, around, set(), ladder):
                 found[row.through_month] = each.verdict
     months = range(1, newest.through_month)
     periods = [replace(newest, through_month=month).period for month in months]
     return [(period, found.get(month)) for month, period in zip(months, periods, strict=True)]
+
+
+def _parameters(rule: Rule) -> RegionLevel:
+    assert isinstance(rule.parameters, RegionLevel)
+    return rule.parameters
+
+
+async def _ladder(connection: Connection, rule: Rule) -> Ladder:
+    """Return the levels that a rule goes by. A scheme that is not there leaves none: UNKNOWN."""
+    parameters = _parameters(rule)
+    schemes = db.levels.schemes(await db.levels.list_bands(connection))
+    if parameters.scheme is not None:
+        return Ladder(parameters.indicator, schemes.get(parameters.scheme))
+    choices = await db.levels.list_choices(connection)
+    return Ladder(parameters.indicator, None, schemes, choices)
 
 
 def _regions(
@@ -67,13 +88,13 @@ def _regions(
     targets: Iterable[TargetRow],
     around: Surroundings,
     open_subjects: Set[str],
+    ladder: Ladder,
 ) -> list[Judged]:
-    assert isinstance(rule.parameters, RegionLevel)
     return [
         Judged(
             Watched(rule.rule_id, found.region, None, found.subject, rule.version),
             found,
-            verdict.region(found, rule.parameters),
+            verdict.region(found, _parameters(rule)),
         )
-        for found in facts.regions(figures, targets, around.region_names, open_subjects)
+        for found in facts.regions(figures, targets, around.region_names, open_subjects, ladder)
     ]

@@ -1,0 +1,228 @@
+"""Owns seeing to it that alerts are taken care of in time: due dates, raised alerts, tasks.
+
+It works beside the evaluation, under its lock. Each step is one transaction: what becomes of the
+clock, the event, the letters. What is to happen is decided by `alerts/dues.py`, `alerts/tasks.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+import db.alert_cases
+import db.alert_events
+import db.figures
+import db.outbox
+import db.tasks
+from alerts import digest, dues, notices, outbox, rules, tasks
+from alerts.dues import Step, Turn
+from alerts.kinds.kind import DueWorkdays, Surroundings
+from alerts.kinds.words import Language
+from alerts.notices import Notice
+from alerts.tasks import TaskStep, TaskTurn
+from db.alert_cases import Case, Undated
+from db.outbox import NewLetter
+from db.pool import Connection
+from db.rules import RuleRow
+from db.tasks import DueTask
+from energy import levels, workdays
+
+EVERY_LEVEL = levels.ROSE
+"""Whoever a thing is raised to is written to, however mild the levels are that they asked for."""
+
+log = structlog.get_logger("alert")
+
+
+async def look_after(connection: Connection, around: Surroundings) -> int:
+    """Do what is due about alerts and tasks; return how many were raised or reminded of."""
+    for alert in await db.alert_cases.list_to_date(connection):
+        await _date(connection, alert, around)
+    stopped_by = around.now - dues.CONTEST_STOPS_FOR
+    done = [
+        await _go_on(connection, case, step, around)
+        for case in await db.alert_cases.list_due(connection, around.now, stopped_by)
+        if (step := dues.next_step(case, around.now)) is not None
+    ]
+    for task in await db.tasks.list_due(connection, around.now):
+        if (turn := tasks.next_step(task.clock, around.now)) is not None:
+            done.append(await _go_on_with(connection, task, turn, around))
+    return sum(done)
+
+
+async def _date(connection: Connection, alert: Undated, around: Surroundings) -> None:
+    """Give an alert its due dates, and open what its level asks for."""
+    if alert.dated_level is not None and alert.level > alert.dated_level:
+        await db.alert_cases.note_level(connection, alert.alert_id, alert.level)
+        return
+    at = alert.fired_at if alert.dated_level is None else around.now
+    due = _due_workdays(alert)
+    dates = dues.dated(
+        alert.region, alert.rule_region, acknowledge=due.acknowledge, remedy=due.remedy, at=at
+    )
+    async with connection.transaction():
+        await db.alert_cases.date(
+            connection,
+            alert.alert_id,
+            alert.level,
+            dates,
+            acknowledge_workdays=due.acknowledge,
+            remedy_workdays=due.remedy,
+        )
+        await _open_task(connection, alert, at, around)
+
+
+async def _open_task(
+    connection: Connection, alert: Undated, at: datetime, around: Surroundings
+) -> None:
+    kind = tasks.asked(alert.kind, alert.level)
+    if kind is None:
+        return
+    year = int(alert.subject.rpartition("/")[2])
+    figures = await db.figures.list_figures(connection)
+    found = tasks.concerned(alert.region, year, figures, around.region_names)
+    clock = tasks.clock(alert.region, alert.rule_region, at)
+    task_id = await db.tasks.insert(
+        connection, alert.alert_id, kind, clock, cities=found.rose, untold=found.untold
+    )
+    if task_id is not None:
+        log.info("task_opened", task_id=task_id, alert_id=alert.alert_id, due_at=clock.due_at)
+
+
+async def _go_on(connection: Connection, case: Case, step: Step, around: Surroundings) -> bool:
+    """Let the clock of an alert go on; False: somebody was faster, or nobody needs to know."""
+    is_raised = step.turn is Turn.RAISED_TO
+    async with connection.transaction():
+        if not await db.alert_cases.change(
+            connection,
+            case,
+            step.dates,
+            stopped_at=None,
+            raised_to=step.raised_to,
+            unless_acknowledged=is_raised,
+        ):
+            return False
+        if step.turn is Turn.CLOCK_RESUMED:
+            days = dues.CONTEST_STOPS_FOR.days
+            reason = f"nobody decided on the contest within {days} days: its clock goes on"
+            await _note(connection, case.alert_id, around.now, step.turn, reason)
+        if not is_raised:
+            return False
+        assert step.raised_to is not None
+        assert case.dates.raise_at is not None
+        due_on = workdays.last_day(case.dates.raise_at)
+        name = around.region_names.get(step.raised_to, step.raised_to)
+        reason = f"nobody acknowledged it by {due_on}: raised to {name} ({step.raised_to})"
+        matter = await db.alert_cases.fetch_matter(connection, case.alert_id)
+        event_id = await _note(
+            connection, case.alert_id, around.now, step.turn, reason, matter.measured
+        )
+        notice = Notice(
+            step.turn, matter, name, due_on, outbox.link_to(around.public_url, case.alert_id)
+        )
+        await _write(connection, notice, step.raised_to, event_id, around.now, reminds=True)
+    return True
+
+
+async def _go_on_with(
+    connection: Connection, task: DueTask, step: TaskStep, around: Surroundings
+) -> bool:
+    """Let the clock of a task go on; False: somebody was faster, or nobody needs to know."""
+    names = around.region_names
+    async with connection.transaction():
+        if not await db.tasks.change(connection, task, step.clock):
+            return False
+        if step.to is None:
+            return False
+        assert task.clock.due_at is not None
+        due_on = workdays.last_day(task.clock.due_at)
+        desk = names.get(step.to, step.to)
+        is_overdue = step.turn is TaskTurn.TASK_OVERDUE
+        reason = f"task {task.task_id} {'was' if is_overdue else 'is'} due by {due_on}: {desk}"
+        matter = await db.alert_cases.fetch_matter(connection, task.alert_id)
+        event_id = await _note(
+            connection, task.alert_id, around.now, step.turn, reason, matter.measured
+        )
+        notice = Notice(
+            step.turn,
+            matter,
+            desk,
+            due_on,
+            outbox.link_to(around.public_url, task.alert_id),
+            cities=_named(task.cities, names),
+            untold=_named(task.untold, names),
+        )
+        await _write(connection, notice, step.to, event_id, around.now, reminds=False)
+    return True
+
+
+async def _write(
+    connection: Connection,
+    notice: Notice,
+    region: str,
+    event_id: int,
+    at: datetime,
+    *,
+    reminds: bool,
+) -> None:
+    """Put a letter to each contact of one region into the outbox, in the thread of the alert."""
+    matter = notice.matter
+    thread = outbox.thread_of(matter.alert_id, matter.pending_at)
+    host = outbox.host_of(notice.link)
+    city = digest.city_of(matter.region)
+    letters = []
+    for recipient in await db.outbox.list_recipients(connection, [region], EVERY_LEVEL):
+        written = notices.compose(notice, Language(recipient.language))
+        letters.append(
+            NewLetter(
+                alert_id=matter.alert_id,
+                message_id=f"<{thread}.{event_id}.{recipient.contact_id}@{host}>",
+                thread_id=f"<{thread}@{host}>",
+                recipient_name=recipient.name,
+                recipient_email=recipient.email,
+                subject=written.subject,
+                body=written.body,
+                reminds=reminds,
+                html=written.html,
+                event_id=event_id,
+                city=city,
+                channel=recipient.channel,
+                language=recipient.language,
+            )
+        )
+    await outbox.put(connection, letters, city, at)
+    if not letters:
+        log.warning("nobody_to_write_to", alert_id=matter.alert_id, region=region)
+
+
+async def _note(
+    connection: Connection,
+    alert_id: int,
+    at: datetime,
+    kind: str,
+    reason: str,
+    measured: float | None = None,
+) -> int:
+    event_id = await db.alert_events.insert(
+        connection, alert_id, at=at, kind=kind, reason=reason, measured=measured
+    )
+    log.info("alert_cared_for", alert_id=alert_id, kind=kind, reason=reason)
+    return event_id
+
+
+def _due_workdays(alert: Undated) -> DueWorkdays:
+    """Return what the version that judged asks for; nothing, where it cannot be read any more."""
+    if alert.parameters is None:
+        return DueWorkdays()
+    row = RuleRow(
+        alert.rule_id, alert.kind, alert.rule_region, alert.version, alert.name, alert.parameters
+    )
+    try:
+        return rules.parse(row).parameters.due_workdays
+    except ValueError:
+        return DueWorkdays()
+
+
+def _named(regions: Sequence[str], names: dict[str, str]) -> list[str]:
+    return [names.get(region, region) for region in regions]

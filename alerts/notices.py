@@ -1,0 +1,181 @@
+"""Owns the words of letters about what nobody did in time: raised alerts, tasks that are due.
+
+Pure. What is over, and how that is computed, is told by `alerts/letter.py` in the same thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from alerts import frame, tasks
+from alerts.dues import Turn
+from alerts.kinds.words import SHARE, Language, beside, collapse, moment, percent
+from alerts.page import Fact, Letter, Link, Page, Section, Tone
+from alerts.tasks import TaskTurn
+from db.alert_cases import Matter
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a letter is about, and to whose desk it goes. `due_on`: the last day in time.
+
+    `cities` are those that a task is about, `untold` those of which nobody knows, by name.
+    """
+
+    turn: Turn | TaskTurn
+    matter: Matter
+    desk: str
+    due_on: date
+    link: str
+    cities: Sequence[str] = ()
+    untold: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """What notices of a language say. Fields in braces are filled in."""
+
+    subject: str
+    badges: dict[str, str]
+    titles: dict[str, str]
+    leads: dict[str, str]
+    greeting: str
+    asked: str
+    raised: Sequence[str]
+    done: str
+    rose: str
+    untold: str
+    due: str
+    measured: str
+    threshold: str
+    level: str
+    fired: str
+    rule: str
+    details: str
+    between: str
+    end: str
+
+
+ZH = Phrases(
+    subject="【{badge}】{title}",
+    badges={
+        Turn.RAISED_TO: "逾期上报",
+        TaskTurn.TASK_REMINDER: "任务提醒",
+        TaskTurn.TASK_OVERDUE: "任务逾期",
+    },
+    titles={
+        Turn.RAISED_TO: "{who}：预警应于 {due} 前确认，逾期未确认",
+        TaskTurn.TASK_REMINDER: "{who}：一级预警任务须于 {due} 前办结",
+        TaskTurn.TASK_OVERDUE: "{who}：一级预警任务应于 {due} 前办结，逾期未办结",
+    },
+    leads={
+        Turn.RAISED_TO: "{who}的预警应于 {due} 前确认，至今无人确认，现上报贵单位。",
+        TaskTurn.TASK_REMINDER: "{who}的一级预警任务即将到期，尚未办结。",
+        TaskTurn.TASK_OVERDUE: "{who}的一级预警任务逾期未办结，请督促办理。",
+    },
+    greeting="{region}节能主管部门：",
+    asked="请您",
+    raised=["督促处置，并在预警页面确认由谁负责；确认后不再上报。"],
+    done="办结后在平台登记并附依据，不再提醒。",
+    rose="能耗强度上升的地区",
+    untold="尚无数据、无法判断的市",
+    due="办理期限",
+    measured="实测值",
+    threshold="阈值",
+    level="预警等级（1 最严峻）",
+    fired="预警时间",
+    rule="依据规则：{name}。",
+    details="预警详情",
+    between="、",
+    end="本邮件由能耗在线监测平台自动发送，请勿直接回复。",
+)
+EN = Phrases(
+    subject="[{badge}] {title}",
+    badges={
+        Turn.RAISED_TO: "Raised",
+        TaskTurn.TASK_REMINDER: "Task due soon",
+        TaskTurn.TASK_OVERDUE: "Task overdue",
+    },
+    titles={
+        Turn.RAISED_TO: "{who}: to be acknowledged by {due}, and nobody did",
+        TaskTurn.TASK_REMINDER: "{who}: the task of level 1 is due by {due}",
+        TaskTurn.TASK_OVERDUE: "{who}: the task of level 1 was due by {due}",
+    },
+    leads={
+        Turn.RAISED_TO: "The warning about {who} was to be acknowledged by {due}. Nobody did; it "
+        "is raised to you.",
+        TaskTurn.TASK_REMINDER: "The task that level 1 opened for {who} is due soon, and not done.",
+        TaskTurn.TASK_OVERDUE: "The task that level 1 opened for {who} was not done in time. See "
+        "that it is.",
+    },
+    greeting="To the energy conservation authority, {region}",
+    asked="What is asked of you",
+    raised=["See that it is taken care of, and say at the alert by whom; then it goes no further."],
+    done="Say on the platform when it is done, with what proves it; then nobody is reminded.",
+    rose="Regions whose intensity rose",
+    untold="Cities without figures: not known",
+    due="Due by",
+    measured="Measured",
+    threshold="Threshold",
+    level="Warning level (1 is the worst)",
+    fired="Warned at",
+    rule="By the rule {name}.",
+    details="The alert",
+    between=", ",
+    end="Sent automatically by the monitoring platform; please do not reply to this message.",
+)
+PHRASES = {Language.ZH: ZH, Language.EN: EN}
+
+
+def compose(notice: Notice, language: Language) -> Letter:
+    """Return the letter about what nobody did in time."""
+    says, matter, turn = PHRASES[language], notice.matter, notice.turn
+    who = collapse(matter.unit_name or matter.region_name)
+    title = says.titles[turn].format(who=who, due=notice.due_on)
+    page = Page(
+        language=language,
+        subject=says.subject.format(badge=says.badges[turn], title=title),
+        tone=Tone.MILD if turn is TaskTurn.TASK_REMINDER else Tone.BAD,
+        badge=says.badges[turn],
+        title=title,
+        greeting=says.greeting.format(region=collapse(notice.desk)),
+        lead=says.leads[turn].format(who=who, due=notice.due_on),
+        facts=[*_facts(notice, says), *_places(notice, says)],
+        sections=[Section(says.asked, _asked(notice, says, language), is_numbered=True)],
+        links=[Link(says.details, notice.link)],
+        foot=[says.rule.format(name=collapse(matter.rule)), says.end],
+    )
+    return frame.write(page)
+
+
+def _facts(notice: Notice, says: Phrases) -> list[Fact]:
+    matter = notice.matter
+    if matter.uom == SHARE:
+        measured, threshold = percent(matter.measured), percent(matter.threshold)
+    else:
+        value, limit = beside(matter.measured, matter.threshold)
+        measured, threshold = (f"{each} {collapse(matter.uom)}" for each in (value, limit))
+    return [
+        Fact(says.due, f"{notice.due_on}", stands_out=True),
+        Fact(says.measured, measured),
+        Fact(says.threshold, threshold),
+        Fact(says.level, f"{matter.level}"),
+        Fact(says.fired, moment(matter.fired_at)),
+    ]
+
+
+def _places(notice: Notice, says: Phrases) -> list[Fact]:
+    if isinstance(notice.turn, Turn):
+        return []
+    rose = says.between.join(map(collapse, notice.cities)) or "—"
+    untold = says.between.join(map(collapse, notice.untold))
+    return [Fact(says.rose, rose), *([Fact(says.untold, untold)] if untold else [])]
+
+
+def _asked(notice: Notice, says: Phrases, language: Language) -> Sequence[str]:
+    if isinstance(notice.turn, Turn):
+        return says.raised
+    text = tasks.text_zh if language is Language.ZH else tasks.text_en
+    return [text(notice.due_on), says.done]

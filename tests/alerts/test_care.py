@@ -1,0 +1,156 @@
+"""What nobody takes care of in time is raised, in virtual time; level 1 opens its task."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import db.alert_cases
+import db.alert_events
+import db.outbox
+import db.tasks
+from db.pool import Pool
+from db.scope import Scope
+from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, Works, contact
+
+DAY = timedelta(days=1)
+PARAMETERS = '{"remind_h": 0, "due_workdays": {"acknowledge": 2, "remedy": 5}}'
+"""NOW is a Monday: to be acknowledged by Wednesday, raised on Thursday and Saturday."""
+
+
+@pytest.fixture
+async def owed(works: Works) -> Works:
+    """The works, over their limit; contacts of their county, its city and the province."""
+    await works.pool.execute(
+        "UPDATE rule_versions SET parameters = $1::text::jsonb WHERE rule_id = 1", PARAMETERS
+    )
+    await works.pool.execute("DELETE FROM contacts")
+    for region in ("450202", "450200", "450000"):
+        await contact(works.pool, region, f"{region}@desk.example")
+    await works.made(140.0)
+    assert await works.evaluate() == 1
+    await works.pool.execute("DELETE FROM outbox")
+    return works
+
+
+async def letters(works: Works) -> list[tuple[str, str]]:
+    return [(address[:6], subject.partition("】")[0]) for address, subject in await works.letters()]
+
+
+async def events(pool: Pool) -> list[str]:
+    rows = await pool.fetch("SELECT kind FROM alert_events ORDER BY event_id")
+    return [row["kind"] for row in rows]
+
+
+async def test_nobody_acknowledges_and_it_is_raised_once_to_each_region_up(owed: Works) -> None:
+    for days in (0, 2, 3, 4, 5, 6, 7, 12):
+        await owed.evaluate(now=NOW + days * DAY)
+    assert await letters(owed) == [("450200", "【逾期上报"), ("450000", "【逾期上报")]
+    assert await events(owed.pool) == ["first", "raised_to", "raised_to"]
+    row = await owed.pool.fetchrow("SELECT DISTINCT thread_id, reminds FROM outbox")
+    assert row is not None
+    assert (row["thread_id"].split(".")[0], row["reminds"]) == ("<alert-1", True)
+    body = await owed.pool.fetchval("SELECT body FROM outbox ORDER BY letter_id LIMIT 1")
+    assert "柳州市节能主管部门：" in body
+    assert "应于 2026-11-25 前确认" in body
+
+
+async def test_it_is_raised_at_the_end_of_its_last_day_and_not_before(owed: Works) -> None:
+    midnight = datetime(2026, 11, 25, 16, tzinfo=UTC)
+    assert await owed.evaluate(now=midnight - timedelta(seconds=1)) == 0
+    assert await owed.evaluate(now=midnight) == 1
+    assert await owed.evaluate(now=midnight) == 0
+
+
+async def test_what_is_acknowledged_is_not_raised_and_its_letter_does_not_go(owed: Works) -> None:
+    await owed.evaluate(now=NOW + 3 * DAY)
+    async with owed.pool.acquire() as connection, connection.transaction():
+        await db.alert_events.acknowledge(connection, Scope("4502"), 1, "qian", NOW)
+        await db.outbox.drop_reminders(connection, 1)
+    await owed.evaluate(now=NOW + 9 * DAY)
+    assert [row["state"] for row in await owed.pool.fetch("SELECT state FROM outbox")] == [
+        "dropped"
+    ]
+
+
+async def test_a_step_that_somebody_else_took_is_not_taken_again(owed: Works) -> None:
+    async with owed.pool.acquire() as connection:
+        (case,) = await db.alert_cases.list_due(connection, NOW + 3 * DAY, NOW)
+        for is_first in (True, False):
+            taken = await db.alert_cases.change(
+                connection, case, case.dates, stopped_at=None, raised_to="450200"
+            )
+            assert taken is is_first
+
+
+async def test_a_contested_alert_is_not_raised_until_its_clock_goes_on(owed: Works) -> None:
+    async with owed.pool.acquire() as connection:
+        await db.alert_cases.contest(connection, 1, NOW)
+    assert await owed.evaluate(now=NOW + 14 * DAY) == 0
+    await owed.evaluate(now=NOW + 16 * DAY)
+    assert await owed.evaluate(now=NOW + 21 * DAY) == 1
+    assert await events(owed.pool) == ["first", "clock_resumed", "raised_to"]
+
+
+async def test_what_was_upheld_is_not_raised_unless_it_becomes_worse(owed: Works) -> None:
+    await owed.pool.execute("UPDATE alerts SET level = 2")
+    await owed.evaluate(now=NOW + DAY)  # it eased: its dates stand
+    row = await owed.pool.fetchrow("SELECT dated_level, dated_at FROM alert_cases")
+    assert row is not None
+    assert tuple(row) == (2, NOW)
+    async with owed.pool.acquire() as connection:
+        await db.alert_cases.contest(connection, 1, NOW)
+        await db.alert_cases.decide(connection, 1, db.alert_cases.Contest.UPHELD, None)
+    assert await owed.evaluate(now=NOW + 9 * DAY) == 0
+    await owed.made(140.0, starts_at=LAST_HOUR + 9 * DAY)
+    assert await owed.evaluate(now=NOW + 9 * DAY) == 1
+    assert await owed.pool.fetchval("SELECT contest FROM alert_cases") is None
+    assert await owed.evaluate(now=NOW + 14 * DAY) == 1
+    assert await events(owed.pool) == ["first", "escalated", "raised_to"]
+
+
+@pytest.fixture
+async def region(pool: Pool) -> Works:
+    """Qian's city, at level 1 in September."""
+    await pool.execute("INSERT INTO region_targets VALUES ('450200', 2026, -0.02747, 'test')")
+    for code in ("450200", "450000"):
+        await contact(pool, code, f"{code}@desk.example", language="zh")
+    await pool.execute("INSERT INTO region_figures VALUES ('450200', 2026, 9, 0.07, 0.06, 's')")
+    await pool.execute(
+        """UPDATE rule_versions SET parameters = '{"remind_h": 0}' WHERE rule_id = 2"""
+    )
+    made = Works(pool, 0, 0, 0)
+    assert await made.evaluate() == 1
+    return made
+
+
+async def test_level_one_opens_one_task_and_its_letter_says_by_when(region: Works) -> None:
+    await region.evaluate(now=NOW + HOUR)
+    row = await region.pool.fetchrow("SELECT * FROM tasks")
+    assert row is not None
+    assert (row["cities"], row["due_at"]) == (["450200"], datetime(2026, 12, 21, 16, tzinfo=UTC))
+    assert await region.pool.fetchval("SELECT count(*) FROM tasks") == 1
+    bodies = [each["body"] for each in await region.pool.fetch("SELECT body FROM outbox")]
+    assert bodies
+    assert all("要求：于2026年12月21日前（20个工作日内）报送" in body for body in bodies)
+
+
+async def test_its_region_is_reminded_of_a_task_and_the_next_one_up_told_if_it_is_late(
+    region: Works,
+) -> None:
+    await region.pool.execute("DELETE FROM outbox")
+    for days in (0, 20, 21, 22, 28, 29, 36, 40):
+        await region.evaluate(now=NOW + days * DAY)
+    assert await letters(region) == [("450200", "【任务提醒"), ("450000", "【任务逾期")]
+    assert await events(region.pool) == ["first", "task_reminder", "task_overdue"]
+
+
+async def test_a_task_that_is_done_is_not_spoken_of_any_more(region: Works) -> None:
+    await region.pool.execute("DELETE FROM outbox")
+    async with region.pool.acquire() as connection:
+        assert await db.tasks.settle(connection, 1, at=NOW, by="q", text="t", evidence="e")
+        assert not await db.tasks.settle(connection, 1, at=NOW, by="q", text="t", evidence="e")
+    for days in (20, 40):
+        await region.evaluate(now=NOW + days * DAY)
+    assert await letters(region) == []

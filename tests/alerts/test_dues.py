@@ -1,0 +1,160 @@
+"""By when an alert is to be taken care of, in working days; what stops that clock, and for long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from alerts import dues, tasks
+from alerts.dues import CONTEST_STOPS_FOR, Turn
+from alerts.tasks import TaskTurn
+from db.alert_cases import Case, Dates
+from db.figures import FigureRow
+from energy import workdays
+from energy.periods import LOCAL
+from energy.workdays import NoDeadline
+
+FRIDAY = datetime(2026, 11, 20, 16, tzinfo=LOCAL)
+LATE = datetime(2026, 12, 30, 9, tzinfo=LOCAL)
+"""Two working days are left of the year whose days off are the last that are known."""
+
+NAMES = {"450000": "广西", "450200": "柳州市", "450300": "桂林市", "450400": "梧州市", "450202": ""}
+
+
+def case(at: datetime = FRIDAY, *, region: str = "450202", rule_region: str = "450000") -> Case:
+    dates = dues.dated(region, rule_region, acknowledge=2, remedy=5, at=at)
+    return Case(1, region, rule_region, 2, 5, dates, stopped_at=None, raised_to=None)
+
+
+def day(due_at: datetime | None) -> date | None:
+    return None if due_at is None else workdays.last_day(due_at)
+
+
+def test_due_dates_are_working_days_after_the_day_it_fired() -> None:
+    dates = case().dates
+    assert day(dates.acknowledge_by) == day(dates.raise_at) == date(2026, 11, 24)
+    assert day(dates.remedy_by) == date(2026, 11, 27)
+
+
+def test_a_year_whose_days_off_are_not_known_has_no_due_date_and_says_so() -> None:
+    dates = dues.dated("450202", "450000", acknowledge=1, remedy=20, at=LATE)
+    assert (day(dates.acknowledge_by), dates.remedy_by) == (date(2026, 12, 31), None)
+    assert dates.undated is NoDeadline.CALENDAR_UNKNOWN
+
+
+def test_what_can_be_dated_is_raised_though_another_date_is_not_known() -> None:
+    dates = dues.dated("450202", "450000", acknowledge=1, remedy=20, at=LATE)
+    one = replace(case(), acknowledge_workdays=1, remedy_workdays=20, dates=dates)
+    assert dues.next_step(one, datetime(2026, 12, 31, 23, tzinfo=LOCAL)) is None
+    step = dues.next_step(one, datetime(2027, 1, 1, tzinfo=LOCAL))
+    assert step is not None
+    assert (step.turn, step.raised_to) == (Turn.RAISED_TO, "450200")
+
+
+def test_a_rule_that_asks_for_no_dates_raises_nothing() -> None:
+    dates = dues.dated("450202", "450000", acknowledge=None, remedy=None, at=FRIDAY)
+    assert dates == Dates(FRIDAY, FRIDAY)
+
+
+def test_it_is_raised_county_to_city_to_province_and_each_has_as_long() -> None:
+    one, told = case(), []
+    now = FRIDAY
+    while now < FRIDAY + timedelta(days=30):
+        if (step := dues.next_step(one, now)) is not None:
+            told.append((step.raised_to, day(now - timedelta(hours=1))))
+            one = replace(one, dates=step.dates, raised_to=step.raised_to)
+        now += timedelta(hours=1)
+    assert told == [("450200", date(2026, 11, 24)), ("450000", date(2026, 11, 27))]
+
+
+@pytest.mark.parametrize(("rule_region", "raised"), [("450202", False), ("450200", True)])
+def test_it_is_raised_as_far_as_the_rule_reaches(rule_region: str, raised: bool) -> None:
+    one = case(rule_region=rule_region)
+    step = dues.next_step(one, FRIDAY + timedelta(days=30))
+    assert (step is not None) == raised
+    if step is not None:
+        assert (step.raised_to, step.dates.raise_at) == ("450200", None)
+
+
+def test_a_contest_stops_the_clock_and_the_days_that_were_left_go_on() -> None:
+    monday, thursday = FRIDAY + timedelta(days=3), FRIDAY + timedelta(days=6)
+    one = replace(case(), stopped_at=monday)
+    assert dues.next_step(one, FRIDAY + timedelta(days=10)) is None
+    dates = dues.resumed(one, thursday)
+    assert day(dates.acknowledge_by) == day(dates.raise_at) == date(2026, 11, 27)
+    assert day(dates.remedy_by) == date(2026, 12, 2)
+
+
+def test_what_was_over_before_the_contest_stays_over() -> None:
+    one = replace(case(), stopped_at=FRIDAY + timedelta(days=5))
+    dates = dues.resumed(one, FRIDAY + timedelta(days=10))
+    assert dates.acknowledge_by == one.dates.acknowledge_by
+    assert day(dates.remedy_by) == date(2026, 12, 2)
+
+
+def test_a_contest_that_nobody_decides_stops_the_clock_for_so_long_and_no_longer() -> None:
+    one = replace(case(), stopped_at=FRIDAY)
+    assert dues.next_step(one, FRIDAY + CONTEST_STOPS_FOR - timedelta(seconds=1)) is None
+    step = dues.next_step(one, FRIDAY + CONTEST_STOPS_FOR + timedelta(days=9))
+    assert step is not None
+    assert (step.turn, day(step.dates.raise_at)) == (Turn.CLOCK_RESUMED, date(2026, 12, 8))
+
+
+def test_where_a_date_is_not_known_after_a_contest_all_count_anew() -> None:
+    one = replace(case(LATE - timedelta(days=2)), stopped_at=LATE - timedelta(days=1))
+    dates = dues.resumed(one, LATE)
+    assert (dates.dated_at, dates.undated) == (LATE, NoDeadline.CALENDAR_UNKNOWN)
+    assert dues.next_step(replace(one, stopped_at=None, dates=dates), LATE) is None
+
+
+def test_a_task_is_due_in_twenty_working_days_and_its_region_is_reminded_before() -> None:
+    clock = tasks.clock("450200", "450000", FRIDAY)
+    assert (day(clock.due_at), day(clock.remind_at)) == (date(2026, 12, 18), date(2026, 12, 11))
+    assert clock.remind_at is not None
+    step = tasks.next_step(clock, clock.remind_at)
+    assert step is not None
+    assert (step.turn, step.to) == (TaskTurn.TASK_REMINDER, "450200")
+    assert tasks.next_step(step.clock, clock.remind_at) is None
+
+
+def test_a_task_that_is_overdue_goes_to_the_next_region_up_and_then_is_at_the_top() -> None:
+    clock = tasks.clock("450202", "450000", FRIDAY)
+    first = tasks.next_step(clock, datetime(2026, 12, 19, tzinfo=LOCAL))
+    assert first is not None
+    assert (first.turn, first.to) == (TaskTurn.TASK_OVERDUE, "450200")
+    assert day(first.clock.raise_at) == date(2026, 12, 25)
+    second = tasks.next_step(first.clock, datetime(2026, 12, 26, tzinfo=LOCAL))
+    assert second is not None
+    assert (second.to, second.clock.raise_at) == ("450000", None)
+
+
+def test_the_province_itself_is_written_to_where_nobody_is_above_it() -> None:
+    clock = tasks.clock("450000", "450000", FRIDAY)
+    step = tasks.next_step(clock, datetime(2026, 12, 19, tzinfo=LOCAL))
+    assert step is not None
+    assert (step.to, step.clock.raised_to, step.clock.raise_at) == ("450000", None, None)
+
+
+def test_a_task_that_reaches_into_an_unknown_year_is_not_due_yet() -> None:
+    clock = tasks.clock("450200", "450000", LATE)
+    assert (clock.due_at, clock.remind_at, clock.undated) == (
+        None,
+        None,
+        NoDeadline.CALENDAR_UNKNOWN,
+    )
+    assert tasks.next_step(clock, LATE + timedelta(days=99)) is None
+
+
+def test_of_a_province_the_cities_that_rose_are_named_and_those_nobody_knows_of_apart() -> None:
+    figures = [
+        FigureRow("450200", 2026, 8, 0.07, 0.06, "s"),
+        FigureRow("450200", 2026, 9, 0.05, 0.06, "s"),
+        FigureRow("450300", 2026, 9, 0.07, 0.06, "s"),
+        FigureRow("450400", 2025, 9, 0.07, 0.06, "s"),
+        FigureRow("450400", 2026, 9, None, 0.06, "s"),
+    ]
+    found = tasks.concerned("450000", 2026, figures, NAMES)
+    assert (found.rose, found.untold) == (["450300"], ["450400"])
+    assert tasks.concerned("450200", 2026, figures, NAMES).rose == ["450200"]
