@@ -12,7 +12,7 @@ import db.alert_events
 import db.alerts
 import db.kept
 import db.outbox
-from alerts import factors, history, outbox, tasks
+from alerts import factors, history, outbox, reach, tasks
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Occasion, UnverifiedFactor
 from alerts.lifecycle import Reason, Transition
