@@ -242,6 +242,33 @@ class Settings(BaseSettings):
     alert_pause_s: float = Field(
         default=5, ge=0.05, le=600, description="pause between two evaluations of the rules [s]"
     )
+    amend_days: int = Field(
+        default=35,
+        ge=1,
+        le=90,
+        description="periods that ended within it are judged again when their data change; what "
+        "was found of older ones stands [d]",
+    )
+    watchdog_smtp_url: SecretStr | None = Field(
+        default=None,
+        description="mail server by which `watchdog` tells; another than NENGHAO_SMTP_URL",
+    )
+    watchdog_mail_from: str = Field(
+        default="nenghao-watchdog@localhost", description="sender of what the watchdog writes"
+    )
+    watchdog_mail_to: str = Field(
+        default="", description="addresses that the watchdog writes to, with , between"
+    )
+    watchdog_webhook_url: SecretStr | None = Field(
+        default=None,
+        description="where the watchdog posts what it tells, as WeCom and DingTalk take it",
+    )
+    watchdog_place: str = Field(
+        default="", description="what the watchdog calls this platform, such as a province"
+    )
+    watchdog_web_url: str | None = Field(
+        default=None, description="address of the HTTP interface that the watchdog knocks at"
+    )
     grace_min: float = Field(
         default=30,
         ge=1,
@@ -254,3 +281,18 @@ class Settings(BaseSettings):
         le=1,
         description="below this share of expected readings a verdict is UNKNOWN",
     )
+
+    @property
+    def watchdog(
+        self,
+    ) -> tuple[SecretStr | None, str, str, SecretStr | None, str, SecretStr | None, str | None]:
+        """Return what `app.watchdog.watch.Watch` is made of, in its order."""
+        return (
+            self.watchdog_smtp_url,
+            self.watchdog_mail_from,
+            self.watchdog_mail_to,
+            self.watchdog_webhook_url,
+            self.watchdog_place,
+            self.smtp_url,
+            self.watchdog_web_url,
+        )

@@ -11,17 +11,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import db.judgements
 from alerts import changes, digest, letter, lifecycle, outbox, owed, past_keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.registry import KINDS
-from alerts.kinds.words import Language, Occasion
-from alerts.lifecycle import Reason, Transition
+from alerts.kinds.words import Language, Note, Occasion
+from alerts.lifecycle import ABOUT, Reason, Transition
 from alerts.past_keepers import PastKeepers
 from alerts.verdicts import State, Verdict
-from db.alerts import AlertState, OpenAlert
+from db.alerts import About, AlertState, OpenAlert
 from db.kept import NOTHING, Owed
 from db.outbox import Recipient
 from db.pool import Connection
@@ -43,11 +44,15 @@ class Letters:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What would have happened to an alert, and the letters about it."""
+    """What would have happened to an alert, and the letters about it.
+
+    `is_late`: the evaluator could know of it only later, when its data came.
+    """
 
     judged: Judged
     transition: Transition
     letters: Sequence[Letters]
+    is_late: bool = False
 
 
 @dataclass(slots=True)
@@ -55,6 +60,7 @@ class Tally:
     """How often a subject, or all those of a city, were found in which state, and what followed."""
 
     ok: int = 0
+    warn: int = 0
     firing: int = 0
     unknown: int = 0
     alerts: int = 0
@@ -66,6 +72,8 @@ class Tally:
         match verdict.state:
             case State.OK:
                 self.ok += 1
+            case State.WARN:
+                self.warn += 1
             case State.UNKNOWN:
                 self.unknown += 1
             case State.FIRING:
@@ -75,6 +83,7 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         self.ok += other.ok
+        self.warn += other.warn
         self.firing += other.firing
         self.unknown += other.unknown
         self.alerts += other.alerts
@@ -105,7 +114,7 @@ class Course:
     """What became of the alerts of a rule so far. Pure: nothing is stored."""
 
     rule: Rule
-    keepers: PastKeepers
+    keepers: PastKeepers = field(default_factory=PastKeepers)
     opened: dict[str, OpenAlert] = field(default_factory=dict)
     resolved_by: dict[str, datetime] = field(default_factory=dict)
     owed: dict[str, Owed] = field(default_factory=dict)
@@ -168,7 +177,30 @@ async def run(
                 moves.append(Move(judged, transition, letters))
             else:
                 left_out += 1
-    return Backtest(subjects, moves, left_out)
+    return Backtest(subjects, await _with_late(connection, rule, moves), left_out)
+
+
+async def _with_late(connection: Connection, rule: Rule, moves: Sequence[Move]) -> list[Move]:
+    """Return `moves`, those marked that the evaluator could know of only later."""
+    keys = [
+        (move.judged.watched.subject, move.judged.verdict.period)
+        for move in moves
+        if move.transition.reason is Reason.FIRST
+    ]
+    known = await db.judgements.list_of(connection, rule.rule_id, keys) if keys else {}
+    late = {
+        key
+        for key, found in known.items()
+        if found.led_to in (Reason.LATE, Reason.NOTED) and found.rule_version == rule.version
+    }
+    return [
+        replace(
+            move,
+            is_late=move.transition.reason is Reason.FIRST
+            and (move.judged.watched.subject, move.judged.verdict.period) in late,
+        )
+        for move in moves
+    ]
 
 
 @dataclass(slots=True)
@@ -199,6 +231,7 @@ class Letterbox:
             facts=judged.facts,
             region_name=self.around.region_names.get(region, region),
             link="",
+            note=Note(judged.watched.subject),
         )
         return [
             Letters(
@@ -213,6 +246,7 @@ class Letterbox:
 
 def _opened(alert: OpenAlert | None, judged: Judged, transition: Transition) -> OpenAlert:
     verdict, is_told = judged.verdict, transition.is_told
+    about = ABOUT.get(transition.reason, About.OVER)
     assert verdict.level is not None
     return OpenAlert(
         alert_id=0,
@@ -223,4 +257,8 @@ def _opened(alert: OpenAlert | None, judged: Judged, transition: Transition) -> 
         period=verdict.period,
         pending_at=transition.at if alert is None else alert.pending_at,
         told_at=transition.at if is_told else None if alert is None else alert.told_at,
+        opened_by=verdict.period.ends_at
+        if alert is None or alert.about != about
+        else alert.opened_by,
+        about=about,
     )

@@ -10,17 +10,19 @@ import structlog
 
 import db.alert_events
 import db.alerts
+import db.amendments
+import db.judgements
 import db.kept
 import db.outbox
-from alerts import factors, history, outbox, reach, tasks
+from alerts import amending, factors, history, outbox, reach, tasks
 from alerts.kinds.kind import Judged, Rule, Surroundings
-from alerts.kinds.words import Occasion, UnverifiedFactor
-from alerts.lifecycle import Reason, Transition
+from alerts.kinds.words import Note, Occasion, UnverifiedFactor
+from alerts.lifecycle import ABOUT, Reason, Transition
 from alerts.outbox import Posting
 from alerts.series import Series
 from alerts.tasks import TaskKind
 from alerts.verdicts import Verdict
-from db.alerts import AlertState, Finding, OpenAlert
+from db.alerts import About, AlertState, Finding, OpenAlert
 from db.pool import Connection
 from energy import workdays
 
@@ -50,6 +52,7 @@ async def apply(
             reason=reason if transition.kept is None else f"{reason}; {transition.kept}",
             version=rule.version,
         )
+        await _judge(connection, rule, judged, alert_id, transition)
         await db.kept.owe(connection, alert_id, transition.owed)
         letters = 0
         if transition.is_told:
@@ -91,7 +94,9 @@ async def tell(
         unverified=await factors.list_unverified(connection, judged, around.unverified),
         series=await history.fetch(connection, rule, judged, around),
     )
-    return await outbox.write(connection, posting, occasion, transition.at)
+    return await outbox.write(
+        connection, posting, occasion, transition.at, anew=transition.reason is Reason.RETRACTED
+    )
 
 
 async def end(connection: Connection, alert: OpenAlert, at: datetime) -> bool:
@@ -121,21 +126,26 @@ async def _store(
 ) -> int | None:
     """Write the alert; return its alert_id, or None if it is not as it was."""
     if alert is None:
-        finding = _finding(judged.verdict)
+        finding = finding_of(judged.verdict)
+        about = ABOUT.get(transition.reason, About.OVER)
         return await db.alerts.insert_alert(
             connection,
             judged.watched,
             finding,
             transition.state,
             transition.at,
+            about,
             is_told=transition.is_told,
         )
-    if transition.state is AlertState.RESOLVED:
+    if transition.reason is Reason.RETRACTED:
+        ends_at = judged.verdict.period.ends_at
+        done = await db.amendments.retract(connection, alert.alert_id, transition.at, by=ends_at)
+    elif transition.state is AlertState.RESOLVED:
         done = await db.alerts.resolve(
             connection, alert, transition.at, by=judged.verdict.period.ends_at
         )
     else:
-        finding = _finding(judged.verdict)
+        finding = finding_of(judged.verdict)
         done = await db.alerts.change(
             connection,
             alert,
@@ -145,11 +155,23 @@ async def _store(
             version=rule.version,
             is_told=transition.is_told,
             unless_acknowledged=transition.reason is Reason.REMINDER,
+            about=ABOUT.get(transition.reason, About.OVER),
         )
     return alert.alert_id if done else None
 
 
-def _finding(verdict: Verdict) -> Finding:
+async def _judge(
+    connection: Connection, rule: Rule, judged: Judged, alert_id: int, transition: Transition
+) -> None:
+    """Keep what was found of the period, and to which event it led."""
+    found = amending.judgement(judged)
+    await db.judgements.upsert(connection, rule.rule_id, [found], transition.at, is_told=True)
+    await db.judgements.link(
+        connection, rule.rule_id, [(found.subject, found.period)], alert_id, transition.reason
+    )
+
+
+def finding_of(verdict: Verdict) -> Finding:
     assert verdict.level is not None
     assert verdict.measured is not None
     assert verdict.threshold is not None
@@ -231,6 +253,7 @@ def _occasion(
         region_name=around.region_names.get(posting.region, posting.region),
         link=outbox.link_to(around.public_url, posting.alert_id),
         unverified=unverified,
+        note=Note(judged.watched.subject),
         rule_name=rule.name,
         rule_version=rule.version,
         series=series,

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 import db.alerts
+import db.evaluators
 import db.heartbeats
 import db.kept
 import db.outbox
@@ -24,33 +25,50 @@ from alerts import (
     care,
     changes,
     downtime,
+    evaluator,
     gathering,
     grace,
+    judging,
     keepers,
     keeping,
-    lifecycle,
     outbox,
     rules,
     smtp,
 )
 from alerts.episodes import Episodes
-from alerts.keepers import Keepers
-from alerts.kinds.kind import Judged, Rule, Surroundings
-from alerts.kinds.registry import KINDS
+from alerts.evaluator import FencedError
+from alerts.judging import Progress
+from alerts.kinds.kind import AMENDED_WITHIN, Rule, Surroundings
 from alerts.outbox import Attempt, Courier, Outcome
-from alerts.verdicts import State
-from db.kept import NOTHING
-from db.pool import Connection, Pool
+from db.pool import Pool
 from db.rules import RuleRow
 from energy.factors import Unverified
 
 PROGRAM = "alert"
+SENDER = "send"
+PULSE = timedelta(seconds=5)
 DATABASE_RETRY_S = 2.0
 SEND_PAUSE_S = 1.0
 """Longest pause before letters are looked for: it costs an index scan, judging all rules more."""
 
 
 log = structlog.get_logger("alert")
+
+
+@dataclass(slots=True)
+class Pulse:
+    """The sign of life of the loops that send, at most so often."""
+
+    pool: Pool
+    instance: str
+    beat_at: datetime | None = None
+
+    async def beat(self, now: datetime) -> None:
+        if self.beat_at is not None and now - self.beat_at < PULSE:
+            return
+        async with self.pool.acquire() as connection:
+            await db.heartbeats.beat(connection, SENDER, self.instance, now, "sending")
+        self.beat_at = now
 
 
 async def run(
@@ -64,6 +82,8 @@ async def run(
     mail_from: str,
     clock: Callable[[], datetime],
     unverified: Unverified = Unverified.NOTE,
+    silent_s: float = evaluator.SILENT_S,
+    amended_within: timedelta = AMENDED_WITHIN,
     grace_lasts: timedelta = grace.LASTS,
     hooks: Courier | None = None,
 ) -> None:
@@ -71,7 +91,7 @@ async def run(
 
     `hooks` is the way to webhooks: without it their letters wait.
     """
-    episodes = Episodes()
+    episodes, progress, pulse = Episodes(), Progress(), Pulse(pool, instance)
     couriers: list[Courier] = [] if hooks is None else [hooks]
     if smtp_url is not None:
         couriers.append(smtp.Link(smtp.parse(smtp_url), mail_from))
@@ -79,17 +99,26 @@ async def run(
     async def evaluate() -> bool:
         now = clock()
         changed = await evaluate_once(
-            pool, now=now, coverage_floor=coverage_floor, public_url=public_url,
-            episodes=episodes, unverified=unverified, grace_lasts=grace_lasts,
-        )  # fmt: skip
+            pool,
+            now=now,
+            coverage_floor=coverage_floor,
+            public_url=public_url,
+            episodes=episodes,
+            unverified=unverified,
+            silent_s=silent_s,
+            amended_within=amended_within,
+            progress=progress,
+            grace_lasts=grace_lasts,
+        )
         async with pool.acquire() as connection:
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
-        return changed > 0
+        return changed > 0 or progress.has_more
 
     async def gather() -> bool:
         return await gathering.gather_once(pool, public_url=public_url, now=clock())
 
     async def send(courier: Courier) -> bool:
+        await pulse.beat(clock())
         return await send_once(pool, courier, now=clock(), instance=instance, episodes=episodes)
 
     work: list[tuple[str, Callable[[], Awaitable[bool]]]]
@@ -115,29 +144,39 @@ async def evaluate_once(
     public_url: str,
     episodes: Episodes | None = None,
     unverified: Unverified = Unverified.NOTE,
+    silent_s: float = evaluator.SILENT_S,
+    amended_within: timedelta = AMENDED_WITHIN,
+    progress: Progress | None = None,
     grace_lasts: timedelta = grace.LASTS,
 ) -> int:
-    """Judge all rules; return how many alerts changed. Only one evaluator works at a time."""
+    """Judge all rules; return how many alerts changed. Only one evaluator works at a time.
+
+    `progress`: what this process has looked at already; None: nothing, everybody is judged.
+    """
     episodes = episodes or Episodes()
-    async with pool.acquire() as connection:
-        if not await db.alerts.try_lock(connection):
+    async with pool.acquire() as connection, evaluator.term(connection, silent_s) as epoch:
+        if epoch is None:
             return 0
-        try:
-            names = {row.region: row.name for row in await db.regions.list_regions(connection)}
-            away = await downtime.look(connection, now, grace_lasts)
-            around = Surroundings(now, coverage_floor, public_url, names, unverified, away)
-            parsed = [*_parsed(await db.rules.list_holding(connection, now), episodes)]
-            keeps = await keeping.load(connection, parsed, now)
-            changed = [
-                await _evaluate(connection, rule, around, episodes, keeps)
-                for rule in keepers.in_order(parsed, keeps.edges)
-            ]
-            await keeping.show(connection, keeps)
-            left = await db.alerts.list_of_ended_rules(connection, now)
-            changed += [await changes.end(connection, each, now) for each in left]
-            return sum(changed) + await care.look_after(connection, around)
-        finally:
-            await db.alerts.unlock(connection)
+        names = {row.region: row.name for row in await db.regions.list_regions(connection)}
+        around = Surroundings(
+            now, coverage_floor, public_url, names, unverified, amended_within=amended_within,
+            grace=await downtime.look(connection, now, grace_lasts),
+        )  # fmt: skip
+        seen = await judging.begin(connection, progress or Progress(), episodes, around)
+        held = await db.rules.list_holding(connection, now)
+        parsed = [*_parsed(held, episodes)]
+        keeps = await keeping.load(connection, parsed, now)
+        ordered = keepers.in_order(parsed, keeps.edges)
+        done = [await judging.judge(connection, rule, around, seen, keeps) for rule in ordered]
+        await keeping.show(connection, keeps)
+        is_whole = all(whole for _, whole in done)
+        await judging.end(connection, seen, around, is_whole=is_whole)
+        left = await db.alerts.list_of_ended_rules(connection, now)
+        await judging.forget_ended(connection, [row.rule_id for row in held], seen.progress)
+        ended = [await changes.end(connection, each, now) for each in left]
+        cared = await care.look_after(connection, around)
+        await db.evaluators.end_term(connection, epoch)
+        return sum(changed for changed, _ in done) + sum(ended) + cared
 
 
 async def send_once(
@@ -166,6 +205,9 @@ async def _again_and_again(
     while True:
         try:
             was_busy = await work()
+        except FencedError as error:
+            log.warning("evaluator_fenced", error=str(error))
+            continue
         except Exception as error:
             if not db.patience.is_retryable(error):
                 raise
@@ -204,50 +246,3 @@ def _parsed(rows: Iterable[RuleRow], episodes: Episodes) -> Iterator[Rule]:
         else:
             episodes.over(key, "rule_readable_again", rule=row.name)
             yield rule
-
-
-async def _evaluate(
-    connection: Connection,
-    rule: Rule,
-    around: Surroundings,
-    episodes: Episodes,
-    keeps: Keepers,
-) -> int:
-    opened = {alert.subject: alert for alert in await db.alerts.list_open(connection, rule.rule_id)}
-    resolved = await db.alerts.list_resolved(connection, rule.rule_id)
-    owed = await db.kept.list_owed(connection, rule.rule_id)
-    changed = 0
-    found = await KINDS[rule.kind].judge(connection, rule, around, opened.keys())
-    for judged in [_excused(rule, each, around) for each in found]:
-        _note_unknown(rule, judged, episodes)
-        subject = judged.watched.subject
-        alert = opened.get(subject)
-        transition = lifecycle.next_transition(
-            alert, judged.verdict, rule.parameters, around.now, resolved.get(subject)
-        )
-        keeps.see(judged)
-        owes = NOTHING if alert is None else owed.get(alert.alert_id, NOTHING)
-        transition = keeping.settled(transition, owes, judged, alert, keeps, around.now)
-        if transition is not None and await changes.apply(
-            connection, rule, judged, alert, transition, around
-        ):
-            changed += 1
-            keeps.follow(judged, alert, transition)
-    by_subject = {each.watched.subject: each for each in found}
-    return changed + await keeping.tell_ends(connection, rule, by_subject, keeps, around)
-
-
-def _excused(rule: Rule, judged: Judged, around: Surroundings) -> Judged:
-    """Return what was found; what rests on silence is not told while we ourselves were away."""
-    if not rule.parameters.rests_on_silence or judged.facts.is_our_own:
-        return judged
-    return replace(judged, verdict=grace.excused(judged.verdict, around.grace))
-
-
-def _note_unknown(rule: Rule, judged: Judged, episodes: Episodes) -> None:
-    key = f"unknown {rule.rule_id} {judged.watched.subject}"
-    about = {"rule": rule.name, "subject": judged.watched.subject}
-    if judged.verdict.state is State.UNKNOWN:
-        episodes.happened(key, "verdict_unknown", reason=judged.verdict.reason, **about)
-    else:
-        episodes.over(key, "verdict_known_again", **about)

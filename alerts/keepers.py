@@ -138,6 +138,9 @@ class Keepers:
     takes_in: dict[tuple[int, str], frozenset[int]] = field(default_factory=dict)
     """Units that an alert tells of besides, as an outage does."""
 
+    marked: dict[int, list[Standing]] = field(default_factory=dict)
+    """Alerts that were kept back at the end of the round before, by rule."""
+
     _by_subject: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
     _by_place: dict[int | str, set[tuple[int, str]]] = field(default_factory=dict)
     _by_unit: dict[int, set[tuple[int, str]]] = field(default_factory=dict)
@@ -153,6 +156,8 @@ class Keepers:
         for each in standing:
             if each.state == AlertState.FIRING:
                 made._fires(each)
+            if each.silenced_by is not None or each.inhibited_by is not None:
+                made.marked.setdefault(each.rule_id, []).append(each)
         return made
 
     def over(self, alert: Standing) -> Kept | None:
@@ -162,6 +167,10 @@ class Keepers:
         if silence_id is None and keeper is None:
             return None
         return Kept(silence_id, None if keeper is None else (keeper.rule_id, keeper.subject))
+
+    def let_go(self, rule_id: int) -> bool:
+        """Return whether alerts of a rule were kept back, and are not any more."""
+        return any(self.over(each) is None for each in self.marked.get(rule_id, ()))
 
     def see(self, judged: Judged) -> None:
         """Note what units a subject takes in by what was found just now."""

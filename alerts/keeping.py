@@ -6,17 +6,18 @@ What it keeps back, and what becomes of that, is decided in `keepers` and `owed`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import db.alert_events
 import db.kept
 import db.silences
-from alerts import changes, keepers, owed
+from alerts import changes, grace, keepers, owed
 from alerts.keepers import Keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.lifecycle import Reason, Transition
 from alerts.verdicts import State
-from db.alerts import OpenAlert
+from db.alerts import AlertState, OpenAlert
 from db.kept import NOTHING, Mark, Owed
 from db.pool import Connection
 
@@ -40,6 +41,13 @@ def settled(
         return None
     kept = keeping.over(keepers.standing_of(judged, alert))
     return owed.settled(transition, owes, kept, alert, judged, now)
+
+
+def excused(rule: Rule, judged: Judged, around: Surroundings) -> Judged:
+    """Return what was found; what rests on silence is not told while we ourselves were away."""
+    if not rule.parameters.rests_on_silence or judged.facts.is_our_own:
+        return judged
+    return replace(judged, verdict=grace.excused(judged.verdict, around.grace))
 
 
 async def tell_ends(
@@ -88,16 +96,17 @@ async def _tell_end(
 async def show(connection: Connection, keeping: Keepers) -> None:
     """Let every alert say what keeps its letters back."""
     standing = await db.kept.list_standing(connection)
-    numbers = {(each.rule_id, each.subject): each.alert_id for each in standing
-               if each.state != "resolved"}  # fmt: skip
+    numbers = {
+        (each.rule_id, each.subject): each.alert_id
+        for each in standing
+        if each.state != AlertState.RESOLVED
+    }
     marks = []
     for each in standing:
-        kept = keeping.over(each) if each.state != "resolved" else None
-        mark = Mark(each.alert_id, None, None)
-        if kept is not None:
-            keeper = None if kept.inhibited_by is None else numbers.get(kept.inhibited_by)
-            mark = Mark(each.alert_id, kept.silenced_by, keeper)
-        if (mark.silenced_by, mark.inhibited_by) != (each.silenced_by, each.inhibited_by):
-            marks.append(mark)
+        kept = keeping.over(each)
+        silence_id = None if kept is None else kept.silenced_by
+        by = None if kept is None or kept.inhibited_by is None else numbers.get(kept.inhibited_by)
+        if (silence_id, by) != (each.silenced_by, each.inhibited_by):
+            marks.append(Mark(each.alert_id, silence_id, by))
     if marks:
         await db.kept.mark(connection, marks)

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from alerts import captions, frame
-from alerts.kinds.registry import KINDS
+from alerts import captions, frame, notes
 from alerts.kinds.words import (
     SHARE,
     Amended,
@@ -76,10 +75,12 @@ ZH = Phrases(
         Reason.REMINDER: "预警提醒",
         Reason.RESOLVED: "预警解除",
         Reason.AMENDED: "预警更正",
+        Reason.LATE: "补发预警",
+        Reason.RETRACTED: "预警撤回",
+        Reason.EARLY: "提前提示",
+        Reason.UNKNOWN: "数据不足提示",
         Reason.RELEASED: "预警",
         Reason.WIDENED: "预警扩大",
-        "late": "补发预警",
-        "retracted": "预警撤回",
     },
     levels={1: "一级", 2: "二级", 3: "三级"},
     causes={
@@ -128,10 +129,12 @@ EN = Phrases(
         Reason.REMINDER: "Reminder",
         Reason.RESOLVED: "Warning over",
         Reason.AMENDED: "Amended",
+        Reason.LATE: "Late warning",
+        Reason.RETRACTED: "Retracted",
+        Reason.EARLY: "Early notice",
+        Reason.UNKNOWN: "Notice: unknown",
         Reason.RELEASED: "Warning",
         Reason.WIDENED: "Warning widened",
-        "late": "Late warning",
-        "retracted": "Retracted",
     },
     levels={1: "level 1", 2: "level 2", 3: "level 3"},
     causes={
@@ -181,13 +184,13 @@ TONES = {1: Tone.WORST, 2: Tone.BAD}
 
 def compose(occasion: Occasion, language: Language) -> Letter:
     """Return the letter for `occasion`."""
-    words = KINDS[occasion.kind].write(occasion, language)
+    words = notes.write(occasion, language)
     return frame.write(page(occasion, words, language))
 
 
 def subject(occasion: Occasion, language: Language) -> str:
     """Return what the letter for `occasion` is called, without writing all of it."""
-    words = KINDS[occasion.kind].write(occasion, language)
+    words = notes.write(occasion, language)
     return collapse(_subject(occasion, words, PHRASES[language]), SUBJECT_LENGTH_MAX)
 
 

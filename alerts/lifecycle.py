@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from alerts.kinds.kind import Parameters
 from alerts.verdicts import State, Verdict
-from db.alerts import AlertState, OpenAlert
+from db.alerts import About, AlertState, OpenAlert
 from energy import intensity
 
 
@@ -25,8 +25,14 @@ class Reason(StrEnum):
     EASED = "eased"  # the level became milder, but is still an alert
     REMINDER = "reminder"  # still over, written about long ago, and nobody acknowledged it
     RESOLVED = "resolved"
-    AMENDED = "amended"  # late or corrected data changed what was told already
     RULE_ENDED = "rule_ended"  # nobody watches it any more
+    AMENDED = "amended"  # what was told of a period is another by now: its data changed
+    RETRACTED = "retracted"  # the period that opened it was not over: its data changed
+    LATE = "late"  # it was over, and its data came when nobody could be warned in time
+    NOTED = "noted"  # like amended or late, in a flood of them: nobody is written to
+    EARLY = "early"  # near its threshold, and the rule asks for an early notice
+    UNKNOWN = "unknown"  # nothing can be said for long, and the rule asks for a notice
+    PASSED = "passed"  # what a notice was about is over
     RELEASED = "released"  # nothing keeps its letter back any more
     WIDENED = "widened"  # it takes in regions whose contacts do not know yet
 
@@ -37,12 +43,16 @@ LETTERS = frozenset(
         Reason.ESCALATED,
         Reason.REMINDER,
         Reason.RESOLVED,
-        Reason.AMENDED,
+        Reason.RETRACTED,
+        Reason.EARLY,
         Reason.RELEASED,
         Reason.WIDENED,
     }
 )
-"""Reasons that are written to the region's contacts."""
+"""Reasons of transitions that are written to the region's contacts."""
+
+ABOUT = {Reason.EARLY: About.WARN}
+"""What an alert is about after a transition; otherwise that it is over its threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,8 @@ def next_transition(
     How long a condition has held is told by the ends of the windows it held in, not by the clock:
     judging one window many times is no proof. A window older than the one the alert is about says
     nothing about it, and one older than `resolved_by`, which resolved the last one, opens none.
-    Nobody is reminded of what was acknowledged, or of what cannot be told at the moment.
+    Nobody is reminded of what was acknowledged, or of what cannot be told at the moment. Where the
+    very window that opened an alert turns out not to be over, there was no reason for it.
     """
     if verdict.state is State.UNKNOWN:
         return None
@@ -85,12 +96,14 @@ def next_transition(
     if known_until is not None and verdict.period.ends_at < known_until:
         return None
     over = verdict.state is State.FIRING
-    if alert is None:
-        return _opened(rule, now) if over else None
+    if alert is None or alert.about is not About.OVER:
+        return _opened(rule, now) if over else _noticed(alert, verdict, rule, now)
     if alert.state is AlertState.PENDING:
         return _pending(alert, verdict, rule, now)
     if over:
         return _still_firing(alert, verdict, rule, now)
+    if alert.opened_by == verdict.period.ends_at:
+        return Transition(AlertState.RESOLVED, Reason.RETRACTED, now)
     if _is_clear(verdict, rule):
         return Transition(AlertState.RESOLVED, Reason.RESOLVED, now)
     return None
@@ -100,6 +113,20 @@ def _opened(rule: Parameters, now: datetime) -> Transition:
     if rule.hold:
         return Transition(AlertState.PENDING, Reason.PENDING, now)
     return Transition(AlertState.FIRING, Reason.FIRST, now)
+
+
+def _noticed(
+    alert: OpenAlert | None, verdict: Verdict, rule: Parameters, now: datetime
+) -> Transition | None:
+    """Return what happens to a notice, or whether one is opened, by what is not over."""
+    if verdict.state is State.WARN and rule.tells_early:
+        early = Transition(AlertState.FIRING, Reason.EARLY, now)
+        return None if alert is not None and alert.about is About.WARN else early
+    if alert is None:
+        return None
+    if alert.about is About.WARN and not _is_far(verdict, rule):
+        return None
+    return Transition(AlertState.RESOLVED, Reason.PASSED, now)
 
 
 def _pending(
@@ -129,6 +156,14 @@ def _is_reminder_due(alert: OpenAlert, rule: Parameters, now: datetime) -> bool:
     if alert.is_acknowledged or alert.told_at is None or not rule.remind_h:
         return False
     return now - alert.told_at >= timedelta(hours=rule.remind_h)
+
+
+def _is_far(verdict: Verdict, rule: Parameters) -> bool:
+    """Return whether the value is far enough from where a notice is due not to flicker."""
+    if rule.warn_at is None or verdict.measured is None or verdict.threshold is None:
+        return True
+    ratio = rule.warn_at * rule.clear_at
+    return verdict.measured <= intensity.clear_value(verdict.threshold, ratio)
 
 
 def _is_clear(verdict: Verdict, rule: Parameters) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+import db.amendments
 import db.digests
 import db.outbox
 from alerts import digest, letter
@@ -91,14 +92,26 @@ class Posting:
     regions: Sequence[str] | None = None
 
 
-async def write(connection: Connection, posting: Posting, occasion: Occasion, at: datetime) -> int:
+async def write(
+    connection: Connection,
+    posting: Posting,
+    occasion: Occasion,
+    at: datetime,
+    *,
+    anew: bool = False,
+) -> int:
     """Put a letter to each of its recipients into the outbox; return how many.
 
-    It belongs into the transaction of the alert.
+    It belongs into the transaction of the alert. `anew`: it is about what was told before, and goes
+    to those who were told, wherever contacts are by now.
     """
-    recipients = await list_recipients(
-        connection, posting.region, posting.rule_region, posting.level, posting.regions
-    )
+    if anew:
+        within = Scope.of_region(posting.rule_region).region_prefix
+        recipients = await db.amendments.list_told(connection, posting.alert_id, within)
+    else:
+        recipients = await list_recipients(
+            connection, posting.region, posting.rule_region, posting.level, posting.regions
+        )
     regions = dict.fromkeys(recipient.region for recipient in recipients)
     told = replace(occasion, told=[posting.region_names.get(each, each) for each in regions])
     # Once in each language: a letter is the same to all, and its chart takes time to draw.
@@ -117,7 +130,11 @@ async def write(connection: Connection, posting: Posting, occasion: Occasion, at
 async def put(
     connection: Connection, letters: Sequence[NewLetter], city: str, at: datetime
 ) -> None:
-    """Put letters about one city into the outbox, to leave at once or in a digest."""
+    """Put letters about one city into the outbox, to leave at once or in a digest.
+
+    Each tells an event: a digest tells it in its stead.
+    """
+    assert all(each.event_id is not None for each in letters)
     addresses = [each.recipient_email for each in letters]
     holding = await db.digests.list_holding(connection, addresses, city)
     told: dict[str, list[Told]] = {address: [] for address in addresses}

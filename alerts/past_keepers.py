@@ -26,8 +26,8 @@ from energy.periods import Span
 class PastKeepers:
     """Alerts of other rules that fired, by place, and which rules keep letters of which back."""
 
-    edges: Edges
-    outages: frozenset[int]
+    edges: Edges = field(default_factory=dict)
+    outages: frozenset[int] = frozenset()
     fired: dict[int | str, list[Fired]] = field(default_factory=dict)
 
     def over(self, judged: Judged, alert: OpenAlert | None, at: datetime) -> Kept | None:

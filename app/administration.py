@@ -59,13 +59,9 @@ def import_command(
             import_report.render(plan, console)
             if plan.problems:
                 return False
-            if not plan.facts:
-                console.print("all of it holds already: there is nothing to write")
-                return True
             asks = rule.asks(Deed.IMPORT, kind)
-            if not apply:
-                outcome = proposals.WOULD_WAIT if asks else "write this"
-                console.print(f"a dry run: add --apply to {outcome}", soft_wrap=True)
+            if not plan.facts or not apply:
+                _say_that_nothing_is_written(bool(plan.facts), asks)
                 return True
             author = importing.author(actor or getpass.getuser(), reason, file, evidence)
             now = datetime.now(UTC)
@@ -81,6 +77,14 @@ def import_command(
 
     if not session.with_pool(context, work):
         raise typer.Exit(1)
+
+
+def _say_that_nothing_is_written(is_news: bool, asks: bool) -> None:
+    if not is_news:
+        console.print("all of it holds already: there is nothing to write")
+        return
+    outcome = proposals.WOULD_WAIT if asks else "write this"
+    console.print(f"a dry run: add --apply to {outcome}", soft_wrap=True)
 
 
 @keys_app.command("create")

@@ -24,6 +24,7 @@ import db.pool
 from app import approval, commands, dangers, logs, nightly, running, session, supervisor
 from app.resolve import Addresses, Refusal, list_excesses, plain
 from app.supervisor import Program
+from app.watchdog.watch import Watch
 from db.pool import Pool
 from deploy import services as local_services
 from ingest import audit_chain, broker_health, broker_url, collect, heads, retention, settle, shards
@@ -199,6 +200,7 @@ def alert_command() -> None:
             mail_from=settings.mail_from,
             clock=_now,
             unverified=settings.unverified_factors,
+            amended_within=timedelta(settings.amend_days),
             hooks=hooks,
             grace_lasts=timedelta(minutes=settings.grace_min),
         )
@@ -324,6 +326,7 @@ def _addresses(settings: Settings) -> Addresses:
         settings.service_database_url,
         approval.Rule.of(settings.second_approver, settings.proposal_days),
         settings.coverage_floor,
+        Watch(*settings.watchdog),
     )
 
 

@@ -19,10 +19,12 @@ from app import (
     quarantine,
     readiness,
     rule_commands,
+    rule_tests,
     silence_commands,
     verify,
     withdrawals,
 )
+from app.watchdog import command as watchdog
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(quality_commands.repairs_app, name="repairs")
     app.add_typer(corrections.corrections_app, name="corrections")
     app.add_typer(rule_commands.rules_app, name="rules")
+    rule_commands.rules_app.command("test")(rule_tests.test_command)
     app.add_typer(contact_commands.contacts_app, name="contacts")
     app.add_typer(silence_commands.silences_app, name="silences")
     app.add_typer(proposals.proposals_app, name="proposals")
@@ -44,4 +47,5 @@ def add_to(app: typer.Typer) -> None:
     verify.verify_app.command("evidence")(evidence_file.evidence_command)
     app.command("ready")(readiness.ready_command)
     app.command("import")(administration.import_command)
+    app.command("watchdog")(watchdog.watchdog_command)
     app.command("withdraw")(withdrawals.withdraw_command)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from app.errors import InvalidParameter
 
-PART_LENGTH_MAX = 64
+PART_LENGTH_MAX = 200
 REFUSAL = "is not one this call gave out; start again without it"
 
 

@@ -37,6 +37,7 @@ from app.imports import (
     regional,
     schemes,
     statements,
+    two_high,
     units,
 )
 from app.imports.kinds import Kind
@@ -137,4 +138,5 @@ SHEETS: Mapping[Kind, Sheets] = {
     Kind.PROJECTS: projects.sheet,
     Kind.CERTIFICATES: certificates.sheet,
     Kind.NON_FOSSIL: certificates.non_fossil_sheet,
+    Kind.TWO_HIGH: two_high.sheet,
 }

@@ -50,6 +50,7 @@ from app.api import (
     units,
     uploads,
     value_intensity,
+    verdicts,
     warnings,
 )
 from app.audit_gate import AuditGate
@@ -122,6 +123,7 @@ NOUNS = (
     balance,
     accounts,
     alerts,
+    verdicts,
     cases,
     tasks,
     rules,

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 import db.logins
 from app.approval import APPROVED_BY_NONE, Rule
+from app.watchdog.watch import UNWATCHED, Watch
 from deploy import services
 from energy.factors import Unverified
 
@@ -56,6 +57,7 @@ class Addresses:
     service_database_url: SecretStr | None = None
     rule: Rule = APPROVED_BY_NONE
     coverage_floor: float = 0.75
+    watch: Watch = UNWATCHED
 
     def database(self) -> str:
         """Return the URL of a database that answers, for who may change its schema."""
@@ -76,6 +78,12 @@ class Addresses:
                 f"{'; '.join(excesses[:EXCESSES_SHOWN])}"
             )
         return url
+
+    def unasked(self) -> str:
+        """Return the same without asking whether it answers: who watches wants to know that."""
+        given = self.database_url or self.service_database_url
+        url = self._url(given, "NENGHAO_DATABASE_URL", "database_url")
+        return service_url(url, self.service_database_url)
 
     def broker(self) -> str:
         return self._url(self.mqtt_url, "NENGHAO_MQTT_URL", "mqtt_url")

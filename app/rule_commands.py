@@ -120,11 +120,11 @@ def backtest_command(
 
 
 def _cities(found: Backtest) -> Table:
-    table = Table(session.key("city"), "subjects", "ok", "over", "unknown", "alerts", "letters",
-                  "kept back")  # fmt: skip
+    table = Table(session.key("city"), "subjects", "ok", "near", "over", "unknown",
+                  "alerts", "letters", "kept back")  # fmt: skip
     for city, (subjects, tally) in found.cities().items():
-        cells = (city, subjects, tally.ok, tally.firing, tally.unknown, tally.alerts, tally.letters,
-                 tally.kept_back)  # fmt: skip
+        cells = (city, subjects, tally.ok, tally.warn, tally.firing, tally.unknown,
+                 tally.alerts, tally.letters, tally.kept_back)  # fmt: skip
         table.add_row(*map(session.cell, cells))
     return table
 

@@ -28,7 +28,7 @@ PROBES = 100
 PROBE_EACH_S = 0.3
 HALF_LOAD_S = PROBES * PROBE_EACH_S
 ARRIVED_WITHIN_S = 60.0
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 180.0
 QUARTER, HOUR = timedelta(minutes=15), timedelta(hours=1)
 LEFT_OF_HOUR = timedelta(minutes=5)
 """The rule looks at the newest full hour: one that must not end while probes are on their way."""

@@ -17,8 +17,6 @@ from asyncpg import Record
 from db.pool import Connection
 from energy.periods import Span
 
-LOCK_KEY = 0x616C6572  # "aler": advisory lock of the one evaluator
-
 
 class AlertState(StrEnum):
     PENDING = "pending"
@@ -26,11 +24,20 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
+class About(StrEnum):
+    """What an alert is about: over its threshold, near it, or unknown for long."""
+
+    OVER = "over"
+    WARN = "warn"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
     """An alert that is not resolved, as the evaluator needs it. `level`: 1 is the worst.
 
-    `told_at`: when it was written about last. Acknowledged is what it was when it became as bad
+    `told_at`: when it was written about last; `opened_by`: the end of the period that opened it,
+    None: not known. Acknowledged is what it was when it became as bad
     as it is, or later.
     """
 
@@ -43,6 +50,8 @@ class OpenAlert:
     pending_at: datetime
     told_at: datetime | None = None
     is_acknowledged: bool = False
+    opened_by: datetime | None = None
+    about: About = About.OVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +82,12 @@ class Finding:
     reason: str
 
 
-async def try_lock(connection: Connection) -> bool:
-    """Become the one evaluator, until `unlock` or the end of the session; False: another is."""
-    locked: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY)
-    return locked
-
-
-async def unlock(connection: Connection) -> None:
-    await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)
-
-
 async def list_open(connection: Connection, rule_id: int) -> list[OpenAlert]:
     rows = await connection.fetch(
         """
         SELECT alert_id, subject, region, state, level, period_starts_at, period_ends_at,
-               pending_at, told_at, acknowledged_at IS NOT NULL AS is_acknowledged
+               pending_at, told_at, acknowledged_at IS NOT NULL AS is_acknowledged, opened_by,
+               about
           FROM alerts
          WHERE rule_id = $1
            AND state <> 'resolved'
@@ -105,7 +105,8 @@ async def list_of_ended_rules(connection: Connection, at: datetime) -> list[Open
     rows = await connection.fetch(
         """
         SELECT alert_id, subject, alerts.region, state, level, period_starts_at, period_ends_at,
-               pending_at, told_at, acknowledged_at IS NOT NULL AS is_acknowledged
+               pending_at, told_at, acknowledged_at IS NOT NULL AS is_acknowledged, opened_by,
+               about
           FROM alerts
           JOIN rules USING (rule_id)
           LEFT JOIN units USING (unit_id)
@@ -131,6 +132,7 @@ async def insert_alert(
     finding: Finding,
     state: AlertState,
     at: datetime,
+    about: About = About.OVER,
     *,
     is_told: bool = True,
 ) -> int | None:
@@ -139,10 +141,11 @@ async def insert_alert(
         """
         INSERT INTO alerts (rule_id, region, unit_id, subject, state, level, period_starts_at,
                             period_ends_at, measured, threshold, uom, coverage, estimated_share,
-                            reason, pending_at, fired_at, told_at, updated_at, rule_version)
+                            reason, pending_at, fired_at, told_at, updated_at, rule_version,
+                            opened_by, about)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                 CASE $5 WHEN 'firing' THEN $15::timestamptz END,
-                CASE WHEN $5 = 'firing' AND $17 THEN $15::timestamptz END, $15, $16)
+                CASE WHEN $5 = 'firing' AND $18 THEN $15::timestamptz END, $15, $16, $8, $17)
             ON CONFLICT (rule_id, subject) WHERE state <> 'resolved' DO NOTHING
         RETURNING alert_id
         """,
@@ -154,6 +157,7 @@ async def insert_alert(
         *_finding(finding),
         at,
         watched.version,
+        about,
         is_told,
     )
     return alert_id
@@ -169,6 +173,7 @@ async def change(
     version: int = 1,
     is_told: bool = False,
     unless_acknowledged: bool = False,
+    about: About = About.OVER,
 ) -> bool:
     """Give an alert a state and the finding that led to it; False: somebody was faster.
 
@@ -193,7 +198,9 @@ async def change(
                acknowledged_at  = CASE WHEN $5 >= level THEN acknowledged_at END,
                acknowledged_by  = CASE WHEN $5 >= level THEN acknowledged_by END,
                updated_at       = $14,
-               rule_version     = $16
+               rule_version     = $16,
+               opened_by        = CASE WHEN about = $18 THEN opened_by ELSE $7 END,
+               about            = $18
          WHERE alert_id = $1
            AND state = $2
            AND level = $3
@@ -209,6 +216,7 @@ async def change(
         is_told,
         version,
         unless_acknowledged,
+        about,
     )
     return changed is not None
 
@@ -277,6 +285,6 @@ def _finding(
 
 def _open(row: Record) -> OpenAlert:
     values = dict(row)
-    values["state"] = AlertState(values["state"])
+    values["state"], values["about"] = AlertState(values["state"]), About(values["about"])
     values["period"] = Span(values.pop("period_starts_at"), values.pop("period_ends_at"))
     return OpenAlert(**values)

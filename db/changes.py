@@ -140,6 +140,21 @@ async def fetch_head(connection: Connection) -> tuple[int, bytes]:
     return (0, GENESIS) if row is None else (row["change_id"], row["sha256"])
 
 
+async def fetch_news(connection: Connection, after: int) -> tuple[int, set[str]]:
+    """Return the number of the newest link, and the nouns of those after a number."""
+    row = await connection.fetchrow(
+        """
+        SELECT coalesce(max(change_id), $1) AS head,
+               coalesce(array_agg(DISTINCT noun), '{}') AS nouns
+          FROM changes
+         WHERE change_id > $1
+        """,
+        after,
+    )
+    assert row is not None
+    return row["head"], set(row["nouns"])
+
+
 async def fetch_latest(connection: Connection) -> datetime | None:
     """Return the time of the newest link or of the newest kept head, whichever is later."""
     latest: datetime | None = await connection.fetchval(

@@ -40,7 +40,9 @@ async def list_kinds(connection: Connection) -> set[str]:
                        ('trades', EXISTS (SELECT FROM trades)),
                        ('projects', EXISTS (SELECT FROM projects)),
                        ('certificates', EXISTS (SELECT FROM certificates)),
-                       ('non_fossil', EXISTS (SELECT FROM non_fossil))) AS tables (kind, is_filled)
+                       ('non_fossil', EXISTS (SELECT FROM non_fossil)),
+                       ('two_high', EXISTS (SELECT FROM two_high_projects)))
+               AS tables (kind, is_filled)
          WHERE is_filled
          ORDER BY kind
         """

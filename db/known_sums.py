@@ -22,6 +22,9 @@ MAKE: LiteralString = """
                                         ends_at timestamptz);
         CREATE TEMP TABLE stale_areas (region text, division text, carrier text,
                                        starts_at timestamptz, ends_at timestamptz);
+        CREATE TEMP TABLE fresh_hours (unit_id integer, day_at timestamptz,
+                                       starts_at timestamptz, ends_at timestamptz, mark bigint,
+                                       PRIMARY KEY (unit_id, day_at));
         CREATE TEMP TABLE doubts (LIKE public.doubts INCLUDING ALL);
         CREATE TEMP TABLE meter_consumption (LIKE public.meter_consumption INCLUDING ALL);
         CREATE TEMP TABLE unit_consumption (LIKE public.unit_consumption INCLUDING ALL);

@@ -93,6 +93,7 @@ STATED: tuple[StatedTable, ...] = (
     ),
     StatedTable("certificates", "certificates", "r.certificate"),
     StatedTable("non_fossil", "non_fossil", "r.region, r.year, r.energy_type"),
+    StatedTable("two_high", "two_high_projects", "r.project"),
 )
 """Units come first: the others find their ids among those of today, which never change."""
 

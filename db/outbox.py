@@ -236,5 +236,8 @@ async def drop_reminders(connection: Connection, alert_id: int) -> None:
 
 
 async def count_waiting(connection: Connection) -> int:
-    count: int = await connection.fetchval("SELECT count(*) FROM outbox WHERE state = 'waiting'")
+    """Return how many letters wait for the mail server."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM outbox WHERE state = 'waiting' AND channel = 'email'"
+    )
     return count

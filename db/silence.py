@@ -54,3 +54,34 @@ async def list_silent(
         selection.energy,
     )
     return {(row["unit"], row["bucket_starts_at"]) for row in rows}
+
+
+async def list_silent_units(
+    connection: Connection, unit_ids: Sequence[int], at: datetime
+) -> dict[int, str]:
+    """Return units of which a meter that counts says nothing, with the codes of such meters.
+
+    One says nothing when the newest reading it should have given by now, and half of the next
+    interval, are past. A reading of a `register` is due at the end of an interval, one of the
+    others is labelled by its start.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT unit_id, string_agg(meter, ', ' ORDER BY meter) AS meters
+          FROM meters
+         WHERE unit_id = ANY ($1::integer[])
+           AND role IN ('boundary', 'export', 'output')
+           AND installed_at < $2::timestamptz - make_interval(secs => 2 * interval_s)
+           AND NOT EXISTS (SELECT
+                             FROM readings
+                            WHERE readings.meter_id = meters.meter_id
+                              AND read_at > $2::timestamptz - make_interval(
+                                  secs => CASE kind WHEN 'register' THEN 1.5
+                                                    ELSE 2.5 END * interval_s))
+         GROUP BY unit_id
+         ORDER BY unit_id
+        """,
+        unit_ids,
+        at,
+    )
+    return {row["unit_id"]: row["meters"] for row in rows}

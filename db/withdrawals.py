@@ -126,6 +126,7 @@ DELETIONS: Mapping[str, LiteralString] = {
     "projects": "DELETE FROM projects WHERE project = $1",
     "certificates": "DELETE FROM certificates WHERE certificate = $1",
     "non_fossil": "DELETE FROM non_fossil WHERE region = $1 AND year = $2 AND energy_type = $3",
+    "two_high": "DELETE FROM two_high_projects WHERE project = $1",
 }
 """One statement for each kind of fact; its parameters are what tells the fact from others."""
 

@@ -20,8 +20,8 @@ HEADING = "# Sparkplug gateways: written by `nenghao gateways`, above is acl.bas
 def rules(base: str, gateways: Iterable[Gateway]) -> str:
     """Return the broker's acl file: `base`, and a section for each gateway that speaks Sparkplug.
 
-    >>> rules("", [("450200", "91450200MA5K0000XX", "gw1")]).splitlines()[1:4:2]
-    ['user 450200/91450200MA5K0000XX/gw1', 'topic write spBv1.0/91450200MA5K0000XX/NDATA/gw1']
+    >>> rules("", [("450200", "91450200MA5K0000XA", "gw1")]).splitlines()[1:4:2]
+    ['user 450200/91450200MA5K0000XA/gw1', 'topic write spBv1.0/91450200MA5K0000XA/NDATA/gw1']
     """
     return "\n".join([base.rstrip(), HEADING, *map(_section, gateways)]).lstrip() + "\n"
 

@@ -70,8 +70,8 @@ class Noise:
 def sender(topic: str) -> Name:
     """Return whose topic it is.
 
-    >>> sender("spBv1.0/91450200MA5K0000XX/DDATA/gw1/E01")
-    ('91450200MA5K0000XX', 'gw1')
+    >>> sender("spBv1.0/91450200MA5K0000XA/DDATA/gw1/E01")
+    ('91450200MA5K0000XA', 'gw1')
     """
     if topic.startswith(sparkplug_topics.ROOT + "/"):
         return sparkplug_topics.sender(topic)

@@ -38,7 +38,7 @@ def parse(topic: str) -> tuple[Address, Leaf]:
 
     A level may be empty, as our filters allow: then nobody of that name is registered.
 
-    >>> parse("nenghao/v1/450200/91450200MA5K0000XX/gw1/readings")[1]
+    >>> parse("nenghao/v1/450200/91450200MA5K0000XA/gw1/readings")[1]
     <Leaf.READINGS: 'readings'>
     """
     levels = topic.split("/")

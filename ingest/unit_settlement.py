@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import db.factors
+import db.fresh
 import db.settlement
 from db.metering import MeterSpec, list_specs
 from db.pool import Connection
@@ -58,6 +59,9 @@ async def settle(
             touched.setdefault(spec.carrier, []).append(window.span)
     if touched:
         await rollups.add_up_unit(connection, unit_id, touched)
+    if changed:
+        spans = periods.merged(window.span for window in changed)
+        await db.fresh.mark(connection, unit_id, spans)
     return hours
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from energy.codes import check_character
 from ingest.payload import Reason
 from settings import Settings
 
@@ -61,3 +62,27 @@ def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+SHOWN = [
+    path
+    for folder in ("alerts", "app", "db", "deploy", "docs", "energy", "ingest")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in {".py", ".md", ".csv", ".json", ".html"} and "static" not in path.parts
+]
+CREDIT_CODE = re.compile(r"(?<![0-9A-Za-z])[0-9A-Z]{2}[0-9]{6}[0-9A-Z]{10}(?![0-9A-Za-z])")
+OF_NOBODY = "000000000000PROBE0"
+"""What `services probe` tries in the name of: no unit can have it."""
+
+
+def test_every_credit_code_that_is_shown_is_well_formed() -> None:
+    """Whoever copies an example is told of its check digit otherwise (GB 32100)."""
+    shown = {
+        (code, path.relative_to(ROOT).as_posix())
+        for path in (*SHOWN, *DOCUMENTS)
+        for code in CREDIT_CODE.findall(path.read_text(encoding="utf-8"))
+        if code != OF_NOBODY
+    }
+    wrong = {(code, path) for code, path in shown if check_character(code[:-1]) != code[-1]}
+    assert len(shown) > 50
+    assert not wrong

@@ -19,6 +19,9 @@ from energy.factors import Basis, Unverified
 from energy.periods import HOUR, Span
 
 REMIND_H_MAX = 8_760
+UNKNOWN_H_MAX = 8_760
+AMENDED_WITHIN = timedelta(days=35)
+NOTICES_PER_H = 60
 DUE_WORKDAYS_MAX = 250
 """A year of them."""
 
@@ -30,9 +33,13 @@ class Kind(StrEnum):
 
     PRODUCT_INTENSITY = "product_intensity"
     REGION_LEVEL = "region_level"
+    DATA_QUALITY = "data_quality"
+    NOT_CONNECTED = "not_connected"
+    EXPRESSION = "expression"
     VALUE_INTENSITY = "value_intensity"
     OUTAGE = "outage"
     BUDGET_PACE = "budget_pace"
+    TWO_HIGH = "two_high"
 
 
 class DueWorkdays(BaseModel):
@@ -120,6 +127,10 @@ class Parameters(BaseModel):
 
     kind: ClassVar[Kind]
 
+    follows_hours: ClassVar[bool] = False
+    """What it finds changes with the hour, with what people state and with hours that are settled:
+    nobody is judged for another reason, and periods of before are judged again."""
+
     remind_h: int = Field(
         default=24,
         ge=0,
@@ -153,6 +164,25 @@ class Parameters(BaseModel):
     def rests_on_silence(self) -> bool:
         """Whether it says of somebody that they say nothing: not while we ourselves were away."""
         return check_of(self) in CHECKS_OF_SILENCE
+
+    unknown_h: int = Field(
+        default=0,
+        ge=0,
+        le=UNKNOWN_H_MAX,
+        description="how long nothing could be said of a subject before a notice tells so, once; "
+        "0: none does [h]",
+        examples=[24],
+    )
+
+    @property
+    def warn_at(self) -> float | None:
+        """From which share of its threshold a value is near it: WARN; None: never."""
+        return None
+
+    @property
+    def tells_early(self) -> bool:
+        """Whether an early notice is written when a value is near its threshold."""
+        return False
 
     @property
     def hold(self) -> timedelta:
@@ -194,13 +224,19 @@ def check_of(parameters: Parameters) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is the same for all subjects of an evaluation. `grace`: we ourselves were away."""
+    """What is the same for all subjects of an evaluation. `grace`: we ourselves were away.
+
+    Periods that ended within `amended_within` are judged again when their data change; about that
+    at most `notices_per_h` are written.
+    """
 
     now: datetime
     coverage_floor: float
     public_url: str
     region_names: dict[str, str]
     unverified: Unverified = Unverified.NOTE
+    amended_within: timedelta = AMENDED_WITHIN
+    notices_per_h: int = NOTICES_PER_H
     grace: Grace | None = None
 
 

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from alerts.kinds.budget_pace import watch as budgets
 from alerts.kinds.budget_pace import words as budgets_words
 from alerts.kinds.budget_pace.parameters import BudgetPace
+from alerts.kinds.data_quality import watch as quality
+from alerts.kinds.data_quality import words as quality_words
+from alerts.kinds.data_quality.parameters import DataQuality
+from alerts.kinds.expression import watch as expressions
+from alerts.kinds.expression import words as expression_words
+from alerts.kinds.expression.parameters import ExpressionRule
 from alerts.kinds.kind import Judge, Kind, LookBack, Parameters, Ticks
+from alerts.kinds.not_connected import watch as connections
+from alerts.kinds.not_connected import words as connection_words
+from alerts.kinds.not_connected.parameters import NotConnected
 from alerts.kinds.outage import watch as outages
 from alerts.kinds.outage import words as outage_words
 from alerts.kinds.outage.parameters import Outage
@@ -18,6 +27,9 @@ from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level import watch as regions
 from alerts.kinds.region_level import words as region_words
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.two_high import watch as two_high
+from alerts.kinds.two_high import words as two_high_words
+from alerts.kinds.two_high.parameters import TwoHigh
 from alerts.kinds.value_intensity import watch as values
 from alerts.kinds.value_intensity import words as values_words
 from alerts.kinds.value_intensity.parameters import ValueIntensity
@@ -46,9 +58,20 @@ KINDS = {
     Kind.REGION_LEVEL: Definition(
         RegionLevel, regions.judge, regions.ticks, region_words.write, regions.look_back
     ),
+    Kind.DATA_QUALITY: Definition(DataQuality, quality.judge, quality.ticks, quality_words.write),
+    Kind.NOT_CONNECTED: Definition(
+        NotConnected,
+        connections.judge,
+        connections.ticks,
+        connection_words.write,
+    ),
+    Kind.EXPRESSION: Definition(
+        ExpressionRule, expressions.judge, expressions.ticks, expression_words.write
+    ),
     Kind.VALUE_INTENSITY: Definition(
         ValueIntensity, values.judge, values.ticks, values_words.write
     ),
     Kind.BUDGET_PACE: Definition(BudgetPace, budgets.judge, budgets.ticks, budgets_words.write),
+    Kind.TWO_HIGH: Definition(TwoHigh, two_high.judge, two_high.ticks, two_high_words.write),
     Kind.OUTAGE: Definition(Outage, outages.judge, outages.ticks, outage_words.write),
 }

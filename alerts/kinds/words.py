@@ -69,6 +69,24 @@ class Amended:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a letter says beside its verdict: of what it is, since when.
+
+    `periods`: how many the letter is about, of which it shows one; `is_past`: it is not over any
+    more.
+    """
+
+    subject: str
+    periods: int = 1
+    since_at: datetime | None = None
+    is_past: bool = False
+
+
+TOLD_ANEW = frozenset({Reason.AMENDED, Reason.RETRACTED, Reason.LATE})
+"""Reasons of letters about periods that were judged again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Occasion:
     """Why a letter is written. `region_name` is that of the unit, or the region itself.
 
@@ -85,6 +103,7 @@ class Occasion:
     region_name: str
     link: str
     unverified: Sequence[UnverifiedFactor] = ()
+    note: Note | None = None
     rule_name: str = ""
     rule_version: int = 1
     due_on: date | None = None
@@ -97,7 +116,7 @@ class Occasion:
     @property
     def is_over(self) -> bool:
         """Return whether what the letter is about still holds."""
-        if self.amended is not None:
+        if self.amended is not None or self.reason in TOLD_ANEW:
             return self.verdict.state is State.FIRING
         return self.reason is not Reason.RESOLVED
 

@@ -89,6 +89,10 @@ class Change(Answer):
     subject: str = Field(examples=["91450200MA5KF5XJ00/clinker"])
     found: Finding
     letters: list[Letter]
+    is_late: bool = Field(
+        description="the platform could know of it only later, as its data came late",
+        examples=[False],
+    )
     kept_back: str | None = Field(
         description="why no letter would have told of it; null: one would, or none was due",
         examples=["no letter: rule 1 tells of it with 91450200MA5KF5XJ00/clinker"],
@@ -99,6 +103,7 @@ class _Counts(Answer):
     """How often what was found, and what would have followed."""
 
     ok: int = Field(description="evaluations that found it in order", examples=[700])
+    warn: int = Field(description="evaluations that found it near its threshold", examples=[9])
     firing: int = Field(description="evaluations that found it over", examples=[20])
     unknown: int = Field(description="evaluations that could not tell", examples=[0])
     alerts: int = Field(description="alerts that would have fired", examples=[3])
@@ -208,7 +213,7 @@ async def _rule(caller: Caller, rule_id: int, proposed: Proposed | None) -> tupl
     if proposed is not None:
         if proposed.kind != row.kind:
             raise InvalidParameter("kind", f"is {row.kind} for this rule: propose one of that kind")
-        return Rule(rule_id, row.name, proposed.parameters, row.region), None
+        return Rule(rule_id, row.name, proposed.parameters, row.region, version=0), None
     try:
         return rules.parse(row), row.version
     except ValueError as error:
@@ -257,6 +262,7 @@ def _change(move: Move) -> Change:
             Letter(language=each.language, subject=each.subject, recipients=dict(each.recipients))
             for each in move.letters
         ],
+        is_late=move.is_late,
         kept_back=move.transition.kept,
     )
 
@@ -279,6 +285,7 @@ def _finding(verdict: Verdict) -> Finding:
 def _counts(tally: Tally) -> dict[str, int]:
     return {
         "ok": tally.ok,
+        "warn": tally.warn,
         "firing": tally.firing,
         "unknown": tally.unknown,
         "alerts": tally.alerts,

@@ -135,7 +135,7 @@ class SuspicionItem(Answer):
     )
     concerns_other: bool = Field(description="a second unit is concerned", examples=[False])
     other_unit: str | None = Field(
-        description="which, if this key may see it", examples=["91450300MA5KF5XJ0B"]
+        description="which, if this key may see it", examples=["91450300MA5KF5XJ05"]
     )
     found_at: LocalTime = Field(examples=["2026-11-23T02:10:00+08:00"])
 

@@ -7,10 +7,14 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from alerts.kinds.budget_pace.parameters import BudgetPace
+from alerts.kinds.data_quality.parameters import DataQuality
+from alerts.kinds.expression.parameters import ExpressionRule
 from alerts.kinds.kind import Kind
+from alerts.kinds.not_connected.parameters import NotConnected
 from alerts.kinds.outage.parameters import Outage
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.two_high.parameters import TwoHigh
 from alerts.kinds.value_intensity.parameters import ValueIntensity
 from app.api.parameters import Instant, RegionCode
 from app.rules import Statement
@@ -25,7 +29,17 @@ Reason = Annotated[
         strip_whitespace=True, min_length=1, max_length=REASON_LENGTH_MAX, pattern=PLAIN
     ),
 ]
-AnyParameters: TypeAlias = ProductIntensity | RegionLevel | ValueIntensity | BudgetPace | Outage
+AnyParameters: TypeAlias = (
+    ProductIntensity
+    | RegionLevel
+    | ValueIntensity
+    | BudgetPace
+    | DataQuality
+    | NotConnected
+    | ExpressionRule
+    | TwoHigh
+    | Outage
+)
 
 
 class _Version(BaseModel):
@@ -126,6 +140,74 @@ class NewBudgetRule(_Place, BudgetVersion):
     """A new rule on energy budgets."""
 
 
+class ProposedQuality(BaseModel):
+    """A version of a rule on data quality that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["data_quality"] = Field(examples=["data_quality"])
+    parameters: DataQuality
+
+
+class QualityVersion(_Version, ProposedQuality):
+    """What a rule on data quality says."""
+
+
+class NewQualityRule(_Place, QualityVersion):
+    """A new rule on data quality."""
+
+
+class ProposedConnection(BaseModel):
+    """A version of a rule on units that should be connected that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["not_connected"] = Field(examples=["not_connected"])
+    parameters: NotConnected = NotConnected()
+
+
+class ConnectionVersion(_Version, ProposedConnection):
+    """What a rule on units that should be connected says."""
+
+
+class NewConnectionRule(_Place, ConnectionVersion):
+    """A new rule on units that should be connected."""
+
+
+class ProposedExpression(BaseModel):
+    """A version of an expression rule that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["expression"] = Field(examples=["expression"])
+    parameters: ExpressionRule
+
+
+class ExpressionVersion(_Version, ProposedExpression):
+    """What an expression rule says."""
+
+
+class NewExpressionRule(_Place, ExpressionVersion):
+    """A new expression rule."""
+
+
+class ProposedTwoHigh(BaseModel):
+    """A version of a rule on two-high projects that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["two_high"] = Field(examples=["two_high"])
+    parameters: TwoHigh = TwoHigh()
+
+
+class TwoHighVersion(_Version, ProposedTwoHigh):
+    """What a rule on two-high projects says."""
+
+
+class NewTwoHighRule(_Place, TwoHighVersion):
+    """A new rule on two-high projects."""
+
+
 class ProposedOutage(BaseModel):
     """A version of a rule on outages that nobody stated yet."""
 
@@ -144,15 +226,39 @@ class NewOutageRule(_Place, OutageVersion):
 
 
 Proposed = Annotated[
-    ProposedProduct | ProposedLevel | ProposedValue | ProposedBudget | ProposedOutage,
+    ProposedProduct
+    | ProposedLevel
+    | ProposedValue
+    | ProposedBudget
+    | ProposedQuality
+    | ProposedConnection
+    | ProposedExpression
+    | ProposedTwoHigh
+    | ProposedOutage,
     Field(discriminator="kind"),
 ]
 Stated = Annotated[
-    ProductVersion | LevelVersion | ValueVersion | BudgetVersion | OutageVersion,
+    ProductVersion
+    | LevelVersion
+    | ValueVersion
+    | BudgetVersion
+    | QualityVersion
+    | ConnectionVersion
+    | ExpressionVersion
+    | TwoHighVersion
+    | OutageVersion,
     Field(discriminator="kind"),
 ]
 New = Annotated[
-    NewProductRule | NewLevelRule | NewValueRule | NewBudgetRule | NewOutageRule,
+    NewProductRule
+    | NewLevelRule
+    | NewValueRule
+    | NewBudgetRule
+    | NewQualityRule
+    | NewConnectionRule
+    | NewExpressionRule
+    | NewTwoHighRule
+    | NewOutageRule,
     Field(discriminator="kind"),
 ]
 

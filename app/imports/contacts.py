@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 import db.contacts
-from alerts.webhook_messages import Channel
 from alerts.webhooks import parse_name
 from app.imports import places
 from app.imports.fields import EMAIL_LENGTH_MAX, Line, Name, RegionCode, parse_email
@@ -26,7 +25,7 @@ class ContactLine(Line):
     email: Annotated[str, Field(max_length=EMAIL_LENGTH_MAX)]
     language: Literal["zh", "en"]
     minimum_level: Annotated[int, Field(ge=1, le=3)] = 1
-    channel: Literal["email"] | Channel = "email"
+    channel: Literal["email", "webhook", "wecom", "dingtalk", "feishu"] = "email"
 
 
 class ContactSheet(Sheet[ContactLine, ContactRow]):
@@ -51,7 +50,7 @@ class ContactSheet(Sheet[ContactLine, ContactRow]):
             email=email,
             language=line.language,
             minimum_level=line.minimum_level,
-            channel=str(line.channel),
+            channel=line.channel,
         )
 
     async def stored(

@@ -35,3 +35,4 @@ class Kind(StrEnum):
     PROJECTS = "projects"
     CERTIFICATES = "certificates"
     NON_FOSSIL = "non_fossil"
+    TWO_HIGH = "two_high"

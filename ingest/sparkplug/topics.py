@@ -47,7 +47,7 @@ def parse(topic: str) -> tuple[Origin, MessageType] | None:
 
     Commands go to gateways and STATE comes from hosts: both are None.
 
-    >>> parse("spBv1.0/91450200MA5K0000XX/DDATA/gw1/E01")[0].device
+    >>> parse("spBv1.0/91450200MA5K0000XA/DDATA/gw1/E01")[0].device
     'E01'
     """
     match topic.split("/"):
@@ -65,8 +65,8 @@ def parse(topic: str) -> tuple[Origin, MessageType] | None:
 def sender(topic: str) -> tuple[str, str]:
     """Return unit and gateway of a `topic` that our filters let in, also one that `parse` does not.
 
-    >>> sender("spBv1.0/91450200MA5K0000XX/DDATA/gw1/")
-    ('91450200MA5K0000XX', 'gw1')
+    >>> sender("spBv1.0/91450200MA5K0000XA/DDATA/gw1/")
+    ('91450200MA5K0000XA', 'gw1')
     """
     _, unit, _, gateway, *_ = topic.split("/")
     return unit, gateway

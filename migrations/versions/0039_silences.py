@@ -6,7 +6,7 @@ Safe before the new code starts: adds tables and columns that are empty. Locks a
 from alembic import op
 
 revision = "0039"
-down_revision = "0043"
+down_revision = "0044"
 
 SCHEMA = """
 SET lock_timeout = '5s';

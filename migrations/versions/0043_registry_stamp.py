@@ -7,7 +7,7 @@ of the tables of the registry, for which it waits.
 from alembic import op
 
 revision = "0043"
-down_revision = "0038"
+down_revision = "0037"
 
 # Of random, so that no two states share one: not after a restore, nor on a copy that took over and
 # lacks the last commits. One row: who changes the registry does so one after the other anyway.

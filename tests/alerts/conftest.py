@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+import db.fresh
 from alerts import cycle, smtp
 from alerts.episodes import Episodes
+from alerts.judging import Progress
 from db.pool import Pool
 from deploy.mailbox import Mailbox
+from energy.periods import Span
 from tests import factories
 
 NOW = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
@@ -85,10 +88,22 @@ class Works:
             step,
         )
 
-    async def evaluate(self, *, now: datetime = NOW) -> int:
+    async def came_late(
+        self, intensity: float | None, *, starts_at: datetime, present: int = 4
+    ) -> None:
+        """Settle an hour anew as `made` does, with the mark that settlement leaves."""
+        await self.made(intensity, starts_at=starts_at, present=present)
+        async with self.pool.acquire() as connection:
+            await db.fresh.mark(connection, self.unit_id, [Span(starts_at, starts_at + HOUR)])
+
+    async def evaluate(self, *, now: datetime = NOW, progress: Progress | None = None) -> int:
         return await cycle.evaluate_once(
-            self.pool, now=now, coverage_floor=FLOOR, public_url=PUBLIC_URL
+            self.pool, now=now, coverage_floor=FLOOR, public_url=PUBLIC_URL, progress=progress
         )
+
+    async def events(self) -> list[str]:
+        rows = await self.pool.fetch("SELECT kind FROM alert_events ORDER BY event_id")
+        return [row["kind"] for row in rows]
 
     async def states(self) -> list[str]:
         rows = await self.pool.fetch("SELECT state FROM alerts ORDER BY alert_id")

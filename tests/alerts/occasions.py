@@ -20,6 +20,8 @@ from alerts.kinds.product_intensity.parameters import Against, Window
 from alerts.kinds.region_level import verdict as region_verdict
 from alerts.kinds.region_level.facts import RegionFacts
 from alerts.kinds.region_level.parameters import RegionLevel
+from alerts.kinds.two_high import verdict as two_high_verdict
+from alerts.kinds.two_high.facts import TwoHighFacts
 from alerts.kinds.value_intensity import verdict as value_verdict
 from alerts.kinds.value_intensity.facts import Used, ValueFacts
 from alerts.kinds.value_intensity.parameters import Per, ValueIntensity
@@ -31,6 +33,7 @@ from db.heads import KeptHead
 from db.limits import LimitRow
 from db.outages import Site
 from db.products import Equivalent
+from db.two_high import TwoHighRow
 from energy.budgets import OwnerKind, Standing
 from energy.factors import Basis
 from energy.forecast import Outlook, Projection
@@ -38,6 +41,7 @@ from energy.indicators import Indicator
 from energy.ledger import Head
 from energy.levels import Band, Measure, Scheme
 from energy.periods import HOUR, Span
+from energy.two_high import ProjectState
 
 DAY_AT = datetime(2026, 11, 22, 16, tzinfo=UTC)
 STARTS_AT = datetime(2026, 11, 23, 15, tzinfo=UTC)
@@ -245,6 +249,32 @@ LIGHTS = replace(
         ),
     ),
 )  # fmt: skip
+
+
+SUSPENDED = TwoHighFacts(
+    region=ROSE,
+    projects=[
+        TwoHighRow("LG-001", "年产120万吨电解铝项目", "柳州某铝业有限公司", "450202",
+                   ProjectState.UNDER_REVIEW, 812_000.0, False, "清单"),
+        TwoHighRow("LG-007", "4500 t/d 水泥熟料生产线", "柳州某水泥有限公司", "450206",
+                   ProjectState.UNDER_REVIEW, 132_000.0, False, "清单"),
+    ],
+    excepted=1,
+)  # fmt: skip
+
+
+def two_high(reason: Reason, facts: TwoHighFacts) -> Occasion:
+    return Occasion(
+        Kind.TWO_HIGH,
+        reason,
+        two_high_verdict.region(facts),
+        facts,
+        "柳州市",
+        "https://nenghao.example/v1/alerts/11",
+        rule_name="两高项目",
+        rule_version=1,
+        told=TOLD[1:],
+    )
 
 
 def outage(reason: Reason, silent: int) -> Occasion:

@@ -1,4 +1,4 @@
-"""Makes pictures of all golden letters, to be looked at: python -m tests.alerts.pictures FOLDER.
+"""Makes pictures of golden letters to look at: python -m tests.alerts.pictures FOLDER [NAME …]
 
 Needs Debian's chromium. No test: what looks well is for a person to say.
 """
@@ -19,9 +19,9 @@ WIDE, NARROW, HEIGHT = 640, 375, 1_900
 DARK = "--blink-settings=preferredColorScheme=0"
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (*LETTERS, "digest"):
+    for name in names or (*LETTERS, "digest"):
         for language in Language:
             page = folder / f"{name}.{language}.html"
             page.write_text(_with_picture(written(name, language)), encoding="utf-8")
@@ -52,4 +52,4 @@ def _photograph(page: Path, picture: Path, *options: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -52,7 +52,14 @@ def told(move: Move) -> tuple[datetime, str, float | None]:
     return move.transition.at, move.transition.reason, move.judged.verdict.measured
 
 
-@pytest.mark.parametrize("parameters", ["{}", '{"for_h": 1, "window_h": 2, "remind_h": 1}'])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "{}",
+        '{"for_h": 1, "window_h": 2, "remind_h": 1}',
+        '{"warn_ratio": 0.9, "early_notice": true, "for_h": 1}',
+    ],
+)
 async def test_a_backtest_tells_what_the_evaluator_did(works: Works, parameters: str) -> None:
     await contact(works.pool, "450202", "county@desk.example", language="en")
     await works.pool.execute(
@@ -171,6 +178,21 @@ async def test_a_region_is_judged_by_the_months_that_were_over(pool: Pool) -> No
         pool, await rule(pool, rule_id=2), span, Scope("45", factories.unit_code(1))
     )
     assert enterprise.subjects == {}
+
+
+async def test_a_backtest_counts_what_is_near_and_marks_what_was_known_late(works: Works) -> None:
+    for number, value in enumerate((100.0, 116.0, 100.0, 100.0)):
+        await works.made(value, starts_at=FIRST + number * HOUR)
+        await works.evaluate(now=FIRST + (number + 1) * HOUR)
+    await works.came_late(140.0, starts_at=FIRST + 2 * HOUR)
+    await works.evaluate(now=FIRST + 4 * HOUR)
+    found = await run(works.pool, await rule(works.pool, '{"warn_ratio": 0.9}'))
+    (tally,) = [tally for _, tally in found.subjects.values()]
+    assert (tally.warn, tally.firing) == (1, 1)
+    assert [(move.transition.reason, move.is_late) for move in found.moves] == [
+        ("first", True),
+        ("resolved", False),
+    ]
 
 
 async def test_alerts_that_really_fired_keep_letters_back_and_silences_do_not(

@@ -133,7 +133,7 @@ async def test_level_one_opens_one_task_and_its_letter_says_by_when(region: Work
     assert await region.pool.fetchval("SELECT count(*) FROM tasks") == 1
     bodies = [each["body"] for each in await region.pool.fetch("SELECT body FROM outbox")]
     assert bodies
-    assert all("要求：于2026年12月21日前（20个工作日内）报送" in body for body in bodies)
+    assert all("任务：于2026年12月21日前（20个工作日内）报送" in body for body in bodies)
 
 
 async def test_its_region_is_reminded_of_a_task_and_the_next_one_up_told_if_it_is_late(

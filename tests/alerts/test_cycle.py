@@ -9,6 +9,7 @@ import pytest
 
 import db.alert_events
 import db.alerts
+import db.evaluators
 from alerts import cycle
 from db.pool import Pool
 from energy.factors import Unverified
@@ -169,9 +170,9 @@ async def test_letters_are_there_with_the_alert_or_not_at_all(works: Works) -> N
 async def test_only_one_evaluator_works_at_a_time(works: Works) -> None:
     await works.made(140.0)
     async with works.pool.acquire() as other:
-        assert await db.alerts.try_lock(other)
+        assert await db.evaluators.try_lock(other)
         assert await works.evaluate() == 0
-        await db.alerts.unlock(other)
+        await db.evaluators.unlock(other)
     changed = await asyncio.gather(*(works.evaluate() for _ in range(3)))
     assert sum(changed) == 1
     assert len(await works.letters()) == 1

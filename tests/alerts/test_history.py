@@ -30,6 +30,7 @@ async def looked_back(works: Works, kind: Kind) -> Series:
 
 
 async def test_hours_before_are_those_that_were_and_the_missing_one_is_a_gap(works: Works) -> None:
+    await works.made(150.0, starts_at=LAST_HOUR - 10 * HOUR, present=1, output_present=1)
     for back, intensity in ((5, 110.0), (4, 119.0), (2, None), (1, 116.0), (0, 140.0)):
         await works.made(intensity, starts_at=LAST_HOUR - back * HOUR)
     found = await looked_back(works, Kind.PRODUCT_INTENSITY)
@@ -37,6 +38,7 @@ async def test_hours_before_are_those_that_were_and_the_missing_one_is_a_gap(wor
     assert [point.measured for point in found.points[-7:]] == [
         None, 110.0, 119.0, None, None, 116.0, 140.0,
     ]  # fmt: skip
+    assert found.points[-11].measured is None  # so few readings tell nothing
     assert [found.is_worse(point) for point in found.points[-3:]] == [False, False, True]
     assert {b.window.ends_at - a.window.ends_at
             for a, b in zip(found.points, found.points[1:], strict=False)} == {HOUR}  # fmt: skip

@@ -60,6 +60,10 @@ LETTERS: dict[str, Occasion] = {
     "region_first": replace(region(Reason.FIRST, ROSE), series=occasions.months()),
     "region_total": region(Reason.FIRST, occasions.TOTAL),
     "region_lights": region(Reason.FIRST, occasions.LIGHTS),
+    "two_high_first": occasions.two_high(Reason.FIRST, occasions.SUSPENDED),
+    "two_high_resolved": occasions.two_high(
+        Reason.RESOLVED, replace(occasions.SUSPENDED, projects=[])
+    ),
     "region_resolved": region(Reason.RESOLVED, FELL),
 }
 

@@ -92,6 +92,9 @@ async def run_until_mail(pool: Pool, post: Post, letters: int) -> None:
     async with asyncio.timeout(20):
         while post.count() < letters and not program.done():
             await asyncio.sleep(0.02)
+        beats = "SELECT count(*) FROM heartbeats WHERE program = 'alert'"
+        while not await pool.fetchval(beats) and not program.done():
+            await asyncio.sleep(0.02)
     program.cancel()
     with pytest.raises(asyncio.CancelledError):
         await program
@@ -104,8 +107,8 @@ async def test_readings_of_an_overrun_become_a_letter(plant: Works, post: Post) 
     measured = 60 * 0.1229 + 185 * 0.7143
     assert f"单耗 {measured:.2f} kgce/t" in letter["Subject"]
     assert "产量：200 t" in plain(letter)
-    beat = await plant.pool.fetchval("SELECT program FROM heartbeats WHERE instance = 'test'")
-    assert beat == "alert"
+    rows = await plant.pool.fetch("SELECT program FROM heartbeats WHERE instance = 'test'")
+    assert {row["program"] for row in rows} == {"alert", "send"}
 
 
 async def test_a_plant_in_order_gets_no_letter(plant: Works) -> None:
@@ -169,3 +172,14 @@ async def test_a_verdict_that_cannot_be_given_is_said_once(works: Works) -> None
                 episodes=episodes,
             )
     assert events == ["verdict_unknown"]
+
+
+async def test_settlement_marks_what_rules_have_not_looked_at_and_the_evaluator_does(
+    plant: Works,
+) -> None:
+    """[56] Late readings of a closed hour are settled, judged again, and told late."""
+    marks = "SELECT count(*) FROM fresh_hours"
+    await tell(plant.pool, coal_kg_per_t=135.0)
+    assert await plant.pool.fetchval(marks) == 1
+    assert await plant.evaluate() == 0
+    assert await plant.pool.fetchval(marks) == 0

@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import db.admin
+import db.logins
+import db.pool
 from app.main import PATIENCE, create_app
 from app.state import Clock
 from app.uploads import Patience
@@ -152,3 +154,11 @@ async def possessed_stage(services: Services, template_url: str) -> AsyncIterato
 @pytest.fixture(scope="session")
 def possessed_url(services: Services, possessed_stage: Stage) -> str:
     return db.admin.with_database(services.database_url, POSSESSED)
+
+
+@pytest.fixture(scope="session")
+async def views(possessed_url: str) -> AsyncIterator[Pool]:
+    """Connections of the login that only looks."""
+    url = db.logins.derived(possessed_url)
+    async with await db.pool.create_view_pool(url, timeout_s=10, application="test") as pool:
+        yield pool

@@ -12,7 +12,7 @@ HEARD_OF_UNITS = (
     "value_limits", "monthly_filings", "corrections", "stocks", "trades", "repairs",
 )  # fmt: skip
 HEARD_OF_REGIONS = ("figures", "targets", "non_fossil")
-NOT_HEARD = ("contacts", "certificates", "budgets", "parks", "projects")
+NOT_HEARD = ("contacts", "certificates", "budgets", "parks", "projects", "two_high")
 
 STATEMENT = json.dumps(
     {"unit": cast.QIANS_UNIT, "product": "steel", "starts_at": "2026-10-31T16:00:00+00:00",
@@ -33,6 +33,7 @@ INSERT INTO quality_days
 VALUES (:m, '2026-11-01Z', 1, 1, 1, 1, 1, 1, 'in_force', true, 0, NULL, now());
 INSERT INTO quality_unit_days
 VALUES (:u, '2026-11-01Z', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 's', NULL, now());
+INSERT INTO quality_checks VALUES (:u, now(), '2026-11-01');
 INSERT INTO stale_ranges (unit_id, meter_id, starts_at, ends_at)
 VALUES (:u, :m, '2026-11-01Z', '2026-11-01 01:00Z');
 INSERT INTO gateways (unit_id, gateway) VALUES (:u, 'gw1');
@@ -68,6 +69,7 @@ INSERT INTO value_limits VALUES (:m, 0, 1, 's');
 INSERT INTO region_figures (region, year, through_month, source) VALUES ('450202', 2026, 9, 's');
 INSERT INTO region_targets (region, year, required_rate, source) VALUES ('450202', 2026, 0.1, 's');
 INSERT INTO non_fossil VALUES ('450202', 2020, 'wind', 1, 's');
+INSERT INTO two_high_projects VALUES ('p', 'n', 'o', '450202', 'existing', 1, false, 's');
 INSERT INTO certificates
 VALUES ('c', 'wind', 1, '2026-01-01', '450000', :u, NULL, '2026-02-01', NULL, NULL, NULL, 's');
 INSERT INTO quarantine_messages
@@ -92,6 +94,16 @@ SELECT rule_id, '450202', :u, 'x', 1, 'firing', '2026-11-01 00:00+08', '2026-11-
  WHERE rule_id > 2;
 INSERT INTO alert_events (alert_id, happened_at, kind, reason, actor)
 SELECT alert_id, now(), 'comment', 'r', 'a' FROM alerts;
+INSERT INTO judgements (rule_id, subject, starts_at, ends_at, unit_id, region, state, rule_version,
+                        mark, judged_at)
+SELECT rule_id, subject, period_starts_at, period_ends_at, unit_id, region, 'firing', rule_version,
+       0, now()
+  FROM alerts;
+INSERT INTO standings (rule_id, subject, unit_id, region, state, since_at, starts_at, ends_at, uom,
+                       coverage, estimated_share, reason, rule_version, judged_at)
+SELECT rule_id, subject, unit_id, region, 'firing', now(), period_starts_at, period_ends_at, uom,
+       coverage, estimated_share, reason, rule_version, now()
+  FROM alerts;
 INSERT INTO alert_cases (alert_id, assigned_to, assignee) SELECT alert_id, 'a', 'a' FROM alerts;
 INSERT INTO tasks (alert_id, kind, opened_at, cities, untold, due_at)
 SELECT alert_id, 'level_1_cities', now(), '{450202}', '{}', '2026-12-19Z' FROM alerts;

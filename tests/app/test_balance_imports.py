@@ -63,6 +63,15 @@ CERTIFICATE = {
     "project": "",
     "source": "test",
 }
+TWO_HIGH = {
+    "project": "LG1",
+    "name": "电解铝",
+    "owner_name": "某铝业",
+    "region": "450202",
+    "state": "under_review",
+    "annual_tce": "60000",
+    "source": "test",
+}
 NON_FOSSIL = {
     "region": "450200",
     "year": "2020",
@@ -140,6 +149,9 @@ async def unit_desk(connection: Connection, tmp_path: Path) -> Desk:
             "before its electricity was generated",
         ),
         (Kind.NON_FOSSIL, {**NON_FOSSIL, "region": "999999"}, "region", "not the code of a known"),
+        (Kind.TWO_HIGH, {**TWO_HIGH, "region": "450000"}, "region", "is a province"),
+        (Kind.TWO_HIGH, {**TWO_HIGH, "state": "planned"}, "state", "under_review"),
+        (Kind.TWO_HIGH, {**TWO_HIGH, "annual_tce": "-1"}, "annual_tce", "greater than or equal"),
         (Kind.NON_FOSSIL, {**NON_FOSSIL, "mwh": "-1"}, "mwh", "greater than or equal to 0"),
     ],
 )

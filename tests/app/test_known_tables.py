@@ -46,6 +46,12 @@ OF_THE_REST: dict[Kind, list[dict[str, str]]] = {
     Kind.GRIDS: [
         {"region": "450200", "valid_from": "2026-01-01", "grid": "southern", "source": "s"}
     ],
+    Kind.TWO_HIGH: [
+        {
+            "project": "LG", "name": "n", "owner_name": "o", "region": "450202",
+            "state": "under_review", "annual_tce": "60000", "source": "s",
+        }
+    ],
     Kind.NON_FOSSIL: [
         {"region": "450200", "year": "2024", "energy_type": "wind", "mwh": "5", "source": "s"}
     ],
@@ -71,6 +77,7 @@ LATER_OF_THE_REST: dict[Kind, list[dict[str, str]]] = {
         {**OF_THE_REST[Kind.PARKS][0], "park": "Q"},
     ],
     Kind.GRIDS: [{**OF_THE_REST[Kind.GRIDS][0], "grid": "national"}],
+    Kind.TWO_HIGH: [{**OF_THE_REST[Kind.TWO_HIGH][0], "state": "under_construction"}],
     Kind.NON_FOSSIL: [{**OF_THE_REST[Kind.NON_FOSSIL][0], "mwh": "6"}],
     Kind.FACTORS: AFTERWARDS[Kind.FACTORS],
     Kind.CALORIFIC_VALUES: [

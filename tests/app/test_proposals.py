@@ -6,17 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import asyncpg
-import httpx
 import pytest
-from typer.testing import CliRunner
 
 import db.changes
 import db.corrections
 import db.proposals
-from app import approval, auth, cli, drafts, proposing, verification, withdrawing
+from app import approval, drafts, proposing, verification, withdrawing
 from app.approval import Deed, Obstacle, Rule, Standing, State
 from app.drafts import Draft, Submission
 from app.imports.kinds import Kind
@@ -27,10 +24,8 @@ from db.changes import Author, Content, Fact
 from db.corrections import CorrectionRow
 from db.pool import Connection
 from db.proposals import Place, ProposalRow
-from settings import Settings
-from tests import cast, factories
-from tests.app import test_access
-from tests.app.conftest import NOW, Stage, staged
+from tests import factories
+from tests.app.conftest import NOW
 from tests.app.test_factor_imports import GAS
 from tests.app.test_importing import TARGET, Desk
 from tests.app.test_withdrawals import OWN_GAS, stated
@@ -355,134 +350,3 @@ async def test_an_approver_put_in_afterwards_breaks_the_chain(
     await connection.execute("UPDATE changes SET approver = 'qian'")
     report = await verification.verify(connection, [], lambda check, done, total: None)
     assert report.first("changes") is not None
-
-
-# -- the command line ------------------------------------------------------------------------------
-
-
-def test_two_people_at_the_command_line(database_url: str, tmp_path: Path) -> None:
-    path = tmp_path / "targets.csv"
-    path.write_bytes(file(TARGET))
-    environment = {
-        "NENGHAO_DATABASE_URL": database_url,
-        "NENGHAO_SECOND_APPROVER": "required",
-        "COLUMNS": "250",
-    }
-
-    def run(*arguments: str) -> str:
-        done = CliRunner().invoke(cli.app, list(arguments), env=environment)
-        if isinstance(done.exception, Refusal):
-            return str(done.exception)
-        assert done.exit_code == 0, done.output
-        return done.output
-
-    stating = ("import", "targets", str(path), "--apply", "--actor", "zhao")
-    assert "proposed as 1, nothing holds yet" in run(*stating)
-    assert "targets.csv" in run("proposals", "list")
-    assert "-0.02747" in run("proposals", "show", "1")
-    assert "by the same person" in run("proposals", "approve", "1", "--as", "zhao")
-    assert "proposed as 1, nothing holds yet" in run(*stating[:-1], "qian")
-    assert "add --apply to propose this" in run(*stating[:3])
-    assert "approved" in run("proposals", "approve", "1", "--as", "qian")
-    assert "all of it holds already" in run(*stating)
-    assert "to propose this" in run("withdraw", "targets", TARGET_KEY, "--reason", "r")
-    assert "proposed as 2" in run("withdraw", "targets", TARGET_KEY, "--reason", "r", "--apply",
-                                  "--actor", "qian")  # fmt: skip
-    assert "approved by qian" in run("withdraw", "targets", TARGET_KEY, "--reason", "r")
-    assert "rejected" in run("proposals", "reject", "2", "--as", "zhao", "--reason", "it holds")
-    assert "rejected" not in run("proposals", "list")
-    assert "rejected" in run("proposals", "list", "--all")
-
-
-# -- over HTTP -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def strict(database_url: str) -> Any:
-    """A stage where a second person is asked for; each unit has a reading."""
-    async with staged(database_url, settings=Settings(second_approver="required")) as made:
-        await made.pool.execute(
-            """
-            INSERT INTO readings (meter_id, read_at, raw_value, quality, received_at)
-            SELECT meter_id, '2026-11-01Z', 1, 'good', now() FROM meters
-            """
-        )
-        yield made
-
-
-async def decide(
-    stage: Stage, key: str | None, number: int, decision: str = "approve", **body: str
-) -> httpx.Response:
-    path = f"/v1/proposals/{number}/{decision}"
-    return await stage.ask(key, path, method="POST", body=body)
-
-
-async def corrected(stage: Stage, key: str) -> httpx.Response:
-    return await test_access.state(stage, key, "POST", "/v1/corrections")
-
-
-async def test_a_correction_over_http_waits_for_the_desk_above(strict: Stage) -> None:
-    keys = await test_access.hand_out(strict)
-    asked = await corrected(strict, keys["the enterprise"])
-    assert asked.status_code == 202, asked.text
-    proposal = asked.json()["proposal"]
-    assert (proposal["state"], proposal["unit"]) == ("open", cast.QIANS_UNIT)
-    assert await strict.pool.fetchval("SELECT count(*) FROM corrections") == 0
-    seen = await strict.ask(keys["the city"], f"/v1/proposals/{proposal['proposal_id']}")
-    (change,) = seen.json()["changes"]
-    assert change["differences"] == [{"column": "value", "before": "1.0", "after": "2.0"}]
-    done = await decide(strict, keys["the city"], proposal["proposal_id"])
-    assert (done.status_code, done.json()["state"]) == (200, "approved")
-    assert await strict.pool.fetchval("SELECT value FROM corrections") == 2
-    query = {"unit": cast.QIANS_UNIT, "meter": "E01", "from": "2026-11-01T00:00:00Z",
-             "to": "2026-11-02T00:00:00Z"}  # fmt: skip
-    (item,) = (await strict.ask(keys["the city"], "/v1/readings", query=query)).json()["items"]
-    correction = item["correction"]
-    assert (correction["actor"], correction["approver"]) == ("the enterprise", "the city")
-
-
-async def test_a_statement_of_output_is_taken_back_by_two(strict: Stage) -> None:
-    keys = await test_access.hand_out(strict)
-    await test_access.state(strict, keys["the city"], "POST", "/v1/production")
-    path = "/v1/production/{unit}/{product}/{from}"
-    asked = await test_access.state(strict, keys["the enterprise"], "DELETE", path)
-    assert asked.status_code == 202, asked.text
-    assert await strict.pool.fetchval("SELECT count(*) FROM production") == 1
-    await decide(strict, keys["the county"], asked.json()["proposal"]["proposal_id"])
-    assert await strict.pool.fetchval("SELECT count(*) FROM production") == 0
-
-
-async def test_everybody_decides_on_what_is_theirs_and_of_others_alone(strict: Stage) -> None:
-    keys = await test_access.hand_out(strict)
-    places = test_access.HOLDERS | test_access.FOREIGNERS
-    asked = await corrected(strict, keys["the enterprise"])
-    number = asked.json()["proposal"]["proposal_id"]
-    for name, key in keys.items():
-        answer = await decide(strict, key, number, "reject")
-        missing = await decide(strict, key, number + 8, "reject", reason="r")
-        if Act.APPROVE not in MAY[places[name].role]:
-            assert (answer.status_code, missing.status_code) in [(403, 403), (422, 403)], name
-        elif name in test_access.HOLDERS:
-            assert (answer.status_code, missing.status_code) == (422, 404), name
-        else:
-            foreign = await decide(strict, key, number, "reject", reason="r")
-            assert test_access.told(foreign) == test_access.told(missing), name
-            assert foreign.status_code == 404
-
-
-async def test_the_errors_of_a_decision_have_names(strict: Stage) -> None:
-    async with strict.pool.acquire() as connection:
-        second = await auth.create_key(
-            connection, label="qian", region="450200", unit=None, expires_at=None, may_state=True
-        )
-    keys = await test_access.hand_out(strict)
-    number = (await corrected(strict, keys["the city"])).json()["proposal"]["proposal_id"]
-    own = await decide(strict, keys["the city"], number)
-    assert (own.status_code, own.json()["code"]) == (409, "own_proposal")
-    looks = await decide(strict, strict.cast.qian, number)
-    assert (looks.status_code, looks.json()["code"]) == (403, "may_not_approve")
-    assert (await decide(strict, second, number)).status_code == 200
-    again = await decide(strict, second, number)
-    assert (again.status_code, again.json()["code"]) == (409, "proposal_decided")
-    waiting = await strict.ask(second, "/v1/proposals", query={"waiting": "true"})
-    assert waiting.json() == {"items": [], "next": None}

@@ -147,7 +147,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"parameters": {"window_h": 0}}, "window_h", "greater than or equal to 1"),
     ({"parameters": {"window_h": "24"}}, "window_h", "valid integer"),
     ({"parameters": {"basis": "gross"}}, "basis", "'calorific' or 'equivalent'"),
-    ({"parameters": {"window": 1}}, "window", "is not a parameter of this call"),
+    ({"parameters": {"span": 1}}, "span", "is not a parameter of this call"),
+    ({"parameters": {"window": "week"}}, "window", "month_to_date"),
     ({"kind": "weather"}, "body", "'product_intensity', 'region_level'"),
     ({"name": "a\nb"}, "name", "pattern"),
     ({"name": " "}, "name", "at least 1 character"),
@@ -167,6 +168,32 @@ async def test_what_a_rule_must_not_say_is_refused_with_what_it_may(
         (fault,) = answer.json()["errors"]
         assert fault["parameter"] == parameter
         assert detail in fault["detail"]
+
+
+STATED: list[tuple[str, dict[str, Any]]] = [
+    (
+        "product_intensity",
+        {"window": "shift", "shifts": [{"valid_from": "2026-01-01", "starts_h": [7, 19]}]},
+    ),
+    ("value_intensity", {"per": "value_added", "limit_tce": 0.5, "industry": "C31"}),
+    ("budget_pace", {"watches": "pace", "owners": ["unit", "park"]}),
+    ("region_level", {"indicator": "total_energy", "scheme": "total_default"}),
+    ("two_high", {"from_tce": 100_000}),
+]
+
+
+async def test_each_kind_is_stated_read_back_and_tried_on_the_past(stage: Stage, desk: str) -> None:
+    for kind, parameters in STATED:
+        made = await make(stage, desk, kind=kind, name=kind, parameters=parameters)
+        assert made.status_code == 200, made.text
+        assert made.json()["parameters"].items() >= parameters.items()
+        tried = await stage.ask(
+            desk,
+            f"/v1/rules/{made.json()['rule_id']}/backtest",
+            method="POST",
+            body={"from": "2026-11-01T00:00:00+08:00", "to": "2026-11-03T00:00:00+08:00"},
+        )
+        assert tried.status_code == 200, tried.text
 
 
 @pytest.mark.tampers("versions of rules")

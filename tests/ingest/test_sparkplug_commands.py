@@ -11,7 +11,7 @@ from ingest.sparkplug import commands, topics
 from ingest.sparkplug.sparkplug_b_pb2 import Payload
 from ingest.sparkplug.topics import Origin
 
-UNIT = "91450200MA5K0000XX"
+UNIT = "91450200MA5K0000XA"
 AT = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 AT_MS = 1_700_000_000_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -35,7 +35,7 @@ class BudgetPace(Parameters):
 
     kind: ClassVar[Kind] = Kind.BUDGET_PACE
 
-    owners: tuple[OwnerKind, ...] = Field(
+    owners: tuple[Annotated[OwnerKind, Field(strict=False)], ...] = Field(
         default=(OwnerKind.CITY, OwnerKind.PARK, OwnerKind.UNIT),
         strict=False,
         min_length=1,

@@ -78,6 +78,7 @@ class ProductIntensity(Parameters):
     """Energy of a unit per unit of its product, over a period that is over."""
 
     kind: ClassVar[Kind] = Kind.PRODUCT_INTENSITY
+    follows_hours: ClassVar[bool] = True
 
     window: Window = Field(
         default=Window.HOURS,
@@ -114,6 +115,18 @@ class ProductIntensity(Parameters):
         le=1,
         description="over is over until the value is at this share of its threshold",
         examples=[0.98],
+    )
+    warn_ratio: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="over this share of its threshold a value is near it (warn); null: never",
+        examples=[0.95],
+    )
+    early_notice: bool = Field(
+        default=False,
+        description="true: what is near its threshold is written about, to contacts of all levels",
+        examples=[False],
     )
     basis: Basis = Field(
         default=Basis.CALORIFIC,
@@ -155,6 +168,14 @@ class ProductIntensity(Parameters):
     @property
     def hold(self) -> timedelta:
         return timedelta(hours=self.for_h)
+
+    @property
+    def warn_at(self) -> float | None:
+        return self.warn_ratio
+
+    @property
+    def tells_early(self) -> bool:
+        return self.early_notice
 
     @property
     def clear_at(self) -> float:

@@ -14,6 +14,7 @@ from alerts.kinds.past import OutOfBoundsError
 from alerts.kinds.product_intensity import facts, verdict
 from alerts.kinds.product_intensity.facts import Reference
 from alerts.kinds.product_intensity.parameters import ProductIntensity, Window
+from alerts.verdicts import near
 from db.alerts import Watched
 from db.facts import MeterUse
 from db.pool import Connection
@@ -103,7 +104,7 @@ def _products(
         found, said = newest
         subject = found.subject
         watched = Watched(rule.rule_id, subject.region, subject.unit_id, subject.name, rule.version)
-        judged.append(Judged(watched, found, said))
+        judged.append(Judged(watched, found, near(said, _parameters(rule).warn_at)))
     return judged
 
 

@@ -27,7 +27,9 @@ async def judge(
     figures = await db.figures.list_figures(connection)
     targets = await db.figures.list_targets(connection)
     known = facts.within(figures, Scope.of_region(rule.region))
-    return _regions(rule, known, targets, around, open_subjects, await _ladder(connection, rule))
+    return _regions(
+        rule, known, targets, around, open_subjects, await ladder(connection, _parameters(rule))
+    )
 
 
 async def ticks(
@@ -42,10 +44,10 @@ async def ticks(
     ends = past.days(span)
     figures = facts.within(await db.figures.list_figures(connection), scope)
     targets = await db.figures.list_targets(connection)
-    ladder = await _ladder(connection, rule)
+    levels = await ladder(connection, _parameters(rule))
     for at in ends:
         known = facts.over(figures, at)
-        yield at, _regions(rule, known, targets, around, open_subjects, ladder)
+        yield at, _regions(rule, known, targets, around, open_subjects, levels)
 
 
 async def look_back(
@@ -55,12 +57,12 @@ async def look_back(
     newest, found = judged.facts, {}
     assert isinstance(newest, RegionFacts)
     targets = await db.figures.list_targets(connection)
-    ladder = await _ladder(connection, rule)
+    levels = await ladder(connection, _parameters(rule))
     rows = [r for r in await db.figures.list_figures(connection) if r.region == newest.region]
     for row in rows:
         if row.year == newest.year:
             known = [row, *(one for one in rows if one.year < row.year)]
-            for each in _regions(rule, known, targets, around, set(), ladder):
+            for each in _regions(rule, known, targets, around, set(), levels):
                 found[row.through_month] = each.verdict
     months = range(1, newest.through_month)
     periods = [replace(newest, through_month=month).period for month in months]
@@ -72,9 +74,8 @@ def _parameters(rule: Rule) -> RegionLevel:
     return rule.parameters
 
 
-async def _ladder(connection: Connection, rule: Rule) -> Ladder:
-    """Return the levels that a rule goes by. A scheme that is not there leaves none: UNKNOWN."""
-    parameters = _parameters(rule)
+async def ladder(connection: Connection, parameters: RegionLevel) -> Ladder:
+    """Return the levels that such a rule goes by; a scheme that is not there leaves none."""
     schemes = db.levels.schemes(await db.levels.list_bands(connection))
     if parameters.scheme is not None:
         return Ladder(parameters.indicator, schemes.get(parameters.scheme))
@@ -88,7 +89,7 @@ def _regions(
     targets: Iterable[TargetRow],
     around: Surroundings,
     open_subjects: Set[str],
-    ladder: Ladder,
+    levels: Ladder,
 ) -> list[Judged]:
     return [
         Judged(
@@ -96,5 +97,5 @@ def _regions(
             found,
             verdict.region(found, _parameters(rule)),
         )
-        for found in facts.regions(figures, targets, around.region_names, open_subjects, ladder)
+        for found in facts.regions(figures, targets, around.region_names, open_subjects, levels)
     ]

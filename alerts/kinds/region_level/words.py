@@ -109,7 +109,7 @@ def _zh(
         ],
         method=_method_zh(facts, scheme),
         formula=_formula(facts, verdict, "年度要求", "控制目标"),
-        asks=_asks(occasion, ASKS_ZH, f"报送：{tasks.text_zh(occasion.task_due_on)}"),
+        asks=_asks(occasion, ASKS_ZH, f"任务：{tasks.text_zh(occasion.task_due_on)}"),
         explain=_explain(facts),
     )
 

@@ -1,0 +1,300 @@
+"""Owns storing what follows when periods are judged again: amended, retracted and late alerts.
+
+Each in one transaction with what was found, its event and its letters, which stay in the thread of
+the alert and go to those who had been written to. A flood of late data is no flood of letters: at
+most so many an hour, the others are events that tell of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import structlog
+
+import db.alert_events
+import db.alerts
+import db.amendments
+import db.judgements
+import db.outbox
+from alerts import amending, changes, factors, history, outbox
+from alerts.amending import Again, Amendment, Late
+from alerts.kinds.kind import Judged, Rule, Surroundings
+from alerts.kinds.words import Amended, Note, Occasion
+from alerts.lifecycle import Reason
+from alerts.outbox import Posting
+from alerts.rejudging import Looked
+from alerts.verdicts import HIGH_LEVEL, State
+from db.alerts import AlertState
+from db.amendments import Life
+from db.fresh import Fresh
+from db.pool import Connection
+from energy import periods
+from energy.periods import HOUR, Step
+
+LATE_REST = timedelta(hours=24)
+"""Who was told of a late alert is not told of another one of the same subject for so long."""
+
+log = structlog.get_logger("alert")
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How many amendments may still be written about; `held_back`: how many were not."""
+
+    left: int
+    held_back: int = 0
+
+    def take(self) -> bool:
+        if self.left > 0:
+            self.left -= 1
+            return True
+        self.held_back += 1
+        return False
+
+
+async def apply(
+    connection: Connection,
+    rule: Rule,
+    looked: Looked,
+    fresh: Sequence[Fresh],
+    around: Surroundings,
+) -> int:
+    """Keep what was found again, and tell what has to be told anew; return how many alerts."""
+    marks: dict[int | None, int] = {}
+    for each in fresh:
+        marks[each.unit_id] = max(each.mark, marks.get(each.unit_id, 0))
+    by_subject = amending.grouped(looked.again)
+    subjects = list(by_subject)
+    since = around.now - around.amended_within
+    lives = await db.amendments.list_lives(connection, rule.rule_id, subjects, since)
+    first = await db.amendments.list_first(connection, rule.rule_id, rule.version, subjects)
+    newest_at = periods.floor(around.now, Step.HOUR)
+    told = await db.amendments.count_told(connection, around.now - HOUR)
+    allowance = Allowance(around.notices_per_h - told)
+    quiet = [replace(each, mark=marks.get(each.unit_id, 0)) for each in looked.missed]
+    changed = 0
+    for subject, again in by_subject.items():
+        own = [life for life in lives if life.subject == subject]
+        known = [
+            each
+            for each in again
+            if each.was is not None or (subject in first and first[subject] <= each.ends_at)
+        ]
+        kept = [
+            amending.judgement(each.judged, marks.get(each.judged.watched.unit_id, 0))
+            for each in known
+        ]
+        amended = amending.amendments(known, own, newest_at)
+        late = amending.late(known, own, rule.parameters.hold, first.get(subject), newest_at)
+        if not amended and late is None:
+            quiet += kept
+            continue
+        async with connection.transaction():
+            await db.judgements.upsert(connection, rule.rule_id, kept, around.now)
+            anew = [each for amendment in amended for each in amendment.changed]
+            await db.judgements.upsert(
+                connection,
+                rule.rule_id,
+                [amending.judgement(each.judged) for each in anew],
+                around.now,
+                is_told=True,
+            )
+            for amendment in amended:
+                changed += await _amend(connection, rule, amendment, around, allowance)
+            if late is not None:
+                changed += await _open_late(connection, rule, late, own, again, around, allowance)
+    await db.judgements.upsert(connection, rule.rule_id, quiet, around.now)
+    if allowance.held_back:
+        log.warning("amendments_not_written_about", rule=rule.name, alerts=allowance.held_back,
+                    per_hour=around.notices_per_h)  # fmt: skip
+    return changed
+
+
+async def _amend(
+    connection: Connection,
+    rule: Rule,
+    amendment: Amendment,
+    around: Surroundings,
+    allowance: Allowance,
+) -> bool:
+    """Tell anew what was told of an alert; False: it was done before."""
+    life, again = amendment.life, amendment.again
+    is_retracted = amendment.is_opening and not await db.amendments.list_firing(
+        connection, rule.rule_id, life.subject, again.ends_at, life.resolved_by
+    )
+    if is_retracted:
+        if not await db.amendments.retract(connection, life.alert_id, around.now, by=again.ends_at):
+            return False
+        await db.outbox.drop_reminders(connection, life.alert_id)
+    verdict = again.verdict
+    if verdict.measured is not None and verdict.threshold is not None:
+        level = verdict.level or life.level
+        finding = changes.finding_of(replace(verdict, level=level))
+        await db.amendments.amend(connection, life.alert_id, again.ends_at, finding, around.now)
+    reason = Reason.RETRACTED if is_retracted else Reason.AMENDED
+    is_told = life.fired_at is not None and allowance.take()
+    event_id = await _event(
+        connection, rule, life.alert_id, again, reason if is_told else Reason.NOTED, around,
+        f"{_was(again)}; now: {verdict.reason}" + _more(len(amendment.changed)),
+    )  # fmt: skip
+    letters = 0
+    if is_told:
+        note = Note(life.subject, periods=len(amendment.changed))
+        told = _amended(life, again)
+        letters = await _write(
+            connection, rule, again.judged, life, event_id, reason, note, around, told
+        )
+    log.info("alert_amended", alert_id=life.alert_id, subject=life.subject, reason=reason,
+             letters=letters)  # fmt: skip
+    return True
+
+
+async def _open_late(
+    connection: Connection,
+    rule: Rule,
+    late: Late,
+    lives: Sequence[Life],
+    again: Sequence[Again],
+    around: Surroundings,
+    allowance: Allowance,
+) -> bool:
+    """Open the alert that should have been opened when nobody could know; it may be over by now."""
+    worst, first = late.worst, min(late.again, key=lambda each: each.ends_at)
+    keys = [(each.judged.watched.subject, each.verdict.period) for each in late.again]
+    lately = [life for life in lives if life.is_late and life.pending_at > around.now - LATE_REST]
+    said = f"known only now: {worst.verdict.reason}" + _more(len(late.again))
+    if lately:
+        alert_id = lately[-1].alert_id
+        await _event(connection, rule, alert_id, worst, Reason.NOTED, around, said)
+        await db.judgements.link(connection, rule.rule_id, keys, alert_id, Reason.NOTED)
+        return True
+    opened = await db.alerts.insert_alert(
+        connection,
+        worst.judged.watched,
+        changes.finding_of(worst.verdict),
+        AlertState.FIRING,
+        around.now,
+    )
+    if opened is None:
+        return False
+    await db.amendments.mark_late(connection, opened, first.ends_at)
+    await db.judgements.link(connection, rule.rule_id, keys, opened, Reason.LATE)
+    is_told = allowance.take()
+    reason = Reason.LATE if is_told else Reason.NOTED
+    event_id = await _event(connection, rule, opened, worst, reason, around, said)
+    newest = max(again, key=lambda each: each.ends_at)
+    is_past = newest.verdict.state in (State.OK, State.WARN)
+    life = Life(
+        alert_id=opened,
+        subject=worst.judged.watched.subject,
+        region=worst.judged.watched.region,
+        level=worst.verdict.level or HIGH_LEVEL,
+        state=AlertState.FIRING,
+        pending_at=around.now,
+        fired_at=around.now,
+        told_at=None,
+        opened_by=first.ends_at,
+        resolved_by=None,
+        is_late=True,
+        retracted_at=None,
+    )
+    letters = 0
+    if is_told:
+        note = Note(life.subject, periods=len(late.again), is_past=is_past)
+        letters = await _write(
+            connection, rule, worst.judged, life, event_id, reason, note, around, None
+        )
+    if is_past:
+        await _end_late(connection, rule, life, newest, around)
+    log.info("alert_late", alert_id=opened, subject=life.subject, letters=letters)
+    return True
+
+
+async def _end_late(
+    connection: Connection, rule: Rule, life: Life, newest: Again, around: Surroundings
+) -> None:
+    """Close a late alert that is over: its letter says so, and there is no other."""
+    await db.amendments.close(connection, life.alert_id, around.now, by=newest.ends_at)
+    await _event(
+        connection, rule, life.alert_id, newest, Reason.RESOLVED, around,
+        f"over before its data came: {newest.verdict.reason}",
+    )  # fmt: skip
+
+
+async def _event(
+    connection: Connection,
+    rule: Rule,
+    alert_id: int,
+    again: Again,
+    reason: Reason,
+    around: Surroundings,
+    said: str,
+) -> int:
+    return await db.alert_events.insert(
+        connection,
+        alert_id,
+        at=around.now,
+        kind=reason,
+        measured=again.verdict.measured,
+        reason=said,
+        version=rule.version,
+    )
+
+
+async def _write(
+    connection: Connection,
+    rule: Rule,
+    judged: Judged,
+    life: Life,
+    event_id: int,
+    reason: Reason,
+    note: Note,
+    around: Surroundings,
+    amended: Amended | None,
+) -> int:
+    posting = Posting(
+        alert_id=life.alert_id,
+        event_id=event_id,
+        opened_at=life.pending_at,
+        region=life.region,
+        level=judged.verdict.level or life.level,
+        rule_region=rule.region,
+        region_names=around.region_names,
+    )
+    occasion = Occasion(
+        kind=rule.kind,
+        reason=reason,
+        verdict=judged.verdict,
+        facts=judged.facts,
+        region_name=around.region_names.get(life.region, life.region),
+        link=outbox.link_to(around.public_url, life.alert_id),
+        unverified=await factors.list_unverified(connection, judged, around.unverified),
+        rule_name=rule.name,
+        rule_version=rule.version,
+        series=await history.fetch(connection, rule, judged, around),
+        note=note,
+        amended=amended,
+    )
+    anew = amended is not None
+    return await outbox.write(connection, posting, occasion, around.now, anew=anew)
+
+
+def _amended(life: Life, again: Again) -> Amended:
+    was = again.was
+    assert was is not None
+    return Amended(
+        was.measured, was.threshold, was_over=was.state == State.FIRING, told_at=life.told_at
+    )
+
+
+def _was(again: Again) -> str:
+    was = again.was
+    assert was is not None
+    measured = "unknown" if was.measured is None else f"{was.measured:.4g}"
+    return f"its data changed: it was {was.state} at {measured}"
+
+
+def _more(periods: int) -> str:
+    return f"; and {periods - 1} more periods" if periods > 1 else ""

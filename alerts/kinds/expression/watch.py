@@ -1,0 +1,180 @@
+"""Owns asking an expression rule: the facts that it names are read, now and over a past period."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence, Set
+from dataclasses import replace
+from datetime import timedelta
+
+import db.facts
+import db.figures
+import db.limits
+import db.products
+import db.schemes
+import db.scores
+import db.unit_windows
+from alerts.kinds import past, windows
+from alerts.kinds.expression import facts, verdict
+from alerts.kinds.expression.facts import ExpressionFacts
+from alerts.kinds.expression.parameters import ExpressionRule, Whose
+from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
+from alerts.kinds.product_intensity import facts as products
+from alerts.kinds.product_intensity.facts import Reference
+from alerts.kinds.product_intensity.parameters import ProductIntensity
+from alerts.kinds.region_level import facts as regions
+from alerts.kinds.region_level.facts import Ladder
+from alerts.verdicts import State
+from db.alerts import Watched
+from db.pool import Connection
+from db.scope import Scope
+from energy import periods
+from energy.periods import LOCAL, Span, Step
+
+INDEX_DAYS = 30
+"""`index` is that of so many whole days."""
+
+YEAR = timedelta(days=365)
+LOOKS_MAX = 800
+"""Times that a backtest of units or products looks: each reads all their hours of a window."""
+
+
+async def judge(
+    connection: Connection, rule: Rule, around: Surroundings, open_subjects: Set[str]
+) -> list[Judged]:
+    """Return what the rule finds of each subject by its newest window or figures."""
+    return await _look(connection, rule, Scope.of_region(rule.region), around, open_subjects)
+
+
+async def ticks(
+    connection: Connection,
+    rule: Rule,
+    scope: Scope,
+    span: Span,
+    around: Surroundings,
+    open_subjects: Set[str],
+) -> AsyncIterator[Tick]:
+    """Yield what it would have found, by the hour, or by the day where regions are looked at."""
+    daily = _parameters(rule).of is Whose.REGION
+    ends = past.days(span) if daily else past.hours(span)
+    if not daily and len(ends) > LOOKS_MAX:
+        raise past.OutOfBoundsError(
+            f"an expression over windows is looked at {LOOKS_MAX} times at most: ask for "
+            f"{LOOKS_MAX // 24} days or less"
+        )
+    for at in ends:
+        yield at, await _look(connection, rule, scope, replace(around, now=at), open_subjects)
+
+
+async def _look(
+    connection: Connection, rule: Rule, scope: Scope, around: Surroundings, subjects: Set[str]
+) -> list[Judged]:
+    parameters = _parameters(rule)
+    match parameters.of:
+        case Whose.PRODUCT:
+            found = await _products(connection, parameters, scope, around)
+        case Whose.UNIT:
+            found = await _units(connection, parameters, scope, around)
+        case Whose.REGION:
+            found = await _regions(connection, parameters, scope, around, subjects)
+    return [
+        Judged(
+            Watched(
+                rule.rule_id,
+                each.region,
+                None if each.unit is None else each.unit.unit_id,
+                each.key,
+                rule.version,
+            ),
+            each,
+            verdict.judge(each, parameters, around.coverage_floor),
+        )
+        for each in found
+    ]
+
+
+def _parameters(rule: Rule) -> ExpressionRule:
+    assert isinstance(rule.parameters, ExpressionRule)
+    return rule.parameters
+
+
+async def _products(
+    connection: Connection, rule: ExpressionRule, scope: Scope, around: Surroundings
+) -> list[ExpressionFacts]:
+    spans = windows.hours(around.now, rule.window)
+    uses = await db.facts.list_uses(connection, scope, spans, rule.basis, Step.HOUR)
+    reference = Reference(
+        await db.limits.list_limits(connection),
+        await db.products.list_equivalents(connection),
+        around.unverified,
+    )
+    asked = ProductIntensity(basis=rule.basis)
+    found = products.products(uses, reference, asked, around.now)
+    return [
+        _newest(newest_first, rule, around)
+        for candidates in found
+        if (newest_first := [facts.of_product(each, rule.expression) for each in candidates])
+    ]
+
+
+def _newest(
+    newest_first: Sequence[ExpressionFacts], rule: ExpressionRule, around: Surroundings
+) -> ExpressionFacts:
+    """Return the newest window that can be told; none can: the newest."""
+    floor = around.coverage_floor
+    told = (
+        each for each in newest_first if verdict.judge(each, rule, floor).state is not State.UNKNOWN
+    )
+    return next(told, newest_first[0])
+
+
+async def _units(
+    connection: Connection, rule: ExpressionRule, scope: Scope, around: Surroundings
+) -> list[ExpressionFacts]:
+    names = rule.parsed.names
+    indices = await _indices(connection, scope, around) if "index" in names else {}
+    by_unit: dict[int, list[ExpressionFacts]] = {}
+    for window in windows.hours(around.now, rule.window)[:2]:
+        rows = await db.unit_windows.list_windows(
+            connection, scope, window, rule.basis, rule.carrier
+        )
+        before = {}
+        if "growth" in names:
+            then = Span(window.starts_at - YEAR, window.ends_at - YEAR)
+            before = {
+                each.unit_id: each
+                for each in await db.unit_windows.list_windows(
+                    connection, scope, then, rule.basis, rule.carrier
+                )
+            }
+        for found in facts.of_units(rows, before, indices, window, rule.expression, rule.basis):
+            assert found.unit is not None
+            by_unit.setdefault(found.unit.unit_id, []).append(found)
+    return [_newest(newest_first, rule, around) for newest_first in by_unit.values()]
+
+
+async def _regions(
+    connection: Connection,
+    rule: ExpressionRule,
+    scope: Scope,
+    around: Surroundings,
+    subjects: Set[str],
+) -> list[ExpressionFacts]:
+    figures = regions.over(await db.figures.list_figures(connection), around.now)
+    targets = await db.figures.list_targets(connection)
+    within = regions.within(figures, scope)
+    indices = await _indices(connection, scope, around) if "index" in rule.parsed.names else {}
+    return [
+        facts.of_region(each, indices, rule.expression)
+        for each in regions.regions(within, targets, around.region_names, subjects, Ladder())
+    ]
+
+
+async def _indices(
+    connection: Connection, scope: Scope, around: Surroundings
+) -> dict[str, float | None]:
+    ends_at = periods.floor(around.now, Step.DAY)
+    span = Span(ends_at - timedelta(days=INDEX_DAYS), ends_at)
+    rows = await db.scores.list_units(connection, scope, span=span, region_prefix="", unit=None)
+    schemes = await db.schemes.list_schemes(connection)
+    scheme = db.schemes.in_force(schemes, around.now.astimezone(LOCAL).date()).scheme()
+    return facts.composites(rows, scheme)

@@ -1,0 +1,145 @@
+"""Owns the words of letters that correct others, come late or give notice, for all kinds of rules.
+
+Pure. A kind has the words for what is over; here are those for what is near, unknown, or told anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from alerts.kinds.registry import KINDS
+from alerts.kinds.words import Language, Note, Occasion, Words, beside, collapse, window
+from alerts.lifecycle import Reason
+from alerts.verdicts import State
+from energy.periods import LOCAL
+
+ZH = {
+    Reason.RETRACTED: "撤回：数据更正或补齐后，该时段并未超过，此前的预警不成立，予以撤回。",
+    Reason.LATE: "补发：该时段的数据迟到，当时无法预警，现予补发。",
+}
+EN = {
+    Reason.RETRACTED: "Withdrawn: the data were corrected or completed, and the period was not "
+    "over; there was no reason for the warning.",
+    Reason.LATE: "Late: the data of this period came when nobody could be warned in time.",
+}
+STATE_ZH = {
+    State.OK: "正常",
+    State.WARN: "接近阈值",
+    State.FIRING: "超过",
+    State.UNKNOWN: "无法判定",
+}
+STATE_EN = {
+    State.OK: "in order",
+    State.WARN: "near the threshold",
+    State.FIRING: "over",
+    State.UNKNOWN: "unknown",
+}
+
+
+def write(occasion: Occasion, language: Language) -> Words:
+    """Return what a letter says of its matter: in the words of its kind where it has some."""
+    note = occasion.note
+    if note is None:
+        return KINDS[occasion.kind].write(occasion, language)
+    if occasion.reason is Reason.UNKNOWN:
+        return (_unknown_zh if language is Language.ZH else _unknown_en)(occasion, note)
+    plain = _plain_zh if language is Language.ZH else _plain_en
+    if occasion.reason is Reason.EARLY:
+        return plain(occasion, note)
+    has_words = occasion.verdict.state in (State.OK, State.FIRING)
+    words = KINDS[occasion.kind].write(occasion, language) if has_words else plain(occasion, note)
+    said = (_told_zh if language is Language.ZH else _told_en)(occasion, note)
+    gap = "" if language is Language.ZH else " "
+    return replace(words, opening=gap.join([*said, words.opening]))
+
+
+def _told_zh(occasion: Occasion, note: Note) -> list[str]:
+    said = [ZH[occasion.reason]] if occasion.reason in ZH else []
+    if note.periods > 1:
+        said.append(f"共涉及 {note.periods} 个时段，以下为其中之一，其余见链接。")
+    if note.is_past:
+        said.append("最新时段已不再超过。")
+    return said
+
+
+def _told_en(occasion: Occasion, note: Note) -> list[str]:
+    said = [EN[occasion.reason]] if occasion.reason in EN else []
+    if note.periods > 1:
+        said.append(f"It is about {note.periods} periods; this is one, the link shows the others.")
+    if note.is_past:
+        said.append("In the newest period it is not over any more.")
+    return said
+
+
+def _plain_zh(occasion: Occasion, note: Note) -> Words:
+    verdict, name = occasion.verdict, _name(occasion, note)
+    value, threshold = beside(verdict.measured, verdict.threshold or 0.0)
+    state = STATE_ZH[verdict.state]
+    uom = collapse(verdict.uom)
+    return Words(
+        subject=f"{name}：{value} {uom}，{state}（阈值 {threshold}）",
+        opening=f"{name}：{state}。",
+        figures=[
+            ("数值", f"{value} {uom}"),
+            ("阈值", f"{threshold} {uom}"),
+            ("统计时段", f"{window(verdict.period)}（北京时间）"),
+            ("数据完整率", f"{verdict.coverage:.1%}"),
+            ("估算占比", f"{verdict.estimated_share:.1%}"),
+        ],
+        method="同该规则的预警，见链接。",
+        asks=["关注：数值接近阈值，尚未超过；请提前安排，避免超过。"],
+    )
+
+
+def _plain_en(occasion: Occasion, note: Note) -> Words:
+    verdict, name = occasion.verdict, _name(occasion, note)
+    value, threshold = beside(verdict.measured, verdict.threshold or 0.0)
+    state = STATE_EN[verdict.state]
+    uom = collapse(verdict.uom)
+    return Words(
+        subject=f"{name}: {value} {uom}, {state} (threshold {threshold})",
+        opening=f"{name}: {state}.",
+        figures=[
+            ("Value", f"{value} {uom}"),
+            ("Threshold", f"{threshold} {uom}"),
+            ("Window", f"{window(verdict.period)} (Asia/Shanghai)"),
+            ("Coverage", f"{verdict.coverage:.1%}"),
+            ("Estimated share", f"{verdict.estimated_share:.1%}"),
+        ],
+        method="as for the warnings of this rule, see the link.",
+        asks=["Mind: it is near the threshold and not over yet; see that it does not get there."],
+    )
+
+
+def _unknown_zh(occasion: Occasion, note: Note) -> Words:
+    name, since = collapse(note.subject, 200), _since(note)
+    return Words(
+        subject=f"{name}：自 {since} 起数据不足，无法判定",
+        opening=f"{name} 自 {since}（北京时间）起数据不足，无法判定是否超过；这不表示正常。",
+        figures=[("原因", collapse(occasion.verdict.reason, 400))],
+        method="数据完整率低于规则要求或表计无数据时不作判定。",
+        asks=["核查：检查表计、端设备和网络，恢复上传；缺失的数据恢复后补传。"],
+    )
+
+
+def _unknown_en(occasion: Occasion, note: Note) -> Words:
+    name, since = collapse(note.subject, 200), _since(note)
+    return Words(
+        subject=f"{name}: unknown since {since}",
+        opening=f"Since {since} (Asia/Shanghai) the data of {name} do not suffice to say whether "
+        "it is over. That is not to say that it is in order.",
+        figures=[("Why", collapse(occasion.verdict.reason, 400))],
+        method="nothing is said where coverage is below what the rule requires, or a meter silent.",
+        asks=["Check: meter, gateway and network; what is missing is sent when they are back."],
+    )
+
+
+def _name(occasion: Occasion, note: Note) -> str:
+    about = occasion.facts.about_unit
+    place = occasion.region_name if about is None else about.name
+    return f"{collapse(place)} {collapse(note.subject)}"
+
+
+def _since(note: Note) -> str:
+    assert note.since_at is not None
+    return f"{note.since_at.astimezone(LOCAL):%Y-%m-%d %H:%M}"

@@ -1,0 +1,118 @@
+"""Owns the notice that something has been unknown for long: once, where the rule asks for one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+
+import db.alert_events
+import db.alerts
+import db.standings
+from alerts import outbox
+from alerts.kinds.kind import Facts, Rule, Surroundings
+from alerts.kinds.words import Note, Occasion
+from alerts.lifecycle import Reason
+from alerts.outbox import Posting
+from alerts.verdicts import MILD_LEVEL, State, Verdict
+from db.alerts import About, AlertState, Finding, OpenAlert, Watched
+from db.pool import Connection
+from db.standings import Unknown
+from energy.periods import Span
+
+NOTICES_MAX = 50
+"""Notices of one rule in one evaluation; the others wait for the next."""
+
+log = structlog.get_logger("alert")
+
+
+async def tell(connection: Connection, rule: Rule, around: Surroundings) -> int:
+    """Write about what has been unknown for as long as the rule says; return how many."""
+    if not rule.parameters.unknown_h:
+        return 0
+    before = around.now - timedelta(hours=rule.parameters.unknown_h)
+    found = await db.standings.list_unknown(connection, rule.rule_id, before, NOTICES_MAX)
+    if not found:
+        return 0
+    opened = {each.subject: each for each in await db.alerts.list_open(connection, rule.rule_id)}
+    told = [
+        await _tell(connection, rule, unknown, opened.get(unknown.subject), around)
+        for unknown in found
+    ]
+    return sum(told)
+
+
+async def _tell(
+    connection: Connection,
+    rule: Rule,
+    unknown: Unknown,
+    alert: OpenAlert | None,
+    around: Surroundings,
+) -> bool:
+    """Write in the thread of the alert that is open; where there is none, of a notice."""
+    finding = _finding(rule, unknown, around)
+    async with connection.transaction():
+        if not await db.standings.mark_told(connection, rule.rule_id, unknown.subject, around.now):
+            return False
+        alert_id: int | None
+        if alert is None:
+            watched = Watched(
+                rule.rule_id, unknown.region, unknown.unit_id, unknown.subject, rule.version
+            )
+            alert_id = await db.alerts.insert_alert(
+                connection, watched, finding, AlertState.FIRING, around.now, About.UNKNOWN
+            )
+        else:
+            alert_id = alert.alert_id
+        if alert_id is None:
+            return False
+        event_id = await db.alert_events.insert(
+            connection,
+            alert_id,
+            at=around.now,
+            kind=Reason.UNKNOWN,
+            reason=finding.reason,
+            version=rule.version,
+        )
+        posting = Posting(
+            alert_id=alert_id,
+            event_id=event_id,
+            opened_at=around.now if alert is None else alert.pending_at,
+            region=unknown.region,
+            level=MILD_LEVEL if alert is None else alert.level,
+            rule_region=rule.region,
+        )
+        occasion = _occasion(rule, unknown, finding, alert_id, around)
+        letters = await outbox.write(connection, posting, occasion, around.now)
+    log.info("alert_changed", alert_id=alert_id, subject=unknown.subject, reason=Reason.UNKNOWN,
+             letters=letters)  # fmt: skip
+    return True
+
+
+def _finding(rule: Rule, unknown: Unknown, around: Surroundings) -> Finding:
+    hours = (around.now - unknown.since_at) / timedelta(hours=1)
+    return Finding(
+        level=MILD_LEVEL,
+        period=Span(unknown.since_at, around.now),
+        measured=hours,
+        threshold=rule.parameters.unknown_h,
+        uom="h",
+        coverage=0.0,
+        estimated_share=0.0,
+        reason=f"unknown for {hours:.0f} h: {unknown.reason}",
+    )
+
+
+def _occasion(
+    rule: Rule, unknown: Unknown, finding: Finding, alert_id: int, around: Surroundings
+) -> Occasion:
+    name = around.region_names.get(unknown.region, unknown.region)
+    return Occasion(
+        kind=rule.kind,
+        reason=Reason.UNKNOWN,
+        verdict=Verdict(State.UNKNOWN, finding.period, unknown.reason),
+        facts=Facts(),
+        region_name=name,
+        link=outbox.link_to(around.public_url, alert_id),
+        note=Note(f"{unknown.unit_name or name} {unknown.subject}", since_at=unknown.since_at),
+    )

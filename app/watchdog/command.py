@@ -1,0 +1,78 @@
+"""Owns `nenghao watchdog`: from another machine, whether each part of the platform lives."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app import logs, session
+from app.resolve import Refusal
+from app.watchdog.watch import plain
+
+if TYPE_CHECKING:
+    from app.watchdog.rounds import Round
+
+console = Console()
+
+
+def watchdog_command(
+    context: typer.Context,
+    state: Annotated[
+        Path | None, typer.Option(help="file that remembers what was told; watchdog.json there")
+    ] = None,
+    daily: Annotated[
+        bool, typer.Option("--daily", help="a letter each day: that none comes is the alarm")
+    ] = False,
+    every_s: Annotated[
+        float | None, typer.Option(min=5, max=240, help="go around for ever, so often [s]")
+    ] = None,
+) -> None:
+    """Look at each part once, and tell who died or came back; 0 all live, 1 dead, 2 not told."""
+    logs.configure()
+    addresses = session.addresses(context)
+    watch = addresses.watch
+    if not watch.has_route:
+        raise Refusal(
+            "the watchdog could tell nobody: set NENGHAO_WATCHDOG_WEBHOOK_URL, or "
+            "NENGHAO_WATCHDOG_SMTP_URL and NENGHAO_WATCHDOG_MAIL_TO; neither may be a way that the "
+            "platform itself needs"
+        )
+    from app.watchdog import rounds  # a collector that starts need not load a web client
+    from app.watchdog.probes import Ways
+    from app.watchdog.telling import Routes
+
+    ways = Ways(
+        database=addresses.unasked(),
+        broker=plain(addresses.mqtt_url),
+        mail=plain(watch.platform_mail),
+        web=watch.web,
+    )
+    routes = Routes(
+        mail_url=plain(watch.mail_url),
+        mail_from=watch.mail_from,
+        recipients=watch.recipients,
+        webhook=plain(watch.webhook),
+        place=watch.place,
+    )
+    file = state or addresses.state_dir / "watchdog.json"
+
+    async def go() -> Round:
+        while True:
+            done = await rounds.once(ways, routes, file, datetime.now(UTC), daily=daily)
+            if every_s is None:
+                return done
+            await asyncio.sleep(every_s)
+
+    done = asyncio.run(go())
+    table = Table("part", "state")
+    for each in done.looks:
+        table.add_row(each.part, "live" if each.trouble is None else each.trouble)
+    console.print(table)
+    if done.code:
+        raise typer.Exit(int(done.code))

@@ -1,0 +1,222 @@
+"""Owns what becomes of alerts when their data changed or came late: amended, retracted, late.
+
+Written by the evaluator alone, in its term (`db/evaluators.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.alerts import AlertState, Finding
+from db.outbox import Recipient
+from db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """An alert from the period that opened it to the one that resolved it; None: not known, or
+    not yet. `told_at`: when it was written about last.
+    """
+
+    alert_id: int
+    subject: str
+    region: str
+    level: int
+    state: AlertState
+    pending_at: datetime
+    fired_at: datetime | None
+    told_at: datetime | None
+    opened_by: datetime | None
+    resolved_by: datetime | None
+    is_late: bool
+    retracted_at: datetime | None
+
+
+async def list_lives(
+    connection: Connection, rule_id: int, subjects: Collection[str], since: datetime
+) -> list[Life]:
+    """Return the alerts of subjects that are open, or were after `since`; the oldest first."""
+    rows = await connection.fetch(
+        """
+        SELECT alert_id, subject, region, level, state, pending_at, fired_at,
+               greatest(told_at, resolved_at, amended_at) AS told_at, opened_by, resolved_by,
+               is_late, retracted_at
+          FROM alerts
+         WHERE rule_id = $1
+           AND subject = ANY ($2::text[])
+           AND (state <> 'resolved' OR resolved_at > $3)
+         ORDER BY alert_id
+        """,
+        rule_id,
+        list(subjects),
+        since,
+    )
+    return [Life(**{**row, "state": AlertState(row["state"])}) for row in rows]
+
+
+async def list_firing(
+    connection: Connection, rule_id: int, subject: str, after: datetime, until: datetime | None
+) -> list[datetime]:
+    """Return the ends of periods after one in which a subject was over, up to `until`, or now."""
+    rows = await connection.fetch(
+        """
+        SELECT ends_at
+          FROM judgements
+         WHERE rule_id = $1
+           AND subject = $2
+           AND ends_at > $3
+           AND ends_at < coalesce($4::timestamptz, 'infinity')
+           AND state = 'firing'
+         ORDER BY ends_at
+         LIMIT 1
+        """,
+        rule_id,
+        subject,
+        after,
+        until,
+    )
+    return [row["ends_at"] for row in rows]
+
+
+async def list_first(
+    connection: Connection, rule_id: int, version: int, subjects: Sequence[str]
+) -> dict[str, datetime]:
+    """Return, by subject, the end of the first period that was judged by a version of the rule."""
+    rows = await connection.fetch(
+        """
+        SELECT subject, ends_at
+          FROM unnest($3::text[]) AS asked (subject)
+         CROSS JOIN LATERAL (
+               SELECT ends_at
+                 FROM judgements
+                WHERE rule_id = $1
+                  AND judgements.subject = asked.subject
+                  AND rule_version = $2
+                ORDER BY ends_at
+                LIMIT 1) AS first
+         ORDER BY subject
+        """,
+        rule_id,
+        version,
+        subjects,
+    )
+    return {row["subject"]: row["ends_at"] for row in rows}
+
+
+async def amend(
+    connection: Connection, alert_id: int, period_ends_at: datetime, finding: Finding, at: datetime
+) -> None:
+    """Note that what was told of an alert is told anew, and the new finding where it is that."""
+    await connection.execute(
+        """
+        UPDATE alerts
+           SET amended_at      = $3,
+               updated_at      = $3,
+               measured        = CASE WHEN period_ends_at = $2 THEN $4 ELSE measured END,
+               threshold       = CASE WHEN period_ends_at = $2 THEN $5 ELSE threshold END,
+               coverage        = CASE WHEN period_ends_at = $2 THEN $6 ELSE coverage END,
+               estimated_share = CASE WHEN period_ends_at = $2 THEN $7 ELSE estimated_share END,
+               reason          = CASE WHEN period_ends_at = $2 THEN $8 ELSE reason END
+         WHERE alert_id = $1
+        """,
+        alert_id,
+        period_ends_at,
+        at,
+        finding.measured,
+        finding.threshold,
+        finding.coverage,
+        finding.estimated_share,
+        finding.reason,
+    )
+
+
+async def retract(
+    connection: Connection, alert_id: int, at: datetime, *, by: datetime | None
+) -> bool:
+    """Note that there had been no reason for an alert, and close it; False: it was noted before.
+
+    `by` is the end of the period that was found in order.
+    """
+    retracted: int | None = await connection.fetchval(
+        """
+        UPDATE alerts
+           SET retracted_at = $2,
+               updated_at   = $2,
+               resolved_at  = CASE WHEN state = 'resolved' THEN resolved_at ELSE $2 END,
+               resolved_by  = CASE WHEN state = 'resolved' THEN resolved_by ELSE $3 END,
+               state        = 'resolved'
+         WHERE alert_id = $1
+           AND retracted_at IS NULL
+        RETURNING alert_id
+        """,
+        alert_id,
+        at,
+        by,
+    )
+    return retracted is not None
+
+
+async def close(connection: Connection, alert_id: int, at: datetime, *, by: datetime) -> None:
+    """Close an alert that is over as it is opened; `by` is the end of the period that shows it."""
+    await connection.execute(
+        """
+        UPDATE alerts
+           SET state = 'resolved', resolved_at = $2, resolved_by = $3, updated_at = $2
+         WHERE alert_id = $1
+           AND state <> 'resolved'
+        """,
+        alert_id,
+        at,
+        by,
+    )
+
+
+async def mark_late(connection: Connection, alert_id: int, opened_by: datetime) -> None:
+    """Note that the data of an alert came late, and the end of the first period that was over."""
+    await connection.execute(
+        "UPDATE alerts SET is_late = true, opened_by = $2 WHERE alert_id = $1", alert_id, opened_by
+    )
+
+
+async def list_told(connection: Connection, alert_id: int, within: str) -> list[Recipient]:
+    """Return who was written to about an alert, once per address, where they were then.
+
+    As the letters froze them; only the number and the region are those of the contact now, if there
+    is one. `within`: codes of regions that begin with it, as far as the rule reaches.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (lower(recipient_email))
+               coalesce(contact_id, -letter_id) AS contact_id,
+               coalesce(contacts.region, alerts.region) AS region,
+               recipient_name AS name, recipient_email AS email,
+               outbox.language, outbox.channel
+          FROM outbox
+          JOIN alerts USING (alert_id)
+          LEFT JOIN contacts
+            ON lower(contacts.email) = lower(recipient_email)
+           AND contacts.region LIKE $2 || '%'
+         WHERE alert_id = $1
+           AND outbox.state NOT IN ('failed', 'dropped')
+         ORDER BY lower(recipient_email), letter_id, contact_id
+        """,
+        alert_id,
+        within,
+    )
+    return [Recipient(**row) for row in rows]
+
+
+async def count_told(connection: Connection, since: datetime) -> int:
+    """Return how many amendments were written about since an instant."""
+    count: int = await connection.fetchval(
+        """
+        SELECT count(*)
+          FROM alert_events
+         WHERE happened_at > $1
+           AND kind IN ('amended', 'retracted', 'late')
+        """,
+        since,
+    )
+    return count

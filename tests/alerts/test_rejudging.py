@@ -1,0 +1,224 @@
+"""[56] Late or corrected data: periods that are closed are judged again, and told anew."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import db.fresh
+from alerts.judging import Progress
+from db.pool import Pool
+from energy.periods import Span
+from tests import factories
+from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, Works, contact, limit
+
+AGO = LAST_HOUR - 30 * HOUR
+"""An hour that is long over."""
+
+
+async def test_a_letter_that_should_not_have_gone_is_withdrawn_in_its_thread(works: Works) -> None:
+    await works.made(140.0, starts_at=AGO)
+    await works.evaluate(now=AGO + HOUR)
+    await works.made(110.0)
+    await works.evaluate()
+    await works.pool.execute("DELETE FROM contacts")
+    await contact(works.pool, "450200", "new@desk.example")
+    await works.came_late(110.0, starts_at=AGO)
+    assert await works.evaluate() == 1
+    assert await works.events() == ["first", "resolved", "retracted"]
+    address, subject = (await works.letters())[-1]
+    assert (address, subject[:6]) == ("liuzhou@desk.example", "【预警撤回】")
+    row = await works.pool.fetchrow(
+        "SELECT count(DISTINCT thread_id), count(DISTINCT message_id) FROM outbox"
+    )
+    assert row is not None
+    assert tuple(row) == (1, 3)
+    assert await works.evaluate() == 0
+
+
+async def test_an_open_alert_without_reason_is_closed(works: Works) -> None:
+    await works.made(140.0, starts_at=AGO)
+    await works.evaluate(now=AGO + HOUR)
+    await works.came_late(110.0, starts_at=AGO)
+    await works.evaluate()
+    assert await works.states() == ["resolved"]
+    assert await works.pool.fetchval("SELECT retracted_at FROM alerts") == NOW
+
+
+async def test_an_alert_that_later_periods_bear_out_is_amended_and_stays(works: Works) -> None:
+    await works.made(140.0, starts_at=AGO)
+    await works.evaluate(now=AGO + HOUR)
+    await works.made(141.0, starts_at=AGO + HOUR)
+    await works.evaluate(now=AGO + 2 * HOUR)
+    await works.came_late(110.0, starts_at=AGO)
+    await works.evaluate()
+    assert await works.states() == ["firing"]
+    assert await works.events() == ["first", "amended"]
+
+
+async def test_another_value_is_told_anew_and_one_within_the_tolerance_is_not(
+    works: Works,
+) -> None:
+    await works.made(140.0, starts_at=AGO)
+    await works.evaluate(now=AGO + HOUR)
+    for little in (140.5, 141.0):
+        await works.came_late(little, starts_at=AGO)
+        assert await works.evaluate() == 0
+    await works.came_late(142.0, starts_at=AGO)
+    assert await works.evaluate() == 1  # little by little it is more than the tolerance
+    await works.came_late(160.0, starts_at=AGO)
+    assert await works.evaluate() == 1
+    _, subject = (await works.letters())[-1]
+    assert subject == "【预警更正】水泥厂：clinker 单耗 160 kgce/t，超过基准水平 117"
+    body = await works.pool.fetchval("SELECT body FROM outbox ORDER BY letter_id DESC LIMIT 1")
+    assert "更正前（2026-11-23 16:05 通知）：142 kgce/t" in body
+    assert await works.pool.fetchval("SELECT measured FROM alerts") == 160.0
+
+
+async def test_data_that_become_unknown_withdraw_nothing(works: Works) -> None:
+    """UNKNOWN never resolves, nor does it take anything back."""
+    await works.made(140.0, starts_at=AGO)
+    await works.evaluate(now=AGO + HOUR)
+    await works.came_late(None, starts_at=AGO)
+    await works.evaluate()
+    assert await works.states() == ["firing"]
+    assert "retracted" not in await works.events()
+
+
+async def test_an_overrun_whose_data_came_late_is_told_late_and_once(works: Works) -> None:
+    await works.made(110.0, starts_at=AGO - HOUR)
+    await works.evaluate(now=AGO)
+    await works.made(110.0)
+    await works.evaluate()
+    for hours in range(5):
+        await works.came_late(140.0 + hours, starts_at=AGO + hours * HOUR)
+    assert await works.evaluate() == 1
+    assert await works.states() == ["resolved"]
+    assert await works.events() == ["late", "resolved"]
+    ((_, subject),) = await works.letters()
+    assert subject == "【补发预警】水泥厂：clinker 单耗 144 kgce/t，超过基准水平 117"
+    body = await works.pool.fetchval("SELECT body FROM outbox")
+    assert "共涉及 5 个时段" in body
+    assert "最新时段已不再超过" in body
+    assert await works.pool.fetchval("SELECT is_late FROM alerts")
+    await works.came_late(150.0, starts_at=AGO + 7 * HOUR)
+    await works.evaluate(now=NOW + HOUR)
+    assert (await works.events())[2:] == ["noted"]
+    assert len(await works.letters()) == 1
+
+
+async def test_what_was_over_before_the_rule_watched_is_not_told_late(works: Works) -> None:
+    await works.made(110.0)
+    await works.evaluate()
+    await works.came_late(140.0, starts_at=AGO)
+    assert await works.evaluate() == 0
+
+
+async def test_what_ended_too_long_ago_is_not_judged_again(works: Works) -> None:
+    old = LAST_HOUR - timedelta(days=36)
+    await works.made(140.0, starts_at=old)
+    await works.evaluate(now=old + HOUR)
+    await works.came_late(110.0, starts_at=old)
+    assert await works.evaluate() == 0
+    assert await works.pool.fetchval("SELECT count(*) FROM judgements WHERE ends_at < $1", AGO) == 0
+
+
+async def test_a_condition_that_must_hold_must_have_held_late_too(works: Works) -> None:
+    await works.pool.execute(
+        """UPDATE rule_versions SET parameters = '{"for_h": 2}' WHERE rule_id = 1"""
+    )
+    await works.made(110.0, starts_at=AGO - HOUR)
+    await works.evaluate(now=AGO)
+    await works.made(110.0)
+    await works.evaluate()
+    await works.came_late(140.0, starts_at=AGO)
+    await works.came_late(140.0, starts_at=AGO + HOUR)
+    assert await works.evaluate() == 0
+    await works.came_late(140.0, starts_at=AGO + 2 * HOUR)
+    assert await works.evaluate() == 1
+
+
+async def test_a_flood_of_late_data_is_no_flood_of_letters(pool: Pool) -> None:
+    """[56] 64 units come back with data in which each was over: 60 letters, 64 alerts, one line."""
+    works = Works(pool, 0, 0, 0)
+    await limit(pool, "clinker", baseline=117.0)
+    await contact(pool, "450200", "liuzhou@desk.example")
+    units = []
+    for number in range(64):
+        async with pool.acquire() as connection:
+            works.unit_id = await factories.unit(connection, factories.unit_code(number))
+            works.energy_id = await factories.meter(connection, works.unit_id)
+            works.output_id = await factories.meter(
+                connection, works.unit_id, "P01", uom="t", role="output", product="clinker"
+            )
+        units.append((works.unit_id, works.energy_id, works.output_id))
+        await works.made(110.0, starts_at=AGO - HOUR)
+        await works.made(110.0)
+    await works.evaluate(now=AGO)
+    await works.evaluate()
+    for works.unit_id, works.energy_id, works.output_id in units:
+        await works.came_late(140.0, starts_at=AGO)
+    await works.evaluate()
+    assert len(await works.letters()) == 60
+    assert await works.events() == (["late", "resolved"] * 60 + ["noted", "resolved"] * 4)
+
+
+async def test_a_mark_goes_when_it_was_looked_at_unless_there_is_a_newer_one(works: Works) -> None:
+    await works.came_late(110.0, starts_at=LAST_HOUR)
+    await works.evaluate()
+    assert await works.pool.fetchval("SELECT count(*) FROM fresh_hours") == 0
+    async with works.pool.acquire() as connection:
+        await db.fresh.mark(connection, works.unit_id, [Span(AGO, LAST_HOUR)])
+        (_, second) = seen = await db.fresh.list_oldest(connection, AGO - 48 * HOUR, 10)
+        await db.fresh.mark(connection, works.unit_id, [Span(LAST_HOUR - HOUR, LAST_HOUR)])
+        await db.fresh.delete(connection, seen)
+        (left,) = await db.fresh.list_oldest(connection, AGO - 48 * HOUR, 10)
+    assert left.span.ends_at == second.span.ends_at
+    assert left.mark > second.mark
+
+
+async def test_an_evaluation_costs_what_changed_and_not_what_there_is(pool: Pool) -> None:
+    """[56] Rows read when nothing changed: as many with 4 units as with 24; and when one did."""
+    works = Works(pool, 0, 0, 0)
+    name = await pool.fetchval("SELECT current_database()")
+    await pool.execute(f'ALTER DATABASE "{name}" SET enable_seqscan = off')  # tables are tiny
+    await pool.expire_connections()
+    await limit(pool, "clinker", baseline=117.0)
+    touched = []
+    for units in (range(4), range(4, 24)):
+        for number in units:
+            async with pool.acquire() as connection:
+                works.unit_id = await factories.unit(connection, factories.unit_code(number))
+                works.energy_id = await factories.meter(connection, works.unit_id)
+                works.output_id = await factories.meter(
+                    connection, works.unit_id, "P01", uom="t", role="output", product="clinker"
+                )
+            await works.made(110.0)
+        progress = Progress()
+        await works.evaluate(progress=progress)
+        touched.append([await _touched(works, progress)])
+        await works.came_late(115.0, starts_at=LAST_HOUR)
+        touched[-1].append(await _touched(works, progress))
+    few, many = touched
+    assert many[0] == few[0]
+    assert few[0] < few[1]
+    assert many[1] <= few[1] + 4
+
+
+async def _touched(works: Works, progress: Progress) -> int:
+    """Return how many rows an evaluation reads."""
+    before = await _rows_read(works)
+    await works.evaluate(progress=progress)
+    return await _rows_read(works) - before
+
+
+async def _rows_read(works: Works) -> int:
+    await works.pool.execute("SELECT pg_stat_force_next_flush()")
+    read: int = await works.pool.fetchval(
+        """
+        SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint
+          FROM pg_stat_user_tables
+         WHERE relname NOT IN ('regions')
+           AND schemaname IN ('public', '_timescaledb_internal')
+        """
+    )
+    return read
