@@ -18,7 +18,7 @@ import db.outbox
 import db.tasks
 from alerts import digest, dues, notices, outbox, rules, tasks
 from alerts.dues import Step, Turn
-from alerts.kinds.kind import DueWorkdays, Surroundings
+from alerts.kinds.kind import Parameters, Surroundings
 from alerts.kinds.words import Language
 from alerts.notices import Notice
 from alerts.tasks import TaskStep, TaskTurn
@@ -57,7 +57,8 @@ async def _date(connection: Connection, alert: Undated, around: Surroundings) ->
         await db.alert_cases.note_level(connection, alert.alert_id, alert.level)
         return
     at = alert.fired_at if alert.dated_level is None else around.now
-    due = _due_workdays(alert)
+    parameters = _parameters(alert)
+    due = parameters.due_workdays
     dates = dues.dated(
         alert.region, alert.rule_region, acknowledge=due.acknowledge, remedy=due.remedy, at=at
     )
@@ -70,13 +71,17 @@ async def _date(connection: Connection, alert: Undated, around: Surroundings) ->
             acknowledge_workdays=due.acknowledge,
             remedy_workdays=due.remedy,
         )
-        await _open_task(connection, alert, at, around)
+        await _open_task(connection, alert, parameters, at, around)
 
 
 async def _open_task(
-    connection: Connection, alert: Undated, at: datetime, around: Surroundings
+    connection: Connection,
+    alert: Undated,
+    parameters: Parameters,
+    at: datetime,
+    around: Surroundings,
 ) -> None:
-    kind = tasks.asked(alert.kind, alert.level)
+    kind = tasks.asked(parameters, alert.level, alert.measured)
     if kind is None:
         return
     year = int(alert.subject.rpartition("/")[2])
@@ -211,17 +216,17 @@ async def _note(
     return event_id
 
 
-def _due_workdays(alert: Undated) -> DueWorkdays:
+def _parameters(alert: Undated) -> Parameters:
     """Return what the version that judged asks for; nothing, where it cannot be read any more."""
     if alert.parameters is None:
-        return DueWorkdays()
+        return Parameters()
     row = RuleRow(
         alert.rule_id, alert.kind, alert.rule_region, alert.version, alert.name, alert.parameters
     )
     try:
-        return rules.parse(row).parameters.due_workdays
+        return rules.parse(row).parameters
     except ValueError:
-        return DueWorkdays()
+        return Parameters()
 
 
 def _named(regions: Sequence[str], names: dict[str, str]) -> list[str]:

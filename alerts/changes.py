@@ -273,10 +273,11 @@ def _asked(rule: Rule, verdict: Verdict, transition: Transition) -> _Asked:
     """Return by when this is to be acknowledged, and which task it opens."""
     if transition.reason not in (Reason.FIRST, Reason.ESCALATED) or verdict.level is None:
         return _Asked()
+    assert verdict.measured is not None
     days, at = rule.parameters.due_workdays.acknowledge, transition.at
     return _Asked(
         due_on=None if days is None else _last_day(at, days),
-        task=tasks.asked(rule.kind, verdict.level),
+        task=tasks.asked(rule.parameters, verdict.level, verdict.measured),
         task_due_on=_last_day(at, workdays.LIST_WORKDAYS),
     )
 

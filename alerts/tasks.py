@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from alerts.kinds.kind import Kind
+from alerts.kinds.kind import Parameters
+from alerts.kinds.region_level.parameters import RegionLevel
 from alerts.reach import above
 from db.figures import FigureRow
 from db.tasks import TaskClock
 from energy import levels, workdays
+from energy.indicators import Indicator
 
 REMIND_WORKDAYS = 5
 """So many working days are left when a region is reminded."""
@@ -55,9 +57,17 @@ class Concerned:
     untold: Sequence[str]
 
 
-def asked(kind: str, level: int) -> TaskKind | None:
-    """Return which task an alert of a kind of rule opens; None: none."""
-    is_first = kind == Kind.REGION_LEVEL and level == levels.ROSE
+def asked(parameters: Parameters, level: int, measured: float) -> TaskKind | None:
+    """Return which task an alert opens that measured a share, at a level; None: none.
+
+    Level 1 is that energy per GDP rose, whatever a scheme of levels calls it.
+    """
+    is_first = (
+        isinstance(parameters, RegionLevel)
+        and parameters.indicator is Indicator.ENERGY_PER_GDP
+        and level == levels.ROSE
+        and measured > levels.TOLERANCE
+    )
     return TaskKind.LEVEL_1_CITIES if is_first else None
 
 

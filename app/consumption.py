@@ -88,7 +88,7 @@ async def owing(caller: Caller, selection: Selection) -> Sequence[Meters]:
     """Return the meters that owe readings before the end of the span, by group."""
     seen, counting = caller.scope, counted(selection)
     return await caller.remembered.of(
-        ("meters", *db.consumption.asked_of_meters(seen, selection, counting)),
+        ("meters", seen, *db.consumption.asked_of_meters(selection, counting)),
         lambda: db.consumption.list_meters(caller.connection, seen, selection, roles=counting),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from app.imports.kinds import Kind
 from app.resolve import Refusal
 from db.changes import Author
 from db.pool import Pool
+
+if TYPE_CHECKING:
+    from app.withdrawing import Standing
 
 console = Console()
 
@@ -58,8 +61,15 @@ def withdraw_command(
             return standing, "withdrawn"
 
     standing, outcome = session.with_pool(context, work)
+    _show(standing)
+    console.print(outcome, markup=False, soft_wrap=True)
+
+
+def _show(standing: Standing) -> None:
+    from app import withdrawing  # here: as above
+
     console.print(
-        f"{kind} {withdrawing.pasted(standing.fact.subject)}", markup=False, soft_wrap=True
+        f"{standing.kind} {withdrawing.pasted(standing.fact.subject)}", markup=False, soft_wrap=True
     )
     table = Table("column", "holds")
     for column, told in (standing.fact.content or {}).items():
@@ -71,7 +81,6 @@ def withdraw_command(
             f"{_approved(change.author)}: {change.author.reason} {change.author.evidence}",
             markup=False,
         )
-    console.print(outcome, markup=False, soft_wrap=True)
 
 
 def _approved(author: Author) -> str:

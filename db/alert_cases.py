@@ -76,6 +76,7 @@ class Undated:
     name: str
     parameters: str | None
     level: int
+    measured: float
     fired_at: datetime
     dated_level: int | None
 
@@ -124,8 +125,8 @@ async def list_to_date(connection: Connection) -> list[Undated]:
     rows = await connection.fetch(
         """
         SELECT alert_id, subject, alerts.region, alerts.rule_id, rules.region AS rule_region,
-               rules.kind, version, said.name, said.parameters::text AS parameters, level, fired_at,
-               dated_level
+               rules.kind, version, said.name, said.parameters::text AS parameters, level, measured,
+               fired_at, dated_level
           FROM alerts
           JOIN rules USING (rule_id)
           JOIN rule_versions AS said

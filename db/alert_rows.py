@@ -8,7 +8,7 @@ from datetime import datetime
 from asyncpg import Record
 
 from db.alert_cases import Contest
-from db.alerts import AlertState
+from db.alerts import About, AlertState
 from db.pool import Connection
 from db.scope import Scope
 from energy.periods import Span
@@ -48,6 +48,10 @@ class AlertRow:
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     updated_at: datetime
+    about: About
+    is_late: bool
+    amended_at: datetime | None
+    retracted_at: datetime | None
     assigned_to: str | None
     contest: Contest | None
     contests: int
@@ -83,7 +87,8 @@ ALERTS = """
                regions.name AS region_name, units.unit, units.name AS unit_name, subject, level,
                state, period_starts_at, period_ends_at, measured, threshold, uom, coverage,
                estimated_share, alerts.reason, pending_at, fired_at, resolved_at, acknowledged_at,
-               acknowledged_by, updated_at, assigned_to, contest, coalesce(contests, 0) AS contests,
+               acknowledged_by, updated_at, about, is_late, amended_at, retracted_at, assigned_to,
+               contest, coalesce(contests, 0) AS contests,
                due_at, CASE WHEN due_at IS NOT NULL THEN due_for END AS due_for,
                CASE WHEN is_owed AND due_at IS NULL THEN undated END AS undated,
                is_overdue, raised_to, closed_at, silenced_by, inhibited_by, alerts.owed
@@ -167,7 +172,7 @@ async def fetch_alert(
 
 def _alert(row: Record) -> AlertRow:
     values = dict(row)
-    values["state"] = AlertState(values["state"])
+    values["state"], values["about"] = AlertState(values["state"]), About(values["about"])
     values["contest"] = None if values["contest"] is None else Contest(values["contest"])
     values["period"] = Span(values.pop("period_starts_at"), values.pop("period_ends_at"))
     return AlertRow(**values)

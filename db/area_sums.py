@@ -115,7 +115,13 @@ WITH_LACKING: LiteralString = """
 
 async def list_sums(connection: Connection, scope: Scope, selection: Selection) -> list[Sum]:
     """Return what was used, by bucket and group, of areas that `scope` sees as a whole."""
-    return await _list(connection, scope, selection, AREAS + WITH_LACKING + TOTALS)
+    rows = await connection.fetch(
+        AREAS + WITH_LACKING + TOTALS,
+        scope.region_prefix,
+        scope.unit,
+        *db.consumption.asked(selection),
+    )
+    return [db.consumption.as_sum(row) for row in rows]
 
 
 async def list_unexplained_sums(
@@ -125,13 +131,10 @@ async def list_unexplained_sums(
 
     of what is left out the units that have factors of their own are not told from the others.
     """
-    return await _list(connection, scope, selection, AREAS + BY_CARRIER + TOTALS)
-
-
-async def _list(
-    connection: Connection, scope: Scope, selection: Selection, statement: LiteralString
-) -> list[Sum]:
     rows = await connection.fetch(
-        statement, scope.region_prefix, scope.unit, *db.consumption.asked(selection)
+        AREAS + BY_CARRIER + TOTALS,
+        scope.region_prefix,
+        scope.unit,
+        *db.consumption.asked(selection),
     )
     return [db.consumption.as_sum(row) for row in rows]

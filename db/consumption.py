@@ -296,7 +296,12 @@ async def list_meters(
     connection: Connection, scope: Scope, selection: Selection, *, roles: Sequence[str]
 ) -> list[Meters]:
     """Return the meters of `roles` that owe readings before the end of the span, by group."""
-    rows = await connection.fetch(SEEN + ALIKE_METERS, *asked_of_meters(scope, selection, roles))
+    rows = await connection.fetch(
+        SEEN + ALIKE_METERS,
+        scope.region_prefix,
+        scope.unit,
+        *asked_of_meters(selection, roles),
+    )
     return [
         Meters(
             _key(row),
@@ -315,13 +320,9 @@ async def list_meters(
     ]
 
 
-def asked_of_meters(
-    scope: Scope, selection: Selection, roles: Sequence[str]
-) -> tuple[Hashable, ...]:
-    """Return all that `list_meters` depends on beside what is registered: $1 to $10."""
+def asked_of_meters(selection: Selection, roles: Sequence[str]) -> tuple[Hashable, ...]:
+    """Return all that `list_meters` depends on beside scope and registry: $3 to $10."""
     return (
-        scope.region_prefix,
-        scope.unit,
         selection.region_prefix,
         selection.unit,
         selection.industry,

@@ -62,16 +62,16 @@ async def list_factors(
                           @> doubtful.days)
          ORDER BY energy, valid_from
         """,
-        *asked(scope, selection, roles),
+        scope.region_prefix,
+        scope.unit,
+        *asked(selection, roles),
     )
     return [UnverifiedFactor(**row) for row in rows]
 
 
-def asked(scope: Scope, selection: Selection, roles: Sequence[str]) -> tuple[Hashable, ...]:
-    """Return all that `list_factors` depends on beside what is registered: $1 to $10."""
+def asked(selection: Selection, roles: Sequence[str]) -> tuple[Hashable, ...]:
+    """Return all that `list_factors` depends on beside scope and registry: $3 to $10."""
     return (
-        scope.region_prefix,
-        scope.unit,
         selection.region_prefix,
         selection.unit,
         selection.industry,

@@ -70,7 +70,7 @@ SHOWN = [
     for path in (ROOT / folder).rglob("*")
     if path.suffix in {".py", ".md", ".csv", ".json", ".html"} and "static" not in path.parts
 ]
-CREDIT_CODE = re.compile(r"(?<![0-9A-Za-z])[0-9A-Z]{2}[0-9]{6}[0-9A-Z]{10}(?![0-9A-Za-z])")
+CREDIT_CODE = re.compile(r"(?<![0-9A-Za-z.])[0-9A-Z]{2}[0-9]{6}[0-9A-Z]{10}(?![0-9A-Za-z])")
 OF_NOBODY = "000000000000PROBE0"
 """What `services probe` tries in the name of: no unit can have it."""
 

@@ -22,7 +22,7 @@ from app.exports import Format
 from db.alert_cases import Contest
 from db.alert_events import EventRow
 from db.alert_rows import Which
-from db.alerts import AlertState
+from db.alerts import About, AlertState
 
 ALERT_ID_MAX = 2**63 - 1
 TEXT_LENGTH_MAX = 2_000
@@ -149,6 +149,14 @@ class Alert(Answer):
     )
     acknowledged_by: str | None = Field(examples=["desk of Liuzhou"])
     updated_at: LocalTime = Field(examples=["2026-11-23T09:00:12+08:00"])
+    about: About = Field(description="over; a notice: warn (near it), unknown", examples=["over"])
+    is_late: bool = Field(description="its data came when it was long over", examples=[False])
+    amended_at: LocalTime | None = Field(
+        description="when it was told anew; null: never", examples=["2026-11-24T09:00:12+08:00"]
+    )
+    retracted_at: LocalTime | None = Field(
+        description="when it turned out to be without reason; null: it has one", examples=[None]
+    )
     assigned_to: str | None = Field(
         description="whose it is; null: nobody's", examples=["节能监察（柳州市）"]
     )

@@ -282,7 +282,7 @@ async def notes(caller: Caller, selection: Selection) -> list[Note]:
     """Return what is to be said of the factors that are used, or would be if they were verified."""
     seen, counting = caller.scope, app.consumption.counted(selection)
     found = await caller.remembered.of(
-        ("unverified", *db.unverified.asked(seen, selection, counting)),
+        ("unverified", seen, *db.unverified.asked(selection, counting)),
         lambda: db.unverified.list_factors(caller.connection, seen, selection, roles=counting),
     )
     refused = caller.unverified is Unverified.REFUSE

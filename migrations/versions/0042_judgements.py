@@ -1,7 +1,7 @@
 """What rules found, period by period and now; hours settled anew; the term of the evaluator.
 
 Safe before the new code starts: the old evaluator has no term, and judges on. Adds columns to
-alerts without rewriting it; locks alerts, alert_events and outbox for a moment.
+alerts without rewriting it; locks them and their events, cases and letters for a moment.
 """
 
 from alembic import op
@@ -129,7 +129,8 @@ DO $$
 DECLARE
     fenced text;
 BEGIN
-    FOREACH fenced IN ARRAY ARRAY['alerts', 'alert_events', 'outbox', 'judgements', 'standings']
+    FOREACH fenced IN ARRAY ARRAY['alerts', 'alert_events', 'alert_cases', 'tasks', 'outbox',
+                                  'judgements', 'standings']
     LOOP
         EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON %I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION refuse_fenced()',

@@ -9,10 +9,14 @@ import pytest
 
 from alerts import dues, tasks
 from alerts.dues import CONTEST_STOPS_FOR, Turn
+from alerts.kinds.kind import Parameters
+from alerts.kinds.product_intensity.parameters import ProductIntensity
+from alerts.kinds.region_level.parameters import RegionLevel
 from alerts.tasks import TaskTurn
 from db.alert_cases import Case, Dates
 from db.figures import FigureRow
 from energy import workdays
+from energy.indicators import Indicator
 from energy.periods import LOCAL
 from energy.workdays import NoDeadline
 
@@ -107,6 +111,22 @@ def test_where_a_date_is_not_known_after_a_contest_all_count_anew() -> None:
     dates = dues.resumed(one, LATE)
     assert (dates.dated_at, dates.undated) == (LATE, NoDeadline.CALENDAR_UNKNOWN)
     assert dues.next_step(replace(one, stopped_at=None, dates=dates), LATE) is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "level", "measured", "is_asked"),
+    [
+        (RegionLevel(), 1, 0.009, True),
+        (RegionLevel(), 1, 0.0, False),
+        (RegionLevel(), 2, -0.01, False),
+        (RegionLevel(indicator=Indicator.CARBON_PER_GDP), 1, 0.009, False),
+        (ProductIntensity(), 1, 140.0, False),
+    ],
+)
+def test_a_task_is_of_energy_per_gdp_that_rose_and_of_nothing_else(
+    parameters: Parameters, level: int, measured: float, is_asked: bool
+) -> None:
+    assert (tasks.asked(parameters, level, measured) is not None) == is_asked
 
 
 def test_a_task_is_due_in_twenty_working_days_and_its_region_is_reminded_before() -> None:

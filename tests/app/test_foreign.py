@@ -28,6 +28,9 @@ from tests.app.test_access import (
     told,
 )
 
+FORGET = "UPDATE registry_stamp SET stamp = gen_random_uuid()"
+"""Nothing is remembered of what was asked before."""
+
 FORMATS = ("csv", "xlsx", "parquet", "zip")
 
 
@@ -70,6 +73,7 @@ async def test_the_same_statements_answer_what_is_foreign_and_what_is_missing(
         ran = []
         await possessed_stage.ask(foreign[name], filled, query=query)  # types are asked for once
         for at, asked in ((filled, query), (missing, nobodys)):
+            await possessed_stage.pool.execute(FORGET)
             async with statements(possessed_stage) as run:
                 await possessed_stage.ask(foreign[name], at, query=asked)
             assert run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 
@@ -27,6 +27,7 @@ from alerts.verdicts import State
 from db.alerts import Watched
 from db.pool import Connection
 from db.scope import Scope
+from db.unit_windows import UnitWindow
 from energy import periods
 from energy.periods import LOCAL, Span, Step
 
@@ -130,26 +131,37 @@ def _newest(
 async def _units(
     connection: Connection, rule: ExpressionRule, scope: Scope, around: Surroundings
 ) -> list[ExpressionFacts]:
-    names = rule.parsed.names
-    indices = await _indices(connection, scope, around) if "index" in names else {}
-    by_unit: dict[int, list[ExpressionFacts]] = {}
+    indices = await _indices(connection, scope, around) if "index" in rule.parsed.names else {}
+    found: dict[int, list[ExpressionFacts]] = {}
     for window in windows.hours(around.now, rule.window)[:2]:
-        rows = await db.unit_windows.list_windows(
-            connection, scope, window, rule.basis, rule.carrier
-        )
-        before = {}
-        if "growth" in names:
-            then = Span(window.starts_at - YEAR, window.ends_at - YEAR)
-            before = {
-                each.unit_id: each
-                for each in await db.unit_windows.list_windows(
-                    connection, scope, then, rule.basis, rule.carrier
-                )
-            }
-        for found in facts.of_units(rows, before, indices, window, rule.expression, rule.basis):
-            assert found.unit is not None
-            by_unit.setdefault(found.unit.unit_id, []).append(found)
-    return [_newest(newest_first, rule, around) for newest_first in by_unit.values()]
+        some = await _window(connection, rule, scope, window, indices)
+        for each in some:
+            assert each.unit is not None
+            found.setdefault(each.unit.unit_id, []).append(each)
+        floor = around.coverage_floor
+        if all(verdict.judge(each, rule, floor).state is not State.UNKNOWN for each in some):
+            break  # all can be told: nobody asks for the window before
+    return [_newest(newest_first, rule, around) for newest_first in found.values()]
+
+
+async def _window(
+    connection: Connection,
+    rule: ExpressionRule,
+    scope: Scope,
+    window: Span,
+    indices: Mapping[str, float | None],
+) -> list[ExpressionFacts]:
+    """Return the facts of units in a window; those of a year before only if they are named."""
+
+    async def used(span: Span) -> list[UnitWindow]:
+        return await db.unit_windows.list_windows(connection, scope, span, rule.basis, rule.carrier)
+
+    before: dict[int, UnitWindow] = {}
+    if "growth" in rule.parsed.names:
+        then = Span(window.starts_at - YEAR, window.ends_at - YEAR)
+        before = {each.unit_id: each for each in await used(then)}
+    rows = await used(window)
+    return facts.of_units(rows, before, indices, window, rule.expression, rule.basis)
 
 
 async def _regions(
