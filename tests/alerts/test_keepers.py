@@ -6,7 +6,7 @@ import json
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts import keepers
@@ -76,6 +76,7 @@ def test_rules_in_a_circle_leave_one_that_tells(firing: tuple[int, ...]) -> None
         assert len(silent) < len(firing)
 
 
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(
