@@ -189,20 +189,12 @@ class Alert(Answer):
         description="when its file was closed", examples=["2026-11-24T10:00:00+08:00"]
     )
     silenced_by: int | None = Field(
-        description="the silence that keeps its letters back, see /v1/silences/{silence_id}; null: "
-        "none does",
-        examples=[1],
+        description="silence that keeps its letters back; null: none does", examples=[1]
     )
     inhibited_by: int | None = Field(
-        description="the alert that tells of the same, such as an outage that it is part of, and "
-        "keeps its letters back; null: none does",
-        examples=[12],
+        description="alert that tells of the same and keeps its letters back", examples=[12]
     )
-    owed: str | None = Field(
-        description="why a letter would have been written that is kept back; it goes out when "
-        "nothing keeps it back any more; null: none is owed",
-        examples=["first"],
-    )
+    owed: str | None = Field(description="why a letter is due, kept back", examples=["first"])
 
 
 class Event(Answer):
