@@ -269,6 +269,12 @@ class Settings(BaseSettings):
     watchdog_web_url: str | None = Field(
         default=None, description="address of the HTTP interface that the watchdog knocks at"
     )
+    grace_min: float = Field(
+        default=30,
+        ge=1,
+        le=1_440,
+        description="how long after our own outage silence is held against nobody [min]",
+    )
     coverage_floor: float = Field(
         default=0.75,
         ge=0,

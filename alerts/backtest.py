@@ -2,7 +2,8 @@
 
 It writes nothing. Facts, verdicts, transitions and letters are made by the same functions as those
 of the evaluator, hour by hour or day by day as the kind of the rule goes, from what is known now;
-nothing is open at the beginning, and nobody acknowledges anything.
+nothing is open at the beginning, nobody acknowledges anything, and nobody silences anything. Alerts
+of other rules that really fired then keep letters back as ever.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import db.judgements
-from alerts import changes, digest, letter, lifecycle, outbox
+from alerts import changes, digest, letter, lifecycle, outbox, owed, past_keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.registry import KINDS
 from alerts.kinds.words import Language, Note, Occasion
-from alerts.lifecycle import ABOUT, LETTERS, Reason, Transition
+from alerts.lifecycle import ABOUT, Reason, Transition
+from alerts.past_keepers import PastKeepers
 from alerts.verdicts import State, Verdict
 from db.alerts import About, AlertState, OpenAlert
+from db.kept import NOTHING, Owed
 from db.outbox import Recipient
 from db.pool import Connection
 from db.scope import Scope
@@ -62,6 +65,7 @@ class Tally:
     unknown: int = 0
     alerts: int = 0
     letters: int = 0
+    kept_back: int = 0
     worst: Verdict | None = None
 
     def count(self, verdict: Verdict) -> None:
@@ -84,6 +88,7 @@ class Tally:
         self.unknown += other.unknown
         self.alerts += other.alerts
         self.letters += other.letters
+        self.kept_back += other.kept_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +114,10 @@ class Course:
     """What became of the alerts of a rule so far. Pure: nothing is stored."""
 
     rule: Rule
+    keepers: PastKeepers = field(default_factory=PastKeepers)
     opened: dict[str, OpenAlert] = field(default_factory=dict)
     resolved_by: dict[str, datetime] = field(default_factory=dict)
+    owed: dict[str, Owed] = field(default_factory=dict)
 
     def follow(self, judged: Judged, at: datetime) -> tuple[OpenAlert | None, Transition] | None:
         """Let a verdict have its effect; return the alert before it and what happens to it."""
@@ -119,8 +126,13 @@ class Course:
         transition = lifecycle.next_transition(
             alert, judged.verdict, parameters, at, self.resolved_by.get(subject)
         )
+        owes = self.owed.get(subject, NOTHING)
+        if transition is not None or owes.letter is not None:
+            kept = self.keepers.over(judged, alert, at)
+            transition = owed.settled(transition, owes, kept, alert, judged, at)
         if transition is None:
             return None
+        self.owed[subject] = Owed(transition.owed)
         if transition.state is AlertState.RESOLVED:
             del self.opened[subject]
             self.resolved_by[subject] = judged.verdict.period.ends_at
@@ -142,7 +154,8 @@ async def run(
     connection: Connection, rule: Rule, scope: Scope, span: Span, around: Surroundings
 ) -> Backtest:
     """Return what the rule would have done in `span`. Raises OutOfBoundsError."""
-    course, told = Course(rule), Letterbox(connection, rule, around)
+    course = Course(rule, await past_keepers.load(connection, rule, scope, span))
+    told = Letterbox(connection, rule, around)
     subjects: dict[str, tuple[Judged, Tally]] = {}
     moves: list[Move] = []
     left_out = 0
@@ -158,6 +171,7 @@ async def run(
             alert, transition = moved
             letters = await told.about(judged, alert, transition)
             tally.alerts += transition.reason is Reason.FIRST
+            tally.kept_back += transition.kept is not None
             tally.letters += sum(sum(each.recipients.values()) for each in letters)
             if len(moves) < MOVES_MAX:
                 moves.append(Move(judged, transition, letters))
@@ -201,7 +215,7 @@ class Letterbox:
     async def about(
         self, judged: Judged, alert: OpenAlert | None, transition: Transition
     ) -> list[Letters]:
-        if transition.reason not in LETTERS:
+        if not transition.is_told:
             return []
         region = judged.watched.region
         level = changes.level_of(judged.verdict, alert, transition)
@@ -231,7 +245,7 @@ class Letterbox:
 
 
 def _opened(alert: OpenAlert | None, judged: Judged, transition: Transition) -> OpenAlert:
-    verdict, is_told = judged.verdict, transition.reason in LETTERS
+    verdict, is_told = judged.verdict, transition.is_told
     about = ABOUT.get(transition.reason, About.OVER)
     assert verdict.level is not None
     return OpenAlert(

@@ -12,11 +12,12 @@ import db.alert_events
 import db.alerts
 import db.amendments
 import db.judgements
+import db.kept
 import db.outbox
-from alerts import amending, factors, history, outbox, tasks
+from alerts import amending, factors, history, outbox, reach, tasks
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Note, Occasion, UnverifiedFactor
-from alerts.lifecycle import ABOUT, LETTERS, Reason, Transition
+from alerts.lifecycle import ABOUT, Reason, Transition
 from alerts.outbox import Posting
 from alerts.series import Series
 from alerts.tasks import TaskKind
@@ -41,35 +42,22 @@ async def apply(
         alert_id = await _store(connection, rule, judged, alert, transition)
         if alert_id is None:
             return False
+        reason = judged.verdict.reason
         event_id = await db.alert_events.insert(
             connection,
             alert_id,
             at=transition.at,
             kind=transition.reason,
             measured=judged.verdict.measured,
-            reason=judged.verdict.reason,
+            reason=reason if transition.kept is None else f"{reason}; {transition.kept}",
             version=rule.version,
         )
         await _judge(connection, rule, judged, alert_id, transition)
+        await db.kept.owe(connection, alert_id, transition.owed)
         letters = 0
-        if transition.reason in LETTERS:
-            posting = _posting(rule, judged, alert, transition, around, alert_id, event_id)
-            occasion = _occasion(
-                rule,
-                judged,
-                transition,
-                posting,
-                around,
-                unverified=await factors.list_unverified(connection, judged, around.unverified),
-                series=await history.fetch(connection, rule, judged, around),
-            )
-            letters = await outbox.write(
-                connection,
-                posting,
-                occasion,
-                transition.at,
-                anew=transition.reason is Reason.RETRACTED,
-            )
+        if transition.is_told:
+            told = (alert_id, event_id)
+            letters = await tell(connection, rule, judged, alert, transition, around, told)
     log.info(
         "alert_changed",
         alert_id=alert_id,
@@ -78,6 +66,36 @@ async def apply(
         letters=letters,
     )
     return True
+
+
+async def tell(
+    connection: Connection,
+    rule: Rule,
+    judged: Judged,
+    alert: OpenAlert | None,
+    transition: Transition,
+    around: Surroundings,
+    told: tuple[int, int],
+) -> int:
+    """Write the letters about an event, `told` by the numbers of alert and event; return how many.
+
+    It belongs into the transaction of the event.
+    """
+    posting = await _widened(
+        connection, _posting(rule, judged, alert, transition, around, *told), judged, transition
+    )
+    occasion = _occasion(
+        rule,
+        judged,
+        transition,
+        posting,
+        around,
+        unverified=await factors.list_unverified(connection, judged, around.unverified),
+        series=await history.fetch(connection, rule, judged, around),
+    )
+    return await outbox.write(
+        connection, posting, occasion, transition.at, anew=transition.reason is Reason.RETRACTED
+    )
 
 
 async def end(connection: Connection, alert: OpenAlert, at: datetime) -> bool:
@@ -93,6 +111,7 @@ async def end(connection: Connection, alert: OpenAlert, at: datetime) -> bool:
             reason="its rule is ended: whether it is still over is not looked at any more",
         )
         await db.outbox.drop_reminders(connection, alert.alert_id)
+        await db.kept.owe(connection, alert.alert_id, None)
     log.info("alert_changed", alert_id=alert.alert_id, reason=Reason.RULE_ENDED, letters=0)
     return True
 
@@ -109,7 +128,13 @@ async def _store(
         finding = finding_of(judged.verdict)
         about = ABOUT.get(transition.reason, About.OVER)
         return await db.alerts.insert_alert(
-            connection, judged.watched, finding, transition.state, transition.at, about
+            connection,
+            judged.watched,
+            finding,
+            transition.state,
+            transition.at,
+            about,
+            is_told=transition.is_told,
         )
     if transition.reason is Reason.RETRACTED:
         ends_at = judged.verdict.period.ends_at
@@ -127,7 +152,7 @@ async def _store(
             transition.state,
             transition.at,
             version=rule.version,
-            is_told=transition.reason in LETTERS,
+            is_told=transition.is_told,
             unless_acknowledged=transition.reason is Reason.REMINDER,
             about=ABOUT.get(transition.reason, About.OVER),
         )
@@ -180,6 +205,22 @@ def _posting(
         rule_region=rule.region,
         region_names=around.region_names,
     )
+
+
+async def _widened(
+    connection: Connection, posting: Posting, judged: Judged, transition: Transition
+) -> Posting:
+    """Return who is to know of an incident that takes in other regions: their contacts, too."""
+    if not judged.facts.tells_regions:
+        return posting
+    regions = sorted(judged.facts.regions)
+    if transition.reason is Reason.WIDENED:
+        before = await db.kept.add_regions(connection, posting.alert_id, ())
+        regions = [each for each in regions if each not in before]
+        await db.kept.add_regions(connection, posting.alert_id, regions)
+        return replace(posting, regions=regions)
+    told = await db.kept.add_regions(connection, posting.alert_id, regions)
+    return replace(posting, regions=list(dict.fromkeys([*reach.upward(posting.region), *told])))
 
 
 def level_of(verdict: Verdict, alert: OpenAlert | None, transition: Transition) -> int:

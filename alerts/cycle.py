@@ -16,11 +16,25 @@ import structlog
 import db.alerts
 import db.evaluators
 import db.heartbeats
+import db.kept
 import db.outbox
 import db.patience
 import db.regions
 import db.rules
-from alerts import care, changes, evaluator, gathering, judging, outbox, rules, smtp
+from alerts import (
+    care,
+    changes,
+    downtime,
+    evaluator,
+    gathering,
+    grace,
+    judging,
+    keepers,
+    keeping,
+    outbox,
+    rules,
+    smtp,
+)
 from alerts.episodes import Episodes
 from alerts.evaluator import FencedError
 from alerts.judging import Progress
@@ -70,6 +84,7 @@ async def run(
     unverified: Unverified = Unverified.NOTE,
     silent_s: float = evaluator.SILENT_S,
     amended_within: timedelta = AMENDED_WITHIN,
+    grace_lasts: timedelta = grace.LASTS,
     hooks: Courier | None = None,
 ) -> None:
     """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none.
@@ -93,6 +108,7 @@ async def run(
             silent_s=silent_s,
             amended_within=amended_within,
             progress=progress,
+            grace_lasts=grace_lasts,
         )
         async with pool.acquire() as connection:
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
@@ -131,6 +147,7 @@ async def evaluate_once(
     silent_s: float = evaluator.SILENT_S,
     amended_within: timedelta = AMENDED_WITHIN,
     progress: Progress | None = None,
+    grace_lasts: timedelta = grace.LASTS,
 ) -> int:
     """Judge all rules; return how many alerts changed. Only one evaluator works at a time.
 
@@ -142,12 +159,16 @@ async def evaluate_once(
             return 0
         names = {row.region: row.name for row in await db.regions.list_regions(connection)}
         around = Surroundings(
-            now, coverage_floor, public_url, names, unverified, amended_within=amended_within
-        )
+            now, coverage_floor, public_url, names, unverified, amended_within=amended_within,
+            grace=await downtime.look(connection, now, grace_lasts),
+        )  # fmt: skip
         seen = await judging.begin(connection, progress or Progress(), episodes, around)
         held = await db.rules.list_holding(connection, now)
-        parsed = _parsed(held, episodes)
-        done = [await judging.judge(connection, rule, around, seen) for rule in parsed]
+        parsed = [*_parsed(held, episodes)]
+        keeps = await keeping.load(connection, parsed, now)
+        ordered = keepers.in_order(parsed, keeps.edges)
+        done = [await judging.judge(connection, rule, around, seen, keeps) for rule in ordered]
+        await keeping.show(connection, keeps)
         is_whole = all(whole for _, whole in done)
         await judging.end(connection, seen, around, is_whole=is_whole)
         left = await db.alerts.list_of_ended_rules(connection, now)

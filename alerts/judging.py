@@ -10,15 +10,18 @@ import db.alerts
 import db.changes
 import db.fresh
 import db.judgements
+import db.kept
 import db.silence
 import db.standings
-from alerts import amended, amending, changes, lifecycle, rejudging, unknown
+from alerts import amended, amending, changes, keeping, lifecycle, rejudging, unknown
 from alerts.episodes import Episodes
+from alerts.keepers import Keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.rejudging import Looked
 from alerts.verdicts import State
 from db.alerts import OpenAlert
 from db.fresh import Fresh
+from db.kept import NOTHING
 from db.pool import Connection
 from db.standings import Standing
 from energy import periods
@@ -101,11 +104,15 @@ async def end(connection: Connection, seen: Seen, around: Surroundings, *, is_wh
 
 
 async def judge(
-    connection: Connection, rule: Rule, around: Surroundings, seen: Seen
+    connection: Connection, rule: Rule, around: Surroundings, seen: Seen, keeps: Keepers
 ) -> tuple[int, bool]:
-    """Return how many alerts changed, and whether nothing is left to look at."""
+    """Return how many alerts changed, and whether nothing is left to look at.
+
+    Everybody is looked at when nothing keeps letters back any more that were.
+    """
     due = (periods.floor(around.now, Step.HOUR), rule.version)
-    everybody = not rule.parameters.follows_hours or seen.progress.done.get(rule.rule_id) != due
+    is_due = not rule.parameters.follows_hours or seen.progress.done.get(rule.rule_id) != due
+    everybody = is_due or keeps.let_go(rule.rule_id)
     changed, looked = 0, Looked()
     if everybody or seen.fresh:
         opened = await db.alerts.list_open(connection, rule.rule_id)
@@ -123,7 +130,8 @@ async def judge(
                 opened = await db.alerts.list_open(connection, rule.rule_id)
             changed += told
         await _keep(connection, rule, looked.newest, around, everybody=everybody)
-        changed += await _go_on(connection, rule, looked.newest, opened, around, seen.episodes)
+        newest = [keeping.excused(rule, judged, around) for judged in looked.newest]
+        changed += await _go_on(connection, rule, newest, opened, around, seen.episodes, keeps)
     changed += await _look_for_silence(connection, rule, around, seen.progress)
     seen.progress.done[rule.rule_id] = due
     return changed, looked.is_whole
@@ -136,12 +144,14 @@ async def _go_on(
     opened: Iterable[OpenAlert],
     around: Surroundings,
     episodes: Episodes,
+    keeps: Keepers,
 ) -> int:
     """Let each alert become what follows from what was found; return how many changed."""
     if not newest:
         return 0
     by_subject = {alert.subject: alert for alert in opened}
     resolved = await db.alerts.list_resolved(connection, rule.rule_id)
+    owed = await db.kept.list_owed(connection, rule.rule_id)
     changed = 0
     for judged in newest:
         _note_unknown(rule, judged, episodes)
@@ -150,9 +160,16 @@ async def _go_on(
         transition = lifecycle.next_transition(
             alert, judged.verdict, rule.parameters, around.now, resolved.get(subject)
         )
-        if transition is not None:
-            changed += await changes.apply(connection, rule, judged, alert, transition, around)
-    return changed
+        keeps.see(judged)
+        owes = NOTHING if alert is None else owed.get(alert.alert_id, NOTHING)
+        transition = keeping.settled(transition, owes, judged, alert, keeps, around.now)
+        if transition is not None and await changes.apply(
+            connection, rule, judged, alert, transition, around
+        ):
+            changed += 1
+            keeps.follow(judged, alert, transition)
+    found = {judged.watched.subject: judged for judged in newest}
+    return changed + await keeping.tell_ends(connection, rule, found, keeps, around)
 
 
 async def _keep(

@@ -79,6 +79,8 @@ ZH = Phrases(
         Reason.RETRACTED: "预警撤回",
         Reason.EARLY: "提前提示",
         Reason.UNKNOWN: "数据不足提示",
+        Reason.RELEASED: "预警",
+        Reason.WIDENED: "预警扩大",
     },
     levels={1: "一级", 2: "二级", 3: "三级"},
     causes={
@@ -131,6 +133,8 @@ EN = Phrases(
         Reason.RETRACTED: "Retracted",
         Reason.EARLY: "Early notice",
         Reason.UNKNOWN: "Notice: unknown",
+        Reason.RELEASED: "Warning",
+        Reason.WIDENED: "Warning widened",
     },
     levels={1: "level 1", 2: "level 2", 3: "level 3"},
     causes={

@@ -33,6 +33,8 @@ class Reason(StrEnum):
     EARLY = "early"  # near its threshold, and the rule asks for an early notice
     UNKNOWN = "unknown"  # nothing can be said for long, and the rule asks for a notice
     PASSED = "passed"  # what a notice was about is over
+    RELEASED = "released"  # nothing keeps its letter back any more
+    WIDENED = "widened"  # it takes in regions whose contacts do not know yet
 
 
 LETTERS = frozenset(
@@ -43,6 +45,8 @@ LETTERS = frozenset(
         Reason.RESOLVED,
         Reason.RETRACTED,
         Reason.EARLY,
+        Reason.RELEASED,
+        Reason.WIDENED,
     }
 )
 """Reasons of transitions that are written to the region's contacts."""
@@ -53,11 +57,22 @@ ABOUT = {Reason.EARLY: About.WARN}
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What happens to an alert: the state it gets, why, and when."""
+    """What happens to an alert: the state it gets, why, and when.
+
+    `kept`: why no letter tells of it though one would (`alerts/owed.py`); `owed`: which is to go
+    out as soon as nothing keeps it back.
+    """
 
     state: AlertState
     reason: Reason
     at: datetime
+    kept: str | None = None
+    owed: str | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether a letter tells of it."""
+        return self.reason in LETTERS and self.kept is None
 
 
 def next_transition(

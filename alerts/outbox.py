@@ -78,7 +78,8 @@ class Posting:
     """Which event of which alert is written about, and who is to know. `level`: 1 is the worst.
 
     `rule_region` is that of the rule, which writes to nobody outside of it. `region_names`: of
-    those whose contacts are told, so that each letter says who else knows.
+    those whose contacts are told, so that each letter says who else knows. `regions`: those
+    whose contacts are to know, the nearest first; None: `region` and what is above it.
     """
 
     alert_id: int
@@ -88,6 +89,7 @@ class Posting:
     level: int
     rule_region: str
     region_names: Mapping[str, str] = field(default_factory=dict)
+    regions: Sequence[str] | None = None
 
 
 async def write(
@@ -108,7 +110,7 @@ async def write(
         recipients = await db.amendments.list_told(connection, posting.alert_id, within)
     else:
         recipients = await list_recipients(
-            connection, posting.region, posting.rule_region, posting.level
+            connection, posting.region, posting.rule_region, posting.level, posting.regions
         )
     regions = dict.fromkeys(recipient.region for recipient in recipients)
     told = replace(occasion, told=[posting.region_names.get(each, each) for each in regions])
@@ -147,11 +149,18 @@ async def put(
 
 
 async def list_recipients(
-    connection: Connection, region: str, rule_region: str, level: int
+    connection: Connection,
+    region: str,
+    rule_region: str,
+    level: int,
+    among: Sequence[str] | None = None,
 ) -> list[Recipient]:
-    """Return the contacts of a region and of those above it, as far as the rule reaches."""
+    """Return the contacts of a region and of those above it, as far as the rule reaches.
+
+    With `among` those of these regions.
+    """
     within = Scope.of_region(rule_region).region_prefix
-    regions = [each for each in upward(region) if each.startswith(within)]
+    regions = [each for each in (among or upward(region)) if each.startswith(within)]
     return await db.outbox.list_recipients(connection, regions, level)
 
 

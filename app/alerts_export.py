@@ -52,6 +52,9 @@ COLUMNS: Columns = {
     "overdue": Kind.FLAG,
     "raised_to": Kind.TEXT,
     "closed_at": Kind.INSTANT,
+    "silenced_by": Kind.NUMBER,
+    "inhibited_by": Kind.NUMBER,
+    "owed": Kind.TEXT,
 }
 
 

@@ -201,8 +201,8 @@ def alert_command() -> None:
             clock=_now,
             unverified=settings.unverified_factors,
             amended_within=timedelta(settings.amend_days),
-            hooks=hooks,
-        )
+            hooks=hooks, grace_lasts=timedelta(minutes=settings.grace_min),
+        )  # fmt: skip
 
     _run_program(settings, "alert", work)
 

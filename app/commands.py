@@ -20,6 +20,7 @@ from app import (
     readiness,
     rule_commands,
     rule_tests,
+    silence_commands,
     verify,
     withdrawals,
 )
@@ -39,6 +40,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(rule_commands.rules_app, name="rules")
     rule_commands.rules_app.command("test")(rule_tests.test_command)
     app.add_typer(contact_commands.contacts_app, name="contacts")
+    app.add_typer(silence_commands.silences_app, name="silences")
     app.add_typer(proposals.proposals_app, name="proposals")
     app.add_typer(audit.audit_app, name="audit")
     app.add_typer(verify.verify_app, name="verify")

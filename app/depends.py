@@ -131,7 +131,7 @@ MAY_NOT = {
     Act.STATE: "state facts",
     Act.ACKNOWLEDGE: "take care of alerts",
     Act.CONTEST: "contest alerts",
-    Act.REGULATE: "write rules",
+    Act.REGULATE: "write rules and silences",
     Act.APPROVE: "approve proposals",
     Act.AUDIT: "see the audit log",
     Act.ADMINISTER: "administer the platform",

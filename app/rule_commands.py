@@ -114,16 +114,17 @@ def backtest_command(
     found = session.with_pool(context, work)
     session.show(console, _cities(found))
     session.show(console, _moves(found))
+    console.print("silences are not applied")
     if found.left_out:
         console.print(f"and {found.left_out:,} changes more")
 
 
 def _cities(found: Backtest) -> Table:
     table = Table(session.key("city"), "subjects", "ok", "near", "over", "unknown",
-                  "alerts", "letters")  # fmt: skip
+                  "alerts", "letters", "kept back")  # fmt: skip
     for city, (subjects, tally) in found.cities().items():
         cells = (city, subjects, tally.ok, tally.warn, tally.firing, tally.unknown,
-                 tally.alerts, tally.letters)  # fmt: skip
+                 tally.alerts, tally.letters, tally.kept_back)  # fmt: skip
         table.add_row(*map(session.cell, cells))
     return table
 

@@ -13,7 +13,8 @@ import db.changes
 import db.filled
 import db.registry
 import db.rules
-from app import approval, importing, reference, rule_facts
+import db.silences
+from app import approval, importing, reference, rule_facts, silence_facts
 from app.approval import Deed
 from app.imports import sheet as sheets
 from app.imports.kinds import Kind
@@ -77,6 +78,7 @@ async def of_all(connection: Connection, progress: Progress = unseen) -> list[St
         found.append(await _of_kind(connection, kind, vouched, shipped))
         progress(done, len(kinds))
     found.append(await _of_rules(connection, sealed.get(db.rules.NOUN, {})))
+    found += await _of_silences(connection, sealed)
     return found
 
 
@@ -180,6 +182,24 @@ async def _of_rules(connection: Connection, sealed: BySubject) -> Standing:
             found.unstated[subject] = holds[subject]
     gone = rule_facts.SHIPPED.keys() - holds.keys()
     found.unlike.extend(Unlike(noun, each, "was shipped and is gone") for each in sorted(gone))
+    return found
+
+
+async def _of_silences(connection: Connection, sealed: Mapping[str, BySubject]) -> list[Standing]:
+    """Return how silences stand, and what became of them."""
+    silences = await db.silences.list_stored(connection)
+    events = await db.silences.list_stored_events(connection)
+    facts = {
+        db.silences.NOUN: [silence_facts.stated(each) for each in silences],
+        db.silences.EVENTS_NOUN: [silence_facts.became(each) for each in events],
+    }
+    found = []
+    for noun, stored in facts.items():
+        stated = await db.changes.list_known(connection, noun, db.changes.EVER)
+        vouched = sealed.get(noun, {}) | stated
+        holds = {fact.subject: fact.content or {} for fact in stored}
+        unstated = {each: holds[each] for each in holds.keys() - vouched.keys()}
+        found.append(Standing(noun, list(_unlike(noun, vouched, holds)), unstated))
     return found
 
 

@@ -191,7 +191,8 @@ async def note_level(connection: Connection, alert_id: int, level: int) -> None:
 
 async def list_due(connection: Connection, now: datetime, stopped_by: datetime) -> list[Case]:
     """Return cases of which something is due: nobody acknowledged in time, the clock has stood
-    still since `stopped_by` or longer, or a date is not known yet.
+    still since `stopped_by` or longer, or a date is not known yet. What keeps letters back keeps an
+    alert from being raised, too.
     """
     rows = await connection.fetch(
         """
@@ -205,7 +206,8 @@ async def list_due(connection: Connection, now: datetime, stopped_by: datetime) 
            AND dated_level = level
            AND clock_from IS NOT NULL
            AND contest IS DISTINCT FROM 'upheld'
-           AND ((raise_at <= $1 AND stopped_at IS NULL AND acknowledged_at IS NULL)
+           AND ((raise_at <= $1 AND stopped_at IS NULL AND acknowledged_at IS NULL
+                 AND coalesce(silenced_by, inhibited_by) IS NULL AND owed IS NULL)
                 OR stopped_at <= $2
                 OR undated IS NOT NULL)
          ORDER BY coalesce(raise_at <= $1 AND stopped_at IS NULL AND acknowledged_at IS NULL,

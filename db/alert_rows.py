@@ -20,6 +20,7 @@ class AlertRow:
 
     `kind` and `rule` None: its rule does not act on what the caller sees. `due_at` is the first
     instant that is too late for what is owed now, `due_for`: to acknowledge it, or to remedy it.
+    `owed`: why a letter would have been written that is kept back.
     """
 
     alert_id: int
@@ -60,6 +61,9 @@ class AlertRow:
     is_overdue: bool
     raised_to: str | None
     closed_at: datetime | None
+    silenced_by: int | None
+    inhibited_by: int | None
+    owed: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ ALERTS = """
                contest, coalesce(contests, 0) AS contests,
                due_at, CASE WHEN due_at IS NOT NULL THEN due_for END AS due_for,
                CASE WHEN is_owed AND due_at IS NULL THEN undated END AS undated,
-               is_overdue, raised_to, closed_at
+               is_overdue, raised_to, closed_at, silenced_by, inhibited_by, alerts.owed
           FROM visible_alerts($1, $2) AS alerts
           LEFT JOIN visible_rules($1, $2) AS rules ON rules.rule_id = alerts.rule_id
           LEFT JOIN rule_versions AS said

@@ -133,6 +133,8 @@ async def insert_alert(
     state: AlertState,
     at: datetime,
     about: About = About.OVER,
+    *,
+    is_told: bool = True,
 ) -> int | None:
     """Open an alert; return its alert_id, or None if its subject has an open one already."""
     alert_id: int | None = await connection.fetchval(
@@ -143,7 +145,7 @@ async def insert_alert(
                             opened_by, about)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                 CASE $5 WHEN 'firing' THEN $15::timestamptz END,
-                CASE $5 WHEN 'firing' THEN $15::timestamptz END, $15, $16, $8, $17)
+                CASE WHEN $5 = 'firing' AND $18 THEN $15::timestamptz END, $15, $16, $8, $17)
             ON CONFLICT (rule_id, subject) WHERE state <> 'resolved' DO NOTHING
         RETURNING alert_id
         """,
@@ -156,6 +158,7 @@ async def insert_alert(
         at,
         watched.version,
         about,
+        is_told,
     )
     return alert_id
 

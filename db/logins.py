@@ -16,7 +16,7 @@ VIEW = "nenghao_view"
 SERVICE = "nenghao_service"
 
 TRACES = ("changes", "links", "heads", "readings", "conflicts", "alert_events", "nightly_checks",
-          "audit_removals", "rule_versions")  # fmt: skip
+          "audit_removals", "rule_versions", "silences", "silence_events")  # fmt: skip
 """What only grows: no login of a service may change or remove a row. Of the audit log none may
 change one; what is old enough goes, and triggers see to that."""
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from alerts.grace import Grace
 from alerts.verdicts import Verdict
 from db.alerts import Watched
 from db.pool import Connection
@@ -36,6 +37,7 @@ class Kind(StrEnum):
     NOT_CONNECTED = "not_connected"
     EXPRESSION = "expression"
     VALUE_INTENSITY = "value_intensity"
+    OUTAGE = "outage"
     BUDGET_PACE = "budget_pace"
     TWO_HIGH = "two_high"
 
@@ -60,6 +62,62 @@ class DueWorkdays(BaseModel):
         description="until its figures are in order; null: no such date [working days]",
         examples=[20],
     )
+
+
+class Same(StrEnum):
+    """What an alert has in common with one whose letters it keeps back."""
+
+    SUBJECT = "subject"
+    PLACE = "place"  # the unit; of alerts about regions: the region
+    WITHIN = "within"  # its unit is part of the incident
+
+
+class Keeps(BaseModel):
+    """Letters that are kept back while an alert of the rule fires: of one rule, or of a kind."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    rule_id: int | None = Field(
+        default=None, ge=1, le=2**31 - 1, description="of this rule", examples=[None]
+    )
+    kind: str | None = Field(
+        default=None,
+        pattern="^[a-z][a-z0-9_]{0,39}$",
+        description="of all rules of this kind",
+        examples=["data_quality"],
+    )
+    check: str | None = Field(
+        default=None,
+        pattern="^[a-z][a-z0-9_]{0,39}$",
+        description="of those only that have this `check`",
+        examples=["offline"],
+    )
+    same: Same = Field(
+        default=Same.SUBJECT,
+        strict=False,
+        description="about the same subject; the same place (unit, or region where they are about "
+        "regions); or within what an outage takes in",
+        examples=["within"],
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.rule_id is None) == (self.kind is None):
+            raise ValueError("name rule_id or kind, one of the two")
+        if self.check is not None and self.kind is None:
+            raise ValueError("check goes with kind")
+        return self
+
+    def is_of(self, rule: Rule) -> bool:
+        """Return whether it is about the letters of a rule."""
+        if self.rule_id is not None:
+            return self.rule_id == rule.rule_id
+        return self.kind == rule.kind and self.check in (None, check_of(rule.parameters))
+
+
+KEEPS_MAX = 20
+CHECKS_OF_SILENCE = ("offline", "gap")
+"""What a rule that has a `check` finds only because nothing came."""
 
 
 class Parameters(BaseModel):
@@ -87,6 +145,25 @@ class Parameters(BaseModel):
         "the day on which it fired, or became worse",
         examples=[{"acknowledge": 3, "remedy": 20}],
     )
+    keeps_back: tuple[Keeps, ...] = Field(
+        default=(),
+        max_length=KEEPS_MAX,
+        strict=False,
+        description="letters of which rules are kept back while an alert of this one fires, as far "
+        "as this one writes to all whom those write to",
+        examples=[[]],
+    )
+    keeps_narrower_back: bool = Field(
+        default=True,
+        description="also those of rules of the same kind of regions within, about the same "
+        "subject: who is told is told once",
+        examples=[True],
+    )
+
+    @property
+    def rests_on_silence(self) -> bool:
+        """Whether it says of somebody that they say nothing: not while we ourselves were away."""
+        return check_of(self) in CHECKS_OF_SILENCE
 
     unknown_h: int = Field(
         default=0,
@@ -139,9 +216,15 @@ class Rule:
         return self.parameters.kind
 
 
+def check_of(parameters: Parameters) -> str | None:
+    """Return what a rule checks, of kinds that check several things."""
+    check = getattr(parameters, "check", None)
+    return None if check is None else str(check)
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is the same for all subjects of an evaluation.
+    """What is the same for all subjects of an evaluation. `grace`: we ourselves were away.
 
     Periods that ended within `amended_within` are judged again when their data change; about that
     at most `notices_per_h` are written.
@@ -154,6 +237,7 @@ class Surroundings:
     unverified: Unverified = Unverified.NOTE
     amended_within: timedelta = AMENDED_WITHIN
     notices_per_h: int = NOTICES_PER_H
+    grace: Grace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +257,26 @@ class Facts:
     def about_unit(self) -> UnitName | None:
         """The unit it is about; None: it is about a region."""
         return None
+
+    @property
+    def takes_in(self) -> frozenset[int]:
+        """The units that are part of it, where it is an incident of several."""
+        return frozenset()
+
+    @property
+    def regions(self) -> frozenset[str]:
+        """The regions it takes in, where it is an incident of several: their contacts are told."""
+        return frozenset()
+
+    @property
+    def tells_regions(self) -> bool:
+        """Whether it may be such an incident."""
+        return False
+
+    @property
+    def is_our_own(self) -> bool:
+        """Whether it is about ourselves: that we were away excuses nothing."""
+        return False
 
     @property
     def energy_basis(self) -> Basis | None:

@@ -18,6 +18,9 @@ from alerts.kinds.kind import Judge, Kind, LookBack, Parameters, Ticks
 from alerts.kinds.not_connected import watch as connections
 from alerts.kinds.not_connected import words as connection_words
 from alerts.kinds.not_connected.parameters import NotConnected
+from alerts.kinds.outage import watch as outages
+from alerts.kinds.outage import words as outage_words
+from alerts.kinds.outage.parameters import Outage
 from alerts.kinds.product_intensity import watch as products
 from alerts.kinds.product_intensity import words as product_words
 from alerts.kinds.product_intensity.parameters import ProductIntensity
@@ -70,4 +73,5 @@ KINDS = {
     ),
     Kind.BUDGET_PACE: Definition(BudgetPace, budgets.judge, budgets.ticks, budgets_words.write),
     Kind.TWO_HIGH: Definition(TwoHigh, two_high.judge, two_high.ticks, two_high_words.write),
+    Kind.OUTAGE: Definition(Outage, outages.judge, outages.ticks, outage_words.write),
 }

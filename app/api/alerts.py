@@ -187,6 +187,13 @@ class Alert(Answer):
     closed_at: LocalTime | None = Field(
         description="when its file was closed", examples=["2026-11-24T10:00:00+08:00"]
     )
+    silenced_by: int | None = Field(
+        description="silence that keeps its letters back; null: none does", examples=[1]
+    )
+    inhibited_by: int | None = Field(
+        description="alert that tells of the same and keeps its letters back", examples=[12]
+    )
+    owed: str | None = Field(description="why a letter is due, kept back", examples=["first"])
 
 
 class Event(Answer):

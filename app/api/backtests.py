@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict, Field
@@ -93,6 +93,10 @@ class Change(Answer):
         description="the platform could know of it only later, as its data came late",
         examples=[False],
     )
+    kept_back: str | None = Field(
+        description="why no letter would have told of it; null: one would, or none was due",
+        examples=["no letter: rule 1 tells of it with 91450200MA5KF5XJ00/clinker"],
+    )
 
 
 class _Counts(Answer):
@@ -104,6 +108,10 @@ class _Counts(Answer):
     unknown: int = Field(description="evaluations that could not tell", examples=[0])
     alerts: int = Field(description="alerts that would have fired", examples=[3])
     letters: int = Field(description="letters that would have gone out", examples=[6])
+    kept_back: int = Field(
+        description="times that none did, as an alert of another rule that really fired told of it",
+        examples=[0],
+    )
 
 
 class City(_Counts):
@@ -133,6 +141,12 @@ class BacktestAnswer(Answer):
     kind: Kind = Field(examples=["product_intensity"])
     period_starts_at: LocalTime = Field(examples=["2026-11-01T00:00:00+08:00"])
     period_ends_at: LocalTime = Field(examples=["2026-12-01T00:00:00+08:00"])
+    applies_silences: Literal[False] = Field(
+        default=False,
+        description="silences are not applied: it is what the rule finds, whatever somebody did "
+        "not want to hear of",
+        examples=[False],
+    )
     cities: list[City]
     subjects: list[Subject]
     changes: list[Change]
@@ -249,6 +263,7 @@ def _change(move: Move) -> Change:
             for each in move.letters
         ],
         is_late=move.is_late,
+        kept_back=move.transition.kept,
     )
 
 
@@ -275,6 +290,7 @@ def _counts(tally: Tally) -> dict[str, int]:
         "unknown": tally.unknown,
         "alerts": tally.alerts,
         "letters": tally.letters,
+        "kept_back": tally.kept_back,
     }
 
 

@@ -11,6 +11,7 @@ from alerts.kinds.data_quality.parameters import DataQuality
 from alerts.kinds.expression.parameters import ExpressionRule
 from alerts.kinds.kind import Kind
 from alerts.kinds.not_connected.parameters import NotConnected
+from alerts.kinds.outage.parameters import Outage
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
 from alerts.kinds.two_high.parameters import TwoHigh
@@ -36,6 +37,7 @@ AnyParameters: TypeAlias = (
     | NotConnected
     | ExpressionRule
     | TwoHigh
+    | Outage
 )
 
 
@@ -205,6 +207,23 @@ class NewTwoHighRule(_Place, TwoHighVersion):
     """A new rule on two-high projects."""
 
 
+class ProposedOutage(BaseModel):
+    """A version of a rule on outages that nobody stated yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["outage"] = Field(examples=["outage"])
+    parameters: Outage = Outage()
+
+
+class OutageVersion(_Version, ProposedOutage):
+    """What a rule on outages says."""
+
+
+class NewOutageRule(_Place, OutageVersion):
+    """A new rule on outages."""
+
+
 Proposed = Annotated[
     ProposedProduct
     | ProposedLevel
@@ -213,7 +232,8 @@ Proposed = Annotated[
     | ProposedQuality
     | ProposedConnection
     | ProposedExpression
-    | ProposedTwoHigh,
+    | ProposedTwoHigh
+    | ProposedOutage,
     Field(discriminator="kind"),
 ]
 Stated = Annotated[
@@ -224,7 +244,8 @@ Stated = Annotated[
     | QualityVersion
     | ConnectionVersion
     | ExpressionVersion
-    | TwoHighVersion,
+    | TwoHighVersion
+    | OutageVersion,
     Field(discriminator="kind"),
 ]
 New = Annotated[
@@ -235,7 +256,8 @@ New = Annotated[
     | NewQualityRule
     | NewConnectionRule
     | NewExpressionRule
-    | NewTwoHighRule,
+    | NewTwoHighRule
+    | NewOutageRule,
     Field(discriminator="kind"),
 ]
 

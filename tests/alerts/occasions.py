@@ -11,6 +11,9 @@ from alerts.kinds.budget_pace import verdict as budget_verdict
 from alerts.kinds.budget_pace.facts import BudgetFacts
 from alerts.kinds.budget_pace.parameters import BudgetPace, Watches
 from alerts.kinds.kind import Kind, UnitName
+from alerts.kinds.outage import facts as outage_facts
+from alerts.kinds.outage import verdict as outage_verdict
+from alerts.kinds.outage.parameters import Outage
 from alerts.kinds.product_intensity import verdict as product_verdict
 from alerts.kinds.product_intensity.facts import ProductFacts, Subject, Yardstick
 from alerts.kinds.product_intensity.parameters import Against, Window
@@ -28,6 +31,7 @@ from alerts.series import Point, Series
 from db.budgets import BudgetRow
 from db.heads import KeptHead
 from db.limits import LimitRow
+from db.outages import Site
 from db.products import Equivalent
 from db.two_high import TwoHighRow
 from energy.budgets import OwnerKind, Standing
@@ -268,6 +272,31 @@ def two_high(reason: Reason, facts: TwoHighFacts) -> Occasion:
         "柳州市",
         "https://nenghao.example/v1/alerts/11",
         rule_name="两高项目",
+        rule_version=1,
+        told=TOLD[1:],
+    )
+
+
+def outage(reason: Reason, silent: int) -> Occasion:
+    """Return that so many of 20 gateways of a city are silent."""
+    heard_at = STARTS_AT - 2 * HOUR
+    sites = [
+        Site(number, f"91450200MA00000{number:02}X", f"柳州某厂{number}", "450202", "450200", 1,
+             ["gw1"], heard_at, 4, 0)
+        for number in range(1, silent + 1)
+    ]  # fmt: skip
+    (found,) = outage_facts.incidents(
+        sites, {"450200": 20}, Outage(), "450000", {"450200/gateways"}, STARTS_AT
+    )
+    return Occasion(
+        Kind.OUTAGE,
+        reason,
+        outage_verdict.judge(found, Outage()),
+        found,
+        "柳州市",
+        "https://nenghao.example/v1/alerts/9",
+        rule_name="大面积掉线",
+        rule_version=1,
         told=TOLD[1:],
     )
 

@@ -193,3 +193,38 @@ async def test_a_backtest_counts_what_is_near_and_marks_what_was_known_late(work
         ("first", True),
         ("resolved", False),
     ]
+
+
+async def test_alerts_that_really_fired_keep_letters_back_and_silences_do_not(
+    works: Works,
+) -> None:
+    """The province's alert fired for three hours: a rule of the city would have told after that."""
+    for number, value in enumerate(COURSE):
+        await works.made(141.0 if value is None else value, starts_at=FIRST + number * HOUR)
+    async with works.pool.acquire() as connection:
+        rule_id = await factories.rule(connection, region="450200")
+    await works.pool.execute(
+        """
+        INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
+                            period_ends_at, measured, threshold, uom, coverage, estimated_share,
+                            reason, pending_at, fired_at, resolved_at, updated_at)
+        VALUES (1, '450202', $1, $2, 1, 'resolved', $3, $4, 1, 1, 'kgce/t', 1, 0, 'r', $3, $3, $4,
+                $4)
+        """,
+        works.unit_id,
+        f"{factories.unit_code()}/clinker",
+        FIRST,
+        FIRST + 3 * HOUR,
+    )
+    await works.pool.execute(
+        """
+        INSERT INTO silences (region, starts_at, ends_at, is_grave, waits, stated_at, actor, reason)
+        VALUES ('450000', $1, $1::timestamptz + interval '1 day', false, false, $1, 'a', 'r')
+        """,
+        FIRST,
+    )
+    found = await run(works.pool, await rule(works.pool, rule_id=rule_id))
+    moves = [(move.transition.reason, len(move.letters)) for move in found.moves]
+    assert moves == [("first", 0), ("released", 1), ("resolved", 1), ("first", 1), ("resolved", 1)]
+    ((_, (_, tally)),) = found.cities().items()
+    assert (tally.alerts, tally.letters, tally.kept_back) == (2, 4, 1)

@@ -81,6 +81,10 @@ VALUES ('450202', 'n', 'e', 'zh', 3);
 INSERT INTO rules (kind, region) VALUES ('product_intensity', '450202');
 INSERT INTO rule_versions
 SELECT rule_id, 1, 'r', '{}', '2026-01-01Z', '2026-01-01Z', 'a', 'r' FROM rules WHERE rule_id > 2;
+INSERT INTO silences (region, rule_id, unit_id, subject, starts_at, ends_at, is_grave, waits,
+                      stated_at, actor, reason)
+SELECT '450202', 3, :u, NULL, '2026-11-23Z', '2026-11-24Z', true, true, '2026-11-23Z', 'a', 'r';
+INSERT INTO silence_events SELECT silence_id, 'approved', now(), 'b', 'r' FROM silences;
 INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
                     period_ends_at, measured, threshold, uom, coverage, estimated_share, reason,
                     pending_at, updated_at)

@@ -81,6 +81,16 @@ ASKING = {
 }  # fmt: skip
 """What is asked in a body, by those who may read."""
 
+SILENCING: Mapping[tuple[str, str], object] = {
+    ("POST", "/v1/silences"): {
+        "region": "450202", "unit": cast.QIANS_UNIT, "ends_at": "2026-11-24T00:00:00+08:00",
+        "reason": "r",
+    },
+    ("POST", "/v1/silences/{silence_id}/approve"): {"reason": "r"},
+    ("DELETE", "/v1/silences/{silence_id}"): None,
+}  # fmt: skip
+"""What is done to silences, by those who regulate, or approve."""
+
 DECIDING = {
     ("POST", f"/v1/proposals/{{proposal_id}}/{decision}") for decision in ("approve", "reject")
 }
@@ -98,7 +108,8 @@ def routes(within: Sequence[object]) -> Iterator[tuple[str, str]]:
 
 
 ROUTES = set(routes(APP.routes))
-READING = ROUTES - OPEN - SIGNED - STREAMED - STATING.keys() - RULING - ASKING.keys() - DECIDING
+WRITING = STATING.keys() | RULING | SILENCING.keys() | ASKING.keys() | DECIDING
+READING = ROUTES - OPEN - SIGNED - STREAMED - WRITING
 PATHS = sorted(path for method, path in READING if method == "GET")
 QIANS = {
     "unit": cast.QIANS_UNIT,
@@ -113,6 +124,7 @@ QIANS = {
     "rule_id": "3",
     "proposal_id": "1",
     "task_id": "1",
+    "silence_id": "1",
     "figure": "consumption",
 }
 """A value for each parameter that names something of Qian's."""
@@ -120,7 +132,13 @@ QIANS = {
 MISSING = {cast.QIANS_UNIT: factories.unit_code(99), "E01": "E77"}
 """What nobody has, as long as what Qian has."""
 
-NOBODYS_IDS = {"alert_id": "9", "rule_id": "9", "proposal_id": "9", "task_id": "9"}
+NOBODYS_IDS = {
+    "alert_id": "9",
+    "rule_id": "9",
+    "proposal_id": "9",
+    "task_id": "9",
+    "silence_id": "9",
+}
 
 AUDITED = "/v1/audit"
 """For those who see to the trace, and nobody else."""
@@ -231,7 +249,7 @@ def may_see(path: str, place: Place) -> bool:
 def test_every_route_is_tried() -> None:
     assert len(PATHS) >= 20
     assert {method for method, _ in READING} == {"GET"}, "say in STATING what is sent"
-    assert OPEN | SIGNED | STATING.keys() | RULING | ASKING.keys() | DECIDING <= ROUTES
+    assert OPEN | SIGNED | WRITING <= ROUTES
 
 
 @pytest.mark.parametrize("path", PATHS)

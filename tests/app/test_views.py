@@ -37,7 +37,7 @@ CUT = {
     "parks", "production", "projects", "proposals", "quality_checks", "quality_days",
     "quality_unit_days",
     "quarantine", "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
-    "rule_versions", "rules",
+    "rule_versions", "rules", "silence_events", "silences",
     "stale_ranges", "standings", "stocks", "suspicions", "tasks", "trades", "two_high_projects",
     "unit_consumption", "units",
     "value_limits", "verifications",
@@ -49,7 +49,7 @@ FOR_AUDITORS = {"audit"}
 
 HIDDEN = {
     "alembic_version", "api_keys", "arrivals", "audit_links", "audit_removals", "audit_waiting",
-    "births", "evaluators", "fresh_hours",
+    "births", "downtimes", "evaluators", "fresh_hours",
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
     "meters_in_scope", "nightly_checks", "outbox", "quarantine_size",
     "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",

@@ -1,0 +1,128 @@
+"""Owns the words of a letter about an outage, in Chinese and English. Pure."""
+
+from __future__ import annotations
+
+from alerts.kinds.outage.facts import OutageFacts, Scale, silent_meters
+from alerts.kinds.words import Language, Occasion, Words, collapse
+from db.outages import Site
+from energy.periods import LOCAL
+
+ASKS_ZH = [
+    "确认：在预警页面确认由谁负责，确认后不再提醒。",
+    "核查：网络、供电、端设备和消息代理是否正常；端设备会保留未回执的数据，恢复后自动补传。",
+    "反馈：把原因和恢复时间写在预警页面。",
+]
+ASKS_EN = [
+    "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+    "Check: network, power, gateways and broker. Gateways keep what has no receipt, and send it "
+    "when they are back.",
+    "Reply: write at the alert what it was and when it was over.",
+]
+
+
+def write(occasion: Occasion, language: Language) -> Words:
+    """Return what a letter says of an incident, or of its end."""
+    facts = occasion.facts
+    assert isinstance(facts, OutageFacts)
+    return _zh(occasion, facts) if language is Language.ZH else _en(occasion, facts)
+
+
+def _zh(occasion: Occasion, facts: OutageFacts) -> Words:
+    place, uom = _place_zh(occasion, facts), "块计量表" if facts.scale is Scale.UNIT else "台端设备"
+    count = f"{facts.measured}{uom}（共 {facts.total}）"
+    return Words(
+        subject=f"{place}：{count}中断" if occasion.is_over else f"{place}：{_over_zh(facts)}",
+        opening=f"{place}"
+        + (
+            "同时失去通信，作为一起事件通报，不再逐表发函。"
+            if occasion.is_over
+            else f"{_over_zh(facts)}。"
+        ),
+        figures=[
+            ("中断数量", count),
+            ("受影响表计", f"{facts.meters}"),
+            ("受影响单位", f"{len(facts.sites)}"),
+            ("起始时间", _at(facts)),
+            *[(f"单位 {number}", _site_zh(site)) for number, site in enumerate(facts.shown, 1)],
+            *([("其余单位", f"{facts.left_out} 家，见平台")] if facts.left_out else []),
+        ],
+        method="端设备超过规则规定的时间未收到数据即计为中断；同一单位、同一地市或全部端设备中断的数量"
+        "与占比达到规则阈值时合并为一起事件，成员告警不再单独发函，事件结束后仍未恢复的另行发函。",
+        asks=ASKS_ZH,
+    )
+
+
+def _en(occasion: Occasion, facts: OutageFacts) -> Words:
+    place, uom = _place_en(occasion, facts), "meters" if facts.scale is Scale.UNIT else "gateways"
+    count = f"{facts.measured} of {facts.total} {uom}"
+    return Words(
+        subject=f"{place}: {count} silent" if occasion.is_over else f"{place}: {_over_en(facts)}",
+        opening=f"{place}: "
+        + (
+            "silent at once, so this is one incident instead of a letter about each meter."
+            if occasion.is_over
+            else f"{_over_en(facts)}."
+        ),
+        figures=[
+            ("Silent", count),
+            ("Meters behind", f"{facts.meters}"),
+            ("Units", f"{len(facts.sites)}"),
+            ("Since", _at(facts)),
+            *[(f"Unit {number}", _site_en(site)) for number, site in enumerate(facts.shown, 1)],
+            *([("More units", f"{facts.left_out}, see the platform")] if facts.left_out else []),
+        ],
+        method="A gateway that was not heard for as long as the rule says is silent. Where number "
+        "and share of what is silent reach its thresholds, in a unit, a city or altogether, that "
+        "is one incident; what is still silent when it ends is written about then.",
+        asks=ASKS_EN,
+    )
+
+
+def _over_zh(facts: OutageFacts) -> str:
+    return f"已基本恢复通信，仍有 {facts.measured} 处中断" if facts.measured else "已恢复通信"
+
+
+def _over_en(facts: OutageFacts) -> str:
+    return f"mostly heard again, {facts.measured} still silent" if facts.measured else "heard again"
+
+
+def _place_zh(occasion: Occasion, facts: OutageFacts) -> str:
+    match facts.scale:
+        case Scale.BROKER:
+            ours = "（平台自身未连接消息代理）" if facts.is_our_own else ""
+            return f"{collapse(occasion.region_name)}消息代理{ours}"
+        case Scale.CITY:
+            return f"{collapse(occasion.region_name)}端设备"
+        case Scale.UNIT:
+            return _name(facts)
+
+
+def _place_en(occasion: Occasion, facts: OutageFacts) -> str:
+    match facts.scale:
+        case Scale.BROKER:
+            ours = " (we ourselves do not reach it)" if facts.is_our_own else ""
+            return f"Broker of {collapse(occasion.region_name)}{ours}"
+        case Scale.CITY:
+            return f"Gateways of {collapse(occasion.region_name)}"
+        case Scale.UNIT:
+            return _name(facts)
+
+
+def _name(facts: OutageFacts) -> str:
+    unit = facts.about_unit
+    assert unit is not None
+    return f"{collapse(unit.name)}（{unit.unit}）"
+
+
+def _site_zh(site: Site) -> str:
+    gateways = "、".join(map(collapse, site.silent_gateways)) or "端设备在线"
+    return f"{collapse(site.unit_name)}（{gateways}；{silent_meters(site)}/{site.meters} 块表）"
+
+
+def _site_en(site: Site) -> str:
+    gateways = ", ".join(map(collapse, site.silent_gateways)) or "gateways are heard"
+    return f"{collapse(site.unit_name)} ({gateways}; {silent_meters(site)} of {site.meters} meters)"
+
+
+def _at(facts: OutageFacts) -> str:
+    return f"{facts.period.starts_at.astimezone(LOCAL):%Y-%m-%d %H:%M}"
