@@ -29,6 +29,7 @@ from alerts.verdicts import HIGH_LEVEL, State
 from db.alerts import AlertState
 from db.amendments import Life
 from db.fresh import Fresh
+from db.judgements import Judgement
 from db.pool import Connection
 from energy import periods
 from energy.periods import HOUR, Step
@@ -92,15 +93,7 @@ async def apply(
             quiet += kept
             continue
         async with connection.transaction():
-            await db.judgements.upsert(connection, rule.rule_id, kept, around.now)
-            anew = [each for amendment in amended for each in amendment.changed]
-            await db.judgements.upsert(
-                connection,
-                rule.rule_id,
-                [amending.judgement(each.judged) for each in anew],
-                around.now,
-                is_told=True,
-            )
+            await _keep(connection, rule, kept, amended, around)
             for amendment in amended:
                 changed += await _amend(connection, rule, amendment, around, allowance)
             if late is not None:
@@ -110,6 +103,19 @@ async def apply(
         log.warning("amendments_not_written_about", rule=rule.name, alerts=allowance.held_back,
                     per_hour=around.notices_per_h)  # fmt: skip
     return changed
+
+
+async def _keep(
+    connection: Connection,
+    rule: Rule,
+    found: Sequence[Judgement],
+    amended: Sequence[Amendment],
+    around: Surroundings,
+) -> None:
+    """Keep what was found again of a subject, and of which periods that is told."""
+    anew = [amending.judgement(each.judged) for one in amended for each in one.changed]
+    await db.judgements.upsert(connection, rule.rule_id, found, around.now)
+    await db.judgements.upsert(connection, rule.rule_id, anew, around.now, is_told=True)
 
 
 async def _amend(
@@ -186,8 +192,23 @@ async def _open_late(
     event_id = await _event(connection, rule, opened, worst, reason, around, said)
     newest = max(again, key=lambda each: each.ends_at)
     is_past = newest.verdict.state in (State.OK, State.WARN)
-    life = Life(
-        alert_id=opened,
+    life = _late_life(opened, worst, first, around)
+    letters = 0
+    if is_told:
+        note = Note(life.subject, periods=len(late.again), is_past=is_past)
+        letters = await _write(
+            connection, rule, worst.judged, life, event_id, reason, note, around, None
+        )
+    if is_past:
+        await _end_late(connection, rule, life, newest, around)
+    log.info("alert_late", alert_id=opened, subject=life.subject, letters=letters)
+    return True
+
+
+def _late_life(alert_id: int, worst: Again, first: Again, around: Surroundings) -> Life:
+    """Return a late alert that has just been opened."""
+    return Life(
+        alert_id=alert_id,
         subject=worst.judged.watched.subject,
         region=worst.judged.watched.region,
         level=worst.verdict.level or HIGH_LEVEL,
@@ -200,16 +221,6 @@ async def _open_late(
         is_late=True,
         retracted_at=None,
     )
-    letters = 0
-    if is_told:
-        note = Note(life.subject, periods=len(late.again), is_past=is_past)
-        letters = await _write(
-            connection, rule, worst.judged, life, event_id, reason, note, around, None
-        )
-    if is_past:
-        await _end_late(connection, rule, life, newest, around)
-    log.info("alert_late", alert_id=opened, subject=life.subject, letters=letters)
-    return True
 
 
 async def _end_late(

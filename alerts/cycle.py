@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Required, TypeAlias, TypedDict, Unpack
 
 import structlog
 
@@ -51,8 +52,21 @@ DATABASE_RETRY_S = 2.0
 SEND_PAUSE_S = 1.0
 """Longest pause before letters are looked for: it costs an index scan, judging all rules more."""
 
+Work: TypeAlias = tuple[str, Callable[[], Awaitable[bool]], float]
+"""What a loop is called, does, and how long it rests when there was nothing to do. [s]"""
 
 log = structlog.get_logger("alert")
+
+
+class Terms(TypedDict, total=False):
+    """What does not change from one evaluation to the next."""
+
+    coverage_floor: Required[float]
+    public_url: Required[str]
+    unverified: Unverified
+    silent_s: float
+    amended_within: timedelta
+    grace_lasts: timedelta
 
 
 @dataclass(slots=True)
@@ -76,64 +90,51 @@ async def run(
     *,
     instance: str,
     pause_s: float,
-    coverage_floor: float,
-    public_url: str,
     smtp_url: str | None,
     mail_from: str,
     clock: Callable[[], datetime],
-    unverified: Unverified = Unverified.NOTE,
-    silent_s: float = evaluator.SILENT_S,
-    amended_within: timedelta = AMENDED_WITHIN,
-    grace_lasts: timedelta = grace.LASTS,
     hooks: Courier | None = None,
+    **terms: Unpack[Terms],
 ) -> None:
     """Evaluate and send until cancelled. Raises ValueError for a mail server URL that is none.
 
-    `hooks` is the way to webhooks: without it their letters wait.
+    `hooks` is the way to webhooks: without it their letters wait. `terms` as of `evaluate_once`.
     """
     episodes, progress, pulse = Episodes(), Progress(), Pulse(pool, instance)
-    couriers: list[Courier] = [] if hooks is None else [hooks]
-    if smtp_url is not None:
-        couriers.append(smtp.Link(smtp.parse(smtp_url), mail_from))
+    mail = None if smtp_url is None else smtp.Link(smtp.parse(smtp_url), mail_from)
+    couriers: list[Courier] = [each for each in (hooks, mail) if each is not None]
 
     async def evaluate() -> bool:
         now = clock()
-        changed = await evaluate_once(
-            pool,
-            now=now,
-            coverage_floor=coverage_floor,
-            public_url=public_url,
-            episodes=episodes,
-            unverified=unverified,
-            silent_s=silent_s,
-            amended_within=amended_within,
-            progress=progress,
-            grace_lasts=grace_lasts,
-        )
+        changed = await evaluate_once(pool, now=now, episodes=episodes, progress=progress, **terms)
         async with pool.acquire() as connection:
             await db.heartbeats.beat(connection, PROGRAM, instance, now, "evaluating")
         return changed > 0 or progress.has_more
 
     async def gather() -> bool:
-        return await gathering.gather_once(pool, public_url=public_url, now=clock())
+        return await gathering.gather_once(pool, public_url=terms["public_url"], now=clock())
 
     async def send(courier: Courier) -> bool:
         await pulse.beat(clock())
         return await send_once(pool, courier, now=clock(), instance=instance, episodes=episodes)
 
-    work: list[tuple[str, Callable[[], Awaitable[bool]]]]
-    work = [("evaluate", evaluate), ("gather", gather)]
-    work += [(f"send {' '.join(each.channels)}", partial(send, each)) for each in couriers]
-    if smtp_url is None:
-        work.append(("wait", partial(note_waiting, pool, episodes)))
+    soon_s = min(pause_s, SEND_PAUSE_S)
+    work: list[Work] = [("evaluate", evaluate, pause_s), ("gather", gather, soon_s)]
+    work += [(f"send {' '.join(each.channels)}", partial(send, each), soon_s) for each in couriers]
+    if mail is None:
+        work.append(("wait", partial(note_waiting, pool, episodes), soon_s))
     try:
-        async with asyncio.TaskGroup() as tasks:
-            for name, each in work:
-                pause = pause_s if name == "evaluate" else min(pause_s, SEND_PAUSE_S)
-                tasks.create_task(_again_and_again(name, each, pause, episodes))
+        await _all(work, episodes)
     finally:
         for courier in couriers:
             await courier.rest()
+
+
+async def _all(work: Iterable[Work], episodes: Episodes) -> None:
+    """Do all the work side by side until cancelled, or until one fails."""
+    async with asyncio.TaskGroup() as tasks:
+        for name, each, pause_s in work:
+            tasks.create_task(_again_and_again(name, each, pause_s, episodes))
 
 
 async def evaluate_once(

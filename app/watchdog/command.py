@@ -13,10 +13,11 @@ from rich.table import Table
 
 from app import logs, session
 from app.resolve import Refusal
-from app.watchdog.watch import plain
+from app.watchdog.watch import Watch, plain
 
 if TYPE_CHECKING:
     from app.watchdog.rounds import Round
+    from app.watchdog.telling import Routes
 
 console = Console()
 
@@ -45,7 +46,6 @@ def watchdog_command(
         )
     from app.watchdog import rounds  # a collector that starts need not load a web client
     from app.watchdog.probes import Ways
-    from app.watchdog.telling import Routes
 
     ways = Ways(
         database=addresses.unasked(),
@@ -53,13 +53,7 @@ def watchdog_command(
         mail=plain(watch.platform_mail),
         web=watch.web,
     )
-    routes = Routes(
-        mail_url=plain(watch.mail_url),
-        mail_from=watch.mail_from,
-        recipients=watch.recipients,
-        webhook=plain(watch.webhook),
-        place=watch.place,
-    )
+    routes = _routes(watch)
     file = state or addresses.state_dir / "watchdog.json"
 
     async def go() -> Round:
@@ -70,9 +64,25 @@ def watchdog_command(
             await asyncio.sleep(every_s)
 
     done = asyncio.run(go())
+    console.print(_table(done))
+    if done.code:
+        raise typer.Exit(int(done.code))
+
+
+def _routes(watch: Watch) -> Routes:
+    from app.watchdog.telling import Routes
+
+    return Routes(
+        mail_url=plain(watch.mail_url),
+        mail_from=watch.mail_from,
+        recipients=watch.recipients,
+        webhook=plain(watch.webhook),
+        place=watch.place,
+    )
+
+
+def _table(done: Round) -> Table:
     table = Table("part", "state")
     for each in done.looks:
         table.add_row(each.part, "live" if each.trouble is None else each.trouble)
-    console.print(table)
-    if done.code:
-        raise typer.Exit(int(done.code))
+    return table
