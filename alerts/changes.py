@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import structlog
@@ -53,8 +53,7 @@ async def apply(
         await _judge(connection, rule, judged, alert_id, transition)
         letters = 0
         if transition.reason in LETTERS:
-            posting = _posting(rule, judged, alert, transition, alert_id, event_id)
-            posting = replace(posting, region_names=around.region_names)
+            posting = _posting(rule, judged, alert, transition, around, alert_id, event_id)
             occasion = _occasion(
                 rule,
                 judged,
@@ -167,6 +166,7 @@ def _posting(
     judged: Judged,
     alert: OpenAlert | None,
     transition: Transition,
+    around: Surroundings,
     alert_id: int,
     event_id: int,
 ) -> Posting:
@@ -178,6 +178,7 @@ def _posting(
         region=judged.watched.region if alert is None else alert.region,
         level=level_of(judged.verdict, alert, transition),
         rule_region=rule.region,
+        region_names=around.region_names,
     )
 
 
