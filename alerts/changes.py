@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import structlog
@@ -81,10 +81,8 @@ async def tell(
 
     It belongs into the transaction of the event.
     """
-    posting = await _widened(
-        connection, _posting(rule, judged, alert, transition, *told), judged, transition
-    )
-    posting = replace(posting, region_names=around.region_names)
+    posting = _posting(rule, judged, alert, transition, around, *told)
+    posting = await _widened(connection, posting, judged, transition)
     occasion = _occasion(
         rule,
         judged,
@@ -192,6 +190,7 @@ def _posting(
     judged: Judged,
     alert: OpenAlert | None,
     transition: Transition,
+    around: Surroundings,
     alert_id: int,
     event_id: int,
 ) -> Posting:
@@ -203,6 +202,7 @@ def _posting(
         region=judged.watched.region if alert is None else alert.region,
         level=level_of(judged.verdict, alert, transition),
         rule_region=rule.region,
+        region_names=around.region_names,
     )
 
 

@@ -31,6 +31,8 @@ from alerts.kinds.product_intensity.facts import ProductFacts
 from alerts.kinds.region_level import verdict as regions
 from alerts.kinds.region_level.facts import RegionFacts
 from alerts.kinds.registry import KINDS
+from alerts.kinds.two_high import verdict as two_high
+from alerts.kinds.two_high.facts import TwoHighFacts
 from alerts.kinds.value_intensity import verdict as values
 from alerts.kinds.value_intensity.facts import ValueFacts
 from alerts.lifecycle import Reason
@@ -82,6 +84,11 @@ TRIALS: Mapping[Kind, Trial] = {
         BudgetFacts,
         lambda facts, rule, floor: budgets.budget(facts, rule),
         lambda facts: (facts.region, facts.subject),
+    ),
+    Kind.TWO_HIGH: Trial(
+        TwoHighFacts,
+        lambda facts, rule, floor: two_high.region(facts),
+        lambda facts: (facts.region.region, facts.region.subject),
     ),
     Kind.DATA_QUALITY: Trial(
         QualityFacts, quality.judge, lambda facts: (facts.region, facts.key)

@@ -17,6 +17,7 @@ from itertools import takewhile
 
 import db.changes
 import db.registry
+import db.withdrawals
 from app import approval, importing, vouching
 from app.approval import Deed
 from app.imports import sheet as sheets
@@ -113,7 +114,7 @@ async def _none(connection: Connection, kind: Kind, key: str) -> str:
         )
     known = [one for one, change in newest.items() if change.fact.content is not None]
     if not known:
-        known = list(map(pasted, await db.changes.list_holding(connection, kind)))
+        known = list(map(pasted, await db.withdrawals.list_holding(connection, kind)))
     near = nearest(key, known)
     hint = f"; there are {', '.join(map(shlex.quote, near))}" if near else ", nor under any other"
     return f"no fact of {kind} holds under {key}{hint}"

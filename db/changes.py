@@ -287,23 +287,6 @@ async def list_stated(connection: Connection, noun: str, subject_prefix: str) ->
     return [_change(noun, row) for row in rows]
 
 
-async def list_holding(connection: Connection, noun: str) -> list[str]:
-    """Return the subjects of which something was stated and not withdrawn."""
-    rows = await connection.fetch(
-        """
-        SELECT subject
-          FROM (SELECT DISTINCT ON (subject) subject, content IS NOT NULL AS holds
-                  FROM changes
-                 WHERE noun = $1
-                 ORDER BY subject, change_id DESC) AS newest
-         WHERE holds
-         ORDER BY subject
-        """,
-        noun,
-    )
-    return [row["subject"] for row in rows]
-
-
 async def list_changed(connection: Connection, noun: str) -> list[Change]:
     """Return what was stated of subjects of which more than one thing was, the first first."""
     rows = await connection.fetch(

@@ -42,11 +42,14 @@ class UnitWindow:
 async def list_windows(
     connection: Connection, scope: Scope, window: Span, basis: Basis, carrier: str | None
 ) -> list[UnitWindow]:
-    """Return each unit with meters that owe something in a window of whole hours that are over."""
+    """Return each unit with meters that owe something in a window of whole hours that are over.
+
+    The parts are grouped together, not joined: no planner knows how little a window holds.
+    """
     rows = await connection.fetch(
         """
         WITH seen AS MATERIALIZED (
-            SELECT unit_id, unit, name, region, annual_tce
+            SELECT unit_id
               FROM visible_units($1, $2)
         ), valued AS (
             SELECT unit_id, carrier, quantity, estimated_quantity, readings_present, held,
@@ -94,15 +97,30 @@ async def list_windows(
                                   AND starts_at < $4
                                   AND quantity IS NOT NULL)
              GROUP BY unit_id
+        ), whole AS (
+            SELECT unit_id, energy_tce, quantity, estimated_tce, absolute_tce, present, held,
+                   left_out, NULL::bigint AS due, NULL::text[] AS silent
+              FROM used
+             UNION ALL
+            SELECT unit_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, due, NULL
+              FROM owed
+             UNION ALL
+            SELECT unit_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, silent
+              FROM silent
+        ), of_units AS (
+            SELECT unit_id, max(energy_tce) AS energy_tce, max(quantity) AS quantity,
+                   max(estimated_tce) AS estimated_tce, max(absolute_tce) AS absolute_tce,
+                   max(due) AS due, coalesce(max(present), 0) AS present,
+                   coalesce(bool_or(held), false) AS held, coalesce(max(silent), '{}') AS silent,
+                   coalesce(max(left_out), '{}') AS left_out
+              FROM whole
+             GROUP BY unit_id
+            HAVING max(due) IS NOT NULL
         )
-        SELECT unit_id, unit, seen.name AS unit_name, region, annual_tce, energy_tce, quantity,
-               estimated_tce, absolute_tce, due, coalesce(present, 0) AS present,
-               coalesce(held, false) AS held, coalesce(silent, '{}') AS silent,
-               coalesce(left_out, '{}') AS left_out
-          FROM owed
-          JOIN seen USING (unit_id)
-          LEFT JOIN used USING (unit_id)
-          LEFT JOIN silent USING (unit_id)
+        SELECT unit_id, unit, units.name AS unit_name, region, annual_tce, energy_tce, quantity,
+               estimated_tce, absolute_tce, due, present, held, silent, left_out
+          FROM of_units
+          JOIN units USING (unit_id)
          ORDER BY unit_id
         """,
         scope.region_prefix,

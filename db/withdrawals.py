@@ -138,3 +138,20 @@ async def delete(connection: Connection, noun: str, key: Sequence[object]) -> No
     except ForeignKeyViolationError as error:
         raise StillNeededError(f"is referred to by {error.table_name}") from error
     assert status == "DELETE 1", f"{status} of {noun} {key}"
+
+
+async def list_holding(connection: Connection, noun: str) -> list[str]:
+    """Return the subjects of which something was stated and not withdrawn."""
+    rows = await connection.fetch(
+        """
+        SELECT subject
+          FROM (SELECT DISTINCT ON (subject) subject, content IS NOT NULL AS holds
+                  FROM changes
+                 WHERE noun = $1
+                 ORDER BY subject, change_id DESC) AS newest
+         WHERE holds
+         ORDER BY subject
+        """,
+        noun,
+    )
+    return [row["subject"] for row in rows]

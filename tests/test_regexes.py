@@ -6,7 +6,6 @@ import ast
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -79,21 +78,22 @@ def test_patterns_are_found_where_they_are() -> None:
 
 def patterns() -> set[str]:
     """Return what pydantic is told to match: its engine has no way back, and takes no other."""
+    ats = [regexes.ROOT / package for package in (*PACKAGES, "settings.py")]
+    paths = [path for at in ats for path in ([at] if at.is_file() else sorted(at.rglob("*.py")))]
+    modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    named = {
+        each.targets[0].id: each.value
+        for module in modules.values()
+        for each in module.body
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name)
+    }
     found = set()
-    for package in (*PACKAGES, "settings.py"):
-        at = regexes.ROOT / package
-        for path in [at] if at.is_file() else sorted(Path(at).rglob("*.py")):
-            module = ast.parse(path.read_text(encoding="utf-8"))
-            named = {
-                each.targets[0].id: each.value
-                for each in module.body
-                if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name)
-            }
-            for node in ast.walk(module):
-                if isinstance(node, ast.keyword) and node.arg == "pattern":
-                    value = named.get(getattr(node.value, "id", ""), node.value)
-                    assert isinstance(value, ast.Constant), path
-                    found.add(str(value.value))
+    for path, module in modules.items():
+        for node in ast.walk(module):
+            if isinstance(node, ast.keyword) and node.arg == "pattern":
+                value = named.get(getattr(node.value, "id", ""), node.value)
+                assert isinstance(value, ast.Constant), path
+                found.add(str(value.value))
     return found
 
 

@@ -16,7 +16,7 @@ from app import alerting, cursor, exports
 from app.alerts_export import fields
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import CreditCode, NoParameters, Page, RegionCode
+from app.api.parameters import PLAIN, CreditCode, NoParameters, Page, RegionCode
 from app.depends import AcknowledgingCaller, AuthenticatedCaller, Caller, StatingCaller
 from app.exports import Format
 from db.alert_cases import Contest
@@ -27,7 +27,6 @@ from db.alerts import About, AlertState
 ALERT_ID_MAX = 2**63 - 1
 TEXT_LENGTH_MAX = 2_000
 TO_LENGTH_MAX = 320
-PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 router = APIRouter(tags=["alerts"])
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app import cases
-from app.api.alerts import PLAIN, TO_LENGTH_MAX, AlertDetail, AlertId, Text, detail
+from app.api.alerts import TO_LENGTH_MAX, AlertDetail, AlertId, Text, detail
 from app.api.answers import problems
-from app.api.parameters import NoParameters
+from app.api.parameters import PLAIN, NoParameters
 from app.depends import AcknowledgingCaller, ContestingCaller
 from db.alert_cases import Contest
 

@@ -23,6 +23,8 @@ LIMIT_DEFAULT = 100
 CURSOR_LENGTH_MAX = 400
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+PLAIN = r"^[^\x00-\x1f\x7f]*$"
+"""Of words on one line: no control characters."""
 
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"

@@ -16,12 +16,11 @@ from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
 from alerts.kinds.two_high.parameters import TwoHigh
 from alerts.kinds.value_intensity.parameters import ValueIntensity
-from app.api.parameters import Instant, RegionCode
+from app.api.parameters import PLAIN, Instant, RegionCode
 from app.rules import Statement
 
 NAME_LENGTH_MAX = 120
 REASON_LENGTH_MAX = 500
-PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 Reason = Annotated[
     str,

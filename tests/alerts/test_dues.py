@@ -55,6 +55,7 @@ def test_what_can_be_dated_is_raised_though_another_date_is_not_known() -> None:
     step = dues.next_step(one, datetime(2027, 1, 1, tzinfo=LOCAL))
     assert step is not None
     assert (step.turn, step.raised_to) == (Turn.RAISED_TO, "450200")
+    assert step.dates.undated is NoDeadline.CALENDAR_UNKNOWN
 
 
 def test_a_rule_that_asks_for_no_dates_raises_nothing() -> None:

@@ -89,7 +89,7 @@ def evaluating(url: str, log: Path, silent_s: float) -> Iterator[subprocess.Pope
         process.wait()
 
 
-async def until(question: object, within_s: float = 15) -> None:
+async def until(question: object, within_s: float = 60) -> None:
     assert callable(question)
     limit = time.monotonic() + within_s
     while not await question():

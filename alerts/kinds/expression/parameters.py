@@ -43,6 +43,7 @@ class ExpressionRule(Parameters):
     """What no other kind watches: a comparison of facts, as in intensity > 1.1 * limit."""
 
     kind: ClassVar[Kind] = Kind.EXPRESSION
+    follows_hours: ClassVar[bool] = True
 
     of: Whose = Field(
         strict=False,
