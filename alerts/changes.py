@@ -81,9 +81,8 @@ async def tell(
 
     It belongs into the transaction of the event.
     """
-    posting = await _widened(
-        connection, _posting(rule, judged, alert, transition, around, *told), judged, transition
-    )
+    posting = _posting(rule, judged, alert, transition, around, *told)
+    posting = await _widened(connection, posting, judged, transition)
     occasion = _occasion(
         rule,
         judged,
