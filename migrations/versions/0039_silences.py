@@ -63,6 +63,8 @@ COMMENT ON TABLE downtimes IS
     'When a program of ours could hear nothing, as the evaluator of rules noticed';
 CREATE UNIQUE INDEX downtimes_open ON downtimes (program) WHERE back_at IS NULL;
 CREATE INDEX downtimes_back ON downtimes (back_at);  -- was one a short while ago?
+CREATE TRIGGER downtimes_fenced BEFORE INSERT OR UPDATE OR DELETE ON downtimes
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_fenced();
 
 ALTER TABLE alerts
     ADD COLUMN owed text CHECK (owed <> ''),
