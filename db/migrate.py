@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,9 @@ def upgrade(url: str, revision: str = "head") -> None:
     db.logins.open_all(url)
 
 
+@cache
 def newest_revision() -> str:
+    """Return the revision that this code expects."""
     from alembic.script import ScriptDirectory
 
     head = ScriptDirectory.from_config(_config("")).get_current_head()
