@@ -302,7 +302,7 @@ def _fault(told: Mapping[str, Any], request: Request) -> Fault:
             return Fault(parameter="body", detail=f"is no JSON: at byte {location[-1]}")
         case "union_tag_not_found":
             parameter = context["discriminator"].strip("'")
-            detail = f"is required: one of {', '.join(_tags(request))}"
+            detail = f"is required: one of {', '.join(_tags(request, location[1:]))}"
         case "union_tag_invalid":
             parameter = context["discriminator"].strip("'")
             detail = words(told["type"], told["msg"], context)
@@ -313,11 +313,16 @@ def _fault(told: Mapping[str, Any], request: Request) -> Fault:
     return Fault(parameter=parameter, detail=detail)
 
 
-def _tags(request: Request) -> list[str]:
-    """Return which kinds of body the call takes, as its own description says."""
-    call = request.app.openapi()["paths"][request.scope["route"].path_format]
+def _tags(request: Request, field: Sequence[str | int]) -> list[str]:
+    """Return which kinds a body, or a field of it, may be of, as the call is described."""
+    described = request.app.openapi()
+    call = described["paths"][request.scope["route"].path_format]
     schema = call[request.method.lower()]["requestBody"]["content"]["application/json"]["schema"]
-    return sorted(schema["discriminator"]["mapping"])
+    for name in field:
+        model = str(schema["$ref"]).rpartition("/")[2]
+        schema = described["components"]["schemas"][model]["properties"][name]
+    kinds = next(each for each in (schema, *schema.get("anyOf", ())) if "discriminator" in each)
+    return sorted(kinds["discriminator"]["mapping"])
 
 
 def _knowing(app: FastAPI) -> list[str]:

@@ -95,6 +95,7 @@ async def test_a_rule_of_a_city_watches_and_writes_in_that_city_only(works: Work
     await contact(works.pool, "450000", "province@desk.example")
     async with works.pool.acquire() as connection:
         await factories.rule(connection, name="of another city", region="450300")
+    await works.pool.execute(VERSION, 2, '{"keeps_narrower_back": false}', NOW - HOUR)
     await works.made(140.0)
     assert await works.evaluate() == 1
     async with works.pool.acquire() as connection:

@@ -24,6 +24,12 @@ from tests.app.test_access import (
     told,
 )
 
+
+@pytest.fixture(scope="session")
+async def keys(possessed_stage: Stage) -> dict[str, str]:
+    return await hand_out(possessed_stage)
+
+
 BEFORE = {
     "/v1/alerts/{alert_id}/contest": "DELETE FROM alert_cases",
     "/v1/alerts/{alert_id}/contest/decide": """

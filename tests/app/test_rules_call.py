@@ -149,7 +149,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"parameters": {"basis": "gross"}}, "basis", "'calorific' or 'equivalent'"),
     ({"parameters": {"span": 1}}, "span", "is not a parameter of this call"),
     ({"parameters": {"window": "week"}}, "window", "month_to_date"),
-    ({"kind": "weather"}, "body", "'product_intensity', 'region_level'"),
+    ({"kind": "weather"}, "kind", "'product_intensity', 'region_level'"),
     ({"name": "a\nb"}, "name", "pattern"),
     ({"name": " "}, "name", "at least 1 character"),
     ({"reason": "x\0"}, "reason", "NUL character"),

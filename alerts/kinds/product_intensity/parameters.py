@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from alerts.kinds import windows
 from alerts.kinds.kind import Kind, Parameters
@@ -45,12 +45,18 @@ SHOWN = {Window.SHIFT: 12, Window.DAY: 24, Window.MONTH_TO_DATE: 24}
 """How many windows a letter shows."""
 
 
+def _day(said: object) -> object:
+    if isinstance(said, int | float):
+        raise ValueError("is a day, as in 2026-01-01")
+    return said
+
+
 class ShiftTimes(BaseModel):
     """When shifts start, from a day on."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    valid_from: date = Field(
+    valid_from: Annotated[date, BeforeValidator(_day)] = Field(
         strict=False, description="first day (Asia/Shanghai)", examples=["2026-01-01"]
     )
     starts_h: tuple[Annotated[int, Field(ge=0, le=23)], ...] = Field(
