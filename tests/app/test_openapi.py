@@ -29,6 +29,8 @@ POSTED = {
     "/v1/rules",
     *DECIDED,
     "/v1/rules/{rule_id}/backtest",
+    "/v1/silences",
+    "/v1/silences/{silence_id}/approve",
 }
 
 

@@ -150,7 +150,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"parameters": {"span": 1}}, "span", "is not a parameter of this call"),
     ({"parameters": {"window": "week"}}, "window", "month_to_date"),
     ({"kind": "weather"}, "kind", "'product_intensity', 'region_level'"),
-    ({"name": "a\nb"}, "name", "pattern"),
+    ({"name": "a\nb"}, "name", "must be of the form"),
     ({"name": " "}, "name", "at least 1 character"),
     ({"reason": "x\0"}, "reason", "NUL character"),
     ({"region": "459999"}, "region", "is not a region; see /v1/regions"),
