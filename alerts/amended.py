@@ -1,14 +1,14 @@
 """Owns storing what follows when periods are judged again: amended, retracted and late alerts.
 
 Each in one transaction with what was found, its event and its letters, which stay in the thread of
-the alert and go to those who had been written to. A flood of late data is no flood of letters: at
-most so many an hour, the others are events that tell of it.
+the alert and go to those who had been written to. A flood of late data is no flood of mail, and
+nothing is left out of it: the outbox gathers letters into digests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -32,27 +32,12 @@ from db.fresh import Fresh
 from db.judgements import Judgement
 from db.pool import Connection
 from energy import periods
-from energy.periods import HOUR, Step
+from energy.periods import Step
 
 LATE_REST = timedelta(hours=24)
 """Who was told of a late alert is not told of another one of the same subject for so long."""
 
 log = structlog.get_logger("alert")
-
-
-@dataclass(slots=True)
-class Allowance:
-    """How many amendments may still be written about; `held_back`: how many were not."""
-
-    left: int
-    held_back: int = 0
-
-    def take(self) -> bool:
-        if self.left > 0:
-            self.left -= 1
-            return True
-        self.held_back += 1
-        return False
 
 
 async def apply(
@@ -71,13 +56,14 @@ async def apply(
     since = around.now - around.amended_within
     lives = await db.amendments.list_lives(connection, rule.rule_id, subjects, since)
     first = await db.amendments.list_first(connection, rule.rule_id, rule.version, subjects)
-    newest_at = periods.floor(around.now, Step.HOUR)
-    told = await db.amendments.count_told(connection, around.now - HOUR)
-    allowance = Allowance(around.notices_per_h - told)
+    hour = periods.floor(around.now, Step.HOUR)
+    newest = {each.watched.subject: each for each in looked.newest}
     quiet = [replace(each, mark=marks.get(each.unit_id, 0)) for each in looked.missed]
     changed = 0
     for subject, again in by_subject.items():
         own = [life for life in lives if life.subject == subject]
+        last = newest.get(subject)
+        newest_at = hour if last is None else last.verdict.period.ends_at
         known = [
             each
             for each in again
@@ -93,15 +79,13 @@ async def apply(
             quiet += kept
             continue
         async with connection.transaction():
-            await _keep(connection, rule, kept, amended, around)
+            await _keep(connection, rule, kept, amended, late, around)
             for amendment in amended:
-                changed += await _amend(connection, rule, amendment, around, allowance)
+                changed += await _amend(connection, rule, amendment, around)
             if late is not None:
-                changed += await _open_late(connection, rule, late, own, again, around, allowance)
+                last = last or max(again, key=lambda each: each.ends_at).judged
+                changed += await _open_late(connection, rule, late, own, last, around)
     await db.judgements.upsert(connection, rule.rule_id, quiet, around.now)
-    if allowance.held_back:
-        log.warning("amendments_not_written_about", rule=rule.name, alerts=allowance.held_back,
-                    per_hour=around.notices_per_h)  # fmt: skip
     return changed
 
 
@@ -110,20 +94,18 @@ async def _keep(
     rule: Rule,
     found: Sequence[Judgement],
     amended: Sequence[Amendment],
+    late: Late | None,
     around: Surroundings,
 ) -> None:
     """Keep what was found again of a subject, and of which periods that is told."""
-    anew = [amending.judgement(each.judged) for one in amended for each in one.changed]
+    told = [each for one in amended for each in one.changed] + [*(late.again if late else ())]
+    anew = [amending.judgement(each.judged) for each in told]
     await db.judgements.upsert(connection, rule.rule_id, found, around.now)
     await db.judgements.upsert(connection, rule.rule_id, anew, around.now, is_told=True)
 
 
 async def _amend(
-    connection: Connection,
-    rule: Rule,
-    amendment: Amendment,
-    around: Surroundings,
-    allowance: Allowance,
+    connection: Connection, rule: Rule, amendment: Amendment, around: Surroundings
 ) -> bool:
     """Tell anew what was told of an alert; False: it was done before."""
     life, again = amendment.life, amendment.again
@@ -140,7 +122,7 @@ async def _amend(
         finding = changes.finding_of(replace(verdict, level=level))
         await db.amendments.amend(connection, life.alert_id, again.ends_at, finding, around.now)
     reason = Reason.RETRACTED if is_retracted else Reason.AMENDED
-    is_told = life.fired_at is not None and allowance.take()
+    is_told = life.fired_at is not None
     event_id = await _event(
         connection, rule, life.alert_id, again, reason if is_told else Reason.NOTED, around,
         f"{_was(again)}; now: {verdict.reason}" + _more(len(amendment.changed)),
@@ -162,14 +144,17 @@ async def _open_late(
     rule: Rule,
     late: Late,
     lives: Sequence[Life],
-    again: Sequence[Again],
+    newest: Judged,
     around: Surroundings,
-    allowance: Allowance,
 ) -> bool:
     """Open the alert that should have been opened when nobody could know; it may be over by now."""
     worst, first = late.worst, min(late.again, key=lambda each: each.ends_at)
     keys = [(each.judged.watched.subject, each.verdict.period) for each in late.again]
-    lately = [life for life in lives if life.is_late and life.pending_at > around.now - LATE_REST]
+    lately = [
+        life
+        for life in lives
+        if life.is_late and life.retracted_at is None and life.pending_at > around.now - LATE_REST
+    ]
     said = f"known only now: {worst.verdict.reason}" + _more(len(late.again))
     if lately:
         alert_id = lately[-1].alert_id
@@ -187,18 +172,13 @@ async def _open_late(
         return False
     await db.amendments.mark_late(connection, opened, first.ends_at)
     await db.judgements.link(connection, rule.rule_id, keys, opened, Reason.LATE)
-    is_told = allowance.take()
-    reason = Reason.LATE if is_told else Reason.NOTED
-    event_id = await _event(connection, rule, opened, worst, reason, around, said)
-    newest = max(again, key=lambda each: each.ends_at)
+    event_id = await _event(connection, rule, opened, worst, Reason.LATE, around, said)
     is_past = newest.verdict.state in (State.OK, State.WARN)
     life = _late_life(opened, worst, first, around)
-    letters = 0
-    if is_told:
-        note = Note(life.subject, periods=len(late.again), is_past=is_past)
-        letters = await _write(
-            connection, rule, worst.judged, life, event_id, reason, note, around, None
-        )
+    note = Note(life.subject, periods=len(late.again), is_past=is_past)
+    letters = await _write(
+        connection, rule, worst.judged, life, event_id, Reason.LATE, note, around, None
+    )
     if is_past:
         await _end_late(connection, rule, life, newest, around)
     log.info("alert_late", alert_id=opened, subject=life.subject, letters=letters)
@@ -224,12 +204,13 @@ def _late_life(alert_id: int, worst: Again, first: Again, around: Surroundings) 
 
 
 async def _end_late(
-    connection: Connection, rule: Rule, life: Life, newest: Again, around: Surroundings
+    connection: Connection, rule: Rule, life: Life, newest: Judged, around: Surroundings
 ) -> None:
     """Close a late alert that is over: its letter says so, and there is no other."""
-    await db.amendments.close(connection, life.alert_id, around.now, by=newest.ends_at)
+    ends_at = newest.verdict.period.ends_at
+    await db.amendments.close(connection, life.alert_id, around.now, by=ends_at)
     await _event(
-        connection, rule, life.alert_id, newest, Reason.RESOLVED, around,
+        connection, rule, life.alert_id, Again(newest, None), Reason.RESOLVED, around,
         f"over before its data came: {newest.verdict.reason}",
     )  # fmt: skip
 

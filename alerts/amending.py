@@ -80,11 +80,11 @@ def differs(was: Judgement, verdict: Verdict, tolerance: float = TOLERANCE) -> b
 def amendments(
     judged_again: Iterable[Again], lives: Sequence[Life], newest_at: datetime
 ) -> list[Amendment]:
-    """Return what has to be told anew, once for each alert.
+    """Return what has to be told anew, once for each alert that was not retracted.
 
     The period that ends at `newest_at` is what the lifecycle looks at: whether it is over is its.
     """
-    by_id = {life.alert_id: life for life in lives}
+    by_id = {life.alert_id: life for life in lives if life.retracted_at is None}
     changed: dict[int, list[Again]] = {}
     for again in sorted(judged_again, key=lambda each: each.ends_at):
         was = again.was
@@ -181,9 +181,10 @@ def _is_new(again: Again) -> bool:
 def _is_told(again: Again, lives: Sequence[Life]) -> bool:
     """Return whether a period is told of: by its own event, or within the life of an alert.
 
-    A late alert is told of its own periods alone.
+    A late alert is told of its own periods alone, one that was retracted of none any more.
     """
-    if again.was is not None and again.was.alert_id is not None:
+    retracted = {life.alert_id for life in lives if life.retracted_at is not None}
+    if again.was is not None and again.was.alert_id not in (None, *retracted):
         return True
     return any(
         life.opened_by is not None

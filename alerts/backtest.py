@@ -124,7 +124,12 @@ class Course:
         subject, parameters = judged.watched.subject, self.rule.parameters
         alert = self.opened.get(subject)
         transition = lifecycle.next_transition(
-            alert, judged.verdict, parameters, at, self.resolved_by.get(subject)
+            alert,
+            judged.verdict,
+            parameters,
+            at,
+            self.resolved_by.get(subject),
+            self.rule.version,
         )
         owes = self.owed.get(subject, NOTHING)
         if transition is not None or owes.letter is not None:
@@ -261,4 +266,5 @@ def _opened(alert: OpenAlert | None, judged: Judged, transition: Transition) -> 
         if alert is None or alert.about != about
         else alert.opened_by,
         about=about,
+        rule_version=judged.watched.version,
     )

@@ -158,7 +158,12 @@ async def _go_on(
         subject = judged.watched.subject
         alert = by_subject.get(subject)
         transition = lifecycle.next_transition(
-            alert, judged.verdict, rule.parameters, around.now, resolved.get(subject)
+            alert,
+            judged.verdict,
+            rule.parameters,
+            around.now,
+            resolved.get(subject),
+            rule.version,
         )
         keeps.see(judged)
         owes = NOTHING if alert is None else owed.get(alert.alert_id, NOTHING)

@@ -14,7 +14,6 @@ from alerts import captions, frame, notes
 from alerts.kinds.words import (
     SHARE,
     Amended,
-    Cause,
     Language,
     Occasion,
     Words,
@@ -38,14 +37,12 @@ class Phrases:
 
     reasons: Mapping[str, str]
     levels: Mapping[int, str]
-    causes: Mapping[Cause, str]
     subject: str
     badge: str
     greeting: str
     amended: str
     before: str
     now: str
-    why: str
     over: str
     not_over: str
     due: str
@@ -83,18 +80,12 @@ ZH = Phrases(
         Reason.WIDENED: "预警扩大",
     },
     levels={1: "一级", 2: "二级", 3: "三级"},
-    causes={
-        Cause.LATE_DATA: "迟到的数据已补入",
-        Cause.CORRECTION: "读数经审核更正",
-        Cause.FACTS: "所依据的系数、限额或登记信息有变更",
-    },
     subject="【{reason}】{subject}",
     badge="{reason} · {level}",
     greeting="{region}节能主管部门：",
     amended="更正通知：此前的通知以本次为准。{opening}",
     before="更正前（{at} 通知）",
     now="更正后",
-    why="更正原因",
     over="超过阈值 {threshold}",
     not_over="未超过阈值 {threshold}",
     due="反馈期限",
@@ -137,18 +128,12 @@ EN = Phrases(
         Reason.WIDENED: "Warning widened",
     },
     levels={1: "level 1", 2: "level 2", 3: "level 3"},
-    causes={
-        Cause.LATE_DATA: "data that came late were added",
-        Cause.CORRECTION: "readings were corrected and approved",
-        Cause.FACTS: "a factor, a limit or the registry it rests on has changed",
-    },
     subject="[{reason}] {subject}",
     badge="{reason} · {level}",
     greeting="To the energy conservation authority, {region}",
     amended="This notice takes the place of the one before. {opening}",
     before="Before (notice of {at})",
     now="Now",
-    why="Why",
     over="over the threshold of {threshold}",
     not_over="not over the threshold of {threshold}",
     due="Answer by",
@@ -225,11 +210,10 @@ def _subject(occasion: Occasion, words: Words, says: Phrases) -> str:
 
 
 def _changed(amended: Amended, occasion: Occasion, words: Words, says: Phrases) -> list[Fact]:
-    """Return what was told before, what it is now, and why it changed."""
+    """Return what was told before, and what it is now."""
     at = "" if amended.told_at is None else moment(amended.told_at)
     is_over = occasion.verdict.state is State.FIRING
     uom, now = occasion.verdict.uom, occasion.verdict
-    why = says.comma.join(says.causes[cause] for cause in amended.causes)
     return [
         Fact(
             says.before.format(at=at),
@@ -240,7 +224,6 @@ def _changed(amended: Amended, occasion: Occasion, words: Words, says: Phrases) 
             _standing(says, now.measured, now.threshold, uom, is_over=is_over),
             stands_out=True,
         ),
-        *([Fact(says.why, why)] if why else []),
     ]
 
 

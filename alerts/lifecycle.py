@@ -29,7 +29,7 @@ class Reason(StrEnum):
     AMENDED = "amended"  # what was told of a period is another by now: its data changed
     RETRACTED = "retracted"  # the period that opened it was not over: its data changed
     LATE = "late"  # it was over, and its data came when nobody could be warned in time
-    NOTED = "noted"  # like amended or late, in a flood of them: nobody is written to
+    NOTED = "noted"  # nobody is written to: nobody was told before, or lately of another late one
     EARLY = "early"  # near its threshold, and the rule asks for an early notice
     UNKNOWN = "unknown"  # nothing can be said for long, and the rule asks for a notice
     PASSED = "passed"  # what a notice was about is over
@@ -81,6 +81,7 @@ def next_transition(
     rule: Parameters,
     now: datetime,
     resolved_by: datetime | None = None,
+    version: int = 1,
 ) -> Transition | None:
     """Return what happens to `alert` after `verdict`, or None if nothing does.
 
@@ -88,25 +89,39 @@ def next_transition(
     judging one window many times is no proof. A window older than the one the alert is about says
     nothing about it, and one older than `resolved_by`, which resolved the last one, opens none.
     Nobody is reminded of what was acknowledged, or of what cannot be told at the moment. Where the
-    very window that opened an alert turns out not to be over, there was no reason for it.
+    very window that opened an alert turns out not to be over, there was no reason for it: unless
+    another `version` of the rule found it so. A notice that nothing is known is about no window: it
+    keeps no warning back.
     """
     if verdict.state is State.UNKNOWN:
         return None
-    known_until = resolved_by if alert is None else alert.period.ends_at
+    over = verdict.state is State.FIRING
+    known_until = _known_until(alert, resolved_by, over=over)
     if known_until is not None and verdict.period.ends_at < known_until:
         return None
-    over = verdict.state is State.FIRING
     if alert is None or alert.about is not About.OVER:
         return _opened(rule, now) if over else _noticed(alert, verdict, rule, now)
     if alert.state is AlertState.PENDING:
         return _pending(alert, verdict, rule, now)
     if over:
         return _still_firing(alert, verdict, rule, now)
-    if alert.opened_by == verdict.period.ends_at:
+    if alert.opened_by == verdict.period.ends_at and alert.rule_version == version:
         return Transition(AlertState.RESOLVED, Reason.RETRACTED, now)
     if _is_clear(verdict, rule):
         return Transition(AlertState.RESOLVED, Reason.RESOLVED, now)
     return None
+
+
+def _known_until(
+    alert: OpenAlert | None, resolved_by: datetime | None, *, over: bool
+) -> datetime | None:
+    """Return the end of the newest window that was told of; None: of none was.
+
+    What ended before nothing was known is no end of that, for who is silent since then still is.
+    """
+    if alert is None or (alert.about is About.UNKNOWN and over):
+        return resolved_by
+    return alert.period.starts_at if alert.about is About.UNKNOWN else alert.period.ends_at
 
 
 def _opened(rule: Parameters, now: datetime) -> Transition:

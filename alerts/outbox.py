@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -88,7 +88,7 @@ class Posting:
     region: str
     level: int
     rule_region: str
-    region_names: Mapping[str, str] = field(default_factory=dict)
+    region_names: Mapping[str, str]
     regions: Sequence[str] | None = None
 
 

@@ -45,8 +45,8 @@ log = structlog.get_logger("alert")
 class Looked:
     """What was found of the newest periods, and of those that were judged again.
 
-    `missed`: judgements whose period cannot be told apart any more; they stand. `is_whole`: nothing
-    of what was settled is left to look at.
+    `missed`: judgements whose period cannot be told apart any more, or that another version of the
+    rule made; they stand. `is_whole`: nothing of what was settled is left to look at.
     """
 
     newest: Sequence[Judged] = ()
@@ -80,26 +80,36 @@ async def look(
     affected = await db.judgements.list_affected(
         connection, rule.rule_id, mine, since, JUDGEMENTS_MAX
     )
-    found = _Found(periods.floor(around.now, Step.HOUR), judged=newest if everybody else None)
+    step = rule.parameters.step
+    found = _Found(periods.floor(around.now, step), judged=newest if everybody else None)
     for unit_id in sorted(watched):
         own = [each for each in mine if each.unit_id == unit_id]
         ends = {each.period.ends_at for each in affected if each.unit_id == unit_id}
         ends |= _ends(own, since, found.newest_at)
         scope = Scope(prefix, own[0].unit)
-        for span in spans(ends, found.newest_at, rule.parameters.hold):
+        for span in spans(ends, found.newest_at, rule.parameters.hold, step):
             await _go_through(connection, rule, scope, span, around, found, open_subjects)
     return await _paired(connection, rule, found, affected)
 
 
-def spans(ends: Iterable[datetime], newest_at: datetime, hold: timedelta) -> list[Span]:
+def spans(
+    ends: Iterable[datetime], newest_at: datetime, hold: timedelta, step: Step = Step.HOUR
+) -> list[Span]:
     """Return the spans in which periods end that are to be judged again, the newest one included.
 
-    Where a condition must hold, its neighbours are looked at, too.
+    They hold whole buckets of `step`. Where a condition must hold, its neighbours are looked at,
+    too.
     """
     wanted = [
-        Span(end - hold - HOUR, min(end + hold, newest_at)) for end in ends if end < newest_at
+        Span(
+            periods.floor(end - hold - HOUR, step),
+            min(periods.ceiling(end + hold, step), newest_at),
+        )
+        for end in ends
+        if end < newest_at
     ]
-    merged = periods.merged([*wanted, Span(newest_at - HOUR, newest_at)], NEAR)
+    newest = Span(periods.floor(newest_at - HOUR, step), newest_at)
+    merged = periods.merged([*wanted, newest], NEAR)
     result = []
     for span in merged:
         starts_at = span.starts_at
@@ -150,8 +160,13 @@ async def _paired(
     for judged in found.judged or ():
         found.by_key.setdefault((judged.watched.subject, judged.verdict.period), judged)
     before = await db.judgements.list_of(connection, rule.rule_id, list(found.by_key))
-    again = [Again(judged, before.get(key)) for key, judged in found.by_key.items()]
-    missed = [each for each in affected if (each.subject, each.period) not in found.by_key]
+    again = [
+        Again(judged, was)
+        for key, judged in found.by_key.items()
+        if (was := before.get(key)) is None or was.rule_version == rule.version
+    ]
+    alike = {(each.judged.watched.subject, each.verdict.period) for each in again}
+    missed = [each for each in affected if (each.subject, each.period) not in alike]
     newest = found.newest if found.judged is None else found.judged
     return Looked(newest, again, missed, is_whole=len(affected) < JUDGEMENTS_MAX)
 

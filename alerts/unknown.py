@@ -81,6 +81,7 @@ async def _tell(
             region=unknown.region,
             level=MILD_LEVEL if alert is None else alert.level,
             rule_region=rule.region,
+            region_names=around.region_names,
         )
         occasion = _occasion(rule, unknown, finding, alert_id, around)
         letters = await outbox.write(connection, posting, occasion, around.now)

@@ -38,7 +38,7 @@ class OpenAlert:
 
     `told_at`: when it was written about last; `opened_by`: the end of the period that opened it,
     None: not known. Acknowledged is what it was when it became as bad
-    as it is, or later.
+    as it is, or later. `rule_version` led to its present state.
     """
 
     alert_id: int
@@ -52,6 +52,7 @@ class OpenAlert:
     is_acknowledged: bool = False
     opened_by: datetime | None = None
     about: About = About.OVER
+    rule_version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ async def list_open(connection: Connection, rule_id: int) -> list[OpenAlert]:
         """
         SELECT alert_id, subject, region, state, level, period_starts_at, period_ends_at,
                pending_at, told_at, acknowledged_at IS NOT NULL AS is_acknowledged, opened_by,
-               about
+               about, rule_version
           FROM alerts
          WHERE rule_id = $1
            AND state <> 'resolved'
@@ -106,7 +107,7 @@ async def list_of_ended_rules(connection: Connection, at: datetime) -> list[Open
         """
         SELECT alert_id, subject, alerts.region, state, level, period_starts_at, period_ends_at,
                pending_at, told_at, acknowledged_at IS NOT NULL AS is_acknowledged, opened_by,
-               about
+               about, rule_version
           FROM alerts
           JOIN rules USING (rule_id)
           LEFT JOIN units USING (unit_id)

@@ -206,17 +206,3 @@ async def list_told(connection: Connection, alert_id: int, within: str) -> list[
         within,
     )
     return [Recipient(**row) for row in rows]
-
-
-async def count_told(connection: Connection, since: datetime) -> int:
-    """Return how many amendments were written about since an instant."""
-    count: int = await connection.fetchval(
-        """
-        SELECT count(*)
-          FROM alert_events
-         WHERE happened_at > $1
-           AND kind IN ('amended', 'retracted', 'late')
-        """,
-        since,
-    )
-    return count

@@ -16,12 +16,11 @@ from db.alerts import Watched
 from db.pool import Connection
 from db.scope import Scope
 from energy.factors import Basis, Unverified
-from energy.periods import HOUR, Span
+from energy.periods import HOUR, Span, Step
 
 REMIND_H_MAX = 8_760
 UNKNOWN_H_MAX = 8_760
 AMENDED_WITHIN = timedelta(days=35)
-NOTICES_PER_H = 60
 DUE_WORKDAYS_MAX = 250
 """A year of them."""
 
@@ -185,6 +184,11 @@ class Parameters(BaseModel):
         return False
 
     @property
+    def step(self) -> Step:
+        """At the end of which buckets its periods end, and are judged again: hours or days."""
+        return Step.HOUR
+
+    @property
     def hold(self) -> timedelta:
         """How much later a period must still be over before a letter goes out."""
         return timedelta(0)
@@ -226,8 +230,7 @@ def check_of(parameters: Parameters) -> str | None:
 class Surroundings:
     """What is the same for all subjects of an evaluation. `grace`: we ourselves were away.
 
-    Periods that ended within `amended_within` are judged again when their data change; about that
-    at most `notices_per_h` are written.
+    Periods that ended within `amended_within` are judged again when their data change.
     """
 
     now: datetime
@@ -236,7 +239,6 @@ class Surroundings:
     region_names: dict[str, str]
     unverified: Unverified = Unverified.NOTE
     amended_within: timedelta = AMENDED_WITHIN
-    notices_per_h: int = NOTICES_PER_H
     grace: Grace | None = None
 
 

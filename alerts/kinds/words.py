@@ -45,27 +45,17 @@ class UnverifiedFactor:
     edition: str
 
 
-class Cause(StrEnum):
-    """Why something else is found of a period than was told."""
-
-    LATE_DATA = "late_data"
-    CORRECTION = "correction"
-    FACTS = "facts"
-    """A factor, a limit, the registry: what a figure rests on besides readings."""
-
-
 @dataclass(frozen=True, slots=True)
 class Amended:
     """What a notice said that another one takes the place of: in the uom of the verdict.
 
-    `told_at` None: when it was told is not known. `causes`: all that are known.
+    `told_at` None: when it was told is not known.
     """
 
     measured: float | None
     threshold: float | None
     was_over: bool
     told_at: datetime | None = None
-    causes: Sequence[Cause] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from alerts.kinds.two_high.facts import TwoHighFacts
 from alerts.kinds.value_intensity import verdict as value_verdict
 from alerts.kinds.value_intensity.facts import Used, ValueFacts
 from alerts.kinds.value_intensity.parameters import Per, ValueIntensity
-from alerts.kinds.words import Amended, Cause, Occasion, UnverifiedFactor
+from alerts.kinds.words import Amended, Occasion, UnverifiedFactor
 from alerts.lifecycle import Reason
 from alerts.series import Point, Series
 from db.budgets import BudgetRow
@@ -103,8 +103,7 @@ FINE = replace(OVER, energy=21_590.4, energy_bounds=(21_590.4, 21_590.4), covera
 ROSE = RegionFacts("450200", "柳州市", 2026, 10, 0.07, 0.06, -0.02747)
 FELL = replace(ROSE, through_month=11, energy_growth=0.04)
 TOLD = ("柳州市城中区", "柳州市", "广西壮族自治区")
-AMENDED = Amended(140.1644, 117.0, True, datetime(2026, 11, 23, 16, 5, tzinfo=UTC),
-                  (Cause.LATE_DATA,))  # fmt: skip
+AMENDED = Amended(140.1644, 117.0, True, datetime(2026, 11, 23, 16, 5, tzinfo=UTC))
 
 
 def series(values: Sequence[float | None], uom: str = "kgce/t", threshold: float = 117.0) -> Series:

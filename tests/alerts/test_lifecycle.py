@@ -12,7 +12,7 @@ from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
 from alerts.lifecycle import Reason, next_transition
 from alerts.verdicts import State, Verdict
-from db.alerts import AlertState, OpenAlert
+from db.alerts import About, AlertState, OpenAlert
 from energy.periods import Span
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -108,3 +108,24 @@ def test_a_region_that_leaves_its_level_is_clear_at_once() -> None:
     transition = next_transition(FIRING, found, RegionLevel(), NOW)
     assert transition is not None
     assert transition.reason is Reason.RESOLVED
+
+
+def test_a_period_that_another_version_found_over_was_not_withdrawn() -> None:
+    """[56] The rule changed, not the data: no letter may say that the data did."""
+    told = replace(FIRING, opened_by=NOW)
+    for version, reason in ((1, Reason.RETRACTED), (2, Reason.RESOLVED)):
+        transition = next_transition(told, FINE, AT_ONCE, NOW, version=version)
+        assert transition is not None
+        assert transition.reason is reason
+
+
+def test_a_notice_that_nothing_is_known_keeps_no_warning_back() -> None:
+    """[56] What is known of a period from before the notice was written counts."""
+    notice = replace(FIRING, about=About.UNKNOWN, period=Span(NOW - 9 * HOUR, NOW + 30 * HOUR))
+    for found, reason in ((OVER, Reason.FIRST), (FINE, Reason.PASSED)):
+        transition = next_transition(notice, found, AT_ONCE, NOW + 30 * HOUR)
+        assert transition is not None
+        assert transition.reason is reason
+    assert next_transition(notice, OVER, AT_ONCE, NOW, resolved_by=NOW + HOUR) is None
+    since_after = replace(notice, period=Span(NOW + HOUR, NOW + 30 * HOUR))
+    assert next_transition(since_after, FINE, AT_ONCE, NOW) is None

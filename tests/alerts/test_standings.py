@@ -138,6 +138,9 @@ async def test_a_notice_of_what_is_unknown_goes_out_once_where_the_rule_asks(
     assert subject.startswith("【数据不足提示】水泥厂")
     body = await works.pool.fetchval("SELECT body FROM outbox ORDER BY letter_id DESC LIMIT 1")
     assert "这不表示正常" in body
+    foot = body[body.index("本通知发送至") :]
+    assert "城中区" in foot
+    assert "4502" not in foot.splitlines()[0]
     assert await works.pool.fetchval("SELECT count(*) FROM alerts") == 1
 
 
