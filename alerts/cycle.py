@@ -38,10 +38,11 @@ from alerts import (
 )
 from alerts.episodes import Episodes
 from alerts.evaluator import FencedError
-from alerts.judging import Progress
+from alerts.judging import Progress, Seen
+from alerts.keepers import Keepers
 from alerts.kinds.kind import AMENDED_WITHIN, Rule, Surroundings
 from alerts.outbox import Attempt, Courier, Outcome
-from db.pool import Pool
+from db.pool import Connection, Pool
 from db.rules import RuleRow
 from energy.factors import Unverified
 
@@ -168,7 +169,7 @@ async def evaluate_once(
         parsed = [*_parsed(held, episodes)]
         keeps = await keeping.load(connection, parsed, now)
         ordered = keepers.in_order(parsed, keeps.edges)
-        done = [await judging.judge(connection, rule, around, seen, keeps) for rule in ordered]
+        done = [await _judged(connection, rule, around, seen, keeps) for rule in ordered]
         await keeping.show(connection, keeps)
         is_whole = all(whole for _, whole in done)
         await judging.end(connection, seen, around, is_whole=is_whole)
@@ -178,6 +179,25 @@ async def evaluate_once(
         cared = await care.look_after(connection, around)
         await db.evaluators.end_term(connection, epoch)
         return sum(changed for changed, _ in done) + sum(ended) + cared
+
+
+async def _judged(
+    connection: Connection, rule: Rule, around: Surroundings, seen: Seen, keeps: Keepers
+) -> tuple[int, bool]:
+    """Return what `judging.judge` does; a fault of one rule is logged and stops no other rule.
+
+    It is tried again each time. What was settled is kept for it, unless more waits behind that.
+    """
+    key, about = f"fault {rule.rule_id}", {"rule": rule.name, "rule_id": rule.rule_id}
+    try:
+        done = await judging.judge(connection, rule, around, seen, keeps)
+    except Exception as error:
+        if evaluator.is_fenced(error) or db.patience.is_retryable(error):
+            raise
+        seen.episodes.happened(key, "rule_not_judged", **about, exc_info=error)
+        return 0, seen.progress.has_more
+    seen.episodes.over(key, "rule_judged_again", **about)
+    return done
 
 
 async def send_once(

@@ -22,6 +22,11 @@ class FencedError(Exception):
     """Another evaluator has begun in the meantime: nothing of this one is stored any more."""
 
 
+def is_fenced(error: Exception) -> bool:
+    """Return whether the database refuses what is stored because the term is over."""
+    return isinstance(error, asyncpg.PostgresError) and error.sqlstate == db.evaluators.FENCED
+
+
 @asynccontextmanager
 async def term(connection: Connection, silent_s: float = SILENT_S) -> AsyncIterator[int | None]:
     """Be the one evaluator within the block, under the number that it gets; None: another is.
@@ -38,7 +43,7 @@ async def term(connection: Connection, silent_s: float = SILENT_S) -> AsyncItera
         await db.evaluators.enter_term(connection, epoch)
         yield epoch
     except asyncpg.PostgresError as error:
-        if error.sqlstate == db.evaluators.FENCED:
+        if is_fenced(error):
             raise FencedError(str(error)) from error
         raise
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import db.alerts
 import db.changes
@@ -30,8 +30,17 @@ from energy.periods import Step
 SILENCE_EVERY = timedelta(minutes=5)
 """How often meters are looked at that say nothing: two intervals of 15 min are not to pass."""
 
-NOT_HEEDED = frozenset({"alert_events", "corrections", "production"})
-"""Facts of the ledger that people state all day: they reach rules by settlement, or the hour."""
+HEEDED = frozenset(
+    {
+        "budgets", "calorific_values", "epochs", "factors", "figures", "levels", "limits", "meters",
+        "monthly_filings", "parks", "quality_schemes", "repairs", "rules", "schemes",
+        "silence_events", "silences", "targets", "two_high", "units", "verifications",
+    }
+)  # fmt: skip
+"""Facts of the ledger that change what rules find at once. The others (what is done about alerts,
+corrections, production) people state all day: they reach rules by settlement, or the hour."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 REMOVED_MAX = 10_000
 """Old judgements that are removed in one evaluation."""
@@ -39,7 +48,7 @@ REMOVED_MAX = 10_000
 
 @dataclass(slots=True)
 class Progress:
-    """What this process has looked at: the head of the ledger; by rule its version and the hour.
+    """What this process has looked at: the head of the ledger; by rule its version, and when.
 
     `holding`: the rules that held; `has_more`: marks of settlement are left to look at.
 
@@ -73,7 +82,7 @@ async def begin(
     """Return what there is to look at."""
     if progress.done:
         progress.head, nouns = await db.changes.fetch_news(connection, progress.head)
-        if nouns - NOT_HEEDED:
+        if nouns & HEEDED:
             progress.forget()
     else:  # nothing was looked at yet: whatever was stated, everybody is judged
         progress.head, _ = await db.changes.fetch_head(connection)
@@ -110,8 +119,9 @@ async def judge(
 
     Everybody is looked at when nothing keeps letters back any more that were.
     """
-    due = (periods.floor(around.now, Step.HOUR), rule.version)
-    is_due = not rule.parameters.follows_hours or seen.progress.done.get(rule.rule_id) != due
+    every = rule.parameters.judged_every
+    due = (_floor(around.now, every), rule.version)
+    is_due = not every or seen.progress.done.get(rule.rule_id) != due
     everybody = is_due or keeps.let_go(rule.rule_id)
     changed, looked = 0, Looked()
     if everybody or seen.fresh:
@@ -234,10 +244,7 @@ async def _look_for_silence(
     connection: Connection, rule: Rule, around: Surroundings, progress: Progress
 ) -> int:
     """Note whose meters have said nothing since they were judged; write about what is so long."""
-    at = datetime.fromtimestamp(
-        around.now.timestamp() // SILENCE_EVERY.total_seconds() * SILENCE_EVERY.total_seconds(),
-        around.now.tzinfo,
-    )
+    at = _floor(around.now, SILENCE_EVERY)
     if progress.silence.get(rule.rule_id) == at:
         return 0
     if rule.parameters.follows_hours:
@@ -248,6 +255,11 @@ async def _look_for_silence(
     told = await unknown.tell(connection, rule, around)
     progress.silence[rule.rule_id] = at
     return told
+
+
+def _floor(at: datetime, every: timedelta) -> datetime:
+    """Return when a span of such a length began last; of none: the instant itself."""
+    return at - (at - EPOCH) % every if every else at
 
 
 def _note_unknown(rule: Rule, judged: Judged, episodes: Episodes) -> None:

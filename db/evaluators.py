@@ -28,7 +28,10 @@ async def unlock(connection: Connection) -> None:
 
 
 async def break_lock(connection: Connection, silent_s: float) -> bool:
-    """End the session that holds the lock of the evaluator if it has asked nothing for so long."""
+    """End the session that holds the lock of the evaluator if it has asked nothing for so long.
+
+    One whose statement still runs is at work; one that does not take the answer is not.
+    """
     broken: bool = await connection.fetchval(
         """
         SELECT coalesce(bool_or(pg_terminate_backend(pid)), false)
@@ -36,6 +39,7 @@ async def break_lock(connection: Connection, silent_s: float) -> bool:
           JOIN pg_stat_activity USING (pid)
          WHERE locktype = 'advisory'
            AND query_start < clock_timestamp() - make_interval(secs => $2)
+           AND (state <> 'active' OR wait_event = 'ClientWrite')
            AND granted
            AND objsubid = 1
            AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -128,7 +128,10 @@ class Parameters(BaseModel):
 
     follows_hours: ClassVar[bool] = False
     """What it finds changes with the hour, with what people state and with hours that are settled:
-    nobody is judged for another reason, and periods of before are judged again."""
+    periods of before are judged again."""
+
+    judged_every: ClassVar[timedelta] = HOUR
+    """How often everybody is judged though nobody stated what rules heed; 0: at each evaluation."""
 
     remind_h: int = Field(
         default=24,

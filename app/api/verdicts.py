@@ -118,6 +118,8 @@ async def list_verdicts(
     says nothing any more; an alert stays open meanwhile.
     """
     prefix = await parameters.region_prefix(caller, where.region)
+    if where.unit is not None:
+        await parameters.visible_unit(caller, where.unit)
     rows = await db.standings.list_visible(
         caller.connection,
         caller.scope,

@@ -6,11 +6,13 @@ import asyncio
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 import db.alert_events
 import db.alerts
 import db.evaluators
 from alerts import cycle
+from alerts.judging import Progress
 from db.pool import Pool
 from energy.factors import Unverified
 from tests import factories
@@ -109,6 +111,22 @@ async def test_a_rule_nobody_can_read_does_not_stop_the_others(works: Works) -> 
         await factories.rule(connection, parameters='{"x": 1}')
     await works.made(140.0)
     assert await works.evaluate() == 1
+
+
+async def test_a_rule_that_cannot_be_judged_does_not_stop_the_others(works: Works) -> None:
+    """What is not retryable, here a table that is not there, is told once and tried again."""
+    async with works.pool.acquire() as connection:
+        await factories.rule(connection, kind="two_high")
+    await works.came_late(140.0, starts_at=LAST_HOUR)
+    await works.pool.execute("ALTER TABLE two_high_projects RENAME TO projects_away")
+    progress, marks = Progress(), "SELECT count(*) FROM fresh_hours"
+    with capture_logs() as logs:
+        assert await works.evaluate(progress=progress) == 1
+        assert await works.pool.fetchval(marks) == 1  # the rule has not looked at it
+        await works.pool.execute("ALTER TABLE projects_away RENAME TO two_high_projects")
+        await works.evaluate(progress=progress)
+    assert await works.pool.fetchval(marks) == 0
+    assert [each["event"] for each in logs if "rule_id" in each] == ["rule_not_judged"]
 
 
 async def test_letters_go_to_the_desks_of_the_county_its_city_and_province_only(

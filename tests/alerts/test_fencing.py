@@ -72,6 +72,21 @@ async def test_callers_over_http_are_no_evaluators(works: Works) -> None:
         assert await connection.fetchval("SHOW nenghao.evaluator") == ""
 
 
+async def test_an_evaluator_whose_statement_runs_is_not_frozen(works: Works) -> None:
+    """[57] A long statement is work; only who has the answer and asks nothing more is ended."""
+    acquire = works.pool.acquire
+    async with acquire() as working, acquire() as other:
+        assert await db.evaluators.try_lock(working)
+        await other.execute("SELECT pg_advisory_lock(1)")
+        running = asyncio.create_task(working.execute("SELECT pg_advisory_lock(1)"))
+        await asyncio.sleep(0.3)
+        assert not await db.evaluators.break_lock(other, 0.1)
+        await other.execute("SELECT pg_advisory_unlock(1)")
+        await running
+        await asyncio.sleep(0.2)
+        assert await db.evaluators.break_lock(other, 0.1)
+
+
 @contextmanager
 def evaluating(url: str, log: Path, silent_s: float) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as file:

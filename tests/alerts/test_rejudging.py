@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+import db.changes
 import db.fresh
+from alerts import judging
 from alerts.judging import Progress
+from alerts.kinds.kind import Kind
+from alerts.kinds.registry import KINDS
+from app.imports.kinds import Kind as ImportKind
+from db.changes import Author, Fact
 from db.pool import Pool
 from energy.periods import Span
 from tests import factories
@@ -227,3 +235,51 @@ async def _rows_read(works: Works) -> int:
         """
     )
     return read
+
+
+@pytest.mark.tampers("facts: the ledger alone is written")
+async def test_small_statements_judge_nobody_and_those_that_rules_heed_everybody(
+    works: Works,
+) -> None:
+    """[56] Contacts, contests and the like are stated all day; a limit changes what is found."""
+    await works.made(110.0)
+    progress = Progress()
+    await works.evaluate(progress=progress)
+    await works.made(140.0)  # without the mark of settlement: only who is judged finds it
+    await _state(works, "contacts")
+    assert await works.evaluate(progress=progress) == 0
+    await _state(works, "limits")
+    assert await works.evaluate(progress=progress) == 1
+
+
+async def _state(works: Works, noun: str) -> None:
+    async with works.pool.acquire() as connection, connection.transaction():
+        await db.changes.record(connection, Author("desk", "test"), [Fact(noun, "x", {})], NOW)
+
+
+def test_of_each_kind_of_fact_it_is_said_whether_rules_heed_it() -> None:
+    carbon = {"carbon_factors", "grids", "stocks", "trades", "certificates", "non_fossil"}
+    unread = {"contacts", "projects", "value_limits", "capacities"}
+    by_settlement = {"corrections", "production"}
+    assert set(ImportKind) - judging.HEEDED == carbon | unread | by_settlement
+
+
+@pytest.mark.parametrize("kind", [each for each in Kind if each is not Kind.OUTAGE])
+def test_no_kind_but_outages_judges_everybody_each_time(kind: Kind) -> None:
+    """[56] Outages are of minutes; what the others find changes with the assessment, or hours."""
+    assert KINDS[kind].parameters.judged_every >= 5 * timedelta(minutes=1)
+
+
+async def test_who_is_not_connected_is_judged_by_the_hour(works: Works) -> None:
+    """[56] Nobody is read anew at each evaluation where nothing changed."""
+    async with works.pool.acquire() as connection:
+        await factories.rule(connection, kind="not_connected", parameters='{"days": 0}')
+    progress = Progress()
+    standing = "SELECT count(*) FROM standings WHERE rule_id = (SELECT max(rule_id) FROM rules)"
+    await works.evaluate(progress=progress)
+    assert await works.pool.fetchval(standing) == 0
+    await works.pool.execute("UPDATE units SET commissioned_on = '2026-01-01'")
+    await works.evaluate(now=NOW + HOUR / 2, progress=progress)
+    assert await works.pool.fetchval(standing) == 0
+    await works.evaluate(now=NOW + HOUR, progress=progress)
+    assert await works.pool.fetchval(standing) == 1

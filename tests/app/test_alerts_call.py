@@ -61,6 +61,11 @@ async def test_a_unit_does_not_see_the_alerts_of_its_region(
     assert await stage.code("li", f"/v1/alerts/{citys}") == (404, "not_found")
 
 
+async def test_there_are_no_verdicts_of_a_unit_that_is_not_there(stage: Stage) -> None:
+    assert await stage.items("qian", "/v1/verdicts", unit=cast.QIANS_UNIT) == []
+    assert await stage.code("qian", "/v1/verdicts", unit=cast.SUNS_UNIT) == (404, "not_found")
+
+
 async def test_pages_of_alerts_lose_and_repeat_nothing(stage: Stage, alert_ids: list[int]) -> None:
     first = (await stage.get("zhao", "/v1/alerts", limit=3)).json()
     second = (await stage.get("zhao", "/v1/alerts", limit=3, cursor=first["next"])).json()

@@ -86,6 +86,9 @@ class DataQuality(Parameters):
 
     kind: ClassVar[Kind] = Kind.DATA_QUALITY
 
+    judged_every: ClassVar[timedelta] = timedelta(minutes=5)
+    """What the assessment finds reaches rules within so long."""
+
     check: Check = Field(
         strict=False,
         description="offline: a meter that owes readings; gap: share of readings missing; flat: a "

@@ -19,6 +19,8 @@ class Outage(Parameters):
 
     kind: ClassVar[Kind] = Kind.OUTAGE
 
+    judged_every: ClassVar[timedelta] = timedelta(0)
+
     silent_min: int = Field(
         default=60,
         ge=1,
