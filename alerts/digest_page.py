@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import db.heads
-from alerts import frame
+from alerts import frame, tasks
 from alerts.kinds import words
 from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
@@ -35,7 +35,8 @@ class DigestItem:
     `region_name` is that of the unit, or the region itself, which has no `unit_name`. `about` is
     what is watched of it: a product, a year. `measured` and `threshold` in `uom`; None: it cannot
     be told. `threshold` and `level` are those of the verdict, `level` of what is over the one it
-    had. `link` leads to the alert; `due_on`: when an answer is due.
+    had. `is_open`: it fires still, whatever happened to it last. `link` leads to the alert;
+    `due_on`: when an answer is due; `has_task`: one is to be done, until `task_due_on`.
     """
 
     alert_id: int
@@ -50,7 +51,10 @@ class DigestItem:
     uom: str
     window: Span
     link: str
+    is_open: bool
     due_on: date | None = None
+    has_task: bool = False
+    task_due_on: date | None = None
 
 
 BADGES: dict[Language, Mapping[str, str]] = {
@@ -60,7 +64,14 @@ BADGES: dict[Language, Mapping[str, str]] = {
         Reason.EASED: "减轻",
         Reason.REMINDER: "提醒",
         Reason.RESOLVED: "解除",
-        "amended": "更正",
+        Reason.AMENDED: "更正",
+        Reason.RETRACTED: "撤回",
+        Reason.LATE: "补发",
+        Reason.EARLY: "提前关注",
+        Reason.UNKNOWN: "无法判断",
+        Reason.PASSED: "提示已过",
+        Reason.RELEASED: "恢复通知",
+        Reason.WIDENED: "扩大",
         "raised_to": "逾期上报",
         "task_reminder": "任务提醒",
         "task_overdue": "任务逾期",
@@ -71,12 +82,23 @@ BADGES: dict[Language, Mapping[str, str]] = {
         Reason.EASED: "milder",
         Reason.REMINDER: "reminded",
         Reason.RESOLVED: "over",
-        "amended": "amended",
+        Reason.AMENDED: "amended",
+        Reason.RETRACTED: "withdrawn",
+        Reason.LATE: "told late",
+        Reason.EARLY: "early notice",
+        Reason.UNKNOWN: "unknown for long",
+        Reason.PASSED: "notice over",
+        Reason.RELEASED: "let go out",
+        Reason.WIDENED: "wider",
         "raised_to": "raised to the next region up",
         "task_reminder": "task due soon",
         "task_overdue": "task overdue",
     },
 }
+SAYS_OVER = frozenset({Reason.RESOLVED, Reason.RETRACTED, Reason.PASSED})
+"""Whoever reads these knows that the alert is not open any more."""
+
+IS_OVER = {Language.ZH: "{}（已解除）", Language.EN: "{} (over)"}
 LEVELS = {
     Language.ZH: {1: "一级", 2: "二级", 3: "三级"},
     Language.EN: {1: "Level 1", 2: "Level 2", 3: "Level 3"},
@@ -84,6 +106,7 @@ LEVELS = {
 COMMA = {Language.ZH: "、", Language.EN: ", "}
 COLON = {Language.ZH: "：", Language.EN: ": "}
 DUE = {Language.ZH: "请于 {} 前反馈", Language.EN: "answer by {}"}
+TASK = {Language.ZH: "任务", Language.EN: "Task"}
 THRESHOLD = {Language.ZH: "阈值", Language.EN: "threshold"}
 
 
@@ -168,18 +191,30 @@ def _item(item: DigestItem, language: Language) -> Item:
     where = "" if item.unit_name is None else words.collapse(item.region_name)
     figure, beside = _figure(item, language)
     about = [where, words.collapse(item.rule_name), words.window(item.window)]
-    what, is_open = BADGES[language].get(item.reason, item.reason), _is_open(item)
-    due = [DUE[language].format(item.due_on)] if item.due_on is not None and is_open else []
+    what = BADGES[language].get(item.reason, item.reason)
+    if not item.is_open and item.reason not in SAYS_OVER:
+        what = IS_OVER[language].format(what)
     return Item(
-        badge=_level(item.level, language) if is_open else what,
-        what=what if is_open else "",
-        tone=TONES.get(item.level, Tone.MILD) if is_open else Tone.FINE,
+        badge=_level(item.level, language) if item.is_open else what,
+        what=what if item.is_open else "",
+        tone=TONES.get(item.level, Tone.MILD) if item.is_open else Tone.FINE,
         title=f"{who}{COLON[language]}{words.collapse(item.about)}",
         figure=figure,
         beside=beside,
-        lines=[COMMA[language].join(text for text in about if text), *due],
+        lines=[COMMA[language].join(text for text in about if text), *_asks(item, language)],
         url=item.link,
     )
+
+
+def _asks(item: DigestItem, language: Language) -> list[str]:
+    """Return by when an answer is due, and the task that is to be done."""
+    lines = []
+    if item.is_open and item.due_on is not None:
+        lines.append(DUE[language].format(item.due_on))
+    if item.has_task:
+        text = tasks.text_zh if language is Language.ZH else tasks.text_en
+        lines.append(f"{TASK[language]}{COLON[language]}{text(item.task_due_on)}")
+    return lines
 
 
 def _short(item: DigestItem, language: Language) -> str:
@@ -216,16 +251,12 @@ def _witness(heads: Sequence[KeptHead], language: Language) -> list[Section]:
     return [Section("Witness of the books", [what, *lines], is_small=True)]
 
 
-def _is_open(item: DigestItem) -> bool:
-    return item.reason != Reason.RESOLVED
-
-
 def _rank(item: DigestItem) -> tuple[bool, int, float, int]:
     """Return what comes first: open ones, the worst level, the farthest over, the oldest."""
     over = 0.0
     if item.measured is not None and item.threshold:
         over = abs(item.measured - item.threshold) / abs(item.threshold)
-    return (not _is_open(item), item.level, -over, item.alert_id)
+    return (not item.is_open, item.level, -over, item.alert_id)
 
 
 def _by_reason(items: Sequence[DigestItem], language: Language) -> str:
@@ -239,7 +270,7 @@ def _by_reason(items: Sequence[DigestItem], language: Language) -> str:
 
 
 def _by_level(items: Sequence[DigestItem], language: Language) -> str:
-    counts = Counter(item.level for item in items if _is_open(item))
+    counts = Counter(item.level for item in items if item.is_open)
     if language is Language.ZH:
         return "、".join(f"{_level(each, language)} {counts[each]:,}" for each in sorted(counts))
     return ", ".join(f"{counts[each]:,} at level {each}" for each in sorted(counts))
@@ -252,7 +283,7 @@ def _level(level: int, language: Language) -> str:
 
 
 def _tone(items: Sequence[DigestItem]) -> Tone:
-    levels = [item.level for item in items if _is_open(item)]
+    levels = [item.level for item in items if item.is_open]
     return TONES.get(min(levels), Tone.MILD) if levels else Tone.FINE
 
 

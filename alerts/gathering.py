@@ -6,7 +6,7 @@ A letter is gathered into a digest that is written, or it goes on being held.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 
@@ -19,9 +19,10 @@ from alerts.digest import Bundle, Held, Told
 from alerts.digest_page import DigestItem, compose_digest
 from alerts.kinds.words import Language
 from alerts.page import Letter
-from db.digests import HeldLetter, ToldOf
+from db.digests import HeldLetter, Reader, ToldOf
 from db.outbox import NewLetter
 from db.pool import Connection, Pool
+from energy import workdays
 from energy.periods import LOCAL, Span
 
 LETTERS_MAX = 5_000
@@ -40,23 +41,27 @@ log = structlog.get_logger("alert")
 async def gather_once(pool: Pool, *, public_url: str, now: datetime) -> bool:
     """Let leave what has been held long enough. True: something left."""
     async with pool.acquire() as connection:
-        addresses = await db.digests.list_due(connection, now)
-        if not addresses:
+        readers = await db.digests.list_due(connection, now)
+        if not readers:
             return False
         names = {row.region: row.name for row in await db.regions.list_regions(connection)}
         left = 0
-        for address in addresses:
+        for reader in readers:
             async with connection.transaction():
-                left += await _gather(connection, address, names, public_url, now)
+                left += await _gather(connection, reader, names, public_url, now)
     return left > 0
 
 
 async def _gather(
-    connection: Connection, address: str, names: Mapping[str, str], public_url: str, now: datetime
+    connection: Connection,
+    reader: Reader,
+    names: Mapping[str, str],
+    public_url: str,
+    now: datetime,
 ) -> int:
-    """Write the digests of one recipient; return how many letters leave."""
-    rows = await db.digests.lock_held(connection, address, LETTERS_MAX)
-    told = await db.digests.list_told(connection, [address], now - digest.HOUR)
+    """Write the digests of one reader; return how many letters leave."""
+    rows = await db.digests.lock_held(connection, reader, LETTERS_MAX)
+    told = await db.digests.list_told(connection, [reader.address], now - digest.HOUR)
     bundles = digest.gather(
         [Held(row.letter_id, row.city) for row in rows],
         [Told(each.city, each.at) for each in told],
@@ -68,8 +73,8 @@ async def _gather(
         if len(bundle.letter_ids) == 1:
             await db.digests.release(connection, first.letter_id, now)
             continue
-        written = await _compose(connection, bundle, first, names, public_url, now)
-        made = _digest(bundle, first, address, written, public_url, now)
+        written = await _compose(connection, bundle, first, reader, names, public_url, now)
+        made = _digest(bundle, first, reader, written, public_url, now)
         await db.outbox.insert_letters(connection, [(made, None)], now)
         digest_id = await db.outbox.fetch_letter_id(connection, made.message_id)
         await db.digests.mark_gathered(connection, bundle.letter_ids, digest_id)
@@ -82,12 +87,13 @@ async def _compose(
     connection: Connection,
     bundle: Bundle,
     first: HeldLetter,
+    reader: Reader,
     names: Mapping[str, str],
     public_url: str,
     now: datetime,
 ) -> Letter:
     """Return the words of a digest, with the newest heads of the books at their foot."""
-    language = Language(first.language)
+    language = Language(reader.language)
     name = ALL_REGIONS[language] if bundle.city is None else names.get(bundle.city, bundle.city)
     about = await db.digests.list_told_of(connection, bundle.letter_ids)
     heads = await db.heads.list_kept(connection, now.astimezone(LOCAL).date() - HEADS_SINCE)
@@ -116,13 +122,21 @@ def _item(told: ToldOf, names: Mapping[str, str], public_url: str) -> DigestItem
         uom=told.uom,
         window=told.period,
         link=outbox.link_to(public_url, told.alert_id),
+        is_open=told.is_open,
+        due_on=_last_day(told.acknowledge_by),
+        has_task=told.has_task,
+        task_due_on=_last_day(told.task_due_at),
     )
+
+
+def _last_day(due_at: datetime | None) -> date | None:
+    return None if due_at is None else workdays.last_day(due_at)
 
 
 def _digest(
     bundle: Bundle,
     first: HeldLetter,
-    address: str,
+    reader: Reader,
     written: Letter,
     public_url: str,
     now: datetime,
@@ -134,12 +148,12 @@ def _digest(
         message_id=f"<digest-{first.letter_id}@{host}>",
         thread_id=f"<digests-{bundle.city or 'all'}.{day}@{host}>",
         recipient_name=first.recipient_name,
-        recipient_email=address,
+        recipient_email=reader.address,
         subject=written.subject,
         body=written.body,
         html=written.html,
         chart=written.chart,
         city=bundle.city,
-        channel=first.channel,
-        language=first.language,
+        channel=reader.channel,
+        language=reader.language,
     )

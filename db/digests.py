@@ -21,13 +21,20 @@ class ToldRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """Whose letters may be one: an address, how it is reached, and the language it reads."""
+
+    address: str
+    channel: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class HeldLetter:
     """A letter that waits to be gathered. `held_since` is when it was written."""
 
     letter_id: int
     city: str
-    channel: str
-    language: str
     recipient_name: str
     held_since: datetime
 
@@ -36,7 +43,9 @@ class HeldLetter:
 class ToldOf:
     """What a letter tells of: an alert, and what happened to it. `unit_name` None: of a region.
 
-    `measured` and `threshold` in `uom`; `period` is the newest that the alert is about.
+    `measured` and `threshold` in `uom`; `period` is the newest that the alert is about. `is_open`:
+    it fires still. `acknowledge_by`: the first instant that is too late to answer, None: no answer
+    is waited for (any more); `task_due_at` likewise, of the task that is to be done (`has_task`).
     """
 
     alert_id: int
@@ -50,6 +59,10 @@ class ToldOf:
     threshold: float
     uom: str
     period: Span
+    is_open: bool
+    acknowledge_by: datetime | None
+    has_task: bool
+    task_due_at: datetime | None
 
 
 async def list_told(
@@ -90,58 +103,76 @@ async def list_holding(connection: Connection, addresses: Sequence[str], city: s
     return {row["address"] for row in rows}
 
 
-async def list_due(connection: Connection, now: datetime) -> list[str]:
-    """Return the addresses for whom something is held that is to leave by `now`."""
+async def list_due(connection: Connection, now: datetime) -> list[Reader]:
+    """Return those for whom something is held that is to leave by `now`."""
     rows = await connection.fetch(
         """
-        SELECT DISTINCT recipient_email
+        SELECT DISTINCT recipient_email AS address, channel, language
           FROM outbox
          WHERE state = 'held'
            AND due_at <= $1
-         ORDER BY recipient_email
+         ORDER BY address, channel, language
         """,
         now,
     )
-    return [row["recipient_email"] for row in rows]
+    return [Reader(**row) for row in rows]
 
 
-async def lock_held(connection: Connection, address: str, limit: int) -> list[HeldLetter]:
-    """Return what is held for an address, oldest first; what somebody else gathers is left out."""
+async def lock_held(connection: Connection, reader: Reader, limit: int) -> list[HeldLetter]:
+    """Return what is held for a reader, oldest first; what somebody else gathers is left out."""
     rows = await connection.fetch(
         """
-        SELECT letter_id, city, channel, language, recipient_name,
-               created_at AS held_since
+        SELECT letter_id, city, recipient_name, created_at AS held_since
           FROM outbox
          WHERE recipient_email = $1
+           AND channel = $2
+           AND language = $3
            AND state = 'held'
          ORDER BY letter_id
-         LIMIT $2
+         LIMIT $4
            FOR UPDATE SKIP LOCKED
         """,
-        address,
+        reader.address,
+        reader.channel,
+        reader.language,
         limit,
     )
     return [HeldLetter(**row) for row in rows]
 
 
 async def list_told_of(connection: Connection, letter_ids: Sequence[int]) -> list[ToldOf]:
-    """Return what some letters tell of, once for each alert: what happened to it last."""
+    """Return what some letters tell of, once for each alert: what happened to it last.
+
+    Of one that is over its threshold the measured value is the one of its period and threshold.
+    """
     rows = await connection.fetch(
         """
         SELECT DISTINCT ON (outbox.alert_id)
                outbox.alert_id, outbox.letter_id, alert_events.kind, alerts.level,
                coalesce(rule_versions.name, '') AS rule_name, alerts.region,
-               units.name AS unit_name, alerts.subject, alert_events.measured, alerts.threshold,
-               alerts.uom, alerts.period_starts_at, alerts.period_ends_at
+               units.name AS unit_name, alerts.subject,
+               CASE WHEN alerts.state <> 'resolved' AND alerts.about = 'over'
+                    THEN alerts.measured ELSE alert_events.measured END AS measured,
+               alerts.threshold, alerts.uom, alerts.period_starts_at, alerts.period_ends_at,
+               alerts.state <> 'resolved' AS is_open,
+               CASE WHEN alerts.acknowledged_at IS NULL AND stopped_at IS NULL
+                         AND contest IS DISTINCT FROM 'upheld'
+                    THEN acknowledge_by END AS acknowledge_by,
+               task_id IS NOT NULL AS has_task, tasks.due_at AS task_due_at
           FROM outbox
           JOIN alerts USING (alert_id)
           JOIN alert_events USING (event_id)
+          LEFT JOIN alert_cases ON alert_cases.alert_id = alerts.alert_id
+          LEFT JOIN tasks
+                 ON tasks.alert_id = alerts.alert_id
+                AND done_at IS NULL
+                AND retracted_at IS NULL
           LEFT JOIN units USING (unit_id)
           LEFT JOIN rule_versions
                  ON rule_versions.rule_id = alerts.rule_id
                 AND version = coalesce(alert_events.rule_version, alerts.rule_version)
          WHERE letter_id = ANY ($1)
-         ORDER BY outbox.alert_id, letter_id DESC
+         ORDER BY outbox.alert_id, letter_id DESC, task_id
         """,
         letter_ids,
     )
@@ -173,21 +204,6 @@ async def release(connection: Connection, letter_id: int, at: datetime) -> None:
         letter_id,
         at,
     )
-
-
-async def list_telling(connection: Connection, event_id: int) -> list[int]:
-    """Return the letters that tell of an event: by itself, or in a digest."""
-    rows = await connection.fetch(
-        """
-        SELECT coalesce(digest_id, letter_id) AS letter_id
-          FROM outbox
-         WHERE event_id = $1
-           AND state <> 'dropped'
-         ORDER BY letter_id
-        """,
-        event_id,
-    )
-    return [row["letter_id"] for row in rows]
 
 
 def _told_of(values: dict[str, Any]) -> ToldOf:

@@ -327,6 +327,7 @@ def items(count: int) -> list[DigestItem]:
             uom="kgce/t",
             window=OVER.window,
             link=f"https://nenghao.example/v1/alerts/{number}",
+            is_open=number % 5 != 3,
             due_on=date(2026, 12, 21) if number % 3 == 0 else None,
         )
         for number in range(count)
@@ -346,6 +347,9 @@ REGION_ITEM = DigestItem(
     uom="share",
     window=ROSE.period,
     link="https://nenghao.example/v1/alerts/1000",
+    is_open=True,
+    has_task=True,
+    task_due_on=date(2026, 12, 21),
 )
 HEADS = [
     KeptHead(date(2026, 11, 22), chain, Head(links, bytes([links % 256]) * 32), DAY_AT)

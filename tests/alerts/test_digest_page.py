@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts import digest_page
 from alerts.digest_page import ITEMS_MAX, compose_digest
 from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
@@ -39,7 +40,24 @@ def test_the_foot_of_a_digest_is_what_verify_reads(tmp_path: Path) -> None:
 
 
 def test_a_digest_of_what_is_over_asks_for_nothing() -> None:
-    over = [replace(item, reason=Reason.RESOLVED) for item in occasions.items(3)]
+    over = [replace(item, reason=Reason.RESOLVED, is_open=False) for item in occasions.items(3)]
     made = compose_digest("柳州市", occasions.OVER.window, over, Language.ZH)
     assert "均已解除" in made.subject
     assert "请您" not in made.body
+
+
+@pytest.mark.parametrize("reason", [Reason.RETRACTED, Reason.LATE, Reason.AMENDED, Reason.FIRST])
+def test_whether_it_is_open_is_what_the_alert_says_whatever_happened_last(reason: Reason) -> None:
+    over = [replace(item, reason=reason, is_open=False) for item in occasions.items(1)]
+    fires = replace(occasions.items(2)[1], reason=Reason.AMENDED, level=3)
+    made = compose_digest("柳州市", occasions.OVER.window, [*over, fires], Language.ZH)
+    assert "仍在预警的按等级：三级 1。" in made.body
+    lines = [line for line in made.body.splitlines() if line[:1].isdigit() and "[" in line]
+    assert ["[三级" in line for line in lines] == [True, False]
+    assert "前反馈" not in made.body.partition("请您")[0]
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_every_reason_has_a_badge(language: Language) -> None:
+    untold = {Reason.PENDING, Reason.WITHDRAWN, Reason.RULE_ENDED, Reason.NOTED}
+    assert set(Reason) - untold <= digest_page.BADGES[language].keys()

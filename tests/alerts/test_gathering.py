@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 
 import db.alert_events
-import db.digests
 import db.outbox
 from alerts import digest, gathering, outbox
 from db.outbox import NewLetter
@@ -27,6 +26,7 @@ async def write(
     region: str = "450202",
     to: str = "liuzhou@desk.example",
     reminds: bool = False,
+    language: str = "zh",
 ) -> int:
     """Write a letter about a new alert; return the event it tells."""
     async with pool.acquire() as connection, connection.transaction():
@@ -46,6 +46,7 @@ async def write(
             reminds=reminds,
             event_id=event_id,
             city=city,
+            language=language,
         )
         await outbox.put(connection, [made], city, at)
     return event_id
@@ -97,9 +98,16 @@ async def test_a_storm_is_a_letter_and_a_digest_that_names_every_alert(
 async def test_each_event_says_which_letter_told_of_it(works: Works) -> None:
     events = [await write(works.pool, number) for number in range(4)]
     await gather(works.pool, NOW + digest.WINDOW)
-    async with works.pool.acquire() as connection:
-        told = [await db.digests.list_telling(connection, event_id) for event_id in events]
-    assert told == [[1], [5], [5], [5]]
+    rows = await works.pool.fetch(
+        """
+        SELECT coalesce(digest_id, letter_id) AS told_by
+          FROM outbox
+         WHERE event_id = ANY ($1)
+         ORDER BY event_id
+        """,
+        events,
+    )
+    assert [row["told_by"] for row in rows] == [1, 5, 5, 5]
     assert await states(works.pool) == ["waiting", "gathered", "gathered", "gathered", "waiting"]
 
 
@@ -179,3 +187,43 @@ async def test_the_posting_of_an_alert_says_its_event_and_city(works: Works) -> 
     row = await works.pool.fetchrow("SELECT event_id, city, language FROM outbox")
     assert row is not None
     assert tuple(row) == (1, "450200", "zh")
+
+
+async def test_a_digest_says_what_is_open_what_is_due_and_what_is_asked(works: Works) -> None:
+    for number in range(4):
+        await write(works.pool, number)
+    await works.pool.execute("UPDATE alerts SET state = 'firing' WHERE alert_id IN (2, 3)")
+    await works.pool.execute("UPDATE alert_events SET kind = 'retracted' WHERE alert_id = 4")
+    await works.pool.execute(
+        "INSERT INTO alert_cases (alert_id, dated_level, dated_at, clock_from, acknowledge_by)"
+        " SELECT alert_id, 1, $1, $1, $2 FROM alerts",
+        NOW,
+        datetime(2026, 11, 25, 16, tzinfo=UTC),
+    )
+    await works.pool.execute(
+        "UPDATE alerts SET acknowledged_at = $1, acknowledged_by = 'q' WHERE alert_id = 3", NOW
+    )
+    await works.pool.execute(
+        "INSERT INTO tasks (alert_id, kind, opened_at, cities, untold, due_at)"
+        " VALUES (2, 'level_1_cities', $1, '{}', '{}', $2)",
+        NOW,
+        datetime(2026, 12, 21, 16, tzinfo=UTC),
+    )
+    await gather(works.pool, NOW + digest.WINDOW)
+    said = await works.pool.fetchval("SELECT body FROM outbox WHERE letter_id = 5")
+    assert "仍在预警的按等级：一级 2。" in said
+    assert "[撤回]" in said
+    assert said.count("请于 2026-11-25 前反馈") == 1
+    assert "任务：于2026年12月21日前" in said
+
+
+async def test_who_reads_two_languages_gets_a_digest_of_each(works: Works) -> None:
+    for number in range(5):
+        await write(works.pool, number, language="en" if number % 2 else "zh")
+    await gather(works.pool, NOW + digest.WINDOW)
+    await gather(works.pool, NOW + 2 * digest.WINDOW)
+    rows = await works.pool.fetch("SELECT language, subject FROM outbox WHERE alert_id IS NULL")
+    assert {row["language"]: row["subject"][:5] for row in rows} == {
+        "zh": "【预警汇总",
+        "en": "[Dige",
+    }
