@@ -25,7 +25,7 @@ from alerts.kinds.words import Language, Occasion
 from alerts.lifecycle import Reason
 from alerts.page import Letter
 from alerts.reach import upward
-from alerts.smtp import MailError, MailServerError
+from alerts.smtp import MailError, MailServerError, RecipientAwayError
 from db.outbox import ClaimedLetter, NewLetter, Recipient
 from db.pool import Connection, Pool
 from db.scope import Scope
@@ -99,19 +99,24 @@ async def write(
     at: datetime,
     *,
     anew: bool = False,
+    ends: bool = False,
 ) -> int:
     """Put a letter to each of its recipients into the outbox; return how many.
 
     It belongs into the transaction of the alert. `anew`: it is about what was told before, and goes
-    to those who were told, wherever contacts are by now.
+    to those who were told, wherever contacts are by now. `ends`: those who were told need to know,
+    too: also whom it was raised to, and who was told when it was worse.
     """
-    if anew:
-        within = Scope.of_region(posting.rule_region).region_prefix
-        recipients = await db.amendments.list_told(connection, posting.alert_id, within)
-    else:
+    within = Scope.of_region(posting.rule_region).region_prefix
+    recipients = []
+    if not anew:
         recipients = await list_recipients(
             connection, posting.region, posting.rule_region, posting.level, posting.regions
         )
+    if anew or ends:
+        known = {each.email.lower() for each in recipients}
+        told_before = await db.amendments.list_told(connection, posting.alert_id, within)
+        recipients += [each for each in told_before if each.email.lower() not in known]
     regions = dict.fromkeys(recipient.region for recipient in recipients)
     told = replace(occasion, told=[posting.region_names.get(each, each) for each in regions])
     # Once in each language: a letter is the same to all, and its chart takes time to draw.
@@ -203,6 +208,9 @@ async def _put_back(
     else:
         due_at = now + retry_after(claimed.attempts)
         await db.outbox.mark_due(connection, claimed, due_at, str(error))
+        if isinstance(error, RecipientAwayError):
+            to = claimed.letter
+            await db.outbox.put_off(connection, to.channel, to.recipient_email, due_at)
 
 
 def _letter(

@@ -100,6 +100,16 @@ class MailError(Exception):
         self.permanent = permanent
 
 
+class RecipientAwayError(MailError):
+    """Nothing can be handed to this recipient at present; whoever else is written to may be there.
+
+    Each attempt takes long, so whatever waits for them waits.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=False)
+
+
 class MailServerError(MailError):
     """No letter can be handed over at present: the server is away, or refuses us as a sender.
 

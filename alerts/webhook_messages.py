@@ -37,12 +37,8 @@ TEXT_BYTES_MAX = {
 }
 """UTF-8 bytes of a text. WeCom says 2,048; DingTalk and Feishu take requests of 20 KB."""
 
-LATER_CODES = {
-    Channel.WECOM: {-1, 45009, 45033},
-    Channel.DINGTALK: {-1, 130101, 410100},
-    Channel.FEISHU: {9499, 11232},
-}
-"""Of robots that are busy, or were told too much in a minute."""
+REFUSED = (400, 413)
+"""Statuses that are about the letter itself; the others may be about our settings, or theirs."""
 
 CODE_FIELD = {Channel.WECOM: "errcode", Channel.DINGTALK: "errcode", Channel.FEISHU: "code"}
 ERROR_LENGTH_MAX = 200
@@ -84,19 +80,22 @@ def request(hook: Webhook, claimed: ClaimedLetter, now: datetime) -> Request:
 def meaning(channel: Channel, status: int, body: bytes) -> tuple[Meaning | None, str]:
     """Return what an answer means (None: the letter is taken), and its words for people.
 
+    A key that is wrong, a robot that was deleted, a clock that is off can be put right: the letter
+    waits, as long as letters wait at all.
+
     >>> meaning(Channel.WECOM, 200, b'{"errcode": 45009, "errmsg": "api freq out of limit"}')
     (<Meaning.LATER: 'later'>, '45009 api freq out of limit')
     >>> meaning(Channel.WEBHOOK, 204, b"")
     (None, '204')
     >>> meaning(Channel.WEBHOOK, 302, b"")
-    (<Meaning.NEVER: 'never'>, '302 is a redirect, which is not followed')
+    (<Meaning.LATER: 'later'>, '302 is a redirect, which is not followed')
+    >>> meaning(Channel.WEBHOOK, 413, b"")
+    (<Meaning.NEVER: 'never'>, '413')
     """
     if 300 <= status < 400:
-        return Meaning.NEVER, f"{status} is a redirect, which is not followed"
-    if status in (408, 425, 429) or status >= 500:
-        return Meaning.LATER, str(status)
+        return Meaning.LATER, f"{status} is a redirect, which is not followed"
     if not 200 <= status < 300:
-        return Meaning.NEVER, str(status)
+        return Meaning.NEVER if status in REFUSED else Meaning.LATER, str(status)
     if channel is Channel.WEBHOOK:
         return None, str(status)
     return _said(channel, body)
@@ -213,5 +212,4 @@ def _said(channel: Channel, body: bytes) -> tuple[Meaning | None, str]:
     if code == 0:
         return None, "0"
     words = str(told.get("errmsg", told.get("msg", "")))[:ERROR_LENGTH_MAX]
-    is_later = code in LATER_CODES[channel]
-    return (Meaning.LATER if is_later else Meaning.NEVER), f"{code} {words}"
+    return Meaning.LATER, f"{code} {words}"

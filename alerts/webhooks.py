@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from alerts import webhook_messages
 from alerts.kinds.words import collapse
-from alerts.smtp import MailError, Meaning
+from alerts.smtp import MailError, Meaning, RecipientAwayError
 from alerts.webhook_messages import Channel, Request, Webhook
 from db.outbox import ClaimedLetter
 
@@ -36,9 +36,22 @@ PORTS = {"http": 80, "https": 443}
 
 Address = IPv4Address | IPv6Address
 
+TRANSLATED = IPv6Network("64:ff9b::/96")
+"""IPv4 through a translator (RFC 6052)."""
+
+COMPATIBLE = IPv6Network("::/96")
+"""IPv4 in the last 32 bits (RFC 4291, deprecated)."""
+
 
 class WebhookError(MailError):
     """A webhook did not take a letter."""
+
+
+class WebhookAwayError(WebhookError, RecipientAwayError):
+    """A webhook does not answer."""
+
+    def __init__(self, message: str) -> None:
+        RecipientAwayError.__init__(self, message)
 
 
 class _Told(BaseModel):
@@ -60,13 +73,18 @@ class Allowed:
 
     def reaches(self, host: str, address: Address) -> bool:
         """Return whether `host` may be reached at `address`, to which its name leads now."""
-        is_listed = any(address in network for network in self.networks)
+        is_public = all(
+            each.is_global and not each.is_multicast for each in (address, _carried(address))
+        )
         return (host in self.hosts or host == str(address)) and (
-            is_listed or (host in self.hosts and address.is_global and not address.is_multicast)
+            self.is_inside(address) or (host in self.hosts and is_public)
         )
 
     def is_inside(self, address: Address) -> bool:
-        return any(address in network for network in self.networks)
+        """Return whether an address, or the one it stands for, is of a network that is listed."""
+        return any(
+            each in network for network in self.networks for each in (address, _carried(address))
+        )
 
 
 def parse(text: str | None) -> dict[str, Webhook]:
@@ -86,6 +104,8 @@ def parse(text: str | None) -> dict[str, Webhook]:
     needing = {Channel.WEBHOOK, Channel.DINGTALK, Channel.FEISHU}
     for name, each in told.items():
         parse_name(name)
+        if not _is_reachable(each.url):
+            raise ValueError(f"the webhook {name} has a url whose host or port is none")
         if each.channel in needing and not each.secret:
             raise ValueError(f"the webhook {name} has no secret: {each.channel} signs with one")
     return {name: Webhook(name, each.channel, each.url, each.secret) for name, each in told.items()}
@@ -140,13 +160,13 @@ class Hooks:
         if hook is None or hook.channel != claimed.letter.channel:
             channel = claimed.letter.channel
             raise WebhookError(f"NENGHAO_WEBHOOKS has no {channel} {name}", permanent=False)
-        request = webhook_messages.request(hook, claimed, self._clock())
         try:
+            request = webhook_messages.request(hook, claimed, self._clock())
             async with asyncio.timeout(TIMEOUT_S):
                 status, body = await self._post(request)
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             # The words of the error may hold the address.
-            raise WebhookError(f"{name}: {type(error).__name__}", permanent=False) from None
+            raise WebhookAwayError(f"{name}: {type(error).__name__}") from None
         found, said = webhook_messages.meaning(hook.channel, status, body)
         if found is not None:
             is_final = found is Meaning.NEVER
@@ -200,3 +220,30 @@ def _unmapped(text: str) -> Address:
     address = ipaddress.ip_address(text.partition("%")[0])
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def _carried(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 one leads to by a translator or a relay; or itself.
+
+    >>> _carried(ipaddress.ip_address("64:ff9b::a00:1"))
+    IPv4Address('10.0.0.1')
+    """
+    if isinstance(address, IPv4Address):
+        return address
+    if address.sixtofour is not None:  # RFC 3056
+        return address.sixtofour
+    is_compatible = address in COMPATIBLE and not (address.is_loopback or address.is_unspecified)
+    if is_compatible or address in TRANSLATED:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address
+
+
+def _is_reachable(url: str) -> bool:
+    """Return whether a URL has a host of ASCII labels, and a port that is one."""
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("ascii").decode().encode("idna")  # as getaddrinfo does
+        httpx.URL(url)
+        return bool(parts.hostname) and parts.port != 0
+    except (ValueError, httpx.InvalidURL):
+        return False

@@ -205,6 +205,24 @@ async def mark_due(
     )
 
 
+async def put_off(connection: Connection, channel: str, address: str, due_at: datetime) -> None:
+    """Let all letters to an address wait until `due_at`, those excepted that are under way."""
+    await connection.execute(
+        """
+        UPDATE outbox
+           SET due_at = $3
+         WHERE channel = $1
+           AND recipient_email = $2
+           AND state = 'waiting'
+           AND due_at < $3
+           AND leased_until IS NULL
+        """,
+        channel,
+        address,
+        due_at,
+    )
+
+
 async def mark_failed(connection: Connection, claimed: ClaimedLetter, error: str) -> None:
     """Give a letter up, unless it was claimed anew since."""
     await connection.execute(

@@ -9,13 +9,14 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import db.outbox
 from alerts import cycle, webhook_messages, webhooks
 from alerts.episodes import Episodes
 from alerts.smtp import MailError
@@ -147,7 +148,7 @@ async def test_a_letter_is_posted_as_each_channel_wants_it(receiver: Receiver) -
 async def test_a_wrong_key_fails_and_says_so(receiver: Receiver) -> None:
     found = await send(receiver, url=receiver.url.replace("K3Y", "0THER"))
     if receiver.channel is not Channel.WEBHOOK:  # ours says it by its status
-        assert found.startswith("never: lz: ")
+        assert found.startswith("later: lz: ")  # it can be put right
         assert found.endswith("sign not match")
     assert receiver.taken == []
 
@@ -177,6 +178,10 @@ async def test_a_webhook_nobody_set_makes_its_letters_wait() -> None:
     [
         (Channel.WEBHOOK, (503, b"")),
         (Channel.WEBHOOK, (429, b"")),
+        (Channel.WEBHOOK, (401, b"")),
+        (Channel.WEBHOOK, (404, b"")),
+        (Channel.WECOM, (403, b"")),
+        (Channel.WECOM, (200, b'{"errcode": 93000, "errmsg": "invalid webhook url"}')),
         (Channel.WECOM, (200, b'{"errcode": 45009, "errmsg": "api freq out of limit"}')),
         (Channel.DINGTALK, (200, b'{"errcode": 130101, "errmsg": "send too fast"}')),
         (Channel.FEISHU, (200, b'{"code": 11232, "msg": "frequency limited"}')),
@@ -215,7 +220,73 @@ async def test_a_listed_host_in_a_listed_network_is_reached(generic: Receiver) -
     assert await send(generic, allowed="localhost, 127.0.0.0/8", url=url) == "sent"
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.1.1", "169.254.169.254", "::1", "fe80::1"])
+@pytest.mark.parametrize("status", [400, 413])
+async def test_a_letter_that_is_refused_itself_is_not_told_again(
+    generic: Receiver, status: int
+) -> None:
+    generic.answers.append((status, b""))
+    assert await send(generic) == f"never: lz: {status}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bridge.example:99999/robot?key=K3Y",
+        "https://[::1/robot?key=K3Y",
+        f"https://{'a' * 64}.example/robot?key=K3Y",
+        "https://a..example/robot?key=K3Y",
+        "https://bridge.example/robot\x7f?key=K3Y",
+    ],
+)
+async def test_an_address_that_is_none_is_refused_and_stops_nobody(
+    generic: Receiver, url: str
+) -> None:
+    found = await send(generic, url=url, allowed="bridge.example, 127.0.0.0/8")
+    assert found.startswith("later: lz: ")
+    told = json.dumps({"lz": {"channel": "webhook", "url": url, "secret": SECRET}})
+    with pytest.raises(ValueError, match="webhook lz has a url") as caught:
+        webhooks.parse(told)
+    assert "K3Y" not in found + str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "due_s"), [("http://127.0.0.1:9/robot", [5, 5, 5, 0]), ("", [5, 0, 0, 0])]
+)
+async def test_what_waits_for_a_webhook_that_is_away_waits_with_the_first(
+    works: Works, generic: Receiver, url: str, due_s: list[int]
+) -> None:
+    """One that answers, and is busy, holds up nobody; nor does one of another name."""
+    generic.answers.append((503, b""))
+    async with works.pool.acquire() as connection:
+        for name in ("lz", "lz", "lz", "other"):
+            number = await connection.fetchval("SELECT count(*) FROM outbox")
+            letter = replace(
+                claimed(Channel.WEBHOOK).letter,
+                alert_id=None,
+                message_id=f"<{number}@nenghao.example>",
+                recipient_email=name,
+            )
+            await db.outbox.insert_letters(connection, [(letter, None)], NOW)
+    hook = Webhook("lz", Channel.WEBHOOK, url or generic.url, SECRET)
+    hooks = Hooks({"lz": hook}, webhooks.parse_allowed("127.0.0.0/8"), lambda: NOW)
+    await cycle.send_once(works.pool, hooks, now=NOW, instance="test", episodes=Episodes())
+    rows = await works.pool.fetch("SELECT due_at FROM outbox ORDER BY letter_id")
+    assert [(row["due_at"] - NOW).total_seconds() for row in rows] == due_s
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.1.1",
+        "169.254.169.254",
+        "::1",
+        "fe80::1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::",
+        "::10.0.0.1",
+    ],
+)
 def test_a_listed_host_does_not_lead_inside(address: str) -> None:
     allowed = webhooks.parse_allowed("bridge.example")
     assert not allowed.reaches("bridge.example", ip_address(address))
@@ -227,7 +298,7 @@ async def test_a_redirect_is_not_followed(generic: Receiver) -> None:
         generic.answers.append((302, b""))
         generic.location = other.url
         found = await send(generic)
-        assert found == "never: lz: 302 is a redirect, which is not followed"
+        assert found == "later: lz: 302 is a redirect, which is not followed"
         assert other.taken == []
 
 
