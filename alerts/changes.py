@@ -93,7 +93,12 @@ async def tell(
         series=await history.fetch(connection, rule, judged, around),
     )
     return await outbox.write(
-        connection, posting, occasion, transition.at, anew=transition.reason is Reason.RETRACTED
+        connection,
+        posting,
+        occasion,
+        transition.at,
+        anew=transition.reason is Reason.RETRACTED,
+        ends=transition.reason is Reason.RESOLVED,
     )
 
 

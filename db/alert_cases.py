@@ -121,7 +121,10 @@ async def fetch_matter(connection: Connection, alert_id: int) -> Matter:
 
 
 async def list_to_date(connection: Connection) -> list[Undated]:
-    """Return alerts that fire and have no due dates for the level they have now."""
+    """Return alerts that fire and have no due dates for the level they have now.
+
+    A notice that something is near its threshold, or unknown, asks for no answer: it has none.
+    """
     rows = await connection.fetch(
         """
         SELECT alert_id, subject, alerts.region, alerts.rule_id, rules.region AS rule_region,
@@ -133,6 +136,7 @@ async def list_to_date(connection: Connection) -> list[Undated]:
             ON said.rule_id = alerts.rule_id AND said.version = alerts.rule_version
           LEFT JOIN alert_cases USING (alert_id)
          WHERE state = 'firing'
+           AND about = 'over'
            AND fired_at IS NOT NULL
            AND dated_level IS DISTINCT FROM level
          ORDER BY alert_id
@@ -203,6 +207,7 @@ async def list_due(connection: Connection, now: datetime, stopped_by: datetime) 
           JOIN alerts USING (alert_id)
           JOIN rules USING (rule_id)
          WHERE state = 'firing'
+           AND about = 'over'
            AND dated_level = level
            AND clock_from IS NOT NULL
            AND contest IS DISTINCT FROM 'upheld'

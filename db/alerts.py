@@ -177,7 +177,8 @@ async def change(
 ) -> bool:
     """Give an alert a state and the finding that led to it; False: somebody was faster.
 
-    Who acknowledged a milder level has not acknowledged this one.
+    Who acknowledged a milder level, or a mere notice, has not acknowledged this one; a notice that
+    becomes an alert fires from then on.
     """
     changed: int | None = await connection.fetchval(
         """
@@ -192,11 +193,13 @@ async def change(
                coverage         = $11,
                estimated_share  = $12,
                reason           = $13,
-               fired_at         = CASE $4 WHEN 'firing' THEN coalesce(fired_at, $14::timestamptz)
-                                          ELSE fired_at END,
+               fired_at         = CASE WHEN $4 <> 'firing'
+                                       THEN CASE WHEN about = $18 THEN fired_at END
+                                       WHEN about = $18 THEN coalesce(fired_at, $14::timestamptz)
+                                       ELSE $14 END,
                told_at          = CASE WHEN $15 THEN $14 ELSE told_at END,
-               acknowledged_at  = CASE WHEN $5 >= level THEN acknowledged_at END,
-               acknowledged_by  = CASE WHEN $5 >= level THEN acknowledged_by END,
+               acknowledged_at  = CASE WHEN $5 >= level AND about = $18 THEN acknowledged_at END,
+               acknowledged_by  = CASE WHEN $5 >= level AND about = $18 THEN acknowledged_by END,
                updated_at       = $14,
                rule_version     = $16,
                opened_by        = CASE WHEN about = $18 THEN opened_by ELSE $7 END,

@@ -108,7 +108,10 @@ async def insert(
 
 
 async def list_due(connection: Connection, now: datetime) -> list[DueTask]:
-    """Return tasks that are not done and of which something is due, or not known yet."""
+    """Return tasks that are not done and of which something is due, or not known yet.
+
+    What an alert asked for that had no reason (it was retracted) is asked of nobody.
+    """
     rows = await connection.fetch(
         """
         SELECT task_id, alert_id, cities, untold, alerts.region, rules.region AS rule_region,
@@ -117,6 +120,7 @@ async def list_due(connection: Connection, now: datetime) -> list[DueTask]:
           JOIN alerts USING (alert_id)
           JOIN rules USING (rule_id)
          WHERE done_at IS NULL
+           AND retracted_at IS NULL
            AND (remind_at <= $1 OR raise_at <= $1 OR undated IS NOT NULL)
          ORDER BY task_id
          LIMIT $2
@@ -212,7 +216,15 @@ async def fetch_task(connection: Connection, scope: Scope, task_id: int) -> Task
 async def has_open(connection: Connection, alert_id: int) -> bool:
     """Return whether an alert that the caller was allowed to fetch has a task to be done."""
     found: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM tasks WHERE alert_id = $1 AND done_at IS NULL)", alert_id
+        """
+        SELECT EXISTS (SELECT
+                         FROM tasks
+                         JOIN alerts USING (alert_id)
+                        WHERE alert_id = $1
+                          AND done_at IS NULL
+                          AND retracted_at IS NULL)
+        """,
+        alert_id,
     )
     return found
 

@@ -8,8 +8,10 @@ import pytest
 
 import db.alert_cases
 import db.alert_events
+import db.alerts
 import db.outbox
 import db.tasks
+from db.alerts import Finding
 from db.pool import Pool
 from db.scope import Scope
 from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, Works, contact
@@ -154,3 +156,48 @@ async def test_a_task_that_is_done_is_not_spoken_of_any_more(region: Works) -> N
     for days in (20, 40):
         await region.evaluate(now=NOW + days * DAY)
     assert await letters(region) == []
+
+
+async def test_a_task_of_an_alert_that_had_no_reason_is_asked_of_nobody(region: Works) -> None:
+    await region.pool.execute("DELETE FROM outbox")
+    await region.pool.execute(
+        "UPDATE alerts SET state = 'resolved', resolved_at = $1, retracted_at = $1", NOW
+    )
+    await region.pool.execute("DELETE FROM region_figures")
+    for days in (20, 40):
+        await region.evaluate(now=NOW + days * DAY)
+    assert await letters(region) == []
+    async with region.pool.acquire() as connection:
+        assert not await db.tasks.has_open(connection, 1)
+
+
+async def test_a_notice_has_no_due_dates_and_is_not_raised(owed: Works) -> None:
+    await owed.pool.execute("UPDATE alerts SET about = 'unknown'")
+    await owed.evaluate(now=NOW + 3 * DAY)
+    await owed.pool.execute("DELETE FROM alert_cases")
+    await owed.evaluate(now=NOW + 12 * DAY)
+    assert await letters(owed) == []
+    assert await owed.pool.fetchval("SELECT count(*) FROM alert_cases") == 0
+
+
+async def test_whoever_acknowledged_a_notice_did_not_acknowledge_the_alert(owed: Works) -> None:
+    await owed.pool.execute(
+        "UPDATE alerts SET about = 'warn', level = 3, acknowledged_at = $1, acknowledged_by = 'q'",
+        NOW,
+    )
+    async with owed.pool.acquire() as connection:
+        (notice,) = await db.alerts.list_open(connection, 1)
+        finding = Finding(3, notice.period, 2, 1, "kgce/t", 1, 0, "over")
+        assert await db.alerts.change(connection, notice, finding, notice.state, NOW + DAY)
+        (alert,) = await db.alerts.list_open(connection, 1)
+    assert not alert.is_acknowledged
+    assert await owed.pool.fetchval("SELECT fired_at FROM alerts") == NOW + DAY
+
+
+async def test_whom_it_was_raised_to_hears_that_it_is_over(owed: Works) -> None:
+    await owed.pool.execute("UPDATE contacts SET minimum_level = 1")
+    await owed.evaluate(now=NOW + 3 * DAY)  # raised to the city
+    await owed.pool.execute("UPDATE alerts SET level = 3")
+    await owed.made(100.0, starts_at=LAST_HOUR + 4 * DAY)
+    assert await owed.evaluate(now=NOW + 4 * DAY) == 1
+    assert await letters(owed) == [("450200", "【逾期上报"), ("450200", "【预警解除")]
