@@ -31,7 +31,7 @@ def watchdog_command(
         bool, typer.Option("--daily", help="a letter each day: that none comes is the alarm")
     ] = False,
     every_s: Annotated[
-        float | None, typer.Option(min=5, max=240, help="go around for ever, so often [s]")
+        float | None, typer.Option(min=5, max=100, help="go around for ever, so often [s]")
     ] = None,
 ) -> None:
     """Look at each part once, and tell who died or came back; 0 all live, 1 dead, 2 not told."""

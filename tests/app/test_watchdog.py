@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,13 +11,16 @@ from typer.testing import CliRunner
 
 import db.evaluators
 import db.heartbeats
+import db.outbox
+import db.watch
 from app import cli
 from app.watchdog import parts, probes, rounds
 from app.watchdog.parts import Look, Memory, Part
 from app.watchdog.probes import Ways
 from app.watchdog.rounds import Code
 from app.watchdog.telling import Routes
-from db.pool import Pool
+from db.outbox import NewLetter
+from db.pool import Connection, Pool
 from deploy.services import Services
 from ingest.readiness import Readiness
 from tests.alerts.conftest import Post
@@ -122,6 +126,31 @@ async def test_a_letter_a_day_says_that_the_watchdog_lives(
         await live(pool, at)
         await rounds.once(ways, routes, file, at, daily=True, database_at=at)
     assert subjects(post) == ["【能耗平台看门狗】广西 每日平安信 / DAILY，全部正常 / all live"] * 2
+
+
+async def test_a_letter_that_waits_for_another_is_not_stuck(connection: Connection) -> None:
+    """Nor is one that was tried: somebody takes them up."""
+    first = NewLetter(None, "<1@n>", "<1@n>", "q", "q@desk.example", "s", "b")
+    await connection.execute(
+        """
+        INSERT INTO alerts (rule_id, region, subject, level, state, period_starts_at,
+                            period_ends_at, measured, threshold, uom, coverage, estimated_share,
+                            reason, pending_at, fired_at, updated_at)
+        SELECT 1, '450200', 'u/x', 1, 'resolved', $1, $2, 2, 1, 'kgce/t', 1, 0, 'r', $2, $2, $2
+        """,
+        NOW - MINUTE,
+        NOW,
+    )
+    alert_id = await connection.fetchval("SELECT alert_id FROM alerts")
+    letters = [replace(first, alert_id=alert_id, message_id=f"<{n}@n>") for n in (1, 2)]
+    await db.outbox.insert_letters(connection, [(each, None) for each in letters], NOW)
+    assert (await db.watch.fetch_signs(connection, NOW)).letter_due_at == NOW
+    claimed = await db.outbox.claim(connection, NOW, NOW + MINUTE, ["email"])
+    assert claimed is not None
+    await db.outbox.mark_due(connection, claimed, NOW + 5 * MINUTE, "451 not now")
+    for minutes in (4, 6):
+        signs = await db.watch.fetch_signs(connection, NOW + minutes * MINUTE)
+        assert signs.letter_due_at is None
 
 
 def test_what_cannot_be_looked_at_is_neither_dead_nor_back() -> None:
