@@ -26,6 +26,7 @@ from alerts.lifecycle import Reason
 from alerts.page import Letter
 from alerts.reach import upward
 from alerts.smtp import MailError, MailServerError, RecipientAwayError
+from alerts.verdicts import HIGH_LEVEL
 from db.outbox import ClaimedLetter, NewLetter, Recipient
 from db.pool import Connection, Pool
 from db.scope import Scope
@@ -104,8 +105,8 @@ async def write(
     """Put a letter to each of its recipients into the outbox; return how many.
 
     It belongs into the transaction of the alert. `anew`: it is about what was told before, and goes
-    to those who were told, wherever contacts are by now. `ends`: those who were told need to know,
-    too: also whom it was raised to, and who was told when it was worse.
+    to those who were told, wherever contacts are by now. `ends`: contacts there who were told need
+    to know, too: also whom it was raised to, and who was told when it was worse.
     """
     within = Scope.of_region(posting.rule_region).region_prefix
     recipients = []
@@ -116,6 +117,12 @@ async def write(
     if anew or ends:
         known = {each.email.lower() for each in recipients}
         told_before = await db.amendments.list_told(connection, posting.alert_id, within)
+        if ends:
+            everybody = await list_recipients(
+                connection, posting.region, posting.rule_region, HIGH_LEVEL, posting.regions
+            )
+            there = {each.email.lower() for each in everybody}
+            told_before = [each for each in told_before if each.email.lower() in there]
         recipients += [each for each in told_before if each.email.lower() not in known]
     regions = dict.fromkeys(recipient.region for recipient in recipients)
     told = replace(occasion, told=[posting.region_names.get(each, each) for each in regions])

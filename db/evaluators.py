@@ -39,7 +39,7 @@ async def break_lock(connection: Connection, silent_s: float) -> bool:
           JOIN pg_stat_activity USING (pid)
          WHERE locktype = 'advisory'
            AND query_start < clock_timestamp() - make_interval(secs => $2)
-           AND (state <> 'active' OR wait_event = 'ClientWrite')
+           AND (state <> 'active' OR wait_event_type = 'Client')
            AND granted
            AND objsubid = 1
            AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())

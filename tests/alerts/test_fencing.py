@@ -72,11 +72,13 @@ async def test_callers_over_http_are_no_evaluators(works: Works) -> None:
         assert await connection.fetchval("SHOW nenghao.evaluator") == ""
 
 
-async def test_an_evaluator_whose_statement_runs_is_not_frozen(works: Works) -> None:
+async def test_an_evaluator_whose_statement_runs_is_not_frozen(
+    works: Works, database_url: str
+) -> None:
     """[57] A long statement is work; only who has the answer and asks nothing more is ended."""
-    acquire = works.pool.acquire
-    async with acquire() as working, acquire() as other:
-        assert await db.evaluators.try_lock(working)
+    working = await asyncpg.connect(database_url)
+    async with works.pool.acquire() as other:
+        assert await working.fetchval("SELECT pg_try_advisory_lock($1)", db.evaluators.LOCK_KEY)
         await other.execute("SELECT pg_advisory_lock(1)")
         running = asyncio.create_task(working.execute("SELECT pg_advisory_lock(1)"))
         await asyncio.sleep(0.3)
@@ -85,6 +87,7 @@ async def test_an_evaluator_whose_statement_runs_is_not_frozen(works: Works) -> 
         await running
         await asyncio.sleep(0.2)
         assert await db.evaluators.break_lock(other, 0.1)
+    working.terminate()
 
 
 @contextmanager

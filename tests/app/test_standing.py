@@ -308,5 +308,8 @@ async def test_what_was_sealed_may_be_withdrawn_and_sealed_again(connection: Con
 
 def test_one_person_does_not_vouch_for_what_calls_for_two() -> None:
     """[RELIABILITY 42] What figures rest on is not sealed past a second approver."""
-    seals = [Fact("seals", subject, {}) for subject in ("factors/a", "meters/b", "2026-W01")]
-    assert standing.called_for(seals) == seals[:1]
+    seals = [
+        Fact("seals", subject, {})
+        for subject in ("factors/a", "meters/b", "contacts/c", "2026-W01")
+    ]
+    assert standing.called_for(seals) == seals[:2]
