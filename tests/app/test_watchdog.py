@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 import db.evaluators
@@ -30,6 +32,13 @@ NOW = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 NOWHERE = "127.0.0.1:9"
 DEAD_DATABASE = f"postgresql://u:p@{NOWHERE}/a"
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """The command configures logs to the stream of its test, which is closed afterwards."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
