@@ -276,7 +276,7 @@ PART_FIELDS = (
 TALLY_FIELDS = ("energy_tce", "quantity", "uom", "coverage", "estimated_share", "held")
 
 
-class Check(Answer):
+class FigureCheck(Answer):
     """The figure computed anew from its parts, beside what is stored."""
 
     recomputed: float | None = Field(examples=[12.29])
@@ -334,7 +334,7 @@ class ConsumptionExplanation(Answer):
     asked: Asked
     value: FigureValue
     formula: Formula
-    check: Check
+    check: FigureCheck
     tree: PartOfFigure
 
     @classmethod
@@ -360,9 +360,9 @@ def value_of(part: Part) -> FigureValue:
     )
 
 
-def check_of(found: Explained) -> Check:
+def check_of(found: Explained) -> FigureCheck:
     tally = found.root.tally
-    return Check(
+    return FigureCheck(
         recomputed=tally.figure,
         uom=tally.figure_uom,
         computed_from=found.source,
