@@ -18,6 +18,7 @@ BESIDE = [
     "tests/db",
     "tests/energy",
     "tests/ingest",
+    "tests/alerts",
 ]
 PYTEST = [sys.executable, "-m", "pytest"]
 SAID = Path("var") / "beside.log"

@@ -75,6 +75,7 @@ def seed(usual: int) -> int:
     return int(os.environ.get("CONTRACT_SEED", usual))
 
 
+@pytest.mark.soak  # two minutes: the runs of each commit draw from the borders, too
 def test_every_border_of_every_parameter_is_answered_as_declared(server: Served) -> None:
     """Try what lies on and beyond each border in the description: some 4,000 requests."""
     run(server, "city", seed(SEED), "--phases=coverage", "--workers=2")
