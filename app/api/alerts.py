@@ -16,7 +16,7 @@ from app import alerting, cursor, exports
 from app.alerts_export import fields
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import PLAIN, CreditCode, NoParameters, Page, RegionCode
+from app.api.parameters import PLAIN, NoParameters, OfUnit, Page, WithinRegion
 from app.depends import AcknowledgingCaller, AuthenticatedCaller, Caller, StatingCaller
 from app.exports import Format
 from db.alert_cases import Contest
@@ -52,16 +52,8 @@ class AlertWhere(Page):
         description="pending (not over for long enough), firing or resolved",
         examples=["firing"],
     )
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code of a province, city or county: what is within",
-        examples=["450200"],
-    )
-    unit: CreditCode | None = Field(
-        default=None,
-        description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ00"],
-    )
+    region: WithinRegion = None
+    unit: OfUnit = None
     acknowledged: bool | None = Field(
         default=None,
         description="true: somebody takes care of it; false: nobody does yet",

@@ -24,7 +24,7 @@ from app.api.answers import Answer, ListOf, problems
 from app.api.consumption import Note, notes
 from app.api.intensity import ELECTRICITY
 from app.api.intensity_answers import limit_notes
-from app.api.parameters import AsKnown, RegionCode
+from app.api.parameters import AsKnown, WithinRegion
 from app.benchmark_shares import Known, Obscurity, Placed, Share, Slot
 from app.consumption import Line
 from app.depends import Caller, KnowingCaller
@@ -49,11 +49,7 @@ class SharesQuery(AsKnown):
 
     model_config = ConfigDict(extra="forbid")
 
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code of a province, city or county: what is within",
-        examples=["450200"],
-    )
+    region: WithinRegion = None
     year: int | None = Field(
         default=None,
         ge=2000,

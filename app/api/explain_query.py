@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from app.api.parameters import CreditCode, IndustryCode, Instant, RegionCode, Valued
+from app.api.parameters import IndustryCode, Instant, OfUnit, RegionCode, Valued
 from app.api.warnings import parse_period
 from app.errors import InvalidParameter
 from app.lineage import Figure
@@ -67,11 +67,7 @@ class ExplainQuery(Valued):
         description="GB/T 2260 code: of a consumption what is within, of a level the region itself",
         examples=["450200"],
     )
-    unit: CreditCode | None = Field(
-        default=None,
-        description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ00"],
-    )
+    unit: OfUnit = None
     meter: str | None = Field(
         default=None,
         min_length=1,

@@ -11,7 +11,7 @@ import db.catalogue
 from app import cursor
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import CreditCode, Where
+from app.api.parameters import OfUnit, Where
 from app.depends import AuthenticatedCaller
 
 router = APIRouter(tags=["registry"])
@@ -20,11 +20,7 @@ router = APIRouter(tags=["registry"])
 class MeterWhere(Where):
     """Meters, also those of one unit."""
 
-    unit: CreditCode | None = Field(
-        default=None,
-        description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ00"],
-    )
+    unit: OfUnit = None
 
 
 class Meter(Answer):

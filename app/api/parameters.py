@@ -76,6 +76,17 @@ Instant = Annotated[datetime, BeforeValidator(parse_instant)]
 RegionCode = Annotated[str, AfterValidator(_region)]
 IndustryCode = Annotated[str, AfterValidator(_industry)]
 CreditCode = Annotated[str, AfterValidator(_credit_code)]
+WithinRegion = Annotated[
+    RegionCode | None,
+    Field(
+        description="GB/T 2260 code of a province, city or county: what is within",
+        examples=["450200"],
+    ),
+]
+OfUnit = Annotated[
+    CreditCode | None,
+    Field(description="unified social credit code of a unit", examples=["91450200MA5KF5XJ00"]),
+]
 
 
 class NoParameters(BaseModel):
@@ -103,11 +114,7 @@ class Page(BaseModel):
 class Where(Page):
     """Which part of the registry."""
 
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code of a province, city or county: what is within",
-        examples=["450200"],
-    )
+    region: WithinRegion = None
     industry: IndustryCode | None = Field(
         default=None,
         description="GB/T 4754 code, or the beginning of one: `C`, `C31`, `C3120`",
@@ -166,16 +173,8 @@ class Selecting(Between):
         description="the level that group_by=region groups to",
         examples=["city"],
     )
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code of a province, city or county: what is within",
-        examples=["450200"],
-    )
-    unit: CreditCode | None = Field(
-        default=None,
-        description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ00"],
-    )
+    region: WithinRegion = None
+    unit: OfUnit = None
     industry: IndustryCode | None = Field(
         default=None,
         description="GB/T 4754 code, or the beginning of one: `C`, `C31`, `C3120`",

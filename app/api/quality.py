@@ -17,7 +17,7 @@ import db.suspicions
 from app import cursor
 from app.api import parameters
 from app.api.answers import problems
-from app.api.parameters import CreditCode, Page, RegionCode
+from app.api.parameters import CreditCode, Page, WithinRegion
 from app.api.quality_answers import (
     Filing,
     IndexScore,
@@ -51,11 +51,7 @@ LISTED_MAX = 200
 class QualityQuery(Page):
     """What is asked for."""
 
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code of a province, city or county: what is within",
-        examples=["450200"],
-    )
+    region: WithinRegion = None
     unit: CreditCode | None = Field(
         default=None, description="unified social credit code", examples=["91450200MA5KF5XJ00"]
     )

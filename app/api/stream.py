@@ -16,7 +16,7 @@ from starlette.responses import StreamingResponse
 from app import depends, state
 from app.api import parameters
 from app.api.answers import Answer, LocalTime, problems
-from app.api.parameters import CreditCode, RegionCode
+from app.api.parameters import OfUnit, WithinRegion
 from app.depends import Shown, bearer
 from app.errors import InvalidParameter, Unauthorized
 from app.roles import Act
@@ -61,16 +61,8 @@ class StreamWhere(BaseModel):
         description="a comma list of readings, warnings, alerts; all of them unless given",
         examples=["readings,alerts"],
     )
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code of a province, city or county: what is within",
-        examples=["450200"],
-    )
-    unit: CreditCode | None = Field(
-        default=None,
-        description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ00"],
-    )
+    region: WithinRegion = None
+    unit: OfUnit = None
 
     def followed(self) -> frozenset[Kind]:
         return frozenset(Kind if self.kinds is None else map(Kind, self.kinds.split(",")))

@@ -16,7 +16,7 @@ from app import cases, cursor
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.cases import Evidence, Said
-from app.api.parameters import NoParameters, Page, RegionCode
+from app.api.parameters import NoParameters, Page, WithinRegion
 from app.depends import AcknowledgingCaller, AuthenticatedCaller, Caller
 from db.tasks import TaskRow
 from energy import workdays
@@ -31,11 +31,7 @@ TaskId = Annotated[int, Path(description="number of the task", examples=[1], ge=
 class TaskWhere(Page):
     """Which tasks."""
 
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code of a province, city or county: what is within",
-        examples=["450200"],
-    )
+    region: WithinRegion = None
     done: bool | None = Field(
         default=None, description="false: those that are still to be done", examples=[False]
     )

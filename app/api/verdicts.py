@@ -12,7 +12,7 @@ from alerts.verdicts import State
 from app import cursor
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import CreditCode, Page, RegionCode
+from app.api.parameters import OfUnit, Page, WithinRegion
 from app.depends import AuthenticatedCaller
 from db.standings import StandingRow
 
@@ -32,16 +32,8 @@ class VerdictWhere(Page):
     rule_id: int | None = Field(
         default=None, ge=1, le=RULE_ID_MAX, description="only of this rule", examples=[1]
     )
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code of a province, city or county: what is within",
-        examples=["450200"],
-    )
-    unit: CreditCode | None = Field(
-        default=None,
-        description="unified social credit code of a unit",
-        examples=["91450200MA5KF5XJ00"],
-    )
+    region: WithinRegion = None
+    unit: OfUnit = None
 
 
 class VerdictAnswer(Answer):
