@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
 import app.alerts_export
@@ -16,7 +16,7 @@ from app import alerting, cursor, exports
 from app.alerts_export import fields
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import PLAIN, NoParameters, OfUnit, Page, WithinRegion
+from app.api.parameters import PLAIN, NoParameters, OfUnit, Page, Sent, WithinRegion
 from app.depends import AcknowledgingCaller, AuthenticatedCaller, Caller, StatingCaller
 from app.exports import Format
 from db.alert_cases import Contest
@@ -213,18 +213,14 @@ class Event(Answer):
     )
 
 
-class Acknowledgement(BaseModel):
+class Acknowledgement(Sent):
     """That somebody takes care of an alert."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     note: Text = Field(default="", description="what is done about it", examples=["已电话核实"])
 
 
-class NewComment(BaseModel):
+class NewComment(Sent):
     """What is to be said of an alert."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: Annotated[Text, StringConstraints(min_length=1)] = Field(
         description="as it is shown; it is never changed", examples=["窑况波动，已调整喂料"]

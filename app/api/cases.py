@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from app import cases
 from app.api.alerts import TO_LENGTH_MAX, AlertDetail, AlertId, Text, detail
 from app.api.answers import problems
-from app.api.parameters import PLAIN, NoParameters
+from app.api.parameters import PLAIN, NoParameters, Sent
 from app.depends import AcknowledgingCaller, ContestingCaller
 from db.alert_cases import Contest
 
@@ -23,13 +23,7 @@ Evidence = Annotated[
 ]
 
 
-class _Body(BaseModel):
-    """Base of what is sent."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Assignment(_Body):
+class Assignment(Sent):
     """Whose an alert becomes."""
 
     to: Annotated[
@@ -45,7 +39,7 @@ class Assignment(_Body):
     reason: Said = Field(description="why", examples=["辖区内企业，由其现场核查"])
 
 
-class Objection(_Body):
+class Objection(Sent):
     """What an enterprise has against an alert."""
 
     text: Said = Field(description="why it does not hold", examples=["喂煤秤故障，数据失真"])
@@ -55,14 +49,14 @@ class Objection(_Body):
     )
 
 
-class Decision(_Body):
+class Decision(Sent):
     """What becomes of a contest."""
 
     decision: Literal["upheld", "rejected"] = Field(examples=["upheld"])
     reason: Said = Field(description="why", examples=["证书属实，待更正读数"])
 
 
-class Closing(_Body):
+class Closing(Sent):
     """Why the file of an alert is closed."""
 
     reason: Said = Field(description="why", examples=["已整改，复核属实"])

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 import db.corrections
 from app import correcting
 from app.api import proposed
 from app.api.answers import Answer, LocalTime, problems
-from app.api.parameters import CreditCode, Instant, NoParameters
+from app.api.parameters import CreditCode, Instant, NoParameters, Sent
 from app.api.proposed import waiting
 from app.approval import Deed
 from app.depends import StatingCaller
@@ -35,10 +35,8 @@ Text = Annotated[
 ]
 
 
-class Body(BaseModel):
+class Body(Sent):
     """Base of what is sent."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Correction(Body):

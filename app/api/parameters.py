@@ -1,4 +1,4 @@
-"""Owns the query parameters that calls share: what is accepted, and the sentence when it is not."""
+"""Owns what calls share of what they are sent: parameters, what is wrong with one, bodies."""
 
 from __future__ import annotations
 
@@ -87,6 +87,12 @@ OfUnit = Annotated[
     CreditCode | None,
     Field(description="unified social credit code of a unit", examples=["91450200MA5KF5XJ00"]),
 ]
+
+
+class Sent(BaseModel):
+    """Base of bodies: no field that nobody knows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NoParameters(BaseModel):

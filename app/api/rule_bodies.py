@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from alerts.kinds.budget_pace.parameters import BudgetPace
 from alerts.kinds.data_quality.parameters import DataQuality
@@ -16,7 +16,7 @@ from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
 from alerts.kinds.two_high.parameters import TwoHigh
 from alerts.kinds.value_intensity.parameters import ValueIntensity
-from app.api.parameters import PLAIN, Instant, RegionCode
+from app.api.parameters import PLAIN, Instant, RegionCode, Sent
 from app.rules import Statement
 
 NAME_LENGTH_MAX = 120
@@ -41,10 +41,8 @@ AnyParameters: TypeAlias = (
 )
 
 
-class _Version(BaseModel):
+class _Version(Sent):
     """What a version says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[
         str,
@@ -71,10 +69,8 @@ class _Place(BaseModel):
     )
 
 
-class ProposedProduct(BaseModel):
+class ProposedProduct(Sent):
     """A version of a rule on the energy per unit of product that nobody stated yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["product_intensity"] = Field(examples=["product_intensity"])
     parameters: ProductIntensity = ProductIntensity()
@@ -88,10 +84,8 @@ class NewProductRule(_Place, ProductVersion):
     """A new rule on the energy per unit of product."""
 
 
-class ProposedLevel(BaseModel):
+class ProposedLevel(Sent):
     """A version of a rule on the level of regions that nobody stated yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["region_level"] = Field(examples=["region_level"])
     parameters: RegionLevel = RegionLevel()
@@ -105,10 +99,8 @@ class NewLevelRule(_Place, LevelVersion):
     """A new rule on the warning level of regions."""
 
 
-class ProposedValue(BaseModel):
+class ProposedValue(Sent):
     """A version of a rule on the energy per 10,000 yuan that nobody stated yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["value_intensity"] = Field(examples=["value_intensity"])
     parameters: ValueIntensity = ValueIntensity()
@@ -122,10 +114,8 @@ class NewValueRule(_Place, ValueVersion):
     """A new rule on the energy per 10,000 yuan."""
 
 
-class ProposedBudget(BaseModel):
+class ProposedBudget(Sent):
     """A version of a rule on energy budgets that nobody stated yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["budget_pace"] = Field(examples=["budget_pace"])
     parameters: BudgetPace = BudgetPace()
@@ -139,10 +129,8 @@ class NewBudgetRule(_Place, BudgetVersion):
     """A new rule on energy budgets."""
 
 
-class ProposedQuality(BaseModel):
+class ProposedQuality(Sent):
     """A version of a rule on data quality that nobody stated yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["data_quality"] = Field(examples=["data_quality"])
     parameters: DataQuality
@@ -156,10 +144,8 @@ class NewQualityRule(_Place, QualityVersion):
     """A new rule on data quality."""
 
 
-class ProposedConnection(BaseModel):
+class ProposedConnection(Sent):
     """A version of a rule on units that should be connected that nobody stated yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["not_connected"] = Field(examples=["not_connected"])
     parameters: NotConnected = NotConnected()
@@ -173,10 +159,8 @@ class NewConnectionRule(_Place, ConnectionVersion):
     """A new rule on units that should be connected."""
 
 
-class ProposedExpression(BaseModel):
+class ProposedExpression(Sent):
     """A version of an expression rule that nobody stated yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["expression"] = Field(examples=["expression"])
     parameters: ExpressionRule
@@ -190,10 +174,8 @@ class NewExpressionRule(_Place, ExpressionVersion):
     """A new expression rule."""
 
 
-class ProposedTwoHigh(BaseModel):
+class ProposedTwoHigh(Sent):
     """A version of a rule on two-high projects that nobody stated yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["two_high"] = Field(examples=["two_high"])
     parameters: TwoHigh = TwoHigh()
@@ -207,10 +189,8 @@ class NewTwoHighRule(_Place, TwoHighVersion):
     """A new rule on two-high projects."""
 
 
-class ProposedOutage(BaseModel):
+class ProposedOutage(Sent):
     """A version of a rule on outages that nobody stated yet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["outage"] = Field(examples=["outage"])
     parameters: Outage = Outage()

@@ -13,7 +13,7 @@ import db.silences
 from app import cursor
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
-from app.api.parameters import CreditCode, Instant, NoParameters, Page, RegionCode
+from app.api.parameters import CreditCode, Instant, NoParameters, Page, RegionCode, Sent
 from app.depends import ApprovingCaller, AuthenticatedCaller, Caller, RegulatingCaller
 from app.silences import State, Statement
 from db.silences import SilenceRow
@@ -36,10 +36,8 @@ Reason = Annotated[
 ]
 
 
-class NewSilence(BaseModel):
+class NewSilence(Sent):
     """Which letters are to be kept back, until when, and why."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     region: RegionCode = Field(
         description="GB/T 2260 code of the region whose desk states it: alerts within, no others",

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 import db.regions
 import db.tasks
@@ -16,7 +16,7 @@ from app import cases, cursor
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.cases import Evidence, Said
-from app.api.parameters import NoParameters, Page, WithinRegion
+from app.api.parameters import NoParameters, Page, Sent, WithinRegion
 from app.depends import AcknowledgingCaller, AuthenticatedCaller, Caller
 from db.tasks import TaskRow
 from energy import workdays
@@ -94,10 +94,8 @@ class Tasks(ListOf[Task]):
     """A page of tasks, the oldest first."""
 
 
-class Deed(BaseModel):
+class Deed(Sent):
     """What was done."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: Said = Field(
         description="what was done", examples=["已报送名单，暂停城中区两高项目节能审查"]
