@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from asyncpg import Record
+
 from db.pool import Connection
 from db.scope import Scope
 from energy.budgets import OwnerKind
@@ -88,18 +90,7 @@ async def list_all(connection: Connection) -> list[BudgetRow]:
          ORDER BY owner_kind, owner, starts_on, ends_on
         """
     )
-    return [
-        BudgetRow(
-            OwnerKind(row["owner_kind"]),
-            row["owner"],
-            row["starts_on"],
-            row["ends_on"],
-            row["amount_tce"],
-            Basis(row["basis"]),
-            row["source"],
-        )
-        for row in rows
-    ]
+    return [_budget(row) for row in rows]
 
 
 async def upsert_budgets(connection: Connection, budgets: Sequence[BudgetRow]) -> None:
@@ -179,15 +170,7 @@ async def list_budgets(
     return [
         BudgetEntry(
             row["budget_id"],
-            BudgetRow(
-                OwnerKind(row["owner_kind"]),
-                row["owner"],
-                row["starts_on"],
-                row["ends_on"],
-                row["amount_tce"],
-                Basis(row["basis"]),
-                row["source"],
-            ),
+            _budget(row),
             row["owner_name"],
             row["unit_count"],
             row["silent_units"],
@@ -225,15 +208,7 @@ async def list_running(
     return [
         RunningBudget(
             row["budget_id"],
-            BudgetRow(
-                OwnerKind(row["owner_kind"]),
-                row["owner"],
-                row["starts_on"],
-                row["ends_on"],
-                row["amount_tce"],
-                Basis(row["basis"]),
-                row["source"],
-            ),
+            _budget(row),
             row["owner_name"],
             row["unit_count"],
             row["regions"],
@@ -359,3 +334,15 @@ async def list_unverified(
         at,
     )
     return [(row["budget_id"], row["carrier"]) for row in rows]
+
+
+def _budget(row: Record) -> BudgetRow:
+    return BudgetRow(
+        OwnerKind(row["owner_kind"]),
+        row["owner"],
+        row["starts_on"],
+        row["ends_on"],
+        row["amount_tce"],
+        Basis(row["basis"]),
+        row["source"],
+    )

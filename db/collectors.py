@@ -169,13 +169,6 @@ async def fetch_last_flush(connection: Connection, collector: str) -> UUID | Non
     return last_flush
 
 
-async def fetch_epoch(connection: Connection, collector: str) -> int | None:
-    epoch: int | None = await connection.fetchval(
-        "SELECT epoch FROM ingest_totals WHERE collector = $1", collector
-    )
-    return epoch
-
-
 async def beat(
     connection: Connection,
     collector: str,
