@@ -23,14 +23,10 @@ from alerts.kinds.words import Language
 from alerts.notices import Notice
 from alerts.tasks import TaskStep, TaskTurn
 from db.alert_cases import Case, Undated
-from db.outbox import NewLetter
 from db.pool import Connection
 from db.rules import RuleRow
 from db.tasks import DueTask
-from energy import levels, workdays
-
-EVERY_LEVEL = levels.ROSE
-"""Whoever a thing is raised to is written to, however mild the levels are that they asked for."""
+from energy import workdays
 
 log = structlog.get_logger("alert")
 
@@ -172,30 +168,20 @@ async def _write(
     reminds: bool,
 ) -> None:
     """Put a letter to each contact of one region into the outbox, in the thread of the alert."""
-    matter = notice.matter
-    thread = outbox.thread_of(matter.alert_id, matter.pending_at)
-    host = outbox.host_of(notice.link)
-    city = digest.city_of(matter.region)
-    letters = []
-    for recipient in await db.outbox.list_recipients(connection, [region], EVERY_LEVEL):
-        written = notices.compose(notice, Language(recipient.language))
-        letters.append(
-            NewLetter(
-                alert_id=matter.alert_id,
-                message_id=f"<{thread}.{event_id}.{recipient.contact_id}@{host}>",
-                thread_id=f"<{thread}@{host}>",
-                recipient_name=recipient.name,
-                recipient_email=recipient.email,
-                subject=written.subject,
-                body=written.body,
-                reminds=reminds,
-                html=written.html,
-                event_id=event_id,
-                city=city,
-                channel=recipient.channel,
-                language=recipient.language,
-            )
+    matter, city = notice.matter, digest.city_of(notice.matter.region)
+    letters = [
+        outbox.addressed(
+            recipient,
+            notices.compose(notice, Language(recipient.language)),
+            alert_id=matter.alert_id,
+            opened_at=matter.pending_at,
+            event_id=event_id,
+            link=notice.link,
+            city=city,
+            reminds=reminds,
         )
+        for recipient in await db.outbox.list_recipients(connection, [region], outbox.EVERY_LEVEL)
+    ]
     await outbox.put(connection, letters, city, at)
     if not letters:
         log.warning("nobody_to_write_to", alert_id=matter.alert_id, region=region)

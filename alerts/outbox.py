@@ -26,10 +26,10 @@ from alerts.lifecycle import Reason
 from alerts.page import Letter
 from alerts.reach import upward
 from alerts.smtp import MailError, MailServerError, RecipientAwayError
-from alerts.verdicts import HIGH_LEVEL
 from db.outbox import ClaimedLetter, NewLetter, Recipient
 from db.pool import Connection, Pool
 from db.scope import Scope
+from energy import levels
 
 LEASE = timedelta(seconds=120)
 RETRY_FIRST = timedelta(seconds=5)
@@ -37,6 +37,9 @@ RETRY_LONGEST = timedelta(minutes=5)
 GIVE_UP_AFTER = timedelta(days=5)
 """As mail servers do: what its recipient's server put off so long has failed. While ours is away,
 letters wait however long it takes."""
+
+EVERY_LEVEL = levels.ROSE
+"""Whoever has to know in any case is written to, whatever levels they asked for."""
 
 log = structlog.get_logger("alert")
 
@@ -119,7 +122,7 @@ async def write(
         told_before = await db.amendments.list_told(connection, posting.alert_id, within)
         if ends:
             everybody = await list_recipients(
-                connection, posting.region, posting.rule_region, HIGH_LEVEL, posting.regions
+                connection, posting.region, posting.rule_region, EVERY_LEVEL, posting.regions
             )
             there = {each.email.lower() for each in everybody}
             told_before = [each for each in told_before if each.email.lower() in there]
@@ -129,11 +132,21 @@ async def write(
     # Once in each language: a letter is the same to all, and its chart takes time to draw.
     languages = {Language(recipient.language) for recipient in recipients}
     written = {each: letter.compose(told, each) for each in languages}
+    city = digest.city_of(posting.region)
     letters = [
-        _letter(posting, recipient, occasion, written[Language(recipient.language)])
+        addressed(
+            recipient,
+            written[Language(recipient.language)],
+            alert_id=posting.alert_id,
+            opened_at=posting.opened_at,
+            event_id=posting.event_id,
+            link=occasion.link,
+            city=city,
+            reminds=occasion.reason is Reason.REMINDER,
+        )
         for recipient in recipients
     ]
-    await put(connection, letters, digest.city_of(posting.region), at)
+    await put(connection, letters, city, at)
     if not letters:
         log.warning("nobody_to_write_to", alert_id=posting.alert_id, region=posting.region)
     return len(letters)
@@ -220,31 +233,35 @@ async def _put_back(
             await db.outbox.put_off(connection, to.channel, to.recipient_email, due_at)
 
 
-def _letter(
-    posting: Posting, recipient: Recipient, occasion: Occasion, written: Letter
+def addressed(
+    recipient: Recipient,
+    written: Letter,
+    *,
+    alert_id: int,
+    opened_at: datetime,
+    event_id: int,
+    link: str,
+    city: str,
+    reminds: bool,
 ) -> NewLetter:
-    thread, host = thread_of(posting.alert_id, posting.opened_at), host_of(occasion.link)
+    """Return the letter about an event of an alert to one recipient, in the alert's thread."""
+    thread, host = f"alert-{alert_id}.{opened_at:%Y%m%d%H%M%S}", host_of(link)
     return NewLetter(
-        alert_id=posting.alert_id,
-        message_id=f"<{thread}.{posting.event_id}.{recipient.contact_id}@{host}>",
+        alert_id=alert_id,
+        message_id=f"<{thread}.{event_id}.{recipient.contact_id}@{host}>",
         thread_id=f"<{thread}@{host}>",
         recipient_name=recipient.name,
         recipient_email=recipient.email,
         subject=written.subject,
         body=written.body,
-        reminds=occasion.reason is Reason.REMINDER,
+        reminds=reminds,
         html=written.html,
         chart=written.chart,
-        event_id=posting.event_id,
-        city=digest.city_of(posting.region),
+        event_id=event_id,
+        city=city,
         channel=recipient.channel,
         language=recipient.language,
     )
-
-
-def thread_of(alert_id: int, opened_at: datetime) -> str:
-    """Return what all letters of an alert have in common."""
-    return f"alert-{alert_id}.{opened_at:%Y%m%d%H%M%S}"
 
 
 def link_to(public_url: str, alert_id: int) -> str:
