@@ -111,22 +111,7 @@ async def write(
     to those who were told, wherever contacts are by now. `ends`: contacts there who were told need
     to know, too: also whom it was raised to, and who was told when it was worse.
     """
-    within = Scope.of_region(posting.rule_region).region_prefix
-    recipients = []
-    if not anew:
-        recipients = await list_recipients(
-            connection, posting.region, posting.rule_region, posting.level, posting.regions
-        )
-    if anew or ends:
-        known = {each.email.lower() for each in recipients}
-        told_before = await db.amendments.list_told(connection, posting.alert_id, within)
-        if ends:
-            everybody = await list_recipients(
-                connection, posting.region, posting.rule_region, EVERY_LEVEL, posting.regions
-            )
-            there = {each.email.lower() for each in everybody}
-            told_before = [each for each in told_before if each.email.lower() in there]
-        recipients += [each for each in told_before if each.email.lower() not in known]
+    recipients = await _recipients(connection, posting, anew=anew, ends=ends)
     regions = dict.fromkeys(recipient.region for recipient in recipients)
     told = replace(occasion, told=[posting.region_names.get(each, each) for each in regions])
     # Once in each language: a letter is the same to all, and its chart takes time to draw.
@@ -150,6 +135,29 @@ async def write(
     if not letters:
         log.warning("nobody_to_write_to", alert_id=posting.alert_id, region=posting.region)
     return len(letters)
+
+
+async def _recipients(
+    connection: Connection, posting: Posting, *, anew: bool, ends: bool
+) -> list[Recipient]:
+    """Return who is written to."""
+    within = Scope.of_region(posting.rule_region).region_prefix
+    recipients = []
+    if not anew:
+        recipients = await list_recipients(
+            connection, posting.region, posting.rule_region, posting.level, posting.regions
+        )
+    if anew or ends:
+        known = {each.email.lower() for each in recipients}
+        told_before = await db.amendments.list_told(connection, posting.alert_id, within)
+        if ends:
+            everybody = await list_recipients(
+                connection, posting.region, posting.rule_region, EVERY_LEVEL, posting.regions
+            )
+            there = {each.email.lower() for each in everybody}
+            told_before = [each for each in told_before if each.email.lower() in there]
+        recipients += [each for each in told_before if each.email.lower() not in known]
+    return recipients
 
 
 async def put(
