@@ -106,6 +106,8 @@ async def settle_one(
         if unit_id is None:
             return None
         stale = await db.settlement.take_stale(connection, unit_id, RANGES_MAX)
+        if not stale:  # another one settled them after this one looked, before it held the lock
+            return Settled(unit_id, ranges=0, hours=0)
         try:
             hours = await unit_settlement.settle(connection, unit_id, stale, unverified)
         except Exception as error:
@@ -123,7 +125,8 @@ async def settle_region(connection: Connection) -> bool:
         if region is None:
             return False
         stale = await db.rollups.take_stale_areas(connection, region, RANGES_MAX)
-        await rollups.add_up_areas(connection, region, stale)
+        if stale:  # else another one added them up after this one looked
+            await rollups.add_up_areas(connection, region, stale)
     return True
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db.pool import Pool
+from db.pool import Connection, Pool
 from ingest import settle
 from tests import factories
 from tests.ingest.conftest import NOW, Plant, reading
@@ -182,3 +183,42 @@ async def test_a_unit_that_cannot_be_settled_does_not_stop_the_others(plant: Pla
     program.cancel()
     waiting = await plant.pool.fetchval("SELECT DISTINCT unit_id FROM stale_ranges")
     assert waiting == plant.unit_id
+
+
+AT_THE_GATE = """
+CREATE SCHEMA gate;
+CREATE FUNCTION gate.pg_try_advisory_xact_lock(space integer, key integer) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_catalog.pg_advisory_lock_shared(7);
+    RETURN pg_catalog.pg_try_advisory_xact_lock(space, key);
+END
+$$;
+"""
+"""Whoever finds this function first waits between having looked and holding the lock."""
+
+
+@pytest.mark.parametrize("claim", [settle.settle_one, settle.settle_region])
+async def test_what_another_settler_took_after_the_look_is_not_settled_again(
+    plant: Plant, claim: Callable[[Connection], Awaitable[object]]
+) -> None:
+    await plant.send(*(reading(minute, 100 + minute) for minute in range(0, 61, 15)))
+    await plant.pool.execute(AT_THE_GATE)
+    async with plant.pool.acquire() as late, plant.pool.acquire() as keeper:
+        if claim is settle.settle_region:
+            assert await settle.settle_one(keeper)
+        await late.execute("SET search_path = gate, public, pg_catalog")
+        await keeper.execute("SELECT pg_advisory_lock(7)")
+        waits = asyncio.create_task(claim(late))
+        await until_it_waits(plant.pool)
+        await settle_all(plant)
+        await keeper.execute("SELECT pg_advisory_unlock(7)")
+        assert await waits, "there may be more: look again"
+    assert await quantities(plant, "hour") == [60.0]
+    assert await plant.pool.fetchval("SELECT count(*) FROM stale_ranges") == 0
+
+
+async def until_it_waits(pool: Pool) -> None:
+    asked = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+    while not await pool.fetchval(asked):
+        await asyncio.sleep(0.01)
