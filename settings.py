@@ -240,7 +240,7 @@ class Settings(BaseSettings):
         default=3600, ge=60, le=86_400, description="how often each unit is assessed [s]"
     )
     alert_pause_s: float = Field(
-        default=5, ge=0.05, le=600, description="pause between two evaluations of the rules [s]"
+        default=2, ge=0.05, le=600, description="pause between two evaluations of the rules [s]"
     )
     amend_days: int = Field(
         default=35,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -200,7 +200,7 @@ $$;
 
 @pytest.mark.parametrize("claim", [settle.settle_one, settle.settle_region])
 async def test_what_another_settler_took_after_the_look_is_not_settled_again(
-    plant: Plant, claim: Callable[[Connection], Awaitable[object]]
+    plant: Plant, claim: Callable[[Connection], Coroutine[object, object, object]]
 ) -> None:
     await plant.send(*(reading(minute, 100 + minute) for minute in range(0, 61, 15)))
     await plant.pool.execute(AT_THE_GATE)
