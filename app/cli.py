@@ -45,8 +45,7 @@ DEMO_SECONDS_MAX = 86_400
 
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-commands.add_to(app)
+app = typer.Typer(cls=commands.Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console()
 
 

@@ -1,51 +1,69 @@
-"""Owns which commands administrators have; the programs are those of `app/cli.py`."""
+"""Owns which commands administrators have; the programs are those of `app/cli.py`.
+
+Each is loaded when it is asked for: a collector that starts again must not load all of them first.
+"""
 
 from __future__ import annotations
 
+from collections import UserDict
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
-from app import (
-    administration,
-    audit,
-    contact_commands,
-    corrections,
-    doubts,
-    evidence_file,
-    factors,
-    gateways,
-    local,
-    proposals,
-    quality_commands,
-    quarantine,
-    readiness,
-    rule_commands,
-    rule_tests,
-    silence_commands,
-    verify,
-    withdrawals,
-)
-from app.watchdog import command as watchdog
+ELSEWHERE = {
+    "services": "app.local:services_app",
+    "keys": "app.administration:keys_app",
+    "gateways": "app.gateways:gateways_app",
+    "doubts": "app.doubts:doubts_app",
+    "quarantine": "app.quarantine:quarantine_app",
+    "factors": "app.factors:factors_app",
+    "quality": "app.quality_commands:quality_app",
+    "repairs": "app.quality_commands:repairs_app",
+    "corrections": "app.corrections:corrections_app",
+    "rules": "app.rule_commands:rules_app",
+    "contacts": "app.contact_commands:contacts_app",
+    "silences": "app.silence_commands:silences_app",
+    "proposals": "app.proposals:proposals_app",
+    "audit": "app.audit:audit_app",
+    "verify": "app.verify:verify_app",
+    "ready": "app.readiness:ready_command",
+    "import": "app.administration:import_command",
+    "watchdog": "app.watchdog.command:watchdog_command",
+    "withdraw": "app.withdrawals:withdraw_command",
+}
+"""Where each is, as `module:name`."""
 
 
-def add_to(app: typer.Typer) -> None:
-    app.add_typer(local.services_app, name="services")
-    app.add_typer(administration.keys_app, name="keys")
-    app.add_typer(gateways.gateways_app, name="gateways")
-    app.add_typer(doubts.doubts_app, name="doubts")
-    app.add_typer(quarantine.quarantine_app, name="quarantine")
-    app.add_typer(factors.factors_app, name="factors")
-    app.add_typer(quality_commands.quality_app, name="quality")
-    app.add_typer(quality_commands.repairs_app, name="repairs")
-    app.add_typer(corrections.corrections_app, name="corrections")
-    app.add_typer(rule_commands.rules_app, name="rules")
-    rule_commands.rules_app.command("test")(rule_tests.test_command)
-    app.add_typer(contact_commands.contacts_app, name="contacts")
-    app.add_typer(silence_commands.silences_app, name="silences")
-    app.add_typer(proposals.proposals_app, name="proposals")
-    app.add_typer(audit.audit_app, name="audit")
-    app.add_typer(verify.verify_app, name="verify")
-    verify.verify_app.command("evidence")(evidence_file.evidence_command)
-    app.command("ready")(readiness.ready_command)
-    app.command("import")(administration.import_command)
-    app.command("watchdog")(watchdog.watchdog_command)
-    app.command("withdraw")(withdrawals.withdraw_command)
+class OnDemand(UserDict[str, Any]):
+    """Commands by name; None: of one that nobody asked for yet."""
+
+    def __getitem__(self, name: str) -> Any:
+        if self.data[name] is None:
+            self.data[name] = _loaded(name)
+        return self.data[name]
+
+
+class Commands(TyperGroup):
+    """The commands of a program and those of administrators."""
+
+    def __init__(self, *, commands: Mapping[str, Any], **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = OnDemand({**commands, **dict.fromkeys(ELSEWHERE)})
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # its own click
+        return list(self.commands)
+
+
+def _loaded(name: str) -> Any:
+    module, _, attribute = ELSEWHERE[name].partition(":")
+    found = getattr(import_module(module), attribute)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False)
+        alone.command(name)(found)
+        found = alone
+    command = typer.main.get_command(found)
+    command.name = name
+    return command

@@ -15,7 +15,7 @@ from alerts import backtest, rules
 from alerts.backtest import Backtest
 from alerts.kinds.kind import Surroundings
 from alerts.kinds.past import OutOfBoundsError
-from app import session
+from app import rule_tests, session
 from app.resolve import Refusal
 from db.pool import Pool
 from db.rules import RuleEntry, RuleRow
@@ -26,6 +26,7 @@ LISTED = 100
 
 console = Console()
 rules_app = typer.Typer(no_args_is_help=True, help="Alert rules.")
+rules_app.command("test")(rule_tests.test_command)
 
 RegionOption = Annotated[str, typer.Option(help="GB/T 2260 code: what is within")]
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="a day of Asia/Shanghai")]

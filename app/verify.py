@@ -17,7 +17,7 @@ from rich.progress import Progress, TaskID
 import db.changes
 import db.heads
 import db.links
-from app import findings, session, verification
+from app import evidence_file, findings, session, verification
 from app.findings import Report
 from app.resolve import Refusal, plain
 from app.verification import Sums
@@ -39,6 +39,7 @@ console = Console()
 verify_app = typer.Typer(
     invoke_without_command=True, help="Prove that nothing stored was changed, and by what heads."
 )
+verify_app.command("evidence")(evidence_file.evidence_command)
 
 
 class HeadLine(BaseModel):

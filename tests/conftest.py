@@ -6,6 +6,7 @@ cannot be started fails the run and says what to install.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -27,6 +28,10 @@ INSTANCE = os.environ.get("TEST_INSTANCE", "test")
 """Two runs at once have services of their own: tests/run.py."""
 
 TEMPLATE = "nenghao_template"
+
+gc.set_threshold(
+    50_000, 20, 100
+)  # what lives as long as the run is not looked through all the time
 
 
 @pytest.fixture(scope="session")

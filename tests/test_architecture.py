@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app import commands
 from tests import regexes
 
 ROOT = Path(__file__).parent.parent
@@ -160,4 +161,10 @@ def test_the_command_line_loads_what_a_command_needs_and_no_more() -> None:
     code = "import app.cli, sys; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     loaded = set(told.stdout.decode().split())
-    assert not loaded & {"fastapi", "uvicorn", "jinja2", "app.importing"}
+    assert not loaded & {"fastapi", "uvicorn", "jinja2", "app.importing", "app.administration"}
+    assert not [each for each in loaded if each.startswith("alerts")]
+
+
+def test_every_command_is_where_it_is_looked_for() -> None:
+    for command in commands.ELSEWHERE:
+        assert commands.OnDemand(dict.fromkeys(commands.ELSEWHERE))[command].name == command
