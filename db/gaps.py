@@ -37,8 +37,9 @@ async def list_due(
     times_max: int,
     limit: int,
 ) -> list[Gap]:
-    """Return gaps to ask for, oldest first: settled hours in [since, before) that lack readings.
+    """Return gaps to ask for, oldest first: hours in [since, before) that lack readings.
 
+    Where nobody read a register it has hours with an estimate; other meters have none there.
     Asked are gateways heard `heard_since`, at most `times_max` times, with pauses that double.
     """
     rows = await connection.fetch(
@@ -57,11 +58,29 @@ async def list_due(
                AND interval_s <= 3600
                AND readings_present < 3600 / interval_s
                AND starts_at >= installed_at
+        ), follows AS (
+            SELECT meter_id, starts_at, interval_from, installed_at,
+                   lag(starts_at) OVER (PARTITION BY meter_id ORDER BY starts_at)
+                       + interval '1 hour' AS absent_from
+              FROM meter_consumption
+              JOIN dated_meters USING (meter_id)
+             WHERE step = 'hour'
+               AND kind <> 'register'
+               AND starts_at >= $3
+               AND starts_at < $4
+               AND starts_at >= interval_from
+               AND starts_at < interval_to
+               AND interval_s <= 3600
         ), runs AS (
             SELECT meter_id, min(starts_at) AS starts_at,
                    max(starts_at) + interval '1 hour' AS ends_at
               FROM lacking
              GROUP BY meter_id, run
+             UNION ALL
+            SELECT meter_id, greatest(absent_from, interval_from, installed_at), starts_at
+              FROM follows
+             WHERE absent_from < starts_at
+               AND starts_at > greatest(interval_from, installed_at)
         )
         SELECT gateway_id, city, unit, gateway, meter_id, meter, runs.starts_at, runs.ends_at
           FROM runs

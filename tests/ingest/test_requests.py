@@ -9,6 +9,8 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+import pytest
+
 from deploy.services import Services
 from ingest import credentials, requests, settle
 from ingest.requests import Request
@@ -48,6 +50,21 @@ async def test_hours_that_lack_readings_are_asked_for(plant: Plant) -> None:
         ],
         "not_before": "2026-11-23T08:00:00Z",
     }
+
+
+@pytest.mark.parametrize("kind", ["interval", "gauge"])
+async def test_hours_in_which_a_meter_said_nothing_at_all_are_asked_for(
+    plant: Plant, kind: str
+) -> None:
+    async with plant.pool.acquire() as connection:
+        await factories.meter(connection, plant.unit_id, "X01", kind=kind)
+    silent = range(-600, -480)
+    await plant.send(*(reading(n, 5.0, "X01") for n in DAY[:-1] if n not in silent))
+    await told(plant, DAY)
+    (asked,) = await due(plant)
+    assert [(gap.meter, gap.starts_at, gap.ends_at) for gap in asked.gaps] == [
+        ("X01", NOW - timedelta(hours=11), NOW - timedelta(hours=9))
+    ]
 
 
 async def numbered(plant: Plant, *seqs: int) -> None:
