@@ -172,6 +172,7 @@ async def _check(
         case "corrections":
             await told_twice.corrections(connection, report, _unseen)
             await told_twice.alert_events(connection, report, _unseen)
+            await told_twice.alert_cases(connection, report, _unseen)
             await told_twice.tasks(connection, report, _unseen)
             await told_twice.proposals(connection, report, _unseen)
         case "facts":

@@ -1,4 +1,4 @@
-"""Owns the checks of what is told twice: in its own table, and in the ledger of changes."""
+"""Owns the checks of what is told twice: in its own table, and in the ledger or a history."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
 
 import db.alert_events
+import db.case_history
 import db.changes
 import db.corrections
 import db.proposals
+import db.rules
 import db.tasks
 from app.findings import Finding, Progress, Report
 from db.pool import Connection
@@ -40,6 +42,21 @@ async def alert_events(connection: Connection, report: Report, progress: Progres
     words = Words("kept", "is in the history of its alert", "gone from the history of its alert")
     _hold(report, "alert_events", words, said, known)
     progress("alert_events", 1, 1)
+
+
+async def alert_cases(connection: Connection, report: Report, progress: Progress) -> None:
+    """Hold what people do about alerts, and by when it is due, against the history of each."""
+    from app import case_proof  # here: it needs every kind of rule
+
+    happened = await db.case_history.list_happened(connection)
+    asked = case_proof.asked_by_rule(await db.rules.list_stored(connection))
+    stood = await db.case_history.list_stood(connection)
+    since = min((each.dated_at for each in stood if each.dated_at is not None), default=None)
+    for alert in stood:
+        found = happened.get(alert.alert_id, [])
+        for fault in case_proof.faults(alert, found, asked.get(alert.rule_id, set()), since):
+            report.findings.append(Finding("alert_cases", None, f"alert {alert.alert_id}: {fault}"))
+    progress("alert_cases", 1, 1)
 
 
 async def tasks(connection: Connection, report: Report, progress: Progress) -> None:

@@ -60,6 +60,7 @@ async def verify(
         check_readings,
         told_twice.corrections,
         told_twice.alert_events,
+        told_twice.alert_cases,
         told_twice.tasks,
         told_twice.proposals,
         check_audit,

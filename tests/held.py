@@ -82,7 +82,7 @@ class Held:
             found += [
                 f"{each.chain}: {each.fault}"
                 for each in report.findings
-                if collected or each.chain != "readings"
+                if (collected or each.chain != "readings") and each.chain not in self.puts_in
             ]
         if changed:  # who only collects states nothing
             for one in await standing.of_all(connection):

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import db.alert_cases
+import db.alert_events
 import db.epochs
+from alerts import care
+from alerts.kinds.kind import Surroundings
+from alerts.lifecycle import Reason
 from app import standing, verification
 from app.findings import Finding, Report
 from app.imports import sheet
 from app.imports.kinds import Kind
 from db import changes, figures
-from db.changes import Author
+from db.alert_events import ACKNOWLEDGED, ASSIGNED
+from db.changes import Author, Fact
 from db.epochs import EpochRow
 from db.figures import TargetRow
 from db.heads import KeptHead
 from db.pool import Connection, Pool
+from db.scope import Scope
 from ingest import writer
 from ingest.collect import Collector
 from tests import factories
@@ -22,13 +29,25 @@ from tests.ingest.conftest import NOW, Plant, reading
 
 FLUSHES, READINGS = 12, 8
 TARGETS = 6
-CHANGES_MADE = 4 + TARGETS
-"""A unit and two meters are sealed, for no file states them; one of the meters has an epoch."""
+CHANGES_MADE = 7 + TARGETS
+"""A unit, two meters and a rule are sealed, for nobody stated them; one of the meters has an epoch;
+two things are said of an alert."""
 
 EPOCH_AT = NOW - timedelta(days=20)
 
 WEEK_MINUTES = 7 * 24 * 60
 ZHAO = Author("zhao", "filed anew", "桂发改〔2026〕1号")
+
+
+ASKS = '{"due_workdays": {"acknowledge": 2, "remedy": 5}}'
+ALERT = """
+INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
+                    period_ends_at, measured, threshold, uom, coverage, estimated_share, reason,
+                    pending_at, fired_at, updated_at)
+VALUES ($1, '450202', $2, 'x', 1, 'firing', $3::timestamptz - interval '1 h', $3, 2, 1, 'kgce/t', 1,
+        0, 'over', $3, $3, $3)
+RETURNING alert_id
+"""
 
 
 def quiet(check: str, done: int, total: int) -> None:
@@ -50,6 +69,23 @@ async def verified_with_facts(connection: Connection, witnessed: list[KeptHead])
     return report
 
 
+async def _alert(connection: Connection, rule_id: int, unit_id: int) -> None:
+    """Let an alert fire, get its due dates, be acknowledged by Qian and given to Li."""
+    alert_id: int = await connection.fetchval(ALERT, rule_id, unit_id, NOW)
+    await db.alert_events.insert(connection, alert_id, at=NOW, kind=Reason.FIRST, reason="over")
+    await care.look_after(connection, Surroundings(NOW, 0.75, "", {}))
+    await db.alert_events.acknowledge(connection, Scope("45"), alert_id, "qian", NOW)
+    await db.alert_cases.assign(connection, alert_id, assignee="li", shown="li")
+    for kind, assignee in ((ACKNOWLEDGED, None), (ASSIGNED, "li")):
+        event_id = await db.alert_events.insert(
+            connection, alert_id, at=NOW, kind=kind, reason="r", actor="qian", assignee=assignee
+        )
+        content: dict[str, object] = {"kind": kind, "at": NOW.isoformat(), "text": "r"}
+        content |= {"assignee": assignee} if assignee else {}
+        fact = Fact(db.alert_events.NOUN, f"{alert_id}/{event_id}", content)
+        await changes.record(connection, Author("qian", "r", ""), [fact], NOW)
+
+
 async def filled(pool: Pool) -> Plant:
     """Two collectors have stored three weeks of readings, people have stated facts."""
     async with pool.acquire() as connection:
@@ -59,7 +95,9 @@ async def filled(pool: Pool) -> Plant:
         interval_id = await factories.meter(
             connection, unit_id, "C01", carrier="raw_coal", kind="interval", uom="kg"
         )
+        rule_id = await factories.rule(connection, parameters=ASKS)
         await changes.record(connection, ZHAO, await standing.list_seals(connection), NOW)
+        await _alert(connection, rule_id, unit_id)
         epoch = EpochRow(
             factories.unit_code(), "E01", EPOCH_AT, "multiplier", 1.0, "secondary", 1_000_000.0,
             500.0, None, None, None,

@@ -14,7 +14,7 @@ from tests import cast, factories
 from tests.app import test_access
 from tests.app.conftest import Stage
 
-pytestmark = pytest.mark.puts_in("rules", "contacts")
+pytestmark = pytest.mark.puts_in("rules", "contacts", "alert_cases")
 
 ALERT = """
 INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,

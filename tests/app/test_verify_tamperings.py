@@ -9,12 +9,13 @@ import db.heads
 from ingest import heads
 from tests.app.books import verified_with_facts
 from tests.app.tamperings import OF_READINGS
+from tests.app.tamperings_of_cases import OF_CASES
 from tests.app.tamperings_of_facts import OF_FACTS
 from tests.ingest.conftest import NOW, Plant
 
 TAMPERINGS = 50
 SEED = 20261123
-EVERY_KIND = OF_READINGS + OF_FACTS
+EVERY_KIND = OF_READINGS + OF_FACTS + OF_CASES
 
 
 async def test_fifty_of_fifty_tamperings_are_found_and_the_first_broken_link_is_named(
