@@ -105,7 +105,7 @@ LEVELS = {
 }
 COMMA = {Language.ZH: "、", Language.EN: ", "}
 COLON = {Language.ZH: "：", Language.EN: ": "}
-DUE = {Language.ZH: "请于 {} 前反馈", Language.EN: "answer by {}"}
+DUE = {Language.ZH: "请于 {} 前反馈", Language.EN: "Answer by {}"}
 TASK = {Language.ZH: "任务", Language.EN: "Task"}
 THRESHOLD = {Language.ZH: "阈值", Language.EN: "threshold"}
 

@@ -47,10 +47,14 @@ class Phrases:
     done: str
     rose: str
     untold: str
-    due: str
+    due: dict[str, str]
+    due_else: str
+    about: str
+    zone: str
     measured: str
     threshold: str
     level: str
+    levels: dict[int, str]
     fired: str
     rule: str
     details: str
@@ -81,10 +85,14 @@ ZH = Phrases(
     done="办结后在平台登记并附依据，不再提醒。",
     rose="能耗强度上升的地区",
     untold="尚无数据、无法判断的市",
-    due="办理期限",
+    due={Turn.RAISED_TO: "确认期限"},
+    due_else="办理期限",
+    about="预警对象",
+    zone="（北京时间）",
     measured="实测值",
     threshold="阈值",
-    level="预警等级（1 最严峻）",
+    level="预警等级（一级最严峻）",
+    levels={1: "一级", 2: "二级", 3: "三级"},
     fired="预警时间",
     rule="依据规则：{name}。",
     details="预警详情",
@@ -115,11 +123,15 @@ EN = Phrases(
     raised=["See that it is taken care of, and say at the alert by whom; then it goes no further."],
     done="Say on the platform when it is done, with what proves it; then nobody is reminded.",
     rose="Regions whose intensity rose",
-    untold="Cities without figures: not known",
-    due="Due by",
+    untold="Cities without figures yet",
+    due={Turn.RAISED_TO: "To be acknowledged by"},
+    due_else="Due by",
+    about="What it is about",
+    zone=" (Asia/Shanghai)",
     measured="Measured",
     threshold="Threshold",
     level="Warning level (1 is the worst)",
+    levels={},
     fired="Warned at",
     rule="By the rule {name}.",
     details="The alert",
@@ -157,12 +169,14 @@ def _facts(notice: Notice, says: Phrases) -> list[Fact]:
     else:
         value, limit = beside(matter.measured, matter.threshold)
         measured, threshold = (f"{each} {collapse(matter.uom)}" for each in (value, limit))
+    about = "" if matter.unit is None else collapse(matter.subject.rpartition("/")[2])
     return [
-        Fact(says.due, f"{notice.due_on}", stands_out=True),
+        Fact(says.due.get(notice.turn, says.due_else), f"{notice.due_on}", stands_out=True),
+        *([Fact(says.about, about)] if about else []),
         Fact(says.measured, measured),
         Fact(says.threshold, threshold),
-        Fact(says.level, f"{matter.level}"),
-        Fact(says.fired, moment(matter.fired_at)),
+        Fact(says.level, says.levels.get(matter.level, f"{matter.level}")),
+        Fact(says.fired, moment(matter.fired_at) + says.zone),
     ]
 
 

@@ -132,6 +132,10 @@ class Words:
 
 BASIS_ZH = {Basis.CALORIFIC: "当量值", Basis.EQUIVALENT: "等价值"}
 BASIS_EN = {Basis.CALORIFIC: "calorific value", Basis.EQUIVALENT: "equivalent value"}
+MONTHS_EN = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
 LEVEL_ZH = {levels.ROSE: "一级", levels.FELL_SHORT: "二级", levels.ON_TRACK: "三级"}
 
 
@@ -200,6 +204,19 @@ def window(span: Span) -> str:
     clock = f"{end:%H:%M}" if end.date() == last.date() else "24:00"
     day = "" if last.date() == start.date() else f"{last:%Y-%m-%d} "
     return f"{start:%Y-%m-%d %H:%M} — {day}{clock}"
+
+
+def months_en(first: tuple[int, int], last: tuple[int, int]) -> str:
+    """Return months of a year, (year, month) each, in English.
+
+    >>> months_en((2026, 1), (2026, 10)), months_en((2026, 3), (2026, 3))
+    ('January to October 2026', 'March 2026')
+    """
+    (year, begins), (last_year, ends) = first, last
+    if first == last:
+        return f"{MONTHS_EN[ends - 1]} {last_year}"
+    since = MONTHS_EN[begins - 1] if year == last_year else f"{MONTHS_EN[begins - 1]} {year}"
+    return f"{since} to {MONTHS_EN[ends - 1]} {last_year}"
 
 
 def moment(at: datetime) -> str:

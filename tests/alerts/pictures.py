@@ -10,10 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from alerts import chart
+from alerts import chart, letter, notices
 from alerts.kinds.words import Language
 from alerts.page import Letter
-from tests.alerts.test_letter import LETTERS, written
+from tests.alerts.test_letter import LETTERS
+from tests.alerts.test_letter import written as write
+from tests.alerts.test_notices import NOTICES
+from tests.alerts.test_quality_letters import OCCASIONS
 
 WIDE, NARROW, HEIGHT = 640, 375, 1_900
 DARK = "--blink-settings=preferredColorScheme=0"
@@ -21,7 +24,7 @@ DARK = "--blink-settings=preferredColorScheme=0"
 
 def main(folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in names or (*LETTERS, "digest"):
+    for name in names or (*LETTERS, "digest", *OCCASIONS, *NOTICES):
         for language in Language:
             page = folder / f"{name}.{language}.html"
             page.write_text(_with_picture(written(name, language)), encoding="utf-8")
@@ -31,6 +34,13 @@ def main(folder: Path, names: list[str]) -> None:
             for shown, kind, options in ((page, "", []), (page, ".dark", [DARK]), (phone, "", [])):
                 _photograph(shown, shown.with_suffix(f"{kind}.png"), *options)
             print(f"{name}.{language}")
+
+
+def written(name: str, language: Language) -> Letter:
+    if name in NOTICES:
+        return notices.compose(NOTICES[name], language)
+    occasion = OCCASIONS.get(name)
+    return write(name, language) if occasion is None else letter.compose(occasion, language)
 
 
 def _with_picture(letter: Letter) -> str:

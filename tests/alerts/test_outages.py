@@ -137,7 +137,7 @@ async def test_a_city_that_is_cut_off_is_one_letter_and_what_is_left_gets_its_ow
     await heard(works.pool, unit_ids, SILENT)
     assert await works.evaluate() == 1
     letters = await works.letters()
-    assert letters[1:] == [("liuzhou@desk.example", "【预警】柳州市端设备：6台端设备（共 6）中断")]
+    assert letters[1:] == [("liuzhou@desk.example", "【预警】柳州市端设备：6 台中 6 台中断")]
     assert await alerts(works) == [
         ("00001K/gateways", "firing", "450200/gateways"),
         ("450200/gateways", "firing", None),
@@ -162,7 +162,7 @@ async def test_our_own_outage_accuses_no_plant_and_is_told_of_itself(works: Work
     assert await works.letters() == [
         (
             "liuzhou@desk.example",
-            "【预警】广西壮族自治区消息代理（平台自身未连接消息代理）：4台端设备（共 4）中断",
+            "【预警】广西壮族自治区消息代理（平台自身未连接消息代理）：端设备 4 台中 4 台中断",
         )
     ]
     back = NOW + 5 * MINUTE

@@ -32,15 +32,22 @@ LINK = "https://nenghao.example/v1/alerts/9"
 UNIT = UnitName(1, "91450200MA0000001X", "柳州某水泥有限公司")
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
 DAY = Span(NOW - timedelta(hours=47), NOW - timedelta(hours=23))
+HOUR, DAYS = timedelta(hours=1), timedelta(days=1)
 SINCE = NOW - timedelta(hours=3)
 MONDAY = datetime(2026, 11, 22, 16, tzinfo=UTC)
+DUE_AT = datetime(2026, 11, 26, 16, tzinfo=UTC)
+"""The end of the third working day after today."""
+
+TOLD = ("柳州市", "广西壮族自治区")
 
 
 def quality(
     rule: DataQuality, facts: QualityFacts, reason: Reason = Reason.FIRST, region: str = "柳州市"
 ) -> Occasion:
     found = quality_verdict.judge(facts, rule, 0.75)
-    return Occasion(Kind.DATA_QUALITY, reason, found, facts, region, LINK)
+    return Occasion(
+        Kind.DATA_QUALITY, reason, found, facts, region, LINK, rule_name="数据质量", told=TOLD
+    )
 
 
 def of_meter(check: Check, measured: float, **more: Any) -> QualityFacts:
@@ -59,10 +66,13 @@ def connection(reason: Reason, **more: Any) -> Occasion:
         silent=["G01 (natural_gas)"],
         unmetered=["raw_coal"],
         is_fresh=True,
+        carriers={"natural_gas": ("天然气", "natural gas"), "raw_coal": ("原煤", "raw coal")},
     )
     facts = replace(facts, **more)
     found = connection_verdict.judge(facts, NotConnected(until=Until.FILED))
-    return Occasion(Kind.NOT_CONNECTED, reason, found, facts, "柳州市", LINK)
+    return Occasion(
+        Kind.NOT_CONNECTED, reason, found, facts, "柳州市", LINK, rule_name="同步投产", told=TOLD
+    )
 
 
 def expression(reason: Reason, intensity: float) -> Occasion:
@@ -74,10 +84,12 @@ def expression(reason: Reason, intensity: float) -> Occasion:
     )  # fmt: skip
     rule = ExpressionRule(of=Whose.PRODUCT, expression=text, level=2)
     found = expression_verdict.judge(facts, rule, 0.75)
-    return Occasion(Kind.EXPRESSION, reason, found, facts, "柳州市", LINK)
+    return Occasion(
+        Kind.EXPRESSION, reason, found, facts, "柳州市", LINK, rule_name="单耗超限额一成", told=TOLD
+    )
 
 
-OFFLINE = of_meter(Check.OFFLINE, 12, since=SINCE, fault=Fault.SILENCE)
+OFFLINE = of_meter(Check.OFFLINE, 12, since=SINCE, until=DUE_AT, fault=Fault.SILENCE)
 INDEX = replace(
     of_meter(Check.INDEX, 0.8213, coverage=0.99, index=Scored.COMPOSITE),
     unit=None,
@@ -94,18 +106,21 @@ OCCASIONS = {
         DataQuality(check=Check.GAP), of_meter(Check.GAP, 0.25, period=DAY, coverage=0.75)
     ),
     "flat_first": quality(
-        DataQuality(check=Check.FLAT), of_meter(Check.FLAT, 12, period=DAY, since=SINCE, until=NOW)
+        DataQuality(check=Check.FLAT),
+        of_meter(Check.FLAT, 12, period=DAY, since=DAY.starts_at, until=DAY.starts_at + 3 * HOUR),
     ),
     "clock_first": quality(
-        DataQuality(check=Check.CLOCK), of_meter(Check.CLOCK, 90, subject="gw1", since=SINCE)
+        DataQuality(check=Check.CLOCK),
+        of_meter(Check.CLOCK, 90, subject="gw1", since=SINCE, until=DUE_AT),
     ),
     "index_first": quality(DataQuality(check=Check.INDEX, of=Of.CITY), INDEX),
     "repair_first": quality(
         DataQuality(check=Check.REPAIR),
-        of_meter(Check.REPAIR, 1.5, since=MONDAY, until=SINCE, fault=Fault.GAP),
+        of_meter(Check.REPAIR, 1, since=DUE_AT - 8 * DAYS, until=MONDAY, fault=Fault.GAP),
     ),
     "verification_first": quality(
-        DataQuality(check=Check.VERIFICATION), of_meter(Check.VERIFICATION, 14, until=MONDAY)
+        DataQuality(check=Check.VERIFICATION),
+        of_meter(Check.VERIFICATION, 14, until=MONDAY + 15 * DAYS),
     ),
     "verification_escalated": quality(
         DataQuality(check=Check.VERIFICATION, level=2),
@@ -123,10 +138,11 @@ OCCASIONS = {
 @pytest.mark.parametrize("name", OCCASIONS)
 def test_a_letter_reads_like_its_golden_copy(name: str, language: Language) -> None:
     written = letter.compose(OCCASIONS[name], language)
-    text, path = f"{written.subject}\n\n{written.body}", GOLDEN / f"{name}.{language}.txt"
-    if os.environ.get("UPDATE_LETTERS"):
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
+    for kind, text in (("txt", f"{written.subject}\n\n{written.body}"), ("html", written.html)):
+        path = GOLDEN / f"{name}.{language}.{kind}"
+        if os.environ.get("UPDATE_LETTERS"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
 
 
 def test_a_name_begins_no_new_line_and_no_header() -> None:

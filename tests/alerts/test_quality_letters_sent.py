@@ -69,4 +69,7 @@ async def test_what_is_not_connected_and_what_an_expression_says_are_written_abo
     await works.settled(works.energy_id, NOW.replace(minute=0) - timedelta(hours=1), 0, tce=1.0)
     assert await works.evaluate() == 2
     subjects = sorted(subject for _, subject in await works.letters())
-    assert subjects == ["【预警】水泥厂：coverage < 0.5 成立", "【预警】水泥厂：投产后未按要求接入"]
+    assert subjects == [
+        "【预警】水泥厂：投产后未按要求接入",
+        "【预警】水泥厂：满足预警条件“expression”",
+    ]

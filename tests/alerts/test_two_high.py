@@ -72,7 +72,7 @@ async def test_a_letter_names_the_projects_and_ends_with_their_review(works: Wor
     )
     assert await works.evaluate() == 1
     body = await works.pool.fetchval("SELECT body FROM outbox")
-    assert "电解铝 (P1, 某铝业): 812,000 tce/年" in body
+    assert "电解铝（P1，某铝业）：812,000 tce/年" in body
     await works.pool.execute("UPDATE two_high_projects SET state = 'under_construction'")
     assert await works.evaluate() == 1
     assert await works.states() == ["resolved"]

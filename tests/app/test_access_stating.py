@@ -114,7 +114,7 @@ async def rule(
     )
 
 
-@pytest.mark.puts_in("rules")
+@pytest.mark.puts_in("rules", "alert_cases")
 @pytest.mark.parametrize(("method", "path"), sorted(RULING))
 async def test_rules_are_written_by_who_answers_for_all_they_act_on(
     stage: Stage, method: str, path: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from alerts.kinds.budget_pace.facts import BudgetFacts
@@ -31,6 +32,8 @@ ASKS_EN = [
     "Act: if it is so, use less from now on, or apply for another budget.",
     "Reply: write at the alert why it is so and what is done.",
 ]
+EDGE_ZH = {"low": "（按区间下限）", "high": "（按区间上限）"}
+EDGE_EN = {"low": ", at least", "high": ", at most"}
 
 
 def write(occasion: Occasion, language: Language) -> Words:
@@ -46,16 +49,18 @@ def _zh(occasion: Occasion, facts: BudgetFacts) -> Words:
     whole = f"{number(row.amount_tce)} tce（{BASIS_ZH[row.basis]}，{collapse(row.source)}）"
     return Words(
         subject=f"{owner}：{amount}{says}",
-        opening=f"{owner}（{collapse(row.owner)}）{row.starts_on} 至 {_last(facts)} 的{amount}"
+        opening=f"{owner}（{collapse(row.owner)}）{row.starts_on} 至 {_last(facts)} 的 {amount}"
         f"{says}。",
         figures=[
-            _judged("已用占预算", "预计期末用量占预算", occasion, facts),
+            _judged(
+                "已用占预算", _expected("预计期末用量占预算", EDGE_ZH, occasion), occasion, facts
+            ),
             ("时间进度", _elapsed(facts)),
             ("预算", whole),
             ("预算期", f"{row.starts_on} — {_last(facts)}"),
             ("已用", f"{number(facts.standing.used_tce)} tce（截至 {facts.standing.through_on}）"),
             ("近七日平均", f"{number(facts.standing.pace_tce)} tce/日"),
-            *_projected("预计期末用量", "预计用完", _day_zh, found),
+            *_projected("预计期末用量", "预计用完", _day_zh, found, "（{0} — {1}）"),
             *([("预警等级", level_zh(occasion.verdict))] if occasion.is_over else []),
             ("计入单位", f"{facts.unit_count} 家"),
             ("数据完整率", f"{occasion.verdict.coverage:.1%}"),
@@ -63,7 +68,7 @@ def _zh(occasion: Occasion, facts: BudgetFacts) -> Words:
         ],
         method="预计值由最近八周同类日（星期几、节假日、调休上班日）的平均用能外推，括号内为模型在"
         "最近八周中最大偏差给出的区间；不考虑趋势和天气。",
-        formula=_formula(facts, "时间进度", "天"),
+        formula=_comes_to(occasion, facts, "；") + _formula(facts, "时间进度", "天", "；"),
         asks=ASKS_ZH,
         explain=_explain(facts),
     )
@@ -79,13 +84,18 @@ def _en(occasion: Occasion, facts: BudgetFacts) -> Words:
         opening=f"The {amount} of {owner} ({collapse(row.owner)}), {row.starts_on} to "
         f"{_last(facts)}, {says}.",
         figures=[
-            _judged("Used of the budget", "Expected share of the budget", occasion, facts),
+            _judged(
+                "Used of the budget",
+                _expected("Expected share of the budget", EDGE_EN, occasion),
+                occasion,
+                facts,
+            ),
             ("Share of the period that is over", _elapsed(facts)),
             ("Budget", whole),
             ("Period", f"{row.starts_on} — {_last(facts)}"),
             ("Used", f"{number(standing.used_tce)} tce (through {standing.through_on})"),
             ("Mean of the last seven days", f"{number(standing.pace_tce)} tce a day"),
-            *_projected("Expected at the end", "Expected to run out", _day_en, found),
+            *_projected("Expected at the end", "Runs out", _day_en, found, " ({0} — {1})"),
             *([("Warning level", str(occasion.verdict.level))] if occasion.is_over else []),
             ("Units charged to it", str(facts.unit_count)),
             ("Coverage", f"{occasion.verdict.coverage:.1%}"),
@@ -94,7 +104,7 @@ def _en(occasion: Occasion, facts: BudgetFacts) -> Words:
         method="a coming day uses the mean of days of its kind (weekday, holiday, worked weekend) "
         "in the last eight weeks; in brackets what that has missed by at most in them. No trend, "
         "no weather.",
-        formula=_formula(facts, "time", "days"),
+        formula=_comes_to(occasion, facts, "; ") + _formula(facts, "time", "days", "; "),
         asks=ASKS_EN,
         explain=_explain(facts),
     )
@@ -124,30 +134,58 @@ def _says_en(occasion: Occasion, facts: BudgetFacts) -> str:
 
 def _judged(used: str, expected: str, occasion: Occasion, facts: BudgetFacts) -> tuple[str, str]:
     """Return what is judged: the share that is used, or what it comes to."""
-    share = "—" if occasion.verdict.measured is None else f"{occasion.verdict.measured:.1f} %"
+    share = "—" if occasion.verdict.measured is None else f"{occasion.verdict.measured:.1f}%"
     is_used = facts.is_pace or facts.standing.projection is None
     return (used if is_used else expected), share
 
 
 def _projected(
-    total: str, day: str, show: Callable[[date | None], str], found: Projection | None
+    total: str,
+    day: str,
+    show: Callable[[date | None], str],
+    found: Projection | None,
+    band: str,
 ) -> list[tuple[str, str]]:
     if found is None:
         return []
-    band = f"{show(found.earliest_on)} — {show(found.latest_on)}"
-    low, high = number(found.low_tce), number(found.high_tce)
+    ends = {found.earliest_on, found.runs_out_on, found.latest_on}
+    days = "" if len(ends) == 1 else band.format(show(found.earliest_on), show(found.latest_on))
+    around = band.format(number(found.low_tce), number(found.high_tce))
     return [
-        (total, f"{number(found.expected_tce)} tce ({low} — {high})"),
-        (day, f"{show(found.runs_out_on)} ({band})"),
+        (total, f"{number(found.expected_tce)} tce{around}"),
+        (day, show(found.runs_out_on) + days),
     ]
 
 
-def _formula(facts: BudgetFacts, time: str, days: str) -> str:
+def _expected(label: str, edges: Mapping[str, str], occasion: Occasion) -> str:
+    """Return what the expected share is called, which may be that of an end of the band."""
+    facts = occasion.facts
+    assert isinstance(facts, BudgetFacts)
+    found, measured = facts.standing.projection, occasion.verdict.measured
+    if found is None or measured is None:
+        return label
+    for edge, total in (("low", found.low_tce), ("high", found.high_tce)):
+        is_edge = math.isclose(measured, 100 * total / facts.row.amount_tce)
+        if is_edge and total != found.expected_tce:
+            return label + edges[edge]
+    return label
+
+
+def _comes_to(occasion: Occasion, facts: BudgetFacts, then: str) -> str:
+    """Return how the share that is judged comes about, where it is of what is expected."""
+    measured, amount = occasion.verdict.measured, facts.row.amount_tce
+    if facts.is_pace or facts.standing.projection is None or measured is None:
+        return ""
+    total = number(measured * amount / 100)
+    return f"{total} tce ÷ {number(amount)} tce = {measured:.1f}%{then}"
+
+
+def _formula(facts: BudgetFacts, time: str, days: str, then: str) -> str:
     row, used = facts.row, number(facts.standing.used_tce)
     length = (row.ends_on - row.starts_on).days
     over = round(facts.elapsed_share * length)
     return (
-        f"{used} tce ÷ {number(row.amount_tce)} tce = {_share(facts)}; "
+        f"{used} tce ÷ {number(row.amount_tce)} tce = {_share(facts)}{then}"
         f"{time} {over} ÷ {length} {days} = {_elapsed(facts)}"
     )
 
@@ -172,11 +210,11 @@ def _is_exhausted(facts: BudgetFacts) -> bool:
 
 def _share(facts: BudgetFacts) -> str:
     used = facts.standing.used_share
-    return "—" if used is None else f"{100 * used:.1f} %"
+    return "—" if used is None else f"{100 * used:.1f}%"
 
 
 def _elapsed(facts: BudgetFacts) -> str:
-    return f"{100 * facts.elapsed_share:.1f} %"
+    return f"{100 * facts.elapsed_share:.1f}%"
 
 
 def _last(facts: BudgetFacts) -> date:

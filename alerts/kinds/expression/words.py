@@ -71,11 +71,12 @@ def write(occasion: Occasion, language: Language) -> Words:
 
 def _zh(occasion: Occasion, facts: ExpressionFacts) -> Words:
     text, whose = collapse(facts.text), _whose(occasion, facts)
-    told = "成立" if occasion.is_over else "不再成立"
+    told = "满足" if occasion.is_over else "不再满足"
+    name = f"“{collapse(occasion.rule_name)}”" if occasion.rule_name else f" {text}"
     basis = "" if facts.basis is None else f"（{BASIS_ZH[facts.basis]}）"
     return Words(
-        subject=f"{whose}：{text} {told}",
-        opening=f"{whose}（{collapse(facts.key)}）的预警条件 {text} {told}。",
+        subject=f"{whose}：{told}预警条件{name}",
+        opening=f"{whose}（{collapse(facts.key)}）{told}预警条件 {text}。",
         figures=[
             ("预警条件", text),
             *(
@@ -85,16 +86,18 @@ def _zh(occasion: Occasion, facts: ExpressionFacts) -> Words:
             *([("预警等级", level_zh(occasion.verdict))] if occasion.is_over else []),
             ("统计时段", f"{window(facts.period)}（北京时间）"),
         ],
-        method="按上列各项事实计算预警条件；所用事实缺失或完整率不足时不作判断。",
+        method="把上列各项数值代入预警条件（and 为“且”，or 为“或”，not 为“非”，* 为乘）；"
+        "所用数值缺失或完整率不足时不作判断。",
     )
 
 
 def _en(occasion: Occasion, facts: ExpressionFacts) -> Words:
     text, whose = collapse(facts.text), _whose(occasion, facts)
     told = "holds" if occasion.is_over else "does not hold any more"
+    name = f"“{collapse(occasion.rule_name)}”" if occasion.rule_name else text
     basis = "" if facts.basis is None else f" ({BASIS_EN[facts.basis]})"
     return Words(
-        subject=f"{whose}: {text} {told}",
+        subject=f"{whose}: the condition {name} {told}",
         opening=f"{whose} ({collapse(facts.key)}): the condition {text} {told}.",
         figures=[
             ("Condition", text),

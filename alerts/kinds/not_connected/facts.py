@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from alerts.kinds.kind import Facts, UnitName
@@ -20,6 +20,7 @@ class ConnectionFacts(Facts):
 
     `boundary` meters it has, `heard` of them; `silent`: those that should have been and were not;
     `unmetered`: carriers filed without a boundary meter. `is_fresh`: it was assessed lately.
+    `carriers`: how carriers are called in Chinese and English.
     """
 
     unit: UnitName
@@ -31,6 +32,7 @@ class ConnectionFacts(Facts):
     silent: Sequence[str]
     unmetered: Sequence[str]
     is_fresh: bool
+    carriers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def about_unit(self) -> UnitName:
@@ -43,7 +45,9 @@ class ConnectionFacts(Facts):
         return (last - self.commissioned_on).days
 
 
-def of(row: ConnectingRow, now: datetime) -> ConnectionFacts:
+def of(
+    row: ConnectingRow, carriers: Mapping[str, tuple[str, str]], now: datetime
+) -> ConnectionFacts:
     """Return the facts of a unit that was commissioned before `now`."""
     day = row.commissioned_on
     begins = datetime(day.year, day.month, day.day, tzinfo=LOCAL).astimezone(UTC)
@@ -57,4 +61,5 @@ def of(row: ConnectingRow, now: datetime) -> ConnectionFacts:
         row.silent,
         row.unmetered,
         is_fresh=row.checked_at is not None and now - row.checked_at <= CHECKED_WITHIN,
+        carriers=carriers,
     )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Set
 from datetime import datetime, timedelta
 
 import db.connecting
+import db.factors
 from alerts.kinds import past
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.not_connected import facts, verdict
@@ -51,7 +52,11 @@ async def _look(
         at=now,
         subjects=sorted(subjects),
     )
-    found = [facts.of(row, now) for row in rows]
+    names = {
+        each.carrier: (each.name_zh, each.name_en)
+        for each in (await db.factors.list_carriers(connection) if rows else [])
+    }
+    found = [facts.of(row, names, now) for row in rows]
     return [
         Judged(
             Watched(rule.rule_id, one.region, one.unit.unit_id, one.unit.unit, rule.version),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from alerts.kinds.outage.facts import OutageFacts, Scale, silent_meters
-from alerts.kinds.words import Language, Occasion, Words, collapse
+from alerts.kinds.words import Language, Occasion, Words, collapse, level_zh, moment
 from db.outages import Site
-from energy.periods import LOCAL
 
 ASKS_ZH = [
     "确认：在预警页面确认由谁负责，确认后不再提醒。",
@@ -18,6 +17,11 @@ ASKS_EN = [
     "when they are back.",
     "Reply: write at the alert what it was and when it was over.",
 ]
+COUNTED_ZH = {
+    Scale.BROKER: ("台", "端设备"),
+    Scale.CITY: ("台", ""),  # whose gateways they are says the place
+    Scale.UNIT: ("块", "计量表"),
+}
 
 
 def write(occasion: Occasion, language: Language) -> Words:
@@ -28,21 +32,23 @@ def write(occasion: Occasion, language: Language) -> Words:
 
 
 def _zh(occasion: Occasion, facts: OutageFacts) -> Words:
-    place, uom = _place_zh(occasion, facts), "块计量表" if facts.scale is Scale.UNIT else "台端设备"
-    count = f"{facts.measured}{uom}（共 {facts.total}）"
+    place, (counter, noun) = _place_zh(occasion, facts), COUNTED_ZH[facts.scale]
+    told = f"{noun} {facts.total} {counter}中 {facts.measured} {counter}中断".strip()
     return Words(
-        subject=f"{place}：{count}中断" if occasion.is_over else f"{place}：{_over_zh(facts)}",
+        subject=f"{place}：{told if occasion.is_over else _over_zh(facts)}",
         opening=f"{place}"
         + (
-            "同时失去通信，作为一起事件通报，不再逐表发函。"
+            f"有 {facts.measured} {counter}{noun}同时失去通信，作为一起事件通报，不再逐表发函。"
             if occasion.is_over
             else f"{_over_zh(facts)}。"
         ),
         figures=[
-            ("中断数量", count),
-            ("受影响表计", f"{facts.meters}"),
-            ("受影响单位", f"{len(facts.sites)}"),
-            ("起始时间", _at(facts)),
+            ("中断数量", f"{facts.measured} {counter}（共 {facts.total} {counter}）"),
+            ("预警起点", f"{facts.threshold} {counter}"),
+            *([("预警等级", level_zh(occasion.verdict))] if occasion.is_over else []),
+            ("受影响表计", f"{facts.meters} 块"),
+            ("受影响单位", f"{len(facts.sites)} 家"),
+            *_since("起始时间", "（北京时间）", facts),
             *[(f"单位 {number}", _site_zh(site)) for number, site in enumerate(facts.shown, 1)],
             *([("其余单位", f"{facts.left_out} 家，见平台")] if facts.left_out else []),
         ],
@@ -59,15 +65,18 @@ def _en(occasion: Occasion, facts: OutageFacts) -> Words:
         subject=f"{place}: {count} silent" if occasion.is_over else f"{place}: {_over_en(facts)}",
         opening=f"{place}: "
         + (
-            "silent at once, so this is one incident instead of a letter about each meter."
+            f"{count} are silent at once. This is one letter about all of it, instead of one about "
+            "each meter."
             if occasion.is_over
             else f"{_over_en(facts)}."
         ),
         figures=[
             ("Silent", count),
+            ("An alert from", f"{facts.threshold} {uom}"),
+            *([("Warning level", str(occasion.verdict.level))] if occasion.is_over else []),
             ("Meters behind", f"{facts.meters}"),
             ("Units", f"{len(facts.sites)}"),
-            ("Since", _at(facts)),
+            *_since("Since", " (Asia/Shanghai)", facts),
             *[(f"Unit {number}", _site_en(site)) for number, site in enumerate(facts.shown, 1)],
             *([("More units", f"{facts.left_out}, see the platform")] if facts.left_out else []),
         ],
@@ -124,5 +133,6 @@ def _site_en(site: Site) -> str:
     return f"{collapse(site.unit_name)} ({gateways}; {silent_meters(site)} of {site.meters} meters)"
 
 
-def _at(facts: OutageFacts) -> str:
-    return f"{facts.period.starts_at.astimezone(LOCAL):%Y-%m-%d %H:%M}"
+def _since(label: str, zone: str, facts: OutageFacts) -> list[tuple[str, str]]:
+    """Return since when it is so; nothing of what is over altogether."""
+    return [(label, moment(facts.period.starts_at) + zone)] if facts.sites else []

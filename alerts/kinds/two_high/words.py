@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from alerts.kinds.region_level.verdict import finding
 from alerts.kinds.two_high.facts import TwoHighFacts
-from alerts.kinds.words import Language, Occasion, Words, collapse, number, percent
+from alerts.kinds.words import (
+    Language,
+    Occasion,
+    Words,
+    collapse,
+    months_en,
+    number,
+    percent,
+)
+from db.two_high import TwoHighRow
 from energy.levels import Band
 
 NAMED_MAX = 20
@@ -53,8 +62,8 @@ def _zh(occasion: Occasion, facts: TwoHighFacts, rate: float | None, band: Band)
             ("能耗强度预警等级", collapse(band.name_zh)),
             ("统计时段", f"{months}累计，同比"),
             *(
-                (f"项目 {place}", f"{_project(facts, place - 1)} tce/年")
-                for place in range(1, min(count, NAMED_MAX) + 1)
+                (f"项目 {place}", _project(row, "{0}（{1}，{2}）：{3} tce/年"))
+                for place, row in enumerate(facts.projects[:NAMED_MAX], 1)
             ),
             *([("其余项目", f"{count - NAMED_MAX} 个")] if count > NAMED_MAX else []),
             *(
@@ -73,9 +82,10 @@ def _zh(occasion: Occasion, facts: TwoHighFacts, rate: float | None, band: Band)
 
 def _en(occasion: Occasion, facts: TwoHighFacts, rate: float | None, band: Band) -> Words:
     region, of, count = collapse(occasion.region_name), facts.region, len(facts.projects)
-    months = f"January to month {of.through_month} of {of.year}"
+    months = months_en((of.year, 1), (of.year, of.through_month))
     says = (
-        f"energy intensity rose, and {count} two-high projects are under review"
+        f"energy intensity rose, and {count} two-high project{'s are' if count > 1 else ' is'} "
+        "under review"
         if occasion.is_over
         else "there is no two-high project any more whose review is suspended"
     )
@@ -83,13 +93,16 @@ def _en(occasion: Occasion, facts: TwoHighFacts, rate: float | None, band: Band)
         subject=f"{region}, {months}: {says}",
         opening=f"{region} ({of.region}), {months}: {says}.",
         figures=[
-            ("Two-high projects under review", f"{count}, {number(_total(facts))} tce a year"),
+            (
+                "Two-high projects under review",
+                f"{count}, in all {number(_total(facts))} tce a year",
+            ),
             ("Change of energy per GDP", percent(rate)),
             ("Level of energy intensity", collapse(band.name_en)),
             ("Period", f"{months}, cumulative, against the same months a year before"),
             *(
-                (f"Project {place}", f"{_project(facts, place - 1)} tce a year")
-                for place in range(1, min(count, NAMED_MAX) + 1)
+                (f"Project {place}", _project(row, "{0} ({1}, {2}): {3} tce a year"))
+                for place, row in enumerate(facts.projects[:NAMED_MAX], 1)
             ),
             *([("Further projects", str(count - NAMED_MAX))] if count > NAMED_MAX else []),
             *([("Planned nationally, excepted", str(facts.excepted))] if facts.excepted else []),
@@ -103,12 +116,9 @@ def _en(occasion: Occasion, facts: TwoHighFacts, rate: float | None, band: Band)
     )
 
 
-def _project(facts: TwoHighFacts, place: int) -> str:
-    row = facts.projects[place]
-    return (
-        f"{collapse(row.name)} ({collapse(row.project)}, {collapse(row.owner_name)}): "
-        f"{number(row.annual_tce)}"
-    )
+def _project(row: TwoHighRow, told: str) -> str:
+    names = (collapse(each) for each in (row.name, row.project, row.owner_name))
+    return told.format(*names, number(row.annual_tce))
 
 
 def _total(facts: TwoHighFacts) -> float:

@@ -16,6 +16,7 @@ from alerts.kinds.words import (
     beside,
     collapse,
     level_zh,
+    months_en,
     number,
     rfc3339,
 )
@@ -59,7 +60,8 @@ def _zh(occasion: Occasion, facts: ValueFacts) -> Words:
             ("估算占比", f"{used.estimated_share:.1%}"),
         ],
         method=f"时段内全厂边界表计的综合能耗减去外供能源，除以本单位填报的{VALUE_ZH[facts.per]}；"
-        "各能源品种按折标准煤系数折算（GB/T 2589）。",
+        "各能源品种按折标准煤系数折算（GB/T 2589）。"
+        + ("" if facts.before is None else "同比要求值由上年同期的数值按规则要求的变化率算出。"),
         formula=_formula(occasion, facts, "万元"),
         explain=_explain(facts),
     )
@@ -82,14 +84,19 @@ def _en(occasion: Occasion, facts: ValueFacts) -> Words:
             *([("Warning level", str(occasion.verdict.level))] if is_over else []),
             ("Period", months),
             ("Energy", f"{number(used.energy_tce)} tce ({BASIS_EN[facts.basis]})"),
-            (VALUE_EN[facts.per], f"{number(_ten_thousands(used.value_cny))} × 10,000 yuan"),
+            (VALUE_EN[facts.per], f"{number(_ten_thousands(used.value_cny))} units of 10,000 yuan"),
             ("Coverage", f"{used.coverage:.1%}"),
             ("Estimated share", f"{used.estimated_share:.1%}"),
         ],
         method="the energy through the unit's boundary meters in the period, less the energy it "
         f"exports, divided by the {VALUE_EN[facts.per].lower()} it stated; each carrier by its "
-        "coal equivalent factor (GB/T 2589).",
-        formula=_formula(occasion, facts, "× 10,000 yuan"),
+        "coal equivalent factor (GB/T 2589)."
+        + (
+            ""
+            if facts.before is None
+            else " Required is the figure of the year before, changed as the rule requires."
+        ),
+        formula=_formula(occasion, facts, "units of 10,000 yuan"),
         explain=_explain(facts),
     )
 
@@ -133,9 +140,7 @@ def _months_zh(span: Span) -> str:
 
 def _months_en(span: Span) -> str:
     first, last = _ends(span)
-    if first == last:
-        return f"month {first[1]} of {first[0]}"
-    return f"months {first[1]} to {last[1]} of {first[0]}"
+    return months_en(first, last)
 
 
 def _ends(span: Span) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -1,0 +1,50 @@
+"""Letters about what nobody did in time, as a regulator reads them: golden copies."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from alerts import notices
+from alerts.dues import Turn
+from alerts.kinds.words import Language
+from alerts.notices import Notice
+from alerts.tasks import TaskTurn
+from db.alert_cases import Matter
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "letters"
+LINK = "https://nenghao.example/v1/alerts/9"
+FIRED_AT = datetime(2026, 11, 19, 7, 5, tzinfo=UTC)
+WORKS = Matter(
+    9, "产品单耗超限", "450202", "柳州市城中区", "91450200MA0000001X", "柳州某水泥有限公司",
+    "91450200MA0000001X/水泥熟料", 1, 140.1644, 117.0, "kgce/t", FIRED_AT, FIRED_AT,
+)  # fmt: skip
+REGION = Matter(
+    9, "地区能耗强度预警等级", "450000", "广西壮族自治区", None, None, "450000/2026", 1, 0.00943,
+    0.0, "share", FIRED_AT, FIRED_AT,
+)  # fmt: skip
+CITIES = ("柳州市", "百色市")
+UNTOLD = ("河池市",)
+NOTICES = {
+    "raised_to": Notice(Turn.RAISED_TO, WORKS, "柳州市", date(2026, 11, 23), LINK),
+    "task_reminder": Notice(
+        TaskTurn.TASK_REMINDER, REGION, "广西壮族自治区", date(2026, 12, 17), LINK, CITIES, UNTOLD
+    ),
+    "task_overdue": Notice(
+        TaskTurn.TASK_OVERDUE, REGION, "广西壮族自治区", date(2026, 12, 17), LINK, CITIES
+    ),
+}
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("name", NOTICES)
+def test_a_notice_reads_like_its_golden_copy(name: str, language: Language) -> None:
+    written = notices.compose(NOTICES[name], language)
+    for kind, text in (("txt", f"{written.subject}\n\n{written.body}"), ("html", written.html)):
+        path = GOLDEN / f"{name}.{language}.{kind}"
+        if os.environ.get("UPDATE_LETTERS"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
