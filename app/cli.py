@@ -11,31 +11,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import asyncpg
-import psycopg
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 import db.durability
 import db.migrate
 import db.pool
-from app import approval, commands, dangers, logs, nightly, running, session, supervisor
-from app.resolve import Addresses, Refusal, list_excesses, plain
+from app import approval, commands, dangers, logs, mendable, nightly, running, session, supervisor
+from app.resolve import Addresses, Refusal, list_excesses
 from app.supervisor import Program
 from app.watchdog.watch import Watch
 from db.pool import Pool
 from deploy import services as local_services
 from ingest import audit_chain, broker_health, broker_url, collect, heads, retention, settle, shards
-from ingest.authority import AuthorityError
-from ingest.client import ConnectionLostError
-from ingest.credentials import CredentialsError
-from ingest.kick import KickError
-from ingest.names import NameFault
-from ingest.probe import ProbeError
 from ingest.retention import Retention
-from ingest.writer import FencedError
 from settings import Settings
 
 EXIT_REFUSED = 2
@@ -53,29 +43,11 @@ def main() -> None:
     """Run one command. What the user can mend is a sentence and exit code 2, not a traceback."""
     try:
         app()
-    except (
-        Refusal,
-        local_services.ServicesError,
-        ConnectionLostError,
-        FencedError,
-        CredentialsError,
-        AuthorityError,
-        KickError,
-        NameFault,
-        ProbeError,
-    ) as error:
-        sentence = str(error)
-    except ValidationError as error:
-        sentence = "; ".join(
-            f"NENGHAO_{'_'.join(map(str, fault['loc'])).upper()}: {plain(fault['msg'])}"
-            for fault in error.errors()
-        )
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError) as error:
-        sentence = f"{error}: bring the database to the newest schema with `nenghao migrate`"
-    except (asyncpg.PostgresError, psycopg.Error, OSError) as error:
-        sentence = f"{error or type(error).__name__}"
-    else:
         return
+    except Exception as error:
+        sentence = mendable.sentence(error)
+        if sentence is None:
+            raise
     print(f"nenghao: {sentence}", file=sys.stderr)
     sys.exit(EXIT_REFUSED)
 
