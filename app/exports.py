@@ -32,6 +32,9 @@ CHUNK_BYTES = 256 * 1024
 XLSX_ROWS_MAX = 1_048_575
 """Of a sheet, less its header: the format has no more."""
 
+SHEET_CELLS_MAX = 4_000_000
+"""Written in some 20 s, two at once: more may take longer than a request is given."""
+
 XLSX_TEXT_MAX = 32_767
 XLSX_TEXT_TOO_LONG = "A text is over the 32,767 characters of a cell. Ask for csv or parquet."
 
@@ -156,6 +159,7 @@ class Spool:
     def __init__(self, file: BinaryIO, columns: Columns) -> None:
         self._file = file
         self._rows = 0
+        self._rows_max = sheet_rows_max(columns)
         marshal.dump([*columns], file)
 
     def __enter__(self) -> Self:
@@ -165,16 +169,26 @@ class Spool:
         self._file.seek(0)
 
     def add(self, rows: Iterable[Row]) -> None:
-        told = [[_spooled(cell) for cell in row] for row in rows]
-        self._rows += len(told)
-        if self._rows > XLSX_ROWS_MAX:
-            raise ApiError(
-                "too_many_rows",
-                f"A sheet has room for {XLSX_ROWS_MAX:,} rows. Ask for a shorter span, or for "
-                "csv or parquet.",
-            )
+        some = list(rows)
+        self._rows += len(some)
+        if self._rows > self._rows_max:
+            raise too_long_a_sheet(self._rows_max)
+        told = [[_spooled(cell) for cell in row] for row in some]
         if told:
             marshal.dump(told, self._file)
+
+
+def sheet_rows_max(columns: Columns) -> int:
+    """Return how many rows of so many columns a sheet may have."""
+    return min(XLSX_ROWS_MAX, SHEET_CELLS_MAX // len(columns))
+
+
+def too_long_a_sheet(rows_max: int) -> ApiError:
+    return ApiError(
+        "too_many_rows",
+        f"A sheet of this may have {rows_max:,} rows, for it takes long to write. Ask for csv or "
+        "parquet, which may have any number, or for a shorter span.",
+    )
 
 
 def _spooled(cell: Cell) -> str | float | None:

@@ -43,5 +43,5 @@ def sentence(error: Exception) -> str | None:
         case asyncpg.UndefinedTableError() | asyncpg.UndefinedFunctionError():
             return f"{error}: bring the database to the newest schema with `nenghao migrate`"
         case asyncpg.PostgresError() | psycopg.Error() | OSError():
-            return f"{error or type(error).__name__}"
+            return str(error) or type(error).__name__
     return None

@@ -27,7 +27,11 @@ COLUMNS: Columns = {
 
 
 async def written(caller: Caller, meter: MeterEntry, span: Span, form: Format) -> BinaryIO:
-    """Return a file of all readings of a visible meter in `span`."""
+    """Return a file of all readings of a visible meter in `span`. Raises ApiError for a sheet that
+    would be too long, before it reads them.
+    """
+    if form is Format.XLSX:
+        await _refuse_a_long_sheet(caller, meter, span)
     if form is not Format.CSV:
         return await exports.written(form, COLUMNS, _rows(caller, meter, span))
     file = exports.opened()
@@ -45,6 +49,14 @@ async def written(caller: Caller, meter: MeterEntry, span: Span, form: Format) -
         file.close()
         raise
     return file
+
+
+async def _refuse_a_long_sheet(caller: Caller, meter: MeterEntry, span: Span) -> None:
+    rows_max = exports.sheet_rows_max(COLUMNS)
+    if await db.exports.has_more_than(
+        caller.connection, caller.scope, meter.meter_id, span=span, rows=rows_max
+    ):
+        raise exports.too_long_a_sheet(rows_max)
 
 
 async def _rows(caller: Caller, meter: MeterEntry, span: Span) -> AsyncIterator[list[Row]]:

@@ -98,6 +98,32 @@ async def copy_readings(
     )
 
 
+async def has_more_than(
+    connection: Connection, scope: Scope, meter_id: int, *, span: Span, rows: int
+) -> bool:
+    """Return whether a meter has more than so many readings in `span`; so many are counted."""
+    found: bool = await connection.fetchval(
+        """
+        SELECT EXISTS (SELECT
+                         FROM readings
+                        WHERE meter_id = (SELECT meter_id
+                                            FROM meters
+                                            JOIN visible_units($1, $2) USING (unit_id)
+                                           WHERE meter_id = $3)
+                          AND read_at >= $4
+                          AND read_at < $5
+                       OFFSET $6)
+        """,
+        scope.region_prefix,
+        scope.unit,
+        meter_id,
+        span.starts_at,
+        span.ends_at,
+        rows,
+    )
+    return found
+
+
 async def list_readings(
     connection: Connection, scope: Scope, meter_id: int, *, span: Span
 ) -> AsyncIterator[list[ExportedReading]]:

@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pytest
 import python_calamine
 
-from app import exports
+from app import exports, readings_export
 from app.errors import ApiError
 from app.exports import Columns, Format, Kind, Row
 from tests import cast, factories
@@ -197,6 +197,38 @@ def waiting(turns: asyncio.Semaphore) -> bool:
 async def test_a_text_that_a_sheet_has_no_room_for_is_refused_and_not_lost() -> None:
     with pytest.raises(ApiError, match="32,767 characters"):
         await written(Format.XLSX, {"name": Kind.TEXT}, [("x" * 32_768,)])
+
+
+def test_a_sheet_that_would_take_too_long_is_refused_before_it_is_written() -> None:
+    assert exports.sheet_rows_max({"a": Kind.TEXT}) == exports.XLSX_ROWS_MAX
+    columns = {f"c{number}": Kind.NUMBER for number in range(40_000)}
+    spool = exports.Spool(io.BytesIO(), columns)
+    spool.add([(1.0,)] * 100)
+    with pytest.raises(ApiError, match="A sheet of this may have 100 rows"):
+        spool.add([(1.0,)])
+
+
+async def test_readings_that_no_sheet_takes_are_refused_before_they_are_read(
+    stage: Stage,
+) -> None:
+    await stage.pool.execute(
+        """
+        INSERT INTO readings
+        SELECT meter_id, $2::timestamptz + number * INTERVAL '0.1 s', 1, 'good', $2
+          FROM meters
+          JOIN units USING (unit_id)
+         CROSS JOIN generate_series(1, $3) AS number
+         WHERE unit = $1
+           AND meter = 'E01'
+        """,
+        cast.QIANS_UNIT,
+        FIRST_AT,
+        exports.sheet_rows_max(readings_export.COLUMNS) + 1,
+    )
+    refused = await stage.get("li", "/v1/readings", **ASKED, format="xlsx")
+    assert (refused.status_code, refused.json()["code"]) == (422, "too_many_rows")
+    assert "csv or parquet" in refused.json()["detail"]
+    assert await stage.code("sun", "/v1/readings", **ASKED, format="xlsx") == (404, "not_found")
 
 
 @pytest.fixture
