@@ -107,6 +107,11 @@ class Settings(BaseSettings):
     request_pause_s: float = Field(
         default=60, ge=1, le=86_400, description="pause between rounds of asking for gaps [s]"
     )
+    broker_conf: Path | None = Field(
+        default=None,
+        description="configuration of the broker, where it is on this machine: `collect` looks at "
+        "it first and does not start on a dangerous one",
+    )
     disk_paths: str | None = Field(
         default=None,
         description="folders whose disks `collect` watches, with : between, such as those of the "

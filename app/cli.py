@@ -81,7 +81,8 @@ def collect_command(
     addresses = _addresses(settings)
     broker = _parsed(broker_url.parse, addresses.broker(), "NENGHAO_MQTT_URL")
     url, window = addresses.database(), settings.receive_maximum
-    _refuse_dangers(url, dangers.of_addresses(url, addresses.broker(), window))
+    others = dangers.of_addresses(url, addresses.broker(), window)
+    _refuse_dangers(url, [*others, *_of_broker(settings.broker_conf)])
     disks = _disks(settings)
 
     async def work(pool: Pool) -> None:
@@ -311,6 +312,15 @@ def _refuse_dangers(url: str, others: list[dangers.Found]) -> None:
     """Do not receipt what could be lost, or read on the way."""
     if found := others + dangers.of_database(db.durability.fetch_settings(url)):
         raise Refusal(f"this configuration is dangerous: {dangers.sentences(found)}")
+
+
+def _of_broker(file: Path | None) -> list[dangers.Found]:
+    if file is None:
+        return []
+    try:
+        return dangers.of_broker(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal(f"NENGHAO_BROKER_CONF: {file} cannot be read: {error}") from None
 
 
 def _disks(settings: Settings) -> list[Path]:

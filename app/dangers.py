@@ -50,6 +50,7 @@ class Danger(StrEnum):
     SESSIONS_EXPIRE = "sessions_expire"
     NOT_RETAINED = "not_retained"
     NO_LISTENER = "no_listener"
+    NOT_WHOLE = "not_whole"
     NOT_DURABLE = "not_durable"
     PLAIN_BROKER = "plain_broker"
     PLAIN_DATABASE = "plain_database"
@@ -94,7 +95,13 @@ OF_A_LISTENER = {
 def of_broker(text: str) -> list[Found]:
     """Return the dangers of a mosquitto.conf."""
     broker = _parse(text)
-    return [*_of_sessions(broker), *_of_limits(broker), *_of_access(broker)]
+    return [*_of_sessions(broker), *_of_limits(broker), *_of_access(broker), *_of_parts(broker)]
+
+
+def _of_parts(broker: _Broker) -> Iterator[Found]:
+    if "include_dir" in broker.overall:
+        sentence = "include_dir: what other files set is not looked at; put it all into one file"
+        yield Found(Danger.NOT_WHOLE, sentence)
 
 
 def _parse(text: str) -> _Broker:

@@ -6,7 +6,7 @@ import asyncio
 import shlex
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,9 @@ console = Console()
 gateways_app = typer.Typer(no_args_is_help=True, help="Gateways: logins, keys, certificates.")
 
 UnitOption = Annotated[str, typer.Option(help="credit code of the unit")]
+CityOption = Annotated[
+    str | None, typer.Option(help="code of its city, to be sure: a unit of another one is refused")
+]
 GatewayOption = Annotated[str, typer.Option(help="name of the gateway, A-Z a-z 0-9 _ -")]
 
 
@@ -40,6 +43,7 @@ def gateways_enrol(
     context: typer.Context,
     unit: UnitOption,
     gateway: GatewayOption,
+    city: CityOption = None,
     any_client_id: Annotated[
         bool, typer.Option("--any-client-id", help="for try-outs: do not bind the MQTT client id")
     ] = False,
@@ -63,7 +67,8 @@ def gateways_enrol(
     if out is not None:
         _require_free(out, force=force)
     if found.authority_dir is None:
-        session.with_pool(context, partial(_enrol, found, unit, gateway, any_client_id, out))
+        work = partial(_enrol, found, unit, gateway, any_client_id, out)
+        session.with_pool(context, partial(_of_city, city, unit, work))
     elif out is None:
         raise Refusal("say where key and certificate shall be written: --out FOLDER")
     else:
@@ -74,7 +79,18 @@ def gateways_enrol(
                 "anew, which is what its acl_file has to be"
             )
         work = partial(_certify, found.authority_dir, unit, gateway, out, reload)
-        session.with_pool(context, work)
+        session.with_pool(context, partial(_of_city, city, unit, work))
+
+
+async def _of_city(
+    city: str | None, unit: str, work: Callable[[Pool], Awaitable[None]], pool: Pool
+) -> None:
+    """Do the work, if the unit is one of the city that was named."""
+    async with pool.acquire() as connection:
+        where = await db.gateways.fetch_city(connection, unit)
+    if city is not None and where is not None and city != where:
+        raise Refusal(f"unit {unit} is one of the city {where}, not of {city}")
+    await work(pool)
 
 
 def _require_free(out: Path, *, force: bool) -> None:
@@ -139,18 +155,22 @@ async def _certify(
 
 
 @gateways_app.command("revoke")
-def gateways_revoke(context: typer.Context, unit: UnitOption, gateway: GatewayOption) -> None:
+def gateways_revoke(
+    context: typer.Context, unit: UnitOption, gateway: GatewayOption, city: CityOption = None
+) -> None:
     """Shut a gateway out; its live connection is cut."""
     found = session.addresses(context)
     if found.authority_dir is None:
-        session.with_pool(context, partial(_revoke, found, unit, gateway))
+        work = partial(_revoke, found, unit, gateway)
+        session.with_pool(context, partial(_of_city, city, unit, work))
         return
     if found.gateway_broker_url is None or found.broker_reload is None:
         raise Refusal(
             "set NENGHAO_GATEWAY_BROKER_URL and NENGHAO_BROKER_RELOAD: the broker must read the "
             "list of revoked certificates anew, and the live connection be cut"
         )
-    session.with_pool(context, partial(_revoke_certificates, found, unit, gateway))
+    work = partial(_revoke_certificates, found, unit, gateway)
+    session.with_pool(context, partial(_of_city, city, unit, work))
 
 
 async def _revoke(found: Addresses, unit: str, gateway: str, pool: Pool) -> None:
@@ -189,14 +209,24 @@ def _reload(command: str) -> None:
 
 
 @gateways_app.command("list")
-def gateways_list(context: typer.Context) -> None:
+def gateways_list(
+    context: typer.Context,
+    city: Annotated[str | None, typer.Option(help="only those of this city")] = None,
+    unit: Annotated[str | None, typer.Option(help="only those of this unit")] = None,
+    gateway: Annotated[str | None, typer.Option(help="only those of this name")] = None,
+) -> None:
     """List the gateways and when each was last heard."""
 
     async def work(pool: Pool) -> list[GatewayRow]:
         async with pool.acquire() as connection:
             return await db.gateways.list_all(connection)
 
-    session.show(console, table(session.with_pool(context, work)))
+    wanted = [
+        row
+        for row in session.with_pool(context, work)
+        if city in (None, row.city) and unit in (None, row.unit) and gateway in (None, row.gateway)
+    ]
+    session.show(console, table(wanted))
 
 
 def table(rows: Sequence[GatewayRow]) -> Table:

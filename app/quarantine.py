@@ -109,7 +109,9 @@ def replay_command(
     unit: UnitOption = None,
     reason: ReasonOption = None,
     every: Annotated[bool, typer.Option("--all", help="everything that is open")] = False,
-    oldest_days: Annotated[int, typer.Option(min=1, help="as NENGHAO_OLDEST_READING_DAYS")] = 400,
+    oldest_days: Annotated[
+        int, typer.Option(min=1, envvar="NENGHAO_OLDEST_READING_DAYS", help="as collectors have it")
+    ] = 400,
 ) -> None:
     """Deliver rejected messages again, after the registry was mended.
 

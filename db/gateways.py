@@ -26,6 +26,12 @@ class GatewayRow:
     signature_required: bool
 
 
+async def fetch_city(connection: Connection, unit: str) -> str | None:
+    """Return the city of a unit's topics, None: no such unit."""
+    city: str | None = await connection.fetchval("SELECT city FROM units WHERE unit = $1", unit)
+    return city
+
+
 async def enrol(connection: Connection, unit: str, gateway: str) -> str | None:
     """Enrol a gateway, or enrol it again; return the city of its topics, None: no such unit."""
     city: str | None = await connection.fetchval(

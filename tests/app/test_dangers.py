@@ -58,6 +58,7 @@ def test_our_own_profiles_are_not_dangerous(text: str) -> None:
         ("max_connections 10000", "max_connections -1", Danger.CONNECTIONS_UNLIMITED),
         ("autosave_interval 30", "persistent_client_expiration 7d", Danger.SESSIONS_EXPIRE),
         ("retain_available true", "retain_available false", Danger.NOT_RETAINED),
+        ("retain_available true", "include_dir /etc/mosquitto/conf.d", Danger.NOT_WHOLE),
     ],
 )  # fmt: skip
 def test_a_dangerous_broker_is_refused_by_name(before: str, after: str, danger: Danger) -> None:

@@ -75,7 +75,8 @@ def test_a_batch_published_by_hand_can_be_read_back(programs: Programs, services
     key = programs.run("keys", "create", "--label", "test", "--region", "450200").strip()
     out = programs.folder / "gw1"
     enrol = ("gateways", "enrol", "--unit", UNIT, "--gateway", "gw1", "--out", str(out))
-    assert "password" not in programs.run(*enrol)
+    assert "450200, not of 450300" in programs.run(*enrol, "--city", "450300", code=2)
+    assert "password" not in programs.run(*enrol, "--city", "450200")
     assert "login.txt and signing.key already" in programs.run(*enrol, code=2)
     shown = (out / "login.txt").read_text(encoding="utf-8")
     login = {k.strip(): v.strip() for k, v in (line.split(":", 1) for line in shown.splitlines())}

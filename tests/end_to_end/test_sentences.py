@@ -59,6 +59,16 @@ def test_a_file_of_logins_that_cannot_be_looked_at_is_named(programs: Programs) 
     assert "Traceback" not in said
 
 
+def test_no_collector_starts_beside_a_dangerous_broker(programs: Programs) -> None:
+    file = programs.folder / "mosquitto.conf"
+    programs.environment["NENGHAO_BROKER_CONF"] = str(file)
+    assert f"NENGHAO_BROKER_CONF: {file}" in programs.run("collect", code=2)
+    file.write_text("per_listener_settings true\ninclude_dir /etc/mosquitto/conf.d\n")
+    said = programs.run("collect", code=2)
+    assert "per_listener: " in said
+    assert "not_whole: " in said
+
+
 def test_a_broker_that_is_down_is_named_and_the_collector_goes_on_trying(
     programs: Programs,
 ) -> None:
