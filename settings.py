@@ -266,7 +266,17 @@ class Settings(BaseSettings):
     )
     watchdog_webhook_url: SecretStr | None = Field(
         default=None,
-        description="where the watchdog posts what it tells, as WeCom and DingTalk take it",
+        description="where the watchdog posts what it tells; the address holds a robot's key",
+    )
+    watchdog_webhook_channel: Literal["wecom", "dingtalk", "feishu", "webhook"] = Field(
+        default="wecom",
+        description="what takes it there: a robot, whose own answer says whether it did, or "
+        "webhook, as a contact's",
+    )
+    watchdog_webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="what dingtalk, feishu and webhook sign with; without it a robot is not signed "
+        "to and goes by its keyword",
     )
     watchdog_place: str = Field(
         default="", description="what the watchdog calls this platform, such as a province"
@@ -290,13 +300,25 @@ class Settings(BaseSettings):
     @property
     def watchdog(
         self,
-    ) -> tuple[SecretStr | None, str, str, SecretStr | None, str, SecretStr | None, str | None]:
+    ) -> tuple[
+        SecretStr | None,
+        str,
+        str,
+        SecretStr | None,
+        str,
+        SecretStr | None,
+        str,
+        SecretStr | None,
+        str | None,
+    ]:
         """Return what `app.watchdog.watch.Watch` is made of, in its order."""
         return (
             self.watchdog_smtp_url,
             self.watchdog_mail_from,
             self.watchdog_mail_to,
             self.watchdog_webhook_url,
+            self.watchdog_webhook_channel,
+            self.watchdog_webhook_secret,
             self.watchdog_place,
             self.smtp_url,
             self.watchdog_web_url,

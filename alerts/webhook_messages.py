@@ -167,7 +167,7 @@ def _wecom(hook: Webhook, claimed: ClaimedLetter) -> Request:
 
 
 def _dingtalk(hook: Webhook, claimed: ClaimedLetter, now: datetime) -> Request:
-    """DingTalk's custom robot: time and sign are added to the address.
+    """DingTalk's custom robot: time and sign are added to the address; no secret, no sign.
 
     https://open.dingtalk.com/document/robots/custom-robot-access
     """
@@ -175,22 +175,19 @@ def _dingtalk(hook: Webhook, claimed: ClaimedLetter, now: datetime) -> Request:
     joint = "&" if urlsplit(hook.url).query else "?"
     signed = f"timestamp={at_ms}&sign={quote_plus(sign_dingtalk(hook.secret, at_ms))}"
     content = {"msgtype": "text", "text": {"content": _text(hook, claimed)}}
-    return Request(f"{hook.url}{joint}{signed}", _json(content), {})
+    url = f"{hook.url}{joint}{signed}" if hook.secret else hook.url
+    return Request(url, _json(content), {})
 
 
 def _feishu(hook: Webhook, claimed: ClaimedLetter, now: datetime) -> Request:
-    """Feishu's custom robot: time and sign are part of the body.
+    """Feishu's custom robot: time and sign are part of the body; no secret, no sign.
 
     https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
     """
     at_s = int(now.timestamp())
-    content = {
-        "timestamp": str(at_s),
-        "sign": sign_feishu(hook.secret, at_s),
-        "msg_type": "text",
-        "content": {"text": _text(hook, claimed)},
-    }
-    return Request(hook.url, _json(content), {})
+    signed = {"timestamp": str(at_s), "sign": sign_feishu(hook.secret, at_s)}
+    content = {"msg_type": "text", "content": {"text": _text(hook, claimed)}}
+    return Request(hook.url, _json({**signed, **content} if hook.secret else content), {})
 
 
 def _text(hook: Webhook, claimed: ClaimedLetter) -> str:

@@ -70,13 +70,16 @@ def watchdog_command(
 
 
 def _routes(watch: Watch) -> Routes:
+    from alerts.webhook_messages import Channel, Webhook
     from app.watchdog.telling import Routes
 
+    url = plain(watch.webhook)
+    hook = url and Webhook("watchdog", Channel(watch.channel), url, plain(watch.secret) or "")
     return Routes(
         mail_url=plain(watch.mail_url),
         mail_from=watch.mail_from,
         recipients=watch.recipients,
-        webhook=plain(watch.webhook),
+        webhook=hook or None,
         place=watch.place,
     )
 

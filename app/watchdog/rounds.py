@@ -51,7 +51,7 @@ async def once(
     news = parts.news(looks, before, now, daily=daily)
     told = True
     for message in telling.messages(news, routes.place, now):
-        told = await telling.tell(routes, message) and told
+        told = await telling.tell(routes, message, now) and told
     memory = news.memory if told else news.untold(before)
     remember(file, memory)
     dead = {part: death.trouble for part, death in memory.deaths.items()}

@@ -1,6 +1,6 @@
 """Owns telling people what the watchdog found: by its own mail server and webhook, not the outbox.
 
-Told is told when one of the ways took it.
+Told is told when one of the ways took it. A robot says in its answer whether it did.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import aiosmtplib
 import httpx
 import structlog
 
-from alerts import smtp
+from alerts import smtp, webhook_messages
 from alerts.smtp import MailServerError, Security
+from alerts.webhook_messages import Webhook
 from app.watchdog.parts import Death, News, Part
+from db.outbox import ClaimedLetter, NewLetter
 
 WITHIN_S = 20.0
 
@@ -38,12 +40,12 @@ log = structlog.get_logger("watchdog")
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Ways of its own to people. `recipients`: addresses; `webhook`: one that takes a text."""
+    """Ways of its own to people. `recipients`: addresses."""
 
     mail_url: str | None
     mail_from: str
     recipients: Sequence[str]
-    webhook: str | None
+    webhook: Webhook | None
     place: str
 
 
@@ -65,13 +67,13 @@ def messages(news: News, place: str, now: datetime) -> Iterator[Message]:
         yield _message(f"每日平安信 / DAILY，{state}", place, dead, now, is_daily=True)
 
 
-async def tell(routes: Routes, message: Message) -> bool:
+async def tell(routes: Routes, message: Message, now: datetime) -> bool:
     """Tell people by each way there is; False: none took it."""
     told = False
     if routes.mail_url is not None and routes.recipients:
         told = await _mail(routes, routes.mail_url, message)
     if routes.webhook is not None:
-        told = await _post(routes.webhook, message) or told
+        told = await _post(routes.webhook, message, now) or told
     return told
 
 
@@ -120,14 +122,21 @@ async def _mail(routes: Routes, url: str, message: Message) -> bool:
     return True
 
 
-async def _post(url: str, message: Message) -> bool:
-    """Post the text as WeCom and DingTalk take it; others find it under text.content."""
-    content = {"content": f"{message.subject}\n{message.body}"}
+async def _post(hook: Webhook, message: Message, now: datetime) -> bool:
+    """Post it as a letter is posted; a robot that refuses answers 200, and its code says so."""
+    message_id = make_msgid(domain="watchdog")
+    letter = NewLetter(
+        None, message_id, message_id, hook.name, hook.name, message.subject, message.body
+    )
+    request = webhook_messages.request(hook, ClaimedLetter(0, 1, now, letter), now)
+    headers = {**request.headers, "Content-Type": "application/json"}
     try:
         async with httpx.AsyncClient(timeout=WITHIN_S) as client:
-            answer = await client.post(url, json={"msgtype": "text", "text": content})
-            answer.raise_for_status()
+            answer = await client.post(request.url, content=request.body, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         log.error("watchdog_webhook_failed", error=type(error).__name__)
         return False
-    return True
+    refusal, said = webhook_messages.meaning(hook.channel, answer.status_code, answer.content)
+    if refusal is not None:
+        log.error("watchdog_webhook_refused", channel=hook.channel, answer=said)
+    return refusal is None

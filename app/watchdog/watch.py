@@ -9,12 +9,17 @@ from pydantic import SecretStr
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """`mail_url`, `webhook`: its own ways to people; `platform_mail`, `web`: what it knocks at."""
+    """`mail_url`, `webhook`: its own ways to people; `platform_mail`, `web`: what it knocks at.
+
+    `channel` says what takes a text at the webhook, `secret` is what it is signed with.
+    """
 
     mail_url: SecretStr | None = None
     mail_from: str = ""
     mail_to: str = ""
     webhook: SecretStr | None = None
+    channel: str = "wecom"
+    secret: SecretStr | None = None
     place: str = ""
     platform_mail: SecretStr | None = None
     web: str | None = None

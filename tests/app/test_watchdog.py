@@ -6,27 +6,34 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import structlog
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 import db.evaluators
 import db.heartbeats
 import db.outbox
 import db.watch
+from alerts.webhook_messages import Channel, Webhook
 from app import cli
-from app.watchdog import parts, probes, rounds
+from app.watchdog import command, parts, probes, rounds
 from app.watchdog.parts import Look, Memory, Part
 from app.watchdog.probes import Ways
 from app.watchdog.rounds import Code
 from app.watchdog.telling import Routes
+from app.watchdog.watch import Watch
 from db.outbox import NewLetter
 from db.pool import Connection, Pool
 from deploy.services import Services
 from ingest.readiness import Readiness
+from settings import Settings
 from tests.alerts.conftest import Post
 from tests.alerts.conftest import post as post
+from tests.alerts.test_webhooks import SECRET, Receiver
+from tests.alerts.test_webhooks import receiver as receiver
 
 NOW = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -205,3 +212,29 @@ def test_the_command_ends_with_a_code_for_cron(tmp_path: Path, post: Post) -> No
     assert post.envelopes == [
         ("nenghao-watchdog@localhost", ["duty@desk.example", "other@desk.example"])
     ]
+
+
+async def test_a_robot_tells_when_it_took_it_and_a_refusal_is_told_by_the_next_round(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    """[58] A wrong key: robots answer 200 and a code. What is right is signed."""
+    ways, file = Ways(f"postgresql://{NOWHERE}/a"), tmp_path / "watchdog.json"
+    robot = Webhook("watchdog", receiver.channel, receiver.url, SECRET)
+    refusing = receiver.url.replace("K3Y", "0THER")
+    if receiver.channel is Channel.WEBHOOK:  # ours says it by its status, or by none
+        refusing = f"http://{NOWHERE}"
+    right = Routes(None, "", [], robot, "广西")
+    wrong = replace(right, webhook=replace(robot, url=refusing))
+    codes = [
+        (await rounds.once(ways, each, file, NOW)).code
+        for each in (wrong, wrong, wrong, right, right)
+    ]
+    assert codes == [Code.DEAD, Code.NOT_TOLD, Code.NOT_TOLD, Code.DEAD, Code.DEAD]
+    assert len(receiver.taken) == 1
+
+
+def test_the_settings_name_every_channel() -> None:
+    field = Settings.model_fields["watchdog_webhook_channel"]
+    assert set(get_args(field.annotation)) == set(Channel)
+    routes = command._routes(Watch(webhook=SecretStr("https://r.example/?key=k"), channel="feishu"))
+    assert routes.webhook == Webhook("watchdog", Channel.FEISHU, "https://r.example/?key=k")
