@@ -74,7 +74,7 @@ async def apply(
             for each in known
         ]
         amended = amending.amendments(known, own, newest_at)
-        late = amending.late(known, own, rule.parameters.hold, first.get(subject), newest_at)
+        late = amending.late(known, own, rule.parameters, first.get(subject), newest_at)
         if not amended and late is None:
             quiet += kept
             continue

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from alerts.kinds.kind import Judged
-from alerts.lifecycle import Reason
+from alerts.kinds.kind import Judged, Parameters
+from alerts.lifecycle import LETTERS, Reason, held_for
 from alerts.verdicts import State, Verdict
 from db.alerts import AlertState
 from db.amendments import Life
@@ -20,7 +20,7 @@ from db.judgements import Judgement
 TOLERANCE = 0.01
 """Share of a value that it may change by without being told anew: no decision turns on less."""
 
-TOLD = frozenset({Reason.FIRST, Reason.ESCALATED, Reason.REMINDER, Reason.RESOLVED, Reason.LATE})
+TOLD = LETTERS | {Reason.LATE}
 """Events after which what was found of a period stands in letters."""
 
 
@@ -99,7 +99,7 @@ def amendments(
 def late(
     judged_again: Iterable[Again],
     lives: Sequence[Life],
-    hold: timedelta,
+    rule: Parameters,
     first_at: datetime | None,
     newest_at: datetime,
 ) -> Late | None:
@@ -124,7 +124,9 @@ def late(
     held = [
         run
         for run in runs
-        if run and any(map(_is_new, run)) and run[-1].ends_at - run[0].ends_at >= hold
+        if run
+        and any(map(_is_new, run))
+        and held_for([each.ends_at for each in run], rule.stride) >= rule.hold
     ]
     over = [again for run in held for again in run]
     if not over:
@@ -160,9 +162,15 @@ def _amendment(life: Life, changed: Sequence[Again]) -> Amendment:
     opening = [
         again
         for again in changed
-        if again.ends_at == life.opened_by and again.verdict.state in (State.OK, State.WARN)
+        if again.ends_at == life.opened_by and again.verdict.state in _without_reason(again)
     ]
     return Amendment(life, (opening or changed)[0], changed, bool(opening))
+
+
+def _without_reason(again: Again) -> tuple[State, ...]:
+    """Return in which states a period gives no reason for what it opened: a notice is of WARN."""
+    is_notice = again.was is not None and again.was.state == State.WARN
+    return (State.OK,) if is_notice else (State.OK, State.WARN)
 
 
 def _is_over(state: str) -> bool:

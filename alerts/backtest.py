@@ -12,7 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import db.judgements
 from alerts import changes, digest, letter, lifecycle, outbox, owed, past_keepers
@@ -118,6 +118,8 @@ class Course:
     opened: dict[str, OpenAlert] = field(default_factory=dict)
     resolved_by: dict[str, datetime] = field(default_factory=dict)
     owed: dict[str, Owed] = field(default_factory=dict)
+    over: dict[str, list[datetime]] = field(default_factory=dict)
+    """By subject the ends of windows that were over, since one was in order."""
 
     def follow(self, judged: Judged, at: datetime) -> tuple[OpenAlert | None, Transition] | None:
         """Let a verdict have its effect; return the alert before it and what happens to it."""
@@ -130,6 +132,7 @@ class Course:
             at,
             self.resolved_by.get(subject),
             self.rule.version,
+            held=self._held(judged),
         )
         owes = self.owed.get(subject, NOTHING)
         if transition is not None or owes.letter is not None:
@@ -144,6 +147,18 @@ class Course:
         else:
             self.opened[subject] = _opened(alert, judged, transition)
         return alert, transition
+
+    def _held(self, judged: Judged) -> timedelta | None:
+        """Note a window; return how long it is known that its subject is over, as judging does."""
+        if not self.rule.parameters.follows_hours:
+            return None
+        over = self.over.setdefault(judged.watched.subject, [])
+        ends_at = judged.verdict.period.ends_at
+        if judged.verdict.state in (State.OK, State.WARN):
+            over.clear()
+        elif judged.verdict.state is State.FIRING and (not over or over[-1] < ends_at):
+            over.append(ends_at)
+        return lifecycle.held_for(over, self.rule.parameters.stride)
 
 
 def reach(rule: Rule, scope: Scope, region_prefix: str = "") -> Scope | None:

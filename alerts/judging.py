@@ -19,7 +19,7 @@ from alerts.keepers import Keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.rejudging import Looked
 from alerts.verdicts import State
-from db.alerts import OpenAlert
+from db.alerts import AlertState, OpenAlert
 from db.fresh import Fresh
 from db.kept import NOTHING
 from db.pool import Connection
@@ -174,6 +174,7 @@ async def _go_on(
             around.now,
             resolved.get(subject),
             rule.version,
+            held=await _held(connection, rule, judged, alert),
         )
         keeps.see(judged)
         owes = NOTHING if alert is None else owed.get(alert.alert_id, NOTHING)
@@ -185,6 +186,27 @@ async def _go_on(
             keeps.follow(judged, alert, transition)
     found = {judged.watched.subject: judged for judged in newest}
     return changed + await keeping.tell_ends(connection, rule, found, keeps, around)
+
+
+async def _held(
+    connection: Connection, rule: Rule, judged: Judged, alert: OpenAlert | None
+) -> timedelta | None:
+    """Return how long it is known that a subject is over whose alert is pending.
+
+    None: the rule keeps no judgements, for it looks at what is so now, and since when.
+    """
+    if not rule.parameters.follows_hours:
+        return None
+    if alert is None or alert.state is not AlertState.PENDING:
+        return None
+    over = await db.judgements.list_over(
+        connection,
+        rule.rule_id,
+        alert.subject,
+        alert.period.ends_at,
+        judged.verdict.period.ends_at,
+    )
+    return lifecycle.held_for(over, rule.parameters.stride)
 
 
 async def _keep(

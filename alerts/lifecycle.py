@@ -5,9 +5,11 @@ Pure. UNKNOWN never resolves an alert: a silent meter is not a healthy one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from alerts.kinds.kind import Parameters
 from alerts.verdicts import State, Verdict
@@ -82,16 +84,19 @@ def next_transition(
     now: datetime,
     resolved_by: datetime | None = None,
     version: int = 1,
+    *,
+    held: timedelta | None = None,
 ) -> Transition | None:
     """Return what happens to `alert` after `verdict`, or None if nothing does.
 
     How long a condition has held is told by the ends of the windows it held in, not by the clock:
-    judging one window many times is no proof. A window older than the one the alert is about says
-    nothing about it, and one older than `resolved_by`, which resolved the last one, opens none.
-    Nobody is reminded of what was acknowledged, or of what cannot be told at the moment. Where the
-    very window that opened an alert turns out not to be over, there was no reason for it: unless
-    another `version` of the rule found it so. A notice that nothing is known is about no window: it
-    keeps no warning back.
+    judging one window many times is no proof. `held` is that as `held_for` tells it; None: from the
+    first window to this one, none of which was unknown. A window older than the one the alert is
+    about says nothing about it, and one older than `resolved_by`, which resolved the last one,
+    opens none. Nobody is reminded of what was acknowledged, or of what cannot be told at the
+    moment. Where the very window that opened an alert turns out not to be over, there was no reason
+    for it: unless another `version` of the rule found it so. A notice that nothing is known is
+    about no window: it keeps no warning back.
     """
     if verdict.state is State.UNKNOWN:
         return None
@@ -102,7 +107,7 @@ def next_transition(
     if alert is None or alert.about is not About.OVER:
         return _opened(rule, now) if over else _noticed(alert, verdict, rule, now)
     if alert.state is AlertState.PENDING:
-        return _pending(alert, verdict, rule, now)
+        return _pending(alert, verdict, rule, now, held)
     if over:
         return _still_firing(alert, verdict, rule, now)
     if alert.opened_by == verdict.period.ends_at and alert.rule_version == version:
@@ -110,6 +115,18 @@ def next_transition(
     if _is_clear(verdict, rule):
         return Transition(AlertState.RESOLVED, Reason.RESOLVED, now)
     return None
+
+
+def held_for(over: Iterable[datetime], stride: timedelta) -> timedelta:
+    """Return how long a condition held that did in windows which end then, in order.
+
+    A window follows another by `stride` at most: time of which nothing is known does not count.
+
+    >>> hours = [datetime(2026, 11, 1, hour) for hour in (0, 1, 20, 21)]
+    >>> str(held_for(hours, timedelta(hours=1)))
+    '3:00:00'
+    """
+    return sum((min(end - before, stride) for before, end in pairwise(over)), start=timedelta(0))
 
 
 def _known_until(
@@ -145,11 +162,13 @@ def _noticed(
 
 
 def _pending(
-    alert: OpenAlert, verdict: Verdict, rule: Parameters, now: datetime
+    alert: OpenAlert, verdict: Verdict, rule: Parameters, now: datetime, held: timedelta | None
 ) -> Transition | None:
     if verdict.state is not State.FIRING:
         return Transition(AlertState.RESOLVED, Reason.WITHDRAWN, now)
-    if verdict.period.ends_at - alert.period.ends_at >= rule.hold:
+    if held is None:
+        held = verdict.period.ends_at - alert.period.ends_at
+    if held >= rule.hold:
         return Transition(AlertState.FIRING, Reason.FIRST, now)
     return None
 

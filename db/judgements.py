@@ -162,6 +162,28 @@ async def upsert(
     )
 
 
+async def list_over(
+    connection: Connection, rule_id: int, subject: str, first: datetime, last: datetime
+) -> list[datetime]:
+    """Return the ends of the windows in which a subject was over, from the first to the last."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ends_at
+          FROM judgements
+         WHERE rule_id = $1
+           AND subject = $2
+           AND ends_at BETWEEN $3 AND $4
+           AND state = 'firing'
+         ORDER BY ends_at
+        """,
+        rule_id,
+        subject,
+        first,
+        last,
+    )
+    return [row["ends_at"] for row in rows]
+
+
 async def link(
     connection: Connection,
     rule_id: int,

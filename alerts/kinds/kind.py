@@ -197,6 +197,11 @@ class Parameters(BaseModel):
         return timedelta(0)
 
     @property
+    def stride(self) -> timedelta:
+        """How much later than a window the next one ends, at most."""
+        return timedelta(days=1) if self.step is Step.DAY else HOUR
+
+    @property
     def clear_at(self) -> float:
         """At which share of its threshold a value that was over is no longer over."""
         return 1.0

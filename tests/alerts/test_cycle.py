@@ -79,6 +79,18 @@ async def test_a_condition_that_must_hold_is_pending_first(works: Works) -> None
         assert await db.alerts.count_fired(connection) == 1
 
 
+async def test_time_of_which_nothing_is_known_does_not_count_as_held(works: Works) -> None:
+    await works.pool.execute(
+        """UPDATE rule_versions SET parameters = '{"for_h": 2}' WHERE rule_id = 1"""
+    )
+    found = []
+    for hours in (0, 20, 48, 49):
+        await works.made(140.0, starts_at=LAST_HOUR + hours * HOUR)
+        found.append(await works.evaluate(now=NOW + hours * HOUR))
+    assert found == [1, 0, 1, 0]  # pending, an hour known, two of them
+    assert await works.events() == ["pending", "first"]
+
+
 async def test_a_window_of_many_hours_is_judged_as_a_whole(works: Works) -> None:
     await works.pool.execute(
         """UPDATE rule_versions SET parameters = '{"window_h": 4}' WHERE rule_id = 1"""

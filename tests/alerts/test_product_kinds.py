@@ -20,7 +20,7 @@ from db.products import Equivalent
 from db.scope import Scope
 from energy.factors import Unverified
 from energy.periods import LOCAL, Span
-from tests.alerts.conftest import FLOOR, NOW, Works
+from tests.alerts.conftest import FLOOR, HOUR, NOW, Works
 from tests.alerts.test_verdicts import ENERGY, LIMIT, OUTPUT
 
 OIL = Equivalent("kgoe", 1.4286, date(2015, 1, 1), "test", False)
@@ -105,6 +105,19 @@ def local(*spans: Span) -> list[str]:
         f"{each.starts_at.astimezone(LOCAL):%d %H}–{each.ends_at.astimezone(LOCAL):%d %H}"
         for each in spans
     ]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "hours"),
+    [
+        ("{}", 1),
+        ('{"window": "month_to_date"}', 24),
+        ('{"window": "shift"}', 8),
+        ('{"window": "shift", "shifts": [{"valid_from": "2026-01-01", "starts_h": [6, 20]}]}', 14),
+    ],
+)
+def test_the_next_window_ends_so_much_later_at_most(parameters: str, hours: int) -> None:
+    assert ProductIntensity.model_validate_json(parameters).stride == hours * HOUR
 
 
 def test_shifts_of_new_times_begin_on_their_first_day() -> None:

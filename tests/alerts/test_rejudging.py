@@ -63,6 +63,49 @@ async def test_an_alert_that_later_periods_bear_out_is_amended_and_stays(works: 
     assert await works.events() == ["first", "amended"]
 
 
+async def test_what_a_released_letter_said_is_told_anew(works: Works) -> None:
+    """A silence kept back the letter of the first hour; that of the fifth left when it ended."""
+    await works.pool.execute(
+        """
+        INSERT INTO silences (region, rule_id, starts_at, ends_at, is_grave, waits, stated_at,
+                              actor, reason)
+        VALUES ('450200', 1, $1, $2, false, false, $1, 'qian', 'maintenance')
+        """,
+        AGO - HOUR,
+        AGO + 3 * HOUR,
+    )
+    await works.made(140.0, starts_at=AGO)
+    await works.evaluate(now=AGO + HOUR)
+    await works.made(200.0, starts_at=AGO + 4 * HOUR)
+    await works.evaluate(now=AGO + 5 * HOUR)
+    await works.came_late(130.0, starts_at=AGO + 4 * HOUR)
+    await works.evaluate()
+    assert await works.events() == ["first", "released", "amended"]
+    body = await works.pool.fetchval("SELECT body FROM outbox ORDER BY letter_id DESC LIMIT 1")
+    assert "通知）：200 kgce/t" in body
+
+
+@pytest.mark.parametrize(
+    ("late", "kind", "word"),
+    [(115.5, "amended", "更正"), (90.0, "retracted", "撤回"), (140.0, "amended", "更正")],
+)
+async def test_an_early_notice_is_told_anew_and_withdrawn_when_nothing_was_near(
+    works: Works, late: float, kind: str, word: str
+) -> None:
+    await works.pool.execute(
+        """UPDATE rule_versions SET parameters = '{"warn_ratio": 0.95, "early_notice": true}'
+            WHERE rule_id = 1"""
+    )
+    await contact(works.pool, "450202", "all@desk.example", level=3)
+    await works.made(113.0, starts_at=AGO)
+    await works.evaluate(now=AGO + HOUR)
+    await works.came_late(late, starts_at=AGO)
+    await works.evaluate()
+    assert await works.events() == ["early", kind]
+    address, subject = (await works.letters())[-1]
+    assert (address, word in subject[:7]) == ("all@desk.example", True)
+
+
 async def test_another_value_is_told_anew_and_one_within_the_tolerance_is_not(
     works: Works,
 ) -> None:
@@ -139,9 +182,9 @@ async def test_a_condition_that_must_hold_must_have_held_late_too(works: Works) 
     await works.made(110.0)
     await works.evaluate()
     await works.came_late(140.0, starts_at=AGO)
-    await works.came_late(140.0, starts_at=AGO + HOUR)
+    await works.came_late(140.0, starts_at=AGO + 3 * HOUR)  # of the hours between nothing is known
     assert await works.evaluate() == 0
-    await works.came_late(140.0, starts_at=AGO + 2 * HOUR)
+    await works.came_late(140.0, starts_at=AGO + HOUR)
     assert await works.evaluate() == 1
 
 

@@ -86,7 +86,8 @@ class ExpressionRule(Parameters):
         default=0,
         ge=0,
         le=WINDOW_H_MAX,
-        description="how much later a window must still be so before a letter goes out [h]",
+        description="how much later a window must still be so before a letter goes out; time of "
+        "which nothing is known does not count [h]",
         examples=[0],
     )
 

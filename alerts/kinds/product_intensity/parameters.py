@@ -112,7 +112,8 @@ class ProductIntensity(Parameters):
         default=0,
         ge=0,
         le=WINDOW_H_MAX,
-        description="how much later a window must still be over before a letter goes out [h]",
+        description="how much later a window must still be over before a letter goes out; time of "
+        "which nothing is known does not count [h]",
         examples=[0],
     )
     clear_ratio: float = Field(
@@ -170,6 +171,18 @@ class ProductIntensity(Parameters):
                 return windows.days(now)
             case Window.MONTH_TO_DATE:
                 return windows.months_to_date(now)
+
+    @property
+    def stride(self) -> timedelta:
+        """How much later the next window ends: for shifts as long as the longest of them is."""
+        if self.window is not Window.SHIFT:
+            return super().stride
+        lengths = [
+            end - start
+            for each in self.shifts
+            for start, end in pairwise([*each.starts_h, each.starts_h[0] + 24])
+        ]
+        return timedelta(hours=max(lengths))
 
     @property
     def hold(self) -> timedelta:
