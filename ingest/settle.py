@@ -8,8 +8,8 @@ there again.
 from __future__ import annotations
 
 import asyncio
-import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,7 +27,7 @@ CLAIMS = 2
 """Units settled at a time by one process."""
 
 RANGES_MAX = 1_000
-"""Stale ranges settled in one transaction at most."""
+"""Stale ranges settled in one transaction at most; fewer, where so many do not end in its time."""
 
 HEARTBEAT_S = 5.0
 ASIDE = timedelta(minutes=1)
@@ -43,6 +43,21 @@ class Settled:
     unit_id: int
     ranges: int
     hours: int
+
+
+@dataclass(slots=True)
+class Portion:
+    """How many stale ranges are settled at a time: half as many as did not end, or a few more."""
+
+    ranges: int = RANGES_MAX
+
+    @contextmanager
+    def tried(self) -> Iterator[int]:
+        """Yield how many to try now."""
+        ranges = self.ranges
+        self.ranges = max(1, ranges // 2)
+        yield ranges
+        self.ranges = min(ranges + ranges // 10 + 1, RANGES_MAX)
 
 
 class UnitError(Exception):
@@ -78,19 +93,25 @@ async def _settle(
     unverified: Unverified,
 ) -> None:
     """Settle what there is. A unit that fails rests `aside` for a while; its ranges stay stale."""
+    portion = Portion()
     while True:
         now = clock()
         resting = [unit_id for unit_id, since in aside.items() if now - since < ASIDE]
+
+        async def settle_some(connection: Connection, resting: list[int] = resting) -> bool:
+            with portion.tried() as ranges:
+                return await settle_one(
+                    connection, without=resting, unverified=unverified, ranges_max=ranges
+                ) is not None  # fmt: skip
+
         try:
-            settled = await db.patience.patiently(
-                pool, functools.partial(settle_one, without=resting, unverified=unverified)
-            )
+            settled = await db.patience.patiently(pool, settle_some)
         except UnitError as error:
             log.error("unit_not_settled", unit_id=error.unit_id, error=repr(error.__cause__))
             aside[error.unit_id] = now
             continue
         added_up = await db.patience.patiently(pool, settle_region)
-        if settled is None and not added_up:
+        if not settled and not added_up:
             await asyncio.sleep(pause_s)
 
 
@@ -99,13 +120,14 @@ async def settle_one(
     *,
     without: Collection[int] = (),
     unverified: Unverified = Unverified.NOTE,
+    ranges_max: int = RANGES_MAX,
 ) -> Settled | None:
     """Settle what is stale of one unit; None: there was nothing, rest. Raises UnitError."""
     async with connection.transaction():
         unit_id = await db.settlement.claim_unit(connection, without)
         if unit_id is None:
             return None
-        stale = await db.settlement.take_stale(connection, unit_id, RANGES_MAX)
+        stale = await db.settlement.take_stale(connection, unit_id, ranges_max)
         if not stale:  # another one settled them after this one looked, before it held the lock
             return Settled(unit_id, ranges=0, hours=0)
         try:

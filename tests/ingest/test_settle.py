@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import db.pool
 from db.pool import Connection, Pool
-from ingest import settle
+from energy.factors import Unverified
+from energy.periods import Span
+from ingest import reconcile, settle
 from tests import factories
-from tests.ingest.conftest import NOW, Plant, reading
+from tests.ingest.conftest import NOW, Plant, reading, utc_now
 
 ELECTRICITY = 0.1229
 
@@ -222,3 +225,45 @@ async def until_it_waits(pool: Pool) -> None:
     asked = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
     while not await pool.fetchval(asked):
         await asyncio.sleep(0.01)
+
+
+SLOW_HOURS = """
+CREATE FUNCTION wait_for_it() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_sleep(0.02);
+    RETURN new;
+END
+$$;
+CREATE TRIGGER slow BEFORE INSERT ON meter_consumption
+   FOR EACH ROW WHEN (new.step = 'hour') EXECUTE FUNCTION wait_for_it();
+"""
+
+
+async def test_what_does_not_end_in_its_time_is_settled_in_smaller_portions(
+    plant: Plant, database_url: str
+) -> None:
+    await plant.send(*(reading(minute, 100 + minute) for minute in range(0, 61, 15)))
+    await settle_all(plant)
+    await reconcile.reconcile(plant.pool, Span(NOW, utc_now()), utc_now, Unverified.NOTE)
+    await plant.pool.execute(SLOW_HOURS)
+    await plant.send(*(reading(minute, 100) for minute in range(-1_800, 0, 30)), batch="b2")
+    await plant.pool.execute(HOUR_BY_HOUR)
+    hurried = await db.pool.create_pool(database_url, timeout_s=0.3)
+    program = asyncio.create_task(settle.run(hurried, "test", pause_s=0.05, clock=utc_now))
+    try:
+        async with asyncio.timeout(60):
+            while await plant.pool.fetchval("SELECT EXISTS (SELECT FROM stale_ranges)"):
+                await asyncio.sleep(0.05)
+    finally:
+        program.cancel()
+        await asyncio.wait([program])
+        await hurried.close()
+    assert len(await quantities(plant, "hour")) == 31
+
+
+HOUR_BY_HOUR = """
+WITH taken AS (DELETE FROM stale_ranges RETURNING unit_id, meter_id, starts_at, ends_at)
+INSERT INTO stale_ranges (unit_id, meter_id, starts_at, ends_at)
+SELECT unit_id, meter_id, hour, hour + interval '1 hour'
+  FROM taken, generate_series(starts_at, ends_at - interval '1 hour', interval '1 hour') AS hour
+"""
