@@ -294,9 +294,15 @@ async def list_area_differences(connection: Connection, span: Span) -> list[Diff
                 OR differs(stored.equivalent_absolute, sums.equivalent_absolute, $1)
                 OR differs(stored.calorific_estimated, sums.calorific_estimated, $1)
                 OR differs(stored.equivalent_estimated, sums.equivalent_estimated, $1))
-           AND NOT EXISTS (SELECT
-                             FROM stale_areas AS stale
-                            WHERE stale.region = coalesce(stored.region, sums.region))
+           AND NOT EXISTS (
+               SELECT
+                 FROM stale_areas AS stale
+                WHERE stale.region = coalesce(stored.region, sums.region)
+                  AND stale.division = coalesce(stored.division, sums.division)
+                  AND stale.carrier = coalesce(stored.carrier, sums.carrier)
+                  AND stale.ends_at > coalesce(stored.starts_at, sums.starts_at)
+                  AND date_trunc(step, stale.starts_at, 'Asia/Shanghai')
+                      <= coalesce(stored.starts_at, sums.starts_at))
          ORDER BY owner, step, starts_at
          LIMIT $2
         """,
@@ -306,6 +312,14 @@ async def list_area_differences(connection: Connection, span: Span) -> list[Diff
         span.ends_at,
     )
     return [Difference(**row) for row in rows]
+
+
+async def fetch_first_month(connection: Connection) -> datetime | None:
+    """Return when the oldest month of any meter begins; None: nothing was settled yet."""
+    first: datetime | None = await connection.fetchval(
+        "SELECT min(starts_at) FROM meter_consumption WHERE step = 'month'"
+    )
+    return first
 
 
 async def mark_areas_stale(connection: Connection, differences: Sequence[Difference]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -25,7 +25,8 @@ from energy.periods import LOCAL, Span, Step
 from ingest import rollups, unit_settlement
 
 NIGHTLY_SPAN = timedelta(days=40)
-"""What is reconciled every night: the month that is reported, and the one under way."""
+"""What is reconciled every night: the month that is reported, and the one under way. Older months
+have their turns, one a night."""
 
 NIGHT_HOUR = timedelta(hours=2)
 """After midnight of Asia/Shanghai."""
@@ -100,8 +101,7 @@ async def of_areas(connection: Connection, span: Span, *, repair: bool) -> list[
 
 async def of_all(
     pool: Pool,
-    span: Span,
-    *,
+    *spans: Span,
     repair: bool,
     unverified: Unverified = Unverified.NOTE,
     after: int = 0,
@@ -115,18 +115,35 @@ async def of_all(
         pool, functools.partial(db.reconciliation.list_unit_ids, after=last)
     ):
         for unit_id in unit_ids:
-            work = functools.partial(
-                of_unit, unit_id=unit_id, span=span, repair=repair, unverified=unverified
-            )
+            work = functools.partial(of_unit, unit_id=unit_id, repair=repair, unverified=unverified)
             found: list[Difference] | None = None
             try:
-                found = await db.patience.patiently(pool, work, limit_s=None)
+                found = [each for span in spans for each in await _patiently(pool, work, span)]
             except Exception as error:  # it is registered wrongly: the others must not wait
                 log.error("unit_not_reconciled", unit_id=unit_id, error=repr(error))
             yield unit_id, found
         last = unit_ids[-1]
-    areas = functools.partial(of_areas, span=span, repair=repair)
-    yield 0, await db.patience.patiently(pool, areas, limit_s=None)
+    areas = functools.partial(of_areas, repair=repair)
+    yield 0, [each for span in spans for each in await _patiently(pool, areas, span)]
+
+
+async def _patiently(
+    pool: Pool, work: Callable[..., Awaitable[list[Difference]]], span: Span
+) -> list[Difference]:
+    return await db.patience.patiently(pool, functools.partial(work, span=span), limit_s=None)
+
+
+def months_in_turn(now: datetime, first_at: datetime | None) -> list[Span]:
+    """Return the month before NIGHTLY_SPAN whose turn it is; none where no hour is so old.
+
+    Each has its turn within as many nights as there are months.
+    """
+    before = now - NIGHTLY_SPAN
+    if first_at is None or first_at >= before:
+        return []
+    months = [*periods.buckets(Span(first_at, before), Step.MONTH)]
+    starts_at = months[now.astimezone(LOCAL).toordinal() % len(months)]
+    return [Span(starts_at, periods.ceiling(starts_at + timedelta(hours=1), Step.MONTH))]
 
 
 def is_due(now: datetime, newest: datetime) -> bool:
@@ -154,7 +171,8 @@ async def reconcile(
 ) -> Tally | None:
     """Reconcile and repair once; return what was found, None where somebody else is at it.
 
-    Where it was broken off, tonight, it goes on with the next unit.
+    An older month is looked at besides. Where it was broken off, tonight, it goes on with the next
+    unit.
     """
     night = (span.ends_at.astimezone(LOCAL) - NIGHT_HOUR).date()
 
@@ -165,8 +183,10 @@ async def reconcile(
     tally = await db.patience.patiently(pool, claim)
     if tally is None:
         return None
+    first_at = await db.patience.patiently(pool, db.reconciliation.fetch_first_month)
+    spans = [span, *months_in_turn(span.ends_at, first_at)]
     async for unit_id, found in of_all(
-        pool, span, repair=True, unverified=unverified, after=tally.last_unit
+        pool, *spans, repair=True, unverified=unverified, after=tally.last_unit
     ):
         tally = _counted(tally, unit_id, found)
 

@@ -109,6 +109,39 @@ async def test_what_waits_to_be_settled_is_no_difference(
     assert await differences(pool) == []
 
 
+@pytest.mark.tampers("a stored sum")
+@pytest.mark.parametrize(
+    ("division", "carrier", "shift", "is_told"),
+    [("C31", "electricity", "0", False), ("C31", "raw_coal", "0", True),
+     ("C25", "electricity", "0", True), ("C31", "electricity", "2 months", True)],
+)  # fmt: skip
+async def test_a_sum_that_waits_hides_itself_alone(
+    pool: Pool, settled: tuple[int, int], division: str, carrier: str, shift: str, is_told: bool
+) -> None:
+    await pool.execute("UPDATE area_consumption SET quantity = 5000 WHERE step = 'month'")
+    await pool.execute(
+        "INSERT INTO stale_areas (region, division, carrier, starts_at, ends_at) "
+        "SELECT region, $1, $2, starts_at - $3::text::interval, "
+        "       starts_at - $3::text::interval + INTERVAL '1 hour' "
+        "  FROM area_consumption WHERE step = 'month'",
+        division, carrier, shift,
+    )  # fmt: skip
+    assert bool(await differences(pool)) is is_told
+
+
+@pytest.mark.tampers("a stored sum")
+async def test_an_old_month_has_its_turn(pool: Pool, settled: tuple[int, int]) -> None:
+    await pool.execute("UPDATE meter_consumption SET quantity = 7 WHERE step = 'day'")
+    found = 0
+    for night in range(6):
+        now = SINCE + timedelta(days=130 + night)
+        span = Span(now - reconcile.NIGHTLY_SPAN, now)
+        tally = await reconcile.reconcile(pool, span, lambda now=now: now, Unverified.NOTE)  # type: ignore[misc]
+        assert tally is not None
+        found += tally.differences
+    assert found > 0
+
+
 async def test_a_night_is_reconciled_once_and_what_differed_is_counted(
     pool: Pool, settled: tuple[int, int]
 ) -> None:
