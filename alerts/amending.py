@@ -150,6 +150,31 @@ def judgement(judged: Judged, mark: int = 0) -> Judgement:
     )
 
 
+def portion(judged_again: Iterable[Again], most: int) -> tuple[list[Again], list[Again]]:
+    """Return what is told of now, of at most so many subjects of which something may have to be
+    told, and what is put off.
+
+    Whoever has nothing to be told anew is not counted.
+    """
+    now: list[Again] = []
+    later: list[Again] = []
+    for some in grouped(judged_again).values():
+        is_told = any(map(is_news, some))
+        if is_told and most <= 0:
+            later += some
+        else:
+            most -= is_told
+            now += some
+    return now, later
+
+
+def is_news(again: Again) -> bool:
+    """Return whether something may have to be told of a period: it is over, or not as it was."""
+    if again.was is None:
+        return again.verdict.state is State.FIRING
+    return differs(again.was, again.verdict)
+
+
 def grouped(judged_again: Iterable[Again]) -> Mapping[str, list[Again]]:
     """Return periods by subject."""
     by_subject: dict[str, list[Again]] = {}

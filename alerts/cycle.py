@@ -35,6 +35,7 @@ from alerts import (
     outbox,
     rules,
     smtp,
+    standing,
 )
 from alerts.episodes import Episodes
 from alerts.evaluator import FencedError
@@ -167,6 +168,9 @@ async def evaluate_once(
         seen = await judging.begin(connection, progress or Progress(), episodes, around)
         held = await db.rules.list_holding(connection, now)
         parsed = [*_parsed(held, episodes)]
+        for row in held:
+            if row.rule_id not in {rule.rule_id for rule in parsed}:
+                await judging.give_up(connection, row.rule_id, standing.UNREADABLE, seen, now)
         keeps = await keeping.load(connection, parsed, now)
         ordered = keepers.in_order(parsed, keeps.edges)
         done = [await _judged(connection, rule, around, seen, keeps) for rule in ordered]
@@ -186,7 +190,8 @@ async def _judged(
 ) -> tuple[int, bool]:
     """Return what `judging.judge` does; a fault of one rule is logged and stops no other rule.
 
-    It is tried again each time. What was settled is kept for it, unless more waits behind that.
+    It is tried again each time; meanwhile its subjects are unknown. What was settled is kept for
+    it, unless more waits behind that.
     """
     key, about = f"fault {rule.rule_id}", {"rule": rule.name, "rule_id": rule.rule_id}
     try:
@@ -195,7 +200,9 @@ async def _judged(
         if evaluator.is_fenced(error) or db.patience.is_retryable(error):
             raise
         seen.episodes.happened(key, "rule_not_judged", **about, exc_info=error)
-        return 0, seen.progress.has_more
+        await judging.give_up(connection, rule.rule_id, standing.FAULT, seen, around.now)
+        seen.has_failed = True
+        return 0, True
     seen.episodes.over(key, "rule_judged_again", **about)
     return done
 

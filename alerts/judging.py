@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import db.alerts
@@ -11,24 +11,35 @@ import db.changes
 import db.fresh
 import db.judgements
 import db.kept
-import db.silence
+import db.news
 import db.standings
-from alerts import amended, amending, changes, keeping, lifecycle, rejudging, unknown
+from alerts import amended, amending, changes, keeping, lifecycle, rejudging, standing, unknown
 from alerts.episodes import Episodes
 from alerts.keepers import Keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
-from alerts.rejudging import Looked
+from alerts.rejudging import Asked, Looked
 from alerts.verdicts import State
 from db.alerts import AlertState, OpenAlert
 from db.fresh import Fresh
 from db.kept import NOTHING
+from db.news import News, Source
 from db.pool import Connection
-from db.standings import Standing
+from db.scope import Scope
 from energy import periods
-from energy.periods import Step
+from energy.periods import Span, Step
 
 SILENCE_EVERY = timedelta(minutes=5)
 """How often meters are looked at that say nothing: two intervals of 15 min are not to pass."""
+
+NEWS_EVERY = timedelta(minutes=5)
+"""How often rules on days, months and data quality look at news from one source, at most: data that
+come late all day do not make the budget of a city be added up all day."""
+
+NEWS_MAX = 1_000
+"""Units of which something is new that are looked at in one evaluation."""
+
+LETTERS_MAX = 100
+"""Alerts that are written about in one evaluation, each with its chart; others in the next."""
 
 HEEDED = frozenset(
     {
@@ -38,7 +49,7 @@ HEEDED = frozenset(
     }
 )  # fmt: skip
 """Facts of the ledger that change what rules find at once. The others (what is done about alerts,
-corrections, production) people state all day: they reach rules by settlement, or the hour."""
+corrections, production) people state all day: they reach rules by settlement, news, or the hour."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -50,7 +61,8 @@ REMOVED_MAX = 10_000
 class Progress:
     """What this process has looked at: the head of the ledger; by rule its version, and when.
 
-    `holding`: the rules that held; `has_more`: marks of settlement are left to look at.
+    `holding`: the rules that held; `has_more`: something is left to look at or to write about;
+    `news_at`: when there was news from a source.
 
     One that has just begun has looked at nothing: it judges everybody once.
     """
@@ -61,19 +73,35 @@ class Progress:
     removed_at: datetime | None = None
     holding: Sequence[int] = ()
     has_more: bool = False
+    news_at: dict[Source, datetime] = field(default_factory=dict)
+    letters_max: int = LETTERS_MAX
 
     def forget(self) -> None:
         """Somebody stated what rules heed: everybody is judged anew."""
         self.done.clear()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Seen:
-    """What is the same for all rules of an evaluation: the marks of settlement, what was done."""
+    """What is the same for all rules of an evaluation: marks of settlement, news, what was done.
+
+    `found`: rules of which it is kept how their subjects stand; `letters_left`: alerts that may
+    still be written about; `waiting`: rules that wait for that, with units that were `put_off`;
+    `has_failed`: some rule could not be judged.
+    """
 
     fresh: Sequence[Fresh]
+    news: Sequence[News]
     progress: Progress
     episodes: Episodes
+    found: set[int] = field(default_factory=set)
+    letters_left: int = field(init=False)
+    waiting: set[int] = field(default_factory=set)
+    put_off: set[int | None] = field(default_factory=set)
+    has_failed: bool = False
+
+    def __post_init__(self) -> None:
+        self.letters_left = self.progress.letters_max
 
 
 async def begin(
@@ -90,7 +118,8 @@ async def begin(
     await db.fresh.delete_old(connection, since, REMOVED_MAX)
     fresh = await db.fresh.list_oldest(connection, since, rejudging.MARKS_MAX)
     progress.has_more = len(fresh) == rejudging.MARKS_MAX
-    return Seen(fresh, progress, episodes)
+    await _note_settled(connection, fresh, around.now)
+    return Seen(fresh, await _list_news(connection, progress, around.now), progress, episodes)
 
 
 async def forget_ended(connection: Connection, holding: Sequence[int], progress: Progress) -> None:
@@ -101,15 +130,27 @@ async def forget_ended(connection: Connection, holding: Sequence[int], progress:
 
 
 async def end(connection: Connection, seen: Seen, around: Surroundings, *, is_whole: bool) -> None:
-    """Remove the marks that all rules have looked at, and once an hour what is too old."""
-    if is_whole and seen.fresh:
-        await db.fresh.delete(connection, seen.fresh)
+    """Remove the marks that all rules have looked at, and once an hour what is too old.
+
+    Those are kept that a rule failed to look at, unless more waits behind them.
+    """
+    progress = seen.progress
+    is_whole = is_whole and (not seen.has_failed or progress.has_more)
+    if is_whole and None not in seen.put_off:
+        fresh = [each for each in seen.fresh if each.unit_id not in seen.put_off]
+        news = [each for each in seen.news if each.fresh.unit_id not in seen.put_off]
+        if fresh:
+            await db.fresh.delete(connection, fresh)
+        if news:
+            await db.news.delete(connection, news)
+    if seen.put_off:
+        progress.news_at.clear()
     hour = periods.floor(around.now, Step.HOUR)
-    if seen.progress.removed_at != hour:
+    if progress.removed_at != hour:
         before = around.now - around.amended_within
         left = await db.judgements.delete_old(connection, before, REMOVED_MAX)
         if left < REMOVED_MAX:
-            seen.progress.removed_at = hour
+            progress.removed_at = hour
 
 
 async def judge(
@@ -117,34 +158,124 @@ async def judge(
 ) -> tuple[int, bool]:
     """Return how many alerts changed, and whether nothing is left to look at.
 
-    Everybody is looked at when nothing keeps letters back any more that were.
+    Everybody is looked at when nothing keeps letters back any more that were, and again when some
+    had to wait to be written about.
     """
-    every = rule.parameters.judged_every
+    every, done = rule.parameters.judged_every, seen.progress.done
     due = (_floor(around.now, every), rule.version)
-    is_due = not every or seen.progress.done.get(rule.rule_id) != due
-    everybody = is_due or keeps.let_go(rule.rule_id)
-    changed, looked = 0, Looked()
-    if everybody or seen.fresh:
+    is_due = not every or done.get(rule.rule_id) != due
+    asked = _asked(rule, seen, around, everybody=is_due or keeps.let_go(rule.rule_id))
+    changed, looked, opened = 0, Looked(), list[OpenAlert]()
+    if asked.everybody or asked.changed:
         opened = await db.alerts.list_open(connection, rule.rule_id)
-        looked = await rejudging.look(
-            connection,
-            rule,
-            around,
-            seen.fresh,
-            everybody=everybody,
-            open_subjects={alert.subject for alert in opened},
-        )
-        if looked.again or looked.missed:
-            told = await amended.apply(connection, rule, looked, seen.fresh, around)
-            if told:
-                opened = await db.alerts.list_open(connection, rule.rule_id)
-            changed += told
-        await _keep(connection, rule, looked.newest, around, everybody=everybody)
+        subjects = {alert.subject for alert in opened}
+        looked = await rejudging.look(connection, rule, around, asked, subjects)
+        await standing.keep(connection, rule, looked.newest, looked.all_of, around)
+    seen.found.add(rule.rule_id)
+    if looked.again or looked.missed:
+        told, looked = await _tell_anew(connection, rule, looked, asked, around, seen)
+        if told:
+            opened = await db.alerts.list_open(connection, rule.rule_id)
+        changed += told
+    if looked.newest:
+        await _keep(connection, rule, looked.newest, around)
         newest = [keeping.excused(rule, judged, around) for judged in looked.newest]
-        changed += await _go_on(connection, rule, newest, opened, around, seen.episodes, keeps)
+        changed += await _go_on(connection, rule, newest, opened, around, seen, keeps)
     changed += await _look_for_silence(connection, rule, around, seen.progress)
-    seen.progress.done[rule.rule_id] = due
+    if rule.rule_id in seen.waiting:
+        done.pop(rule.rule_id, None)
+        seen.progress.has_more = True
+    else:
+        done[rule.rule_id] = due
     return changed, looked.is_whole
+
+
+async def give_up(connection: Connection, rule_id: int, why: str, seen: Seen, at: datetime) -> None:
+    """Note that a rule cannot be judged (`alerts/standing.py`); everybody is, once it can be.
+
+    Where it was found how its subjects stand, and something failed after that, they stand so.
+    """
+    if rule_id not in seen.found:
+        seen.progress.done.pop(rule_id, None)
+        await standing.mark_unjudged(connection, rule_id, why, at)
+
+
+def _asked(rule: Rule, seen: Seen, around: Surroundings, *, everybody: bool) -> Asked:
+    """Return whom to look at, of those within the region of the rule."""
+    prefix, parameters = Scope.of_region(rule.region).region_prefix, rule.parameters
+    fresh = seen.fresh if parameters.follows_hours else ()
+    before = parameters.reads_before(around.now)
+    news = [
+        each.fresh
+        for each in seen.news
+        if each.source in parameters.reads
+        and (each.source is not Source.SETTLED or each.fresh.span.starts_at < before)
+    ]
+    return Asked(
+        everybody,
+        [each for each in fresh if each.region.startswith(prefix)],
+        [each for each in news if each.region.startswith(prefix)],
+    )
+
+
+async def _note_settled(connection: Connection, fresh: Sequence[Fresh], now: datetime) -> None:
+    """Note for rules on days what was settled of days that are over."""
+    today = periods.floor(now, Step.DAY)
+    late = [
+        (each.unit, Span(each.span.starts_at, min(each.span.ends_at, today)))
+        for each in fresh
+        if each.span.starts_at < today
+    ]
+    if late:
+        await db.news.note(connection, Source.SETTLED, late)
+
+
+async def _list_news(connection: Connection, progress: Progress, now: datetime) -> list[News]:
+    """Return the news from sources of which none was looked at lately."""
+    rested = [
+        each
+        for each in Source
+        if each not in progress.news_at or now - progress.news_at[each] >= NEWS_EVERY
+    ]
+    news = await db.news.list_oldest(connection, rested, NEWS_MAX) if rested else []
+    if len(news) == NEWS_MAX:
+        progress.has_more = True
+    else:
+        progress.news_at |= {each.source: now for each in news}
+    return news
+
+
+async def _tell_anew(
+    connection: Connection,
+    rule: Rule,
+    looked: Looked,
+    asked: Asked,
+    around: Surroundings,
+    seen: Seen,
+) -> tuple[int, Looked]:
+    """Tell what has to be told anew, of so many alerts as may be; return how many changed, and
+    what was found without those that are put off.
+    """
+    again, later = amending.portion(looked.again, seen.letters_left)
+    told = await amended.apply(
+        connection, rule, replace(looked, again=again), asked.changed, around
+    )
+    seen.letters_left -= told
+    if later:
+        seen.waiting.add(rule.rule_id)
+        seen.put_off |= {each.judged.watched.unit_id for each in later}
+    subjects = {each.judged.watched.subject for each in later}
+    newest = [each for each in looked.newest if each.watched.subject not in subjects]
+    return told, replace(looked, newest=newest)
+
+
+async def _keep(
+    connection: Connection, rule: Rule, newest: Sequence[Judged], around: Surroundings
+) -> None:
+    """Keep what was found of the newest periods, where they may be judged again."""
+    if rule.parameters.judges_again:
+        found = [amending.judgement(judged) for judged in newest]
+        await db.judgements.upsert(connection, rule.rule_id, found, around.now)
 
 
 async def _go_on(
@@ -153,18 +284,16 @@ async def _go_on(
     newest: Sequence[Judged],
     opened: Iterable[OpenAlert],
     around: Surroundings,
-    episodes: Episodes,
+    seen: Seen,
     keeps: Keepers,
 ) -> int:
     """Let each alert become what follows from what was found; return how many changed."""
-    if not newest:
-        return 0
     by_subject = {alert.subject: alert for alert in opened}
     resolved = await db.alerts.list_resolved(connection, rule.rule_id)
     owed = await db.kept.list_owed(connection, rule.rule_id)
     changed = 0
     for judged in newest:
-        _note_unknown(rule, judged, episodes)
+        _note_unknown(rule, judged, seen.episodes)
         subject = judged.watched.subject
         alert = by_subject.get(subject)
         transition = lifecycle.next_transition(
@@ -179,10 +308,14 @@ async def _go_on(
         keeps.see(judged)
         owes = NOTHING if alert is None else owed.get(alert.alert_id, NOTHING)
         transition = keeping.settled(transition, owes, judged, alert, keeps, around.now)
+        if transition is not None and transition.is_told and seen.letters_left <= 0:
+            seen.waiting.add(rule.rule_id)
+            continue
         if transition is not None and await changes.apply(
             connection, rule, judged, alert, transition, around
         ):
             changed += 1
+            seen.letters_left -= transition.is_told
             keeps.follow(judged, alert, transition)
     found = {judged.watched.subject: judged for judged in newest}
     return changed + await keeping.tell_ends(connection, rule, found, keeps, around)
@@ -209,59 +342,6 @@ async def _held(
     return lifecycle.held_for(over, rule.parameters.stride)
 
 
-async def _keep(
-    connection: Connection,
-    rule: Rule,
-    newest: Sequence[Judged],
-    around: Surroundings,
-    *,
-    everybody: bool,
-) -> None:
-    """Keep what was found of the newest periods, and how each subject stands."""
-    if rule.parameters.follows_hours and newest:
-        found = [amending.judgement(judged) for judged in newest]
-        await db.judgements.upsert(connection, rule.rule_id, found, around.now)
-    units = {judged.watched.unit_id for judged in newest} - {None}
-    silent = await _silent(connection, rule, [each for each in units if each is not None], around)
-    standings = [_standing(judged, silent) for judged in newest]
-    if standings:
-        await db.standings.upsert(connection, rule.rule_id, standings, around.now)
-    if everybody:
-        subjects = [each.subject for each in standings]
-        await db.standings.delete_others(connection, rule.rule_id, subjects)
-
-
-async def _silent(
-    connection: Connection, rule: Rule, units: Collection[int], around: Surroundings
-) -> dict[int, str]:
-    if not rule.parameters.follows_hours or not units:
-        return {}
-    silent = await db.silence.list_silent_units(connection, sorted(units), around.now)
-    return {unit_id: f"no data from {meters}" for unit_id, meters in silent.items()}
-
-
-def _standing(judged: Judged, silent: dict[int, str]) -> Standing:
-    """Return how a subject stands: whose meters say nothing now is unknown, whatever was before."""
-    watched, verdict = judged.watched, judged.verdict
-    said = None if watched.unit_id is None else silent.get(watched.unit_id)
-    is_silent = said is not None and verdict.state is not State.UNKNOWN
-    return Standing(
-        subject=watched.subject,
-        unit_id=watched.unit_id,
-        region=watched.region,
-        state=State.UNKNOWN if is_silent else verdict.state,
-        period=verdict.period,
-        measured=verdict.measured,
-        threshold=verdict.threshold,
-        uom=verdict.uom,
-        level=verdict.level,
-        coverage=verdict.coverage,
-        estimated_share=verdict.estimated_share,
-        reason=said if is_silent and said is not None else verdict.reason,
-        rule_version=watched.version,
-    )
-
-
 async def _look_for_silence(
     connection: Connection, rule: Rule, around: Surroundings, progress: Progress
 ) -> int:
@@ -269,11 +349,7 @@ async def _look_for_silence(
     at = _floor(around.now, SILENCE_EVERY)
     if progress.silence.get(rule.rule_id) == at:
         return 0
-    if rule.parameters.follows_hours:
-        units = await db.standings.list_known_units(connection, rule.rule_id)
-        silent = await _silent(connection, rule, units, around)
-        if silent:
-            await db.standings.mark_silent(connection, rule.rule_id, silent, around.now)
+    await standing.mark_silent(connection, rule, around)
     told = await unknown.tell(connection, rule, around)
     progress.silence[rule.rule_id] = at
     return told

@@ -101,7 +101,8 @@ def next_transition(
     if verdict.state is State.UNKNOWN:
         return None
     over = verdict.state is State.FIRING
-    known_until = _known_until(alert, resolved_by, over=over)
+    ends_silence = over or rule.ends_silence
+    known_until = _known_until(alert, resolved_by, ends_silence=ends_silence)
     if known_until is not None and verdict.period.ends_at < known_until:
         return None
     if alert is None or alert.about is not About.OVER:
@@ -130,13 +131,13 @@ def held_for(over: Iterable[datetime], stride: timedelta) -> timedelta:
 
 
 def _known_until(
-    alert: OpenAlert | None, resolved_by: datetime | None, *, over: bool
+    alert: OpenAlert | None, resolved_by: datetime | None, *, ends_silence: bool
 ) -> datetime | None:
     """Return the end of the newest window that was told of; None: of none was.
 
-    What ended before nothing was known is no end of that, for who is silent since then still is.
+    What ended before nothing was known is no end of that where who is silent since then still is.
     """
-    if alert is None or (alert.about is About.UNKNOWN and over):
+    if alert is None or (alert.about is About.UNKNOWN and ends_silence):
         return resolved_by
     return alert.period.starts_at if alert.about is About.UNKNOWN else alert.period.ends_at
 

@@ -2,13 +2,14 @@
 
 Nobody is judged because time passes, but by the hour: what a rule that follows hours finds changes
 with the hour, with what people state and with hours that are settled, of which settlement leaves
-marks. Periods of before that hold such hours are judged again, as a backtest would.
+marks; of what other rules read there is news (`db/news.py`). Periods of before that hold what
+changed are judged again, as a backtest would, those of several units at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -32,6 +33,9 @@ MARKS_MAX = 200
 JUDGEMENTS_MAX = 1_000
 """Judgements of one rule that are made again in one evaluation; the others wait for the next."""
 
+UNITS_AT_ONCE = 50
+"""Units whose periods are gone through together."""
+
 SPAN_MAX = timedelta(days=7)
 """Longest span that is gone through at once."""
 
@@ -42,54 +46,60 @@ log = structlog.get_logger("alert")
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom an evaluation of a rule looks at: everybody, or whose hours were settled (`fresh`) or of
+    whom something else is new that the rule reads (`news`), all within its region.
+    """
+
+    everybody: bool
+    fresh: Sequence[Fresh] = ()
+    news: Sequence[Fresh] = ()
+
+    @property
+    def changed(self) -> list[Fresh]:
+        return [*self.fresh, *self.news]
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
     """What was found of the newest periods, and of those that were judged again.
 
+    `all_of`: the units of which `newest` is all that the rule watches; None: of each there is.
     `missed`: judgements whose period cannot be told apart any more, or that another version of the
     rule made; they stand. `is_whole`: nothing of what was settled is left to look at.
     """
 
     newest: Sequence[Judged] = ()
+    all_of: Sequence[int] | None = ()
     again: Sequence[Again] = ()
     missed: Sequence[Judgement] = ()
     is_whole: bool = True
 
 
 async def look(
-    connection: Connection,
-    rule: Rule,
-    around: Surroundings,
-    fresh: Sequence[Fresh],
-    *,
-    everybody: bool,
-    open_subjects: Set[str],
+    connection: Connection, rule: Rule, around: Surroundings, asked: Asked, open_subjects: Set[str]
 ) -> Looked:
-    """Return what the rule finds of everybody, or of units whose hours were settled; and again."""
-    newest: list[Judged] = []
-    if everybody:
-        newest += await KINDS[rule.kind].judge(connection, rule, around, open_subjects)
-    prefix = Scope.of_region(rule.region).region_prefix
-    mine = [each for each in fresh if each.region.startswith(prefix)]
-    if not mine or not rule.parameters.follows_hours:
-        return Looked(newest)
-    watched = await db.standings.list_watched(
-        connection, rule.rule_id, [each.unit_id for each in mine]
-    )
-    mine = [each for each in mine if each.unit_id in watched]
-    since = around.now - around.amended_within
-    affected = await db.judgements.list_affected(
-        connection, rule.rule_id, mine, since, JUDGEMENTS_MAX
-    )
-    step = rule.parameters.step
-    found = _Found(periods.floor(around.now, step), judged=newest if everybody else None)
-    for unit_id in sorted(watched):
-        own = [each for each in mine if each.unit_id == unit_id]
-        ends = {each.period.ends_at for each in affected if each.unit_id == unit_id}
-        ends |= _ends(own, since, found.newest_at)
-        scope = Scope(prefix, own[0].unit)
-        for span in spans(ends, found.newest_at, rule.parameters.hold, step):
-            await _go_through(connection, rule, scope, span, around, found, open_subjects)
-    return await _paired(connection, rule, found, affected)
+    """Return what the rule finds of everybody, or of whom something changed of; and again."""
+    kind = KINDS[rule.kind]
+    newest, all_of = list[Judged](), list[int]()
+    if asked.everybody:
+        newest = await kind.judge(connection, rule, around, open_subjects)
+    elif asked.news and kind.judge_of is not None:
+        units = {each.unit for each in asked.news}
+        newest = await kind.judge_of(connection, rule, around, open_subjects, units)
+        all_of = sorted({each.unit_id for each in asked.news})
+    looked = Looked(newest, None if asked.everybody else all_of)
+    if not rule.parameters.judges_again or not asked.changed:
+        return looked
+    gone_through = asked.fresh if kind.judge_of is not None else asked.changed
+    if rule.parameters.follows_hours and gone_through:
+        unit_ids = [each.unit_id for each in gone_through]
+        watched = await db.standings.list_watched(connection, rule.rule_id, unit_ids)
+        gone_through = [each for each in gone_through if each.unit_id in watched]
+    walk = _Walk(connection, rule, around, open_subjects, everybody=asked.everybody)
+    walk.newest = {each.watched.subject: each for each in newest}
+    affected = await _go_through(walk, gone_through)
+    return await _paired(walk, looked, affected)
 
 
 def spans(
@@ -121,61 +131,112 @@ def spans(
 
 
 @dataclass(slots=True)
-class _Found:
-    """What spans held so far. `judged`: the newest, where everybody was judged already."""
+class _Walk:
+    """What spans held so far. `newest` by subject: where `everybody` was judged, no others."""
 
-    newest_at: datetime
-    judged: list[Judged] | None
-    newest: list[Judged] = field(default_factory=list)
+    connection: Connection
+    rule: Rule
+    around: Surroundings
+    open_subjects: Set[str]
+    everybody: bool
+    newest: dict[str, Judged] = field(default_factory=dict)
     by_key: dict[tuple[str, Span], Judged] = field(default_factory=dict)
 
-    def note(self, at: datetime, judged: Iterable[Judged]) -> None:
+    @property
+    def newest_at(self) -> datetime:
+        return periods.floor(self.around.now, self.rule.parameters.step)
+
+    async def through(self, units: Sequence[str], span: Span) -> None:
+        """Go through a span of several units; where that is too much at once, of half of them."""
+        scope = Scope.of_region(self.rule.region).among(units)
+        ticks = KINDS[self.rule.kind].ticks
+        try:
+            async for at, judged in ticks(
+                self.connection, self.rule, scope, span, self.around, self.open_subjects
+            ):
+                self._note(at, judged)
+        except OutOfBoundsError as error:
+            if len(units) == 1:
+                log.warning(
+                    "not_judged_again", rule=self.rule.name, unit=units[0], error=str(error)
+                )
+                return
+            half = len(units) // 2
+            await self.through(units[:half], span)
+            await self.through(units[half:], span)
+
+    def _note(self, at: datetime, judged: Iterable[Judged]) -> None:
         for each in judged:
-            if at == self.newest_at and self.judged is None:
-                self.newest.append(each)
+            if at == self.newest_at and not self.everybody:
+                self.newest[each.watched.subject] = each
             self.by_key[each.watched.subject, each.verdict.period] = each
 
 
-async def _go_through(
-    connection: Connection,
+async def _go_through(walk: _Walk, changed: Sequence[Fresh]) -> list[Judgement]:
+    """Go through all periods that hold what changed; return those of them that were judged."""
+    if not changed:
+        return []
+    rule = walk.rule
+    since = walk.around.now - walk.around.amended_within
+    affected = await db.judgements.list_affected(
+        walk.connection, rule.rule_id, changed, since, JUDGEMENTS_MAX
+    )
+    for some, units in _alike(rule, changed, affected, since, walk.newest_at).items():
+        for first in range(0, len(units), UNITS_AT_ONCE):
+            for span in some:
+                await walk.through(units[first : first + UNITS_AT_ONCE], span)
+    return affected
+
+
+def _alike(
     rule: Rule,
-    scope: Scope,
-    span: Span,
-    around: Surroundings,
-    found: _Found,
-    open_subjects: Set[str],
-) -> None:
-    ticks = KINDS[rule.kind].ticks
-    try:
-        async for at, judged in ticks(connection, rule, scope, span, around, open_subjects):
-            found.note(at, judged)
-    except OutOfBoundsError as error:
-        log.warning("not_judged_again", rule=rule.name, unit=scope.unit, error=str(error))
+    changed: Sequence[Fresh],
+    affected: Sequence[Judgement],
+    since: datetime,
+    newest_at: datetime,
+) -> Mapping[tuple[Span, ...], list[str]]:
+    """Return the spans to go through, each with the units whose they are."""
+    ends: dict[int, set[datetime]] = {}
+    for each in affected:
+        if each.unit_id is not None:
+            ends.setdefault(each.unit_id, set()).add(each.period.ends_at)
+    for one in changed:
+        ends.setdefault(one.unit_id, set()).update(_ends(rule, one, since, newest_at))
+    names = {each.unit_id: each.unit for each in changed}
+    alike: dict[tuple[Span, ...], list[str]] = {}
+    for unit_id in sorted(ends):
+        some = spans(ends[unit_id], newest_at, rule.parameters.hold, rule.parameters.step)
+        alike.setdefault(tuple(some), []).append(names[unit_id])
+    return alike
 
 
-async def _paired(
-    connection: Connection, rule: Rule, found: _Found, affected: Sequence[Judgement]
-) -> Looked:
+async def _paired(walk: _Walk, looked: Looked, affected: Sequence[Judgement]) -> Looked:
     """Return what was found beside what had been found before."""
-    for judged in found.judged or ():
-        found.by_key.setdefault((judged.watched.subject, judged.verdict.period), judged)
-    before = await db.judgements.list_of(connection, rule.rule_id, list(found.by_key))
+    for judged in walk.newest.values():
+        walk.by_key.setdefault((judged.watched.subject, judged.verdict.period), judged)
+    rule = walk.rule
+    before = await db.judgements.list_of(walk.connection, rule.rule_id, list(walk.by_key))
     again = [
         Again(judged, was)
-        for key, judged in found.by_key.items()
+        for key, judged in walk.by_key.items()
         if (was := before.get(key)) is None or was.rule_version == rule.version
     ]
     alike = {(each.judged.watched.subject, each.verdict.period) for each in again}
     missed = [each for each in affected if (each.subject, each.period) not in alike]
-    newest = found.newest if found.judged is None else found.judged
-    return Looked(newest, again, missed, is_whole=len(affected) < JUDGEMENTS_MAX)
+    return replace(
+        looked,
+        newest=[*walk.newest.values()],
+        again=again,
+        missed=missed,
+        is_whole=len(affected) < JUDGEMENTS_MAX,
+    )
 
 
-def _ends(fresh: Iterable[Fresh], since: datetime, newest_at: datetime) -> set[datetime]:
-    """Return the ends of the hours that were settled and are over, as far back as is looked."""
-    return {
-        end
-        for each in fresh
-        for start in periods.buckets(each.span, Step.HOUR)
-        if since < (end := start + HOUR) < newest_at
+def _ends(rule: Rule, changed: Fresh, since: datetime, newest_at: datetime) -> set[datetime]:
+    """Return the ends of periods that begin to hold what changed, as far back as is looked."""
+    found = {
+        rule.parameters.end_of(start + HOUR)
+        for start in periods.buckets(changed.span, Step.HOUR)
+        if start + HOUR > since
     }
+    return {each for each in found if each < newest_at}

@@ -218,6 +218,21 @@ async def list_running(
     ]
 
 
+async def list_charged(connection: Connection, units: Sequence[str]) -> set[int]:
+    """Return the budgets that are charged with what some units use."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT budget_id
+          FROM budget_units
+          JOIN units USING (unit_id)
+         WHERE unit = ANY ($1::text[])
+         ORDER BY budget_id
+        """,
+        units,
+    )
+    return {row["budget_id"] for row in rows}
+
+
 async def list_days(
     connection: Connection,
     scope: Scope,

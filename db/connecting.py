@@ -50,7 +50,7 @@ async def list_incomplete(
         """
         WITH begun AS MATERIALIZED (
             SELECT unit_id, unit, name, region, commissioned_on
-              FROM visible_units($1, $2)
+              FROM visible_units_of($1, $2)
              WHERE commissioned_on <= $3
         ), boundary AS (
             SELECT unit_id, meter, carrier, installed_at,
@@ -90,7 +90,7 @@ async def list_incomplete(
          ORDER BY unit_id
         """,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
         commissioned_by,
         installed_by,
         at,

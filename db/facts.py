@@ -57,13 +57,13 @@ async def count_meters(connection: Connection, scope: Scope) -> int:
         SELECT count(*)
           FROM meters
          WHERE role IN ('boundary', 'export', 'output')
-           AND unit_id IN (SELECT unit_id FROM visible_units($1, $2))
+           AND unit_id IN (SELECT unit_id FROM visible_units_of($1, $2))
            AND unit_id IN (SELECT unit_id
                              FROM meters
                              JOIN limits USING (product))
         """,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
     )
     return count
 
@@ -106,7 +106,7 @@ WITH_LIMITS: LiteralString = """
                           ORDER BY interval_from) AS intervals
               FROM meters
              WHERE role IN ('boundary', 'export', 'output')
-               AND unit_id IN (SELECT unit_id FROM visible_units($4, $5))
+               AND unit_id IN (SELECT unit_id FROM visible_units_of($4, $5))
                AND unit_id IN (SELECT unit_id
                                  FROM meters
                                  JOIN limits USING (product))
@@ -123,7 +123,7 @@ NAMED: LiteralString = """
               FROM meters
              WHERE role IN ('boundary', 'export', 'output')
                AND unit_id IN (SELECT unit_id
-                                 FROM visible_units($4, $5)
+                                 FROM visible_units_of($4, $5)
                                 WHERE unit = ANY ($7::text[]))
         )
 """
@@ -143,7 +143,7 @@ async def list_uses(
         *_windows(windows),
         basis,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
         step,
     )
     return [_use(row) for row in rows]
@@ -164,7 +164,7 @@ async def list_uses_of(
         *_windows(windows),
         basis,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
         step,
         list(units),
     )

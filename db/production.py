@@ -72,7 +72,7 @@ async def list_statements(
         SELECT unit, product, starts_at, ends_at, quantity, uom, output_value_cny,
                value_added_cny
           FROM production
-          JOIN visible_units($1, $2) USING (unit_id)
+          JOIN visible_units_of($1, $2) USING (unit_id)
          WHERE region LIKE $3 || '%'
            AND industry LIKE $4 || '%'
            AND ($5::text IS NULL OR unit = $5)
@@ -81,7 +81,7 @@ async def list_statements(
          ORDER BY unit, product, starts_at
         """,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
         region_prefix,
         industry,
         unit,

@@ -123,7 +123,7 @@ async def list_faults(
                            LIMIT 1)
                END AS offset_s
           FROM repairs
-          JOIN visible_units($1, $2) AS units USING (unit_id)
+          JOIN visible_units_of($1, $2) AS units USING (unit_id)
           LEFT JOIN quality_checks USING (unit_id)
          WHERE fault = ANY ($3)
            AND opened_at <= $4
@@ -133,7 +133,7 @@ async def list_faults(
          ORDER BY unit_id, subject, fault, opened_at DESC
         """,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
         list(faults),
         at,
         list(subjects),
@@ -152,7 +152,7 @@ async def list_gaps(
         """
         WITH watched AS MATERIALIZED (
             SELECT unit_id, unit, name, region
-              FROM visible_units($1, $2)
+              FROM visible_units_of($1, $2)
              WHERE unit_id IN (SELECT unit_id
                                  FROM quality_unit_days
                                 WHERE starts_at >= $3
@@ -177,7 +177,7 @@ async def list_gaps(
          ORDER BY unit_id, meter
         """,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
         span.starts_at,
         span.ends_at,
         share,
@@ -207,7 +207,7 @@ async def list_flats(
                  WHERE days.unit_id = units.unit_id
                    AND days.starts_at < $4
                    AND checked IS NOT NULL) AS checked_day
-          FROM visible_units($1, $2) AS units
+          FROM visible_units_of($1, $2) AS units
           JOIN meters USING (unit_id)
           LEFT JOIN flat USING (unit_id, meter)
          WHERE flat.starts_at IS NOT NULL
@@ -215,7 +215,7 @@ async def list_flats(
          ORDER BY unit_id, meter
         """,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
         span.starts_at,
         span.ends_at,
         subjects,
@@ -234,7 +234,7 @@ async def list_certificates(
         """
         SELECT unit_id, unit, units.name AS unit_name, region, meter,
                max(valid_until) AS valid_until
-          FROM visible_units($1, $2) AS units
+          FROM visible_units_of($1, $2) AS units
           JOIN meters USING (unit_id)
           JOIN verifications USING (meter_id)
          WHERE verified_on <= $3
@@ -244,7 +244,7 @@ async def list_certificates(
          ORDER BY unit_id, meter
         """,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
         on,
         until,
         subjects,
@@ -257,10 +257,10 @@ async def list_unit_ids(connection: Connection, scope: Scope) -> dict[str, int]:
     rows = await connection.fetch(
         """
         SELECT unit, unit_id
-          FROM visible_units($1, $2)
+          FROM visible_units_of($1, $2)
          ORDER BY unit_id
         """,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
     )
     return {row["unit"]: row["unit_id"] for row in rows}

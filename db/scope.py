@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from db.pool import Connection
+
+SEVERAL = "-"
+"""Stands for the one unit where there are several: a statement that knows of one sees nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +18,28 @@ class Scope:
 
     It is an explicit argument of every query whose rows belong to a unit, and SQL applies it in
     one place, `visible_units`. There is no scope for "everything": workers do not use scoped
-    queries.
+    queries. `several` units are those of a worker that asks for them at once (`among`).
     """
 
     region_prefix: str
     unit: str | None = None
+    several: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (self.region_prefix.isdigit() and len(self.region_prefix) in (2, 4, 6)):
             raise ValueError(f"not a region prefix: {self.region_prefix!r}")
+
+    def among(self, units: Iterable[str]) -> Scope:
+        """Return what of it several units are; only `visible_units_of` knows of such a scope."""
+        assert self.unit is None
+        return Scope(self.region_prefix, SEVERAL, tuple(sorted(units)))
+
+    @property
+    def units(self) -> list[str] | None:
+        """Return the units that are in it, as `visible_units_of` takes them; None: all."""
+        if self.unit is None:
+            return None
+        return list(self.several) if self.unit == SEVERAL else [self.unit]
 
     @property
     def text(self) -> str:

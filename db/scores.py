@@ -47,7 +47,7 @@ async def list_units(
         """
         WITH seen AS (
             SELECT unit_id, unit, name, region
-              FROM visible_units($1, $2)
+              FROM visible_units_of($1, $2)
              WHERE region LIKE $3 || '%'
                AND ($4::text IS NULL OR unit = $4)
         ), owed AS (
@@ -81,7 +81,7 @@ async def list_units(
          ORDER BY unit
         """,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
         region_prefix,
         unit,
         span.starts_at,

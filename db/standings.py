@@ -162,12 +162,49 @@ async def mark_silent(
     )
 
 
-async def delete_others(connection: Connection, rule_id: int, subjects: Sequence[str]) -> None:
-    """Forget what the rule found of others than `subjects`, which are all that it watches."""
+async def list_subjects(connection: Connection, rule_id: int) -> set[str]:
+    """Return the subjects of which a rule finds something."""
+    rows = await connection.fetch(
+        "SELECT subject FROM standings WHERE rule_id = $1 ORDER BY subject", rule_id
+    )
+    return {row["subject"] for row in rows}
+
+
+async def mark_unjudged(connection: Connection, rule_id: int, reason: str, at: datetime) -> None:
+    """Note that nothing can be said of any subject of a rule any more, with a sentence why."""
     await connection.execute(
-        "DELETE FROM standings WHERE rule_id = $1 AND subject <> ALL ($2::text[])",
+        """
+        UPDATE standings
+           SET state = 'unknown', since_at = $3, told_at = NULL, judged_at = $3, reason = $2
+         WHERE rule_id = $1
+           AND state <> 'unknown'
+        """,
+        rule_id,
+        reason,
+        at,
+    )
+
+
+async def delete_others(
+    connection: Connection,
+    rule_id: int,
+    subjects: Sequence[str],
+    unit_ids: Sequence[int] | None = None,
+) -> None:
+    """Forget what the rule found of others than `subjects`, which are all that it watches.
+
+    With `unit_ids` all that it watches of these.
+    """
+    await connection.execute(
+        """
+        DELETE FROM standings
+         WHERE rule_id = $1
+           AND subject <> ALL ($2::text[])
+           AND ($3::integer[] IS NULL OR unit_id = ANY ($3))
+        """,
         rule_id,
         subjects,
+        unit_ids,
     )
 
 

@@ -50,7 +50,7 @@ async def list_windows(
         """
         WITH seen AS MATERIALIZED (
             SELECT unit_id
-              FROM visible_units($1, $2)
+              FROM visible_units_of($1, $2)
         ), valued AS (
             SELECT unit_id, carrier, quantity, estimated_quantity, readings_present, held,
                    CASE $5 WHEN 'calorific' THEN calorific_tce ELSE equivalent_tce END AS tce,
@@ -124,7 +124,7 @@ async def list_windows(
          ORDER BY unit_id
         """,
         scope.region_prefix,
-        scope.unit,
+        scope.units,
         window.starts_at,
         window.ends_at,
         basis,

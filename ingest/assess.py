@@ -17,10 +17,12 @@ import structlog
 
 import db.assessment
 import db.heartbeats
+import db.news
 import db.patience
 import db.quality
 import db.schemes
 from db.assessment import Claimed, MeterFacts, StaleDay
+from db.news import Source
 from db.pool import Connection, Pool
 from db.quality import Counted, DayRow
 from energy import agreement, coverage, periods, verification
@@ -111,6 +113,8 @@ async def assess_one(
             raise UnitError(claimed.unit_id) from error
         if assessed.days < DAYS_MAX:
             await db.assessment.note_checked(connection, claimed.unit_id, now, today)
+        looked_at = Span(periods.floor(now, Step.DAY) - DAY, now)
+        await db.news.note(connection, Source.ASSESSED, [(claimed.unit, looked_at)])
     log.info(
         "assessed",
         unit_id=assessed.unit_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator, Collection, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from alerts.grace import Grace
 from alerts.verdicts import Verdict
 from db.alerts import Watched
+from db.news import Source
 from db.pool import Connection
 from db.scope import Scope
+from energy import periods
 from energy.factors import Basis, Unverified
 from energy.periods import HOUR, Span, Step
 
@@ -127,8 +129,11 @@ class Parameters(BaseModel):
     kind: ClassVar[Kind]
 
     follows_hours: ClassVar[bool] = False
-    """What it finds changes with the hour, with what people state and with hours that are settled:
-    periods of before are judged again."""
+    """What it finds changes with the hour, with what people state and with hours that are settled;
+    whose meters say nothing is unknown."""
+
+    judges_again: ClassVar[bool] = False
+    """What was found of a period is kept, judged again when its data change, and told anew."""
 
     judged_every: ClassVar[timedelta] = HOUR
     """How often everybody is judged though nobody stated what rules heed; 0: at each evaluation."""
@@ -166,6 +171,26 @@ class Parameters(BaseModel):
     def rests_on_silence(self) -> bool:
         """Whether it says of somebody that they say nothing: not while we ourselves were away."""
         return check_of(self) in CHECKS_OF_SILENCE
+
+    @property
+    def reads(self) -> frozenset[Source]:
+        """What it reads that changes otherwise than by the hour, or by what all rules heed: who it
+        changed of is judged soon after, not when everybody is."""
+        return frozenset()
+
+    def reads_before(self, now: datetime) -> datetime:
+        """Return the end of the time of which it reads what was settled: days that are over."""
+        return periods.floor(now, Step.DAY)
+
+    def end_of(self, hour_end: datetime) -> datetime:
+        """Return the end of the first period that an hour, known by its own end, is part of."""
+        return hour_end
+
+    @property
+    def ends_silence(self) -> bool:
+        """Whether a notice that nothing is known ends as soon as anything is: its figures come
+        months later. Of who is silent, what ended before that began is no end of it."""
+        return not self.follows_hours
 
     unknown_h: int = Field(
         default=0,
@@ -312,6 +337,19 @@ class Judge(Protocol):
 
     async def __call__(
         self, connection: Connection, rule: Rule, around: Surroundings, open_subjects: Set[str]
+    ) -> list[Judged]: ...
+
+
+class JudgeOf(Protocol):
+    """Return what a rule finds now of the subjects that rest on units (credit codes)."""
+
+    async def __call__(
+        self,
+        connection: Connection,
+        rule: Rule,
+        around: Surroundings,
+        open_subjects: Set[str],
+        units: Collection[str],
     ) -> list[Judged]: ...
 
 

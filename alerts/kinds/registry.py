@@ -14,7 +14,7 @@ from alerts.kinds.data_quality.parameters import DataQuality
 from alerts.kinds.expression import watch as expressions
 from alerts.kinds.expression import words as expression_words
 from alerts.kinds.expression.parameters import ExpressionRule
-from alerts.kinds.kind import Judge, Kind, LookBack, Parameters, Ticks
+from alerts.kinds.kind import Judge, JudgeOf, Kind, LookBack, Parameters, Ticks
 from alerts.kinds.not_connected import watch as connections
 from alerts.kinds.not_connected import words as connection_words
 from alerts.kinds.not_connected.parameters import NotConnected
@@ -41,7 +41,8 @@ class Definition:
     """What makes a kind: its parameters, how it looks now and back, and the words of a letter.
 
     `look_back`: the windows before the one that was judged, for the chart of a letter; None: those
-    that its parameters name, as `ticks` finds them.
+    that its parameters name, as `ticks` finds them. `judge_of`: what it finds now of units of which
+    something is new that it reads; None: as `ticks` finds it.
     """
 
     parameters: type[Parameters]
@@ -49,6 +50,7 @@ class Definition:
     ticks: Ticks
     write: Callable[[Occasion, Language], Words]
     look_back: LookBack | None = None
+    judge_of: JudgeOf | None = None
 
 
 KINDS = {
@@ -58,20 +60,37 @@ KINDS = {
     Kind.REGION_LEVEL: Definition(
         RegionLevel, regions.judge, regions.ticks, region_words.write, regions.look_back
     ),
-    Kind.DATA_QUALITY: Definition(DataQuality, quality.judge, quality.ticks, quality_words.write),
+    Kind.DATA_QUALITY: Definition(
+        DataQuality,
+        quality.judge,
+        quality.ticks,
+        quality_words.write,
+        judge_of=quality.judge_of,
+    ),
     Kind.NOT_CONNECTED: Definition(
         NotConnected,
         connections.judge,
         connections.ticks,
         connection_words.write,
+        judge_of=connections.judge_of,
     ),
     Kind.EXPRESSION: Definition(
-        ExpressionRule, expressions.judge, expressions.ticks, expression_words.write
+        ExpressionRule,
+        expressions.judge,
+        expressions.ticks,
+        expression_words.write,
+        judge_of=expressions.judge_of,
     ),
     Kind.VALUE_INTENSITY: Definition(
         ValueIntensity, values.judge, values.ticks, values_words.write
     ),
-    Kind.BUDGET_PACE: Definition(BudgetPace, budgets.judge, budgets.ticks, budgets_words.write),
+    Kind.BUDGET_PACE: Definition(
+        BudgetPace,
+        budgets.judge,
+        budgets.ticks,
+        budgets_words.write,
+        judge_of=budgets.judge_of,
+    ),
     Kind.TWO_HIGH: Definition(TwoHigh, two_high.judge, two_high.ticks, two_high_words.write),
     Kind.OUTAGE: Definition(Outage, outages.judge, outages.ticks, outage_words.write),
 }

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alerts.kinds.expression.parameters import ExpressionRule, Whose
 from alerts.kinds.kind import Parameters
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
@@ -129,3 +130,21 @@ def test_a_notice_that_nothing_is_known_keeps_no_warning_back() -> None:
     assert next_transition(notice, OVER, AT_ONCE, NOW, resolved_by=NOW + HOUR) is None
     since_after = replace(notice, period=Span(NOW + HOUR, NOW + 30 * HOUR))
     assert next_transition(since_after, FINE, AT_ONCE, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (RegionLevel(), Reason.PASSED),
+        (ExpressionRule(of=Whose.REGION, expression="rate > 0"), Reason.PASSED),
+        (ExpressionRule(of=Whose.UNIT, expression="energy_tce > 0"), None),
+        (AT_ONCE, None),
+    ],
+)
+def test_a_notice_ends_when_figures_are_there_and_silence_only_with_what_came_after_it(
+    rule: Parameters, reason: Reason | None
+) -> None:
+    """[56] The figures of a region are of months that ended long before nothing was known."""
+    notice = replace(FIRING, about=About.UNKNOWN, period=Span(NOW + HOUR, NOW + 30 * HOUR))
+    transition = next_transition(notice, FINE, rule, NOW + 31 * HOUR)
+    assert (transition.reason if transition else None) == reason

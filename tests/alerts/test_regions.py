@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from db.pool import Pool
-from tests.alerts.conftest import Works, contact
+from tests.alerts.conftest import HOUR, NOW, Works, contact
 
 REQUIRED = -0.02747
 
@@ -129,3 +129,20 @@ async def test_an_incentive_target_is_not_taken_for_what_the_year_requires(regio
     )
     await figure(region, 9, 0.03)
     assert await region.evaluate() == 0
+
+
+async def test_a_notice_that_nothing_is_known_ends_with_the_figures_that_come_late(
+    region: Works,
+) -> None:
+    """[56] Not with those of the next month, which may be in order or not."""
+    await region.pool.execute(
+        """UPDATE rule_versions SET parameters = '{"unknown_h": 6}' WHERE rule_id = 2"""
+    )
+    await figure(region, 9, None)
+    for hours in (0, 7):
+        await region.evaluate(now=NOW + hours * HOUR)
+    assert await region.states() == ["firing"]
+    await figure(region, 9, 0.01)
+    await region.evaluate(now=NOW + 8 * HOUR)
+    assert await region.events() == ["unknown", "passed"]
+    assert await region.states() == ["resolved"]

@@ -19,6 +19,7 @@ import pytest
 
 from alerts import cycle, digest, gathering, smtp
 from alerts.episodes import Episodes
+from alerts.judging import Progress
 from db.pool import Pool
 from tests import factories
 from tests.alerts.conftest import FLOOR, HOUR, LAST_HOUR, MAIL_FROM, NOW, PUBLIC_URL, contact, limit
@@ -82,9 +83,18 @@ class Province:
         await self.pool.execute(HOUR_OF_ALL, starts_at, intensity)
 
     async def evaluate(self, now: datetime) -> int:
-        return await cycle.evaluate_once(
-            self.pool, now=now, coverage_floor=FLOOR, public_url=PUBLIC_URL, episodes=self.episodes
-        )
+        """Evaluate until nobody waits to be written about, as the loop of the program does."""
+        progress, changed = Progress(has_more=True), 0
+        while progress.has_more:
+            changed += await cycle.evaluate_once(
+                self.pool,
+                now=now,
+                coverage_floor=FLOOR,
+                public_url=PUBLIC_URL,
+                episodes=self.episodes,
+                progress=progress,
+            )
+        return changed
 
     async def post(self, now: datetime, url: str | None = None) -> None:
         """Gather, and send while somebody takes it, as the loops of the program do."""

@@ -31,7 +31,7 @@ class BudgetFacts(Facts):
 
     @property
     def subject(self) -> str:
-        return f"{self.row.owner_kind}/{self.row.owner}/{self.row.starts_on}"
+        return subject(self.row)
 
     @property
     def about_unit(self) -> UnitName | None:
@@ -55,6 +55,11 @@ class BudgetFacts(Facts):
         row, last = self.row, self.standing.through_on
         days = 0 if last is None else (last - row.starts_on).days + 1
         return days / (row.ends_on - row.starts_on).days
+
+
+def subject(row: BudgetRow) -> str:
+    """Return what an alert about a budget is told apart by."""
+    return f"{row.owner_kind}/{row.owner}/{row.starts_on}"
 
 
 def budget(running: RunningBudget, standing: Standing, watches: Watches) -> BudgetFacts:

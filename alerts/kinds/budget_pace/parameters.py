@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from alerts.kinds.kind import REMIND_H_MAX, Kind, Parameters
+from db.news import Source
 from energy.budgets import OwnerKind
 from energy.periods import Span
 
@@ -34,6 +35,7 @@ class BudgetPace(Parameters):
     """Energy budgets (用能预算) that run out early, or are used faster than time goes by."""
 
     kind: ClassVar[Kind] = Kind.BUDGET_PACE
+    judges_again: ClassVar[bool] = True
 
     owners: tuple[Annotated[OwnerKind, Field(strict=False)], ...] = Field(
         default=(OwnerKind.CITY, OwnerKind.PARK, OwnerKind.UNIT),
@@ -81,6 +83,11 @@ class BudgetPace(Parameters):
         "acknowledged it; 0: never [h]",
         examples=[168],
     )
+
+    @property
+    def reads(self) -> frozenset[Source]:
+        """What its units used on days that are over."""
+        return frozenset({Source.SETTLED})
 
     def look_back(self, newest: Span) -> list[Span]:
         """Return the period through each of the days before, oldest first."""

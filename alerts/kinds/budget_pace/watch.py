@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncIterator, Collection, Sequence, Set
 from datetime import date, datetime
 
 import db.budgets
+import db.standings
 from alerts.kinds import past
 from alerts.kinds.budget_pace import charges, facts, verdict
 from alerts.kinds.budget_pace.parameters import BudgetPace
@@ -25,12 +26,45 @@ BUDGET_DAYS_MAX = 5_000
 async def judge(
     connection: Connection, rule: Rule, around: Surroundings, open_subjects: Set[str]
 ) -> list[Judged]:
-    """Return how the rule finds the budgets that run, after the last whole day."""
+    """Return how the rule finds the budgets that run, after the last whole day.
+
+    Also those that it watched and that ended lately: their last day is the newest one, and its data
+    may come late.
+    """
+    return await _judge(connection, rule, around, await _watched(connection, rule, around))
+
+
+async def judge_of(
+    connection: Connection,
+    rule: Rule,
+    around: Surroundings,
+    open_subjects: Set[str],
+    units: Collection[str],
+) -> list[Judged]:
+    """Return how it finds those that are charged with what units use."""
+    watched = await _watched(connection, rule, around)
+    charged = await db.budgets.list_charged(connection, list(units))
+    return await _judge(
+        connection, rule, around, [each for each in watched if each.budget_id in charged]
+    )
+
+
+async def _watched(connection: Connection, rule: Rule, around: Surroundings) -> list[RunningBudget]:
     last = charges.through_on(around.now)
     scope = Scope.of_region(rule.region)
-    running = await _running(connection, rule, scope, last, last)
-    days, meters = await _charged(connection, scope, running, last, around.now)
-    return _budgets(rule, running, days, meters, around, around.now)
+    found = await _running(connection, rule, scope, last - around.amended_within, last)
+    if all(last < each.row.ends_on for each in found):
+        return found
+    known = await db.standings.list_subjects(connection, rule.rule_id)
+    return [each for each in found if last < each.row.ends_on or facts.subject(each.row) in known]
+
+
+async def _judge(
+    connection: Connection, rule: Rule, around: Surroundings, watched: Sequence[RunningBudget]
+) -> list[Judged]:
+    scope, last = Scope.of_region(rule.region), charges.through_on(around.now)
+    days, meters = await _charged(connection, scope, watched, last, around.now)
+    return _budgets(rule, watched, days, meters, around, around.now)
 
 
 async def ticks(

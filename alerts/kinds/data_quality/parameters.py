@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from alerts.kinds.kind import Kind, Parameters
+from db.news import Source
 from energy.periods import Span
 from energy.quality import Index
 from energy.repairs import Fault
@@ -87,7 +88,7 @@ class DataQuality(Parameters):
     kind: ClassVar[Kind] = Kind.DATA_QUALITY
 
     judged_every: ClassVar[timedelta] = timedelta(minutes=5)
-    """What the assessment finds reaches rules within so long."""
+    """What is offline, or overdue, becomes so as time passes, whatever the assessment finds."""
 
     check: Check = Field(
         strict=False,
@@ -162,6 +163,11 @@ class DataQuality(Parameters):
     @property
     def hold(self) -> timedelta:
         return timedelta(hours=self.for_h)
+
+    @property
+    def reads(self) -> frozenset[Source]:
+        """What the assessment found."""
+        return frozenset({Source.ASSESSED})
 
     def look_back(self, newest: Span) -> list[Span]:
         """Return no windows: a letter about data has no chart."""

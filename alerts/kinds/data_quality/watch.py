@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator, Collection, Set
 from dataclasses import replace
 from datetime import timedelta
 
@@ -28,6 +28,21 @@ async def judge(
 ) -> list[Judged]:
     """Return who has the trouble that the rule is about, and those of its open alerts."""
     return await _look(connection, rule, Scope.of_region(rule.region), around, open_subjects)
+
+
+async def judge_of(
+    connection: Connection,
+    rule: Rule,
+    around: Surroundings,
+    open_subjects: Set[str],
+    units: Collection[str],
+) -> list[Judged]:
+    """Return who of units has it; of the index of a region all: it is that of all its units."""
+    assert isinstance(rule.parameters, DataQuality)
+    scope = Scope.of_region(rule.region)
+    if rule.parameters.of is Of.UNIT:
+        scope = scope.among(units)
+    return await _look(connection, rule, scope, around, open_subjects)
 
 
 async def ticks(

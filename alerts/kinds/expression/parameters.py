@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from alerts import expressions
 from alerts.expressions import LENGTH_MAX, Expression
 from alerts.kinds.kind import Kind, Parameters
+from db.news import Source
 from energy.factors import Basis
 from energy.periods import Span
 
@@ -44,6 +45,7 @@ class ExpressionRule(Parameters):
 
     kind: ClassVar[Kind] = Kind.EXPRESSION
     follows_hours: ClassVar[bool] = True
+    judges_again: ClassVar[bool] = True
 
     of: Whose = Field(
         strict=False,
@@ -104,6 +106,15 @@ class ExpressionRule(Parameters):
     def parsed(self) -> Expression:
         """Return the expression, read. Raises ExpressionError."""
         return expressions.parse(self.expression, NAMES[self.of])
+
+    @property
+    def reads(self) -> frozenset[Source]:
+        """The index is counted by the assessment."""
+        return frozenset({Source.ASSESSED} if "index" in self.parsed.names else ())
+
+    @property
+    def ends_silence(self) -> bool:
+        return self.of is Whose.REGION
 
     @property
     def window(self) -> timedelta:

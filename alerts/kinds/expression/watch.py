@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 
@@ -44,6 +44,20 @@ async def judge(
 ) -> list[Judged]:
     """Return what the rule finds of each subject by its newest window or figures."""
     return await _look(connection, rule, Scope.of_region(rule.region), around, open_subjects)
+
+
+async def judge_of(
+    connection: Connection,
+    rule: Rule,
+    around: Surroundings,
+    open_subjects: Set[str],
+    units: Collection[str],
+) -> list[Judged]:
+    """Return what it finds of units; of regions all: their index is that of all their units."""
+    scope = Scope.of_region(rule.region)
+    if _parameters(rule).of is not Whose.REGION:
+        scope = scope.among(units)
+    return await _look(connection, rule, scope, around, open_subjects)
 
 
 async def ticks(

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from alerts.kinds.kind import REMIND_H_MAX, Kind, Parameters
+from db.news import Source
 from energy.periods import Span
 
 
@@ -50,6 +51,11 @@ class NotConnected(Parameters):
         "nobody has acknowledged it; 0: never [h]",
         examples=[168],
     )
+
+    @property
+    def reads(self) -> frozenset[Source]:
+        """What the assessment found."""
+        return frozenset({Source.ASSESSED})
 
     def look_back(self, newest: Span) -> list[Span]:
         """Return no windows: days since a day are no chart."""

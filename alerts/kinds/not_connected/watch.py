@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator, Collection, Set
 from datetime import datetime, timedelta
 
 import db.connecting
@@ -22,6 +22,18 @@ async def judge(
 ) -> list[Judged]:
     """Return the units that lack something, and those of open alerts."""
     scope = Scope.of_region(rule.region)
+    return await _look(connection, rule, scope, around.now, open_subjects)
+
+
+async def judge_of(
+    connection: Connection,
+    rule: Rule,
+    around: Surroundings,
+    open_subjects: Set[str],
+    units: Collection[str],
+) -> list[Judged]:
+    """Return those of units that lack something, and those of open alerts."""
+    scope = Scope.of_region(rule.region).among(units)
     return await _look(connection, rule, scope, around.now, open_subjects)
 
 

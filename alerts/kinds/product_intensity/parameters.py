@@ -85,6 +85,7 @@ class ProductIntensity(Parameters):
 
     kind: ClassVar[Kind] = Kind.PRODUCT_INTENSITY
     follows_hours: ClassVar[bool] = True
+    judges_again: ClassVar[bool] = True
 
     window: Window = Field(
         default=Window.HOURS,

@@ -14,7 +14,6 @@ class RegionLevel(Parameters):
     """The warning level of a region, from its cumulative figures."""
 
     kind: ClassVar[Kind] = Kind.REGION_LEVEL
-    follows_hours: ClassVar[bool] = True
 
     indicator: Indicator = Field(
         default=Indicator.ENERGY_PER_GDP,

@@ -10,8 +10,10 @@ from pydantic import Field
 
 from alerts.kinds import windows
 from alerts.kinds.kind import REMIND_H_MAX, Kind, Parameters
+from db.news import Source
+from energy import periods
 from energy.factors import Basis
-from energy.periods import Span
+from energy.periods import Span, Step
 
 MONTHS_SHOWN = 12
 
@@ -34,6 +36,7 @@ class ValueIntensity(Parameters):
     """Energy of a unit per 10,000 yuan of its output value or value added (万元产值能耗)."""
 
     kind: ClassVar[Kind] = Kind.VALUE_INTENSITY
+    judges_again: ClassVar[bool] = True
 
     per: Per = Field(
         default=Per.OUTPUT_VALUE,
@@ -96,6 +99,23 @@ class ValueIntensity(Parameters):
     @property
     def clear_at(self) -> float:
         return self.clear_ratio
+
+    @property
+    def reads(self) -> frozenset[Source]:
+        """The energy of months, and what their output is worth."""
+        return frozenset({Source.SETTLED, Source.STATED})
+
+    def reads_before(self, now: datetime) -> datetime:
+        """Return the end of the last month that is over."""
+        return periods.floor(now, Step.MONTH)
+
+    @property
+    def step(self) -> Step:
+        return Step.DAY
+
+    def end_of(self, hour_end: datetime) -> datetime:
+        """Return the end of its month."""
+        return periods.ceiling(hour_end, Step.MONTH)
 
     def periods(self, now: datetime) -> list[Span]:
         """Return the periods that are looked at, the newest first."""

@@ -95,6 +95,8 @@ async def _uses(
     statements: Iterable[ProductionRow],
 ) -> list[MeterUse]:
     units = sorted({row.unit for row in statements})
+    if not units:
+        return []
     return await db.facts.list_uses_of(
         connection, scope, spans, parameters.basis, Step.MONTH, units=units
     )
