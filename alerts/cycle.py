@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Required, TypeAlias, TypedDict, Unpack
 
+import asyncpg
 import structlog
 
 import db.alerts
@@ -190,20 +191,25 @@ async def _judged(
 ) -> tuple[int, bool]:
     """Return what `judging.judge` does; a fault of one rule is logged and stops no other rule.
 
-    It is tried again each time; meanwhile its subjects are unknown. What was settled is kept for
-    it, unless more waits behind that.
+    It is tried again each time, unless it took too long; meanwhile its subjects are unknown. What
+    was settled is kept for it, unless more waits behind that.
     """
     key, about = f"fault {rule.rule_id}", {"rule": rule.name, "rule_id": rule.rule_id}
+    if seen.progress.is_set_aside(rule.rule_id, around.now):
+        await judging.give_up(connection, rule.rule_id, standing.SLOW, seen, around.now)
+        return 0, True
     try:
         done = await judging.judge(connection, rule, around, seen, keeps)
     except Exception as error:
+        if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
+            seen.progress.took_too_long(rule.rule_id, around.now)
         if evaluator.is_fenced(error) or db.patience.is_retryable(error):
             raise
         seen.episodes.happened(key, "rule_not_judged", **about, exc_info=error)
         await judging.give_up(connection, rule.rule_id, standing.FAULT, seen, around.now)
-        seen.has_failed = True
         return 0, True
     seen.episodes.over(key, "rule_judged_again", **about)
+    seen.progress.slow.pop(rule.rule_id, None)
     return done
 
 

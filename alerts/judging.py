@@ -41,6 +41,12 @@ NEWS_MAX = 1_000
 LETTERS_MAX = 100
 """Alerts that are written about in one evaluation, each with its chart; others in the next."""
 
+SLOW_MAX = 3
+"""Evaluations that a rule may end by taking longer than a statement may: it may be the database."""
+
+SLOW_REST = timedelta(minutes=10)
+"""How long the others are judged without it then."""
+
 HEEDED = frozenset(
     {
         "budgets", "calorific_values", "epochs", "factors", "figures", "levels", "limits", "meters",
@@ -62,7 +68,7 @@ class Progress:
     """What this process has looked at: the head of the ledger; by rule its version, and when.
 
     `holding`: the rules that held; `has_more`: something is left to look at or to write about;
-    `news_at`: when there was news from a source.
+    `news_at`: when there was news from a source; `slow`: how often a rule took too long, and when.
 
     One that has just begun has looked at nothing: it judges everybody once.
     """
@@ -74,11 +80,21 @@ class Progress:
     holding: Sequence[int] = ()
     has_more: bool = False
     news_at: dict[Source, datetime] = field(default_factory=dict)
+    slow: dict[int, tuple[int, datetime]] = field(default_factory=dict)
     letters_max: int = LETTERS_MAX
 
     def forget(self) -> None:
         """Somebody stated what rules heed: everybody is judged anew."""
         self.done.clear()
+
+    def took_too_long(self, rule_id: int, now: datetime) -> None:
+        times, _ = self.slow.get(rule_id, (0, now))
+        self.slow[rule_id] = (times + 1, now)
+
+    def is_set_aside(self, rule_id: int, now: datetime) -> bool:
+        """Return whether others are judged without a rule that took too long time after time."""
+        times, last = self.slow.get(rule_id, (0, now))
+        return times >= SLOW_MAX and now - last < SLOW_REST
 
 
 @dataclass(slots=True)
@@ -195,6 +211,7 @@ async def give_up(connection: Connection, rule_id: int, why: str, seen: Seen, at
 
     Where it was found how its subjects stand, and something failed after that, they stand so.
     """
+    seen.has_failed |= why != standing.UNREADABLE
     if rule_id not in seen.found:
         seen.progress.done.pop(rule_id, None)
         await standing.mark_unjudged(connection, rule_id, why, at)

@@ -20,6 +20,10 @@ FAULT = (
     "nobody is judged by this rule: a fault of the platform, not of who is judged; whoever runs it "
     "finds rule_not_judged with rule_id {rule_id} in the log of nenghao alert"
 )
+SLOW = (
+    "nobody is judged by this rule: it takes longer than the database may take; whoever runs it "
+    "finds why by rule_id {rule_id}, and narrows its region or its window"
+)
 UNREADABLE = (
     "nobody is judged by this rule: nenghao alert cannot read it; whoever runs it updates that "
     "program, or states rule {rule_id} anew"
@@ -55,7 +59,7 @@ async def mark_silent(connection: Connection, rule: Rule, around: Surroundings) 
 
 
 async def mark_unjudged(connection: Connection, rule_id: int, why: str, at: datetime) -> None:
-    """Note that a rule cannot be judged: `why` is FAULT or UNREADABLE."""
+    """Note that a rule cannot be judged: `why` is FAULT, SLOW or UNREADABLE."""
     reason = why.format(rule_id=rule_id)
     await db.standings.mark_unjudged(connection, rule_id, reason, at)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+import db.pool
+from alerts import judging
 from alerts.judging import Progress
 from tests import factories
 from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, Works
@@ -85,3 +89,31 @@ async def test_what_was_found_stands_though_its_letter_cannot_be_written(works: 
         await works.evaluate(now=NOW + minutes * HOUR / 60, progress=progress)
         assert [state for state, _ in await told(works)] == ["firing"]
     assert await works.pool.fetchval("SELECT since_at FROM standings") == NOW
+
+
+async def test_a_rule_that_takes_too_long_each_time_keeps_no_other_waiting(
+    works: Works, database_url: str
+) -> None:
+    """The first time it may be the database; a lock stands for what takes longer than it may."""
+    async with works.pool.acquire() as connection:
+        rule_id = await factories.rule(connection, kind="not_connected", region="450202")
+    standing = f"SELECT state || ': ' || reason FROM standings WHERE rule_id = {rule_id}"
+    await works.pool.execute("UPDATE units SET commissioned_on = '2026-01-01'")
+    progress = Progress()
+    await works.evaluate(progress=progress)
+    await works.pool.execute("UPDATE standings SET state = 'ok'")
+    async with (
+        await db.pool.create_pool(database_url, timeout_s=0.5) as hasty,
+        works.pool.acquire() as held,
+    ):
+        slow = replace(works, pool=hasty)
+        async with held.transaction():
+            await held.execute("LOCK quality_checks IN ACCESS EXCLUSIVE MODE")
+            for _ in range(judging.SLOW_MAX):
+                with pytest.raises(TimeoutError):
+                    await slow.evaluate(now=NOW + HOUR, progress=progress)
+            await slow.evaluate(now=NOW + HOUR, progress=progress)
+        told_of = await works.pool.fetchval(standing)
+        assert (told_of[:7], "longer than the database may" in told_of) == ("unknown", True)
+        await slow.evaluate(now=NOW + HOUR + judging.SLOW_REST, progress=progress)
+    assert "not assessed lately" in await works.pool.fetchval(standing)
