@@ -55,6 +55,10 @@ COLUMNS: Columns = {
     "silenced_by": Kind.NUMBER,
     "inhibited_by": Kind.NUMBER,
     "owed": Kind.TEXT,
+    "newest_state": Kind.TEXT,
+    "newest_period_ends_at": Kind.INSTANT,
+    "newest_measured": Kind.NUMBER,
+    "newest_threshold": Kind.NUMBER,
 }
 
 

@@ -20,7 +20,8 @@ class AlertRow:
 
     `kind` and `rule` None: its rule does not act on what the caller sees. `due_at` is the first
     instant that is too late for what is owed now, `due_for`: to acknowledge it, or to remedy it.
-    `owed`: why a letter would have been written that is kept back.
+    `owed`: why a letter would have been written that is kept back. `newest_…`: what was found last
+    of what is open; None: it is over, or its rule says nothing of it by now.
     """
 
     alert_id: int
@@ -64,6 +65,10 @@ class AlertRow:
     silenced_by: int | None
     inhibited_by: int | None
     owed: str | None
+    newest_state: str | None
+    newest_period_ends_at: datetime | None
+    newest_measured: float | None
+    newest_threshold: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,8 @@ ALERTS = """
                contest, coalesce(contests, 0) AS contests,
                due_at, CASE WHEN due_at IS NOT NULL THEN due_for END AS due_for,
                CASE WHEN is_owed AND due_at IS NULL THEN undated END AS undated,
-               is_overdue, raised_to, closed_at, silenced_by, inhibited_by, alerts.owed
+               is_overdue, raised_to, closed_at, silenced_by, inhibited_by, alerts.owed,
+               newest_state, newest_period_ends_at, newest_measured, newest_threshold
           FROM visible_alerts($1, $2) AS alerts
           LEFT JOIN visible_rules($1, $2) AS rules ON rules.rule_id = alerts.rule_id
           LEFT JOIN rule_versions AS said
@@ -109,6 +115,13 @@ ALERTS = """
                            ELSE remedy_by END AS due_at) AS due
          CROSS JOIN LATERAL (
                SELECT coalesce(due_at <= $3 AND stopped_at IS NULL, false) AS is_overdue) AS late
+          LEFT JOIN LATERAL (
+               SELECT state AS newest_state, ends_at AS newest_period_ends_at,
+                      measured AS newest_measured, threshold AS newest_threshold
+                 FROM visible_standings($1, $2) AS standings
+                WHERE standings.rule_id = alerts.rule_id
+                  AND standings.subject = alerts.subject) AS newest
+            ON alerts.state <> 'resolved'
 """
 """All that is visible, as it is at an instant ($3): its scope is cut by visible_alerts."""
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 import app.alerts_export
 import db.alert_events
 import db.alert_rows
+from alerts.verdicts import State
 from app import alerting, cursor, exports
 from app.alerts_export import fields
 from app.api import parameters
@@ -186,6 +187,13 @@ class Alert(Answer):
         description="alert that tells of the same and keeps its letters back", examples=[12]
     )
     owed: str | None = Field(description="why a letter is due, kept back", examples=["first"])
+    newest_state: State | None = Field(
+        description="what was found last; null: it is over, or nobody looks any more",
+        examples=["firing"],
+    )
+    newest_period_ends_at: LocalTime | None = Field(examples=["2026-11-23T09:00:00+08:00"])
+    newest_measured: float | None = Field(description="in uom; null: unknown", examples=[661.0])
+    newest_threshold: float | None = Field(description="in uom", examples=[635.0])
 
 
 class Event(Answer):

@@ -74,6 +74,31 @@ async def test_pages_of_alerts_lose_and_repeat_nothing(stage: Stage, alert_ids: 
     assert second["next"] is None
 
 
+async def test_an_open_alert_shows_the_newest_figures_beside_those_it_was_written_about(
+    stage: Stage, alert_ids: list[int]
+) -> None:
+    await stage.pool.execute(
+        """
+        INSERT INTO standings (rule_id, rule_version, subject, unit_id, region, state, since_at,
+                               starts_at, ends_at, measured, threshold, uom, level, coverage,
+                               estimated_share, reason, judged_at)
+        SELECT rule_id, 1, subject, unit_id, region, 'firing', period_ends_at, period_ends_at,
+               period_ends_at + interval '1 hour', 900, 640, uom, 1, 1, 0, 'r', updated_at
+          FROM alerts
+         WHERE alert_id = $1
+        """,
+        alert_ids[1],
+    )
+    resolved, firing, suns, _ = [
+        (await stage.get("zhao", f"/v1/alerts/{alert_id}")).json() for alert_id in alert_ids
+    ]
+    names = ("state", "period_ends_at", "measured", "threshold")
+    newest = [firing[f"newest_{name}"] for name in names]
+    assert newest == ["firing", "2026-11-02T01:00:00+08:00", 900, 640]
+    assert (firing["measured"], firing["threshold"]) == (655.2, 635)
+    assert {each[f"newest_{name}"] for each in (resolved, suns) for name in names} == {None}
+
+
 async def test_an_alert_shows_its_figures_and_history(stage: Stage, alert_ids: list[int]) -> None:
     await stage.pool.executemany(
         "INSERT INTO alert_events (alert_id, happened_at, kind, measured, reason) "
