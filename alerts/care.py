@@ -7,6 +7,7 @@ clock, the event, the letters. What is to happen is decided by `alerts/dues.py`,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -14,6 +15,7 @@ import structlog
 import db.alert_cases
 import db.alert_events
 import db.figures
+import db.heads
 import db.outbox
 import db.tasks
 from alerts import digest, dues, notices, outbox, rules, tasks
@@ -169,6 +171,7 @@ async def _write(
 ) -> None:
     """Put a letter to each contact of one region into the outbox, in the thread of the alert."""
     matter, city = notice.matter, digest.city_of(notice.matter.region)
+    notice = replace(notice, heads=await db.heads.list_newest(connection, at))
     letters = [
         outbox.addressed(
             recipient,

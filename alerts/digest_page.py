@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-import db.heads
-from alerts import frame, tasks
+from alerts import frame, tasks, witness
 from alerts.kinds import words
 from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
@@ -22,8 +21,6 @@ from energy.periods import Span
 
 ITEMS_MAX = 100
 """Alerts that are told at length; more have a line each, as letters of over 100 KB are cut off."""
-
-HEADS_MAX = 50
 
 TONES = {1: Tone.WORST, 2: Tone.BAD}
 
@@ -125,7 +122,7 @@ def compose_digest(
     """
     write = _zh if language is Language.ZH else _en
     page = write(words.collapse(region_name), period, sorted(items, key=_rank), link)
-    return frame.write(replace(page, sections=[*page.sections, *_witness(heads, language)]))
+    return frame.write(replace(page, sections=[*page.sections, *witness.sections(heads, language)]))
 
 
 def _zh(name: str, period: Span, ranked: Sequence[DigestItem], link: str) -> Page:
@@ -235,20 +232,6 @@ def _figure(item: DigestItem, language: Language) -> tuple[str, str]:
     if item.threshold is None:
         return f"{value}{uom}", ""
     return f"{value}{uom}", f"{THRESHOLD[language]} {threshold}"
-
-
-def _witness(heads: Sequence[KeptHead], language: Language) -> list[Section]:
-    """Return the heads in the form that `nenghao verify --heads` reads, a line each."""
-    if not heads:
-        return []
-    lines = db.heads.written(heads[-HEADS_MAX:]).splitlines()
-    if language is Language.ZH:
-        what = "请保留本邮件：下列链头是平台账簿当日的指纹，日后若有人改动或截断账簿，"
-        what += "以 nenghao verify --heads 核验即可发现。"
-        return [Section("存证", [what, *lines], is_small=True)]
-    what = "Keep this letter: these heads are the fingerprint of the books on that day. Whoever "
-    what += "changes the books or cuts them off is found by `nenghao verify --heads` with them."
-    return [Section("Witness of the books", [what, *lines], is_small=True)]
 
 
 def _rank(item: DigestItem) -> tuple[bool, int, float, int]:

@@ -28,9 +28,6 @@ from energy.periods import LOCAL, Span
 LETTERS_MAX = 5_000
 """Held letters that are gathered at a time; more leave in the next digest."""
 
-HEADS_SINCE = timedelta(days=3)
-"""How far back the newest day is looked for of which heads were kept."""
-
 SHORTEST = timedelta(minutes=1)
 
 ALL_REGIONS = {Language.ZH: "多地", Language.EN: "several regions"}
@@ -96,14 +93,13 @@ async def _compose(
     language = Language(reader.language)
     name = ALL_REGIONS[language] if bundle.city is None else names.get(bundle.city, bundle.city)
     about = await db.digests.list_told_of(connection, bundle.letter_ids)
-    heads = await db.heads.list_kept(connection, now.astimezone(LOCAL).date() - HEADS_SINCE)
     place = "" if bundle.city is None else f"?region={bundle.city}"
     return compose_digest(
         name,
         Span(first.held_since, max(now, first.held_since + SHORTEST)),
         [_item(each, names, public_url) for each in about],
         language,
-        heads=[each for each in heads if each.day == heads[-1].day],
+        heads=await db.heads.list_newest(connection, now),
         link=f"{public_url.rstrip('/')}/v1/alerts{place}",
     )
 

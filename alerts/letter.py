@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from alerts import captions, frame, notes
+from alerts import captions, frame, notes, witness
 from alerts.kinds.words import (
     SHARE,
     Amended,
@@ -199,7 +199,11 @@ def page(occasion: Occasion, words: Words, language: Language) -> Page:
         changed=[] if amended is None else _changed(amended, occasion, words, says),
         facts=[*_figures(words), *_due(occasion, says)],
         picture=None if series is None else captions.picture(series, measure, language),
-        sections=[_asked(occasion, words, says), _computed(occasion, words, says)],
+        sections=[
+            _asked(occasion, words, says),
+            _computed(occasion, words, says),
+            *witness.sections(occasion.heads, language),
+        ],
         links=_links(occasion, words, says),
         foot=_foot(occasion, says),
     )

@@ -9,19 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from alerts import frame, tasks
+from alerts import frame, tasks, witness
 from alerts.dues import Turn
 from alerts.kinds.words import SHARE, Language, beside, collapse, moment, percent
 from alerts.page import Fact, Letter, Link, Page, Section, Tone
 from alerts.tasks import TaskTurn
 from db.alert_cases import Matter
+from db.heads import KeptHead
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """What a letter is about, and to whose desk it goes. `due_on`: the last day in time.
 
-    `cities` are those that a task is about, `untold` those of which nobody knows, by name.
+    `cities` are those that a task is about, `untold` those of which nobody knows, by name. `heads`:
+    as a letter has them.
     """
 
     turn: Turn | TaskTurn
@@ -31,6 +33,7 @@ class Notice:
     link: str
     cities: Sequence[str] = ()
     untold: Sequence[str] = ()
+    heads: Sequence[KeptHead] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,10 @@ def compose(notice: Notice, language: Language) -> Letter:
         greeting=says.greeting.format(region=collapse(notice.desk)),
         lead=says.leads[turn].format(who=who, due=notice.due_on),
         facts=[*_facts(notice, says), *_places(notice, says)],
-        sections=[Section(says.asked, _asked(notice, says, language), is_numbered=True)],
+        sections=[
+            Section(says.asked, _asked(notice, says, language), is_numbered=True),
+            *witness.sections(notice.heads, language),
+        ],
         links=[Link(says.details, notice.link)],
         foot=[says.rule.format(name=collapse(matter.rule)), says.end],
     )

@@ -18,6 +18,7 @@ import structlog
 
 import db.amendments
 import db.digests
+import db.heads
 import db.outbox
 from alerts import digest, letter
 from alerts.digest import Told
@@ -113,7 +114,11 @@ async def write(
     """
     recipients = await _recipients(connection, posting, anew=anew, ends=ends)
     regions = dict.fromkeys(recipient.region for recipient in recipients)
-    told = replace(occasion, told=[posting.region_names.get(each, each) for each in regions])
+    told = replace(
+        occasion,
+        told=[posting.region_names.get(each, each) for each in regions],
+        heads=await db.heads.list_newest(connection, at),
+    )
     # Once in each language: a letter is the same to all, and its chart takes time to draw.
     languages = {Language(recipient.language) for recipient in recipients}
     written = {each: letter.compose(told, each) for each in languages}

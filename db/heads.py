@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from db.pool import Connection
 from energy.ledger import Head
 from energy.periods import LOCAL
+
+NEWEST_WITHIN = timedelta(days=3)
+"""How far back the newest day is looked for of which heads were kept."""
 
 CHANGES = "changes"
 AUDIT = "audit"
@@ -73,6 +76,12 @@ async def list_kept(connection: Connection, since: date | None = None) -> list[K
         KeptHead(row["day"], row["chain"], Head(row["links"], row["sha256"]), row["noted_at"])
         for row in rows
     ]
+
+
+async def list_newest(connection: Connection, now: datetime) -> list[KeptHead]:
+    """Return the heads that were kept of the newest day, not long ago: those of letters."""
+    kept = await list_kept(connection, now.astimezone(LOCAL).date() - NEWEST_WITHIN)
+    return [each for each in kept if each.day == kept[-1].day]
 
 
 def written(heads: Sequence[KeptHead]) -> str:

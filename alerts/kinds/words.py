@@ -16,6 +16,7 @@ from alerts.lifecycle import Reason
 from alerts.series import Series
 from alerts.tasks import TaskKind
 from alerts.verdicts import State, Verdict
+from db.heads import KeptHead
 from energy import levels
 from energy.factors import Basis
 from energy.periods import LOCAL, Span
@@ -83,7 +84,8 @@ class Occasion:
     `kind` is that of the rule; `link` leads to the alert. `due_on`: when an answer is due. `told`:
     names of the regions whose contacts get the letter. `series`: the figure over the last windows.
     `amended`: what was told before, in a letter that amends it. `task`: what its level asks of a
-    region, by `task_due_on`, the last day that is in time; None: not known.
+    region, by `task_due_on`, the last day that is in time; None: not known. `heads`: those
+    that were kept of the newest day.
     """
 
     kind: Kind
@@ -102,6 +104,7 @@ class Occasion:
     amended: Amended | None = None
     task: TaskKind | None = None
     task_due_on: date | None = None
+    heads: Sequence[KeptHead] = ()
 
     @property
     def is_over(self) -> bool:

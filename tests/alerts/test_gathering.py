@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import db.alert_events
 import db.outbox
 from alerts import digest, gathering, outbox
+from app import verify
 from db.outbox import NewLetter
 from db.pool import Connection, Pool
 from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, PUBLIC_URL, Post, Works, plain
@@ -117,6 +119,25 @@ async def test_a_letter_that_nothing_came_to_leaves_as_it_is(works: Works, post:
     await gather(works.pool, NOW + digest.WINDOW)
     await works.send_all(post.url, now=NOW + digest.WINDOW)
     assert [letter["Subject"] for letter in post.received()] == ["【预警】1 号厂", "【预警】2 号厂"]
+
+
+async def test_each_letter_by_itself_is_a_witness_of_the_books(
+    works: Works, tmp_path: Path
+) -> None:
+    """[30] Where nothing else happened there is no digest, and the newest heads leave as well."""
+    old, new = ("2026-11-21", b"1" * 32), ("2026-11-22", b"2" * 32)
+    await works.pool.executemany(
+        "INSERT INTO heads (day, chain, links, sha256, noted_at) "
+        "VALUES ($1::text::date, 'changes', 7, $2, '2026-11-23 00:10+08')",
+        [old, new],
+    )
+    await works.made(140.0)
+    await works.evaluate()
+    body = await works.pool.fetchval("SELECT body FROM outbox")
+    path = tmp_path / "heads.json"
+    path.write_text(body[body.index('[{"day"') : body.index("}]") + 2], encoding="utf-8")
+    (head,) = verify.read(path)
+    assert (f"{head.day}", head.head.digest) == new
 
 
 async def test_a_digest_is_written_whole_or_not_at_all(works: Works) -> None:

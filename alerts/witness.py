@@ -1,0 +1,29 @@
+"""Owns the heads of the chains at the foot of a letter: whoever keeps it is a witness of the books.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import db.heads
+from alerts.kinds.words import Language
+from alerts.page import Section
+from db.heads import KeptHead
+
+HEADS_MAX = 50
+
+
+def sections(heads: Sequence[KeptHead], language: Language) -> list[Section]:
+    """Return the heads in the form that `nenghao verify --heads` reads, a line each."""
+    if not heads:
+        return []
+    lines = db.heads.written(heads[-HEADS_MAX:]).splitlines()
+    if language is Language.ZH:
+        what = "请保留本邮件：下列链头是平台账簿当日的指纹，日后若有人改动或截断账簿，"
+        what += "以 nenghao verify --heads 核验即可发现。"
+        return [Section("存证", [what, *lines], is_small=True)]
+    what = "Keep this letter: these heads are the fingerprint of the books on that day. Whoever "
+    what += "changes the books or cuts them off is found by `nenghao verify --heads` with them."
+    return [Section("Witness of the books", [what, *lines], is_small=True)]
