@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from alerts.backtest import Course
+from alerts.kinds import stated
 from alerts.kinds.budget_pace import verdict as budgets
 from alerts.kinds.budget_pace.facts import BudgetFacts
 from alerts.kinds.data_quality import verdict as quality
@@ -191,6 +192,8 @@ def run(file: File) -> list[Difference]:
         parameters = KINDS[kind].parameters.model_validate_json(text)
     except ValidationError as error:
         raise TrialError(f"rule.parameters: {_told(error)}") from None
+    for fault in stated.faults(parameters):
+        raise TrialError(f"rule.parameters: {fault.parameter}: {fault.detail}")
     rule = Rule(1, file.rule.name, parameters, file.rule.region)
     found = []
     for case in file.cases:

@@ -12,7 +12,7 @@ from datetime import datetime
 import db.changes
 import db.rules
 from alerts.kinds.kind import Kind, Parameters
-from app import rule_facts
+from app import rule_facts, rule_references
 from app.depends import Caller
 from app.errors import Conflict, Forbidden, InvalidParameter, NotFound, PreconditionFailed
 from db.changes import Author, Fact
@@ -51,6 +51,7 @@ async def make(caller: Caller, region: str, statement: Statement) -> int:
     await db.changes.lock(caller.connection)
     names = await db.rules.list_names(caller.connection, region)
     _refuse_twin(names, statement.name, None)
+    await refuse_faults(caller, statement.parameters)
     if len(names) >= RULES_MAX:
         raise Conflict(
             "too_many_rules",
@@ -75,6 +76,7 @@ async def change(caller: Caller, rule_id: int, seen: int, statement: Statement) 
     _refuse_twin(
         await db.rules.list_names(caller.connection, found.region), statement.name, rule_id
     )
+    await refuse_faults(caller, statement.parameters)
     version = _version(caller, seen + 1, statement)
     await _state(caller, rule_id, statement.kind, found.region, version)
 
@@ -84,6 +86,12 @@ async def end(caller: Caller, rule_id: int, seen: int, reason: str) -> None:
     found = await _changeable(caller, rule_id, seen)
     version = VersionRow(seen + 1, found.name, None, caller.now, caller.now, caller.actor, reason)
     await _state(caller, rule_id, Kind(found.kind), found.region, version)
+
+
+async def refuse_faults(caller: Caller, parameters: Parameters) -> None:
+    """Raise InvalidParameter for what a rule must not say when it is stated, or proposed."""
+    for fault in await rule_references.faults(caller.connection, caller.scope, parameters):
+        raise InvalidParameter(fault.parameter, fault.detail)
 
 
 async def _changeable(caller: Caller, rule_id: int, seen: int) -> RuleEntry:

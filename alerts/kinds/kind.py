@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Set
+from collections.abc import AsyncIterator, Collection, Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -114,6 +114,14 @@ class Keeps(BaseModel):
         if self.rule_id is not None:
             return self.rule_id == rule.rule_id
         return self.kind == rule.kind and self.check in (None, check_of(rule.parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a rule must not say, by the name of its parameter."""
+
+    parameter: str
+    detail: str
 
 
 KEEPS_MAX = 20
@@ -230,6 +238,10 @@ class Parameters(BaseModel):
     def clear_at(self) -> float:
         """At which share of its threshold a value that was over is no longer over."""
         return 1.0
+
+    def contradictions(self) -> Iterator[Fault]:
+        """Yield what it says that has no effect beside what else it says: whoever says so errs."""
+        yield from ()
 
     def look_back(self, newest: Span) -> list[Span]:
         """Return the windows before the newest one that a letter shows, oldest first: 23 hours."""

@@ -213,6 +213,7 @@ async def _rule(caller: Caller, rule_id: int, proposed: Proposed | None) -> tupl
     if proposed is not None:
         if proposed.kind != row.kind:
             raise InvalidParameter("kind", f"is {row.kind} for this rule: propose one of that kind")
+        await app.rules.refuse_faults(caller, proposed.parameters)
         return Rule(rule_id, row.name, proposed.parameters, row.region, version=0), None
     try:
         return rules.parse(row), row.version

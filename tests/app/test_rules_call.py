@@ -143,6 +143,14 @@ async def test_one_sees_the_rules_that_act_on_what_one_sees(stage: Stage) -> Non
     assert await stage.code("sun", "/v1/rules/3") == (404, "not_found")
 
 
+def of(kind: str, **parameters: object) -> dict[str, Any]:
+    return {"kind": kind, "parameters": parameters}
+
+
+def keeping(**keeps: object) -> dict[str, Any]:
+    return of("product_intensity", keeps_back=[keeps])
+
+
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"parameters": {"window_h": 0}}, "window_h", "greater than or equal to 1"),
     ({"parameters": {"window_h": "24"}}, "window_h", "valid integer"),
@@ -150,6 +158,26 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"parameters": {"span": 1}}, "span", "is not a parameter of this call"),
     ({"parameters": {"window": "week"}}, "window", "month_to_date"),
     ({"kind": "weather"}, "kind", "'product_intensity', 'region_level'"),
+    (of("region_level", scheme="natonal"), "scheme", "is it national? There are "),
+    (of("region_level", scheme="total_default"), "scheme", "no scheme for energy_per_gdp"),
+    (of("region_level", indicator="total_energy", scheme="national"), "scheme", "is no scheme for"),
+    (keeping(kind="product_intensty"), "keeps_back", "is it product_intensity? There are budget_"),
+    (keeping(rule_id=4711), "keeps_back", "there is no rule 4711 that holds"),
+    (keeping(kind="data_quality", check="offlin"), "keeps_back", "is it offline? There are clock,"),
+    (keeping(kind="outage", check="offline"), "keeps_back", "check goes with data_quality"),
+    (
+        of("expression", of="unit", expression="quantity > 1", carrier="electrcity"),
+        "carrier",
+        "electrcity is no carrier: is it electricity?",
+    ),
+    ({"parameters": {"early_notice": True}}, "early_notice", "say how near (warn_ratio)"),
+    ({"parameters": {"window": "day", "window_h": 7}}, "window_h", "day has its own length"),
+    (
+        {"parameters": {"shifts": [{"valid_from": "2026-01-01", "starts_h": [6, 18]}]}},
+        "shifts",
+        "are for the window shift",
+    ),
+    (of("value_intensity", industry="C9999"), "industry", "C99 is no division of GB/T 4754"),
     ({"name": "a\nb"}, "name", "must be of the form"),
     ({"name": " "}, "name", "at least 1 character"),
     ({"reason": "x\0"}, "reason", "NUL character"),
@@ -162,6 +190,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 async def test_what_a_rule_must_not_say_is_refused_with_what_it_may(
     stage: Stage, desk: str
 ) -> None:
+    """Also what there is not: regions by a scheme that nobody knows are UNKNOWN, and silent."""
     for different, parameter, detail in REFUSED:
         answer = await make(stage, desk, **different)
         assert answer.status_code == 422, answer.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -10,7 +11,7 @@ from typing import Annotated, ClassVar, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from alerts.kinds import windows
-from alerts.kinds.kind import Kind, Parameters
+from alerts.kinds.kind import Fault, Kind, Parameters
 from energy.factors import Basis
 from energy.periods import Span, Step
 
@@ -188,6 +189,15 @@ class ProductIntensity(Parameters):
     @property
     def hold(self) -> timedelta:
         return timedelta(hours=self.for_h)
+
+    def contradictions(self) -> Iterator[Fault]:
+        fields = type(self).model_fields
+        if self.early_notice and self.warn_ratio is None:
+            yield Fault("early_notice", "is of what is near a threshold: say how near (warn_ratio)")
+        if self.window is not Window.HOURS and self.window_h != fields["window_h"].default:
+            yield Fault("window_h", f"is for windows of hours; {self.window} has its own length")
+        if self.window is not Window.SHIFT and self.shifts != fields["shifts"].default:
+            yield Fault("shifts", f"are for the window shift, not {self.window}")
 
     @property
     def warn_at(self) -> float | None:
