@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import db.judgements
-from alerts import changes, digest, letter, lifecycle, outbox, owed, past_keepers
+from alerts import changes, digest, letter, lifecycle, outbox, owed, past_keepers, past_notes
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.registry import KINDS
 from alerts.kinds.words import Language, Note, Occasion
 from alerts.lifecycle import ABOUT, Reason, Transition
 from alerts.past_keepers import PastKeepers
+from alerts.past_notes import PastNote
 from alerts.verdicts import State, Verdict
 from db.alerts import About, AlertState, OpenAlert
 from db.kept import NOTHING, Owed
@@ -93,11 +94,15 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What was found, by subject with its newest facts; moves in order, `left_out` not told."""
+    """What was found, by subject with its newest facts; moves in order, `left_out` not told.
+
+    `notes`: what cannot be known of the past.
+    """
 
     subjects: Mapping[str, tuple[Judged, Tally]]
     moves: Sequence[Move]
     left_out: int
+    notes: Sequence[PastNote] = ()
 
     def cities(self) -> dict[str, tuple[int, Tally]]:
         """Return by city how many subjects there are, and the sum of their tallies."""
@@ -197,7 +202,9 @@ async def run(
                 moves.append(Move(judged, transition, letters))
             else:
                 left_out += 1
-    return Backtest(subjects, await _with_late(connection, rule, moves), left_out)
+    told_late = await _with_late(connection, rule, moves)
+    unknown = list(past_notes.notes(rule, scope, course.keepers))
+    return Backtest(subjects, told_late, left_out, unknown)
 
 
 async def _with_late(connection: Connection, rule: Rule, moves: Sequence[Move]) -> list[Move]:

@@ -1,11 +1,12 @@
 """Owns what kept letters back in a past period, for a backtest: alerts that really fired then.
 
-An outage of a unit is among them; which units a larger one took in is not kept. Silences are left
-out: a backtest says what a rule finds, not what somebody did not want to hear.
+Outages are among them; which units a larger one took in is told by when gateways were heard.
+Silences are left out: a backtest says what a rule finds, not what somebody did not want to hear.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +14,10 @@ import db.kept
 import db.rules
 from alerts import keepers, rules
 from alerts.keepers import Edges, Keepers, Kept, Silences
-from alerts.kinds.kind import Judged, Kind, Rule
+from alerts.kinds.kind import Judged, Rule
+from alerts.kinds.outage import watch
+from alerts.kinds.outage.parameters import Outage
+from alerts.kinds.outage.past import History
 from db.alerts import OpenAlert
 from db.kept import Fired, Standing
 from db.pool import Connection
@@ -24,39 +28,66 @@ from energy.periods import Span
 
 @dataclass(slots=True)
 class PastKeepers:
-    """Alerts of other rules that fired, by place, and which rules keep letters of which back."""
+    """Alerts of other rules that fired, by place, and which rules keep letters of which back.
+
+    `wide`: outages of more than a unit; `outages`: what was silent then, by rule.
+    """
 
     edges: Edges = field(default_factory=dict)
-    outages: frozenset[int] = frozenset()
+    outages: Mapping[int, History | None] = field(default_factory=dict)
     fired: dict[int | str, list[Fired]] = field(default_factory=dict)
+    wide: Sequence[Fired] = ()
 
     def over(self, judged: Judged, alert: OpenAlert | None, at: datetime) -> Kept | None:
         """Return what would have kept letters of an alert back at an instant."""
         own = keepers.standing_of(judged, alert)
         then = Keepers(Silences([]), self.edges)
-        for each in self.fired.get(keepers.place_of(own), ()):
+        for each in (*self.fired.get(keepers.place_of(own), ()), *self.wide):
             if each.fired_at <= at and (each.resolved_at is None or at < each.resolved_at):
-                then.add(each.standing, self._takes_in(each.standing))
+                then.add(each.standing, self._takes_in(each.standing, at))
         return then.over(own)
 
-    def _takes_in(self, alert: Standing) -> frozenset[int]:
-        if alert.unit_id is None or alert.rule_id not in self.outages:
+    def _takes_in(self, alert: Standing, at: datetime) -> frozenset[int]:
+        if alert.rule_id not in self.outages:
             return frozenset()
-        return frozenset({alert.unit_id})
+        if alert.unit_id is not None:
+            return frozenset({alert.unit_id})
+        history = self.outages[alert.rule_id]
+        if history is None:
+            return frozenset()
+        return history.silent_units(at, Scope.of_region(alert.region).region_prefix)
 
 
 async def load(connection: Connection, rule: Rule, scope: Scope, span: Span) -> PastKeepers:
     """Return what really fired in a period, of rules other than the one that is tried out."""
     rows = await db.rules.list_holding(connection, span.ends_at)
     others = [parsed for row in rows if (parsed := _parsed(row)) and row.rule_id != rule.rule_id]
-    made = PastKeepers(
-        keepers.edges([rule, *others]),
-        frozenset(each.rule_id for each in others if each.kind is Kind.OUTAGE),
-    )
-    for each in await db.kept.list_fired(connection, scope, span.starts_at, span.ends_at):
-        if each.standing.rule_id != rule.rule_id:
-            made.fired.setdefault(keepers.place_of(each.standing), []).append(each)
-    return made
+    edges, outages = keepers.edges([rule, *others]), _outages(others)
+    fired = [
+        each
+        for each in await db.kept.list_fired(connection, scope, span.starts_at, span.ends_at)
+        if each.standing.rule_id != rule.rule_id
+    ]
+    wide = [
+        each for each in fired if each.standing.rule_id in outages and each.standing.unit_id is None
+    ]
+    telling = {
+        each.standing.rule_id for each in wide if (each.standing.rule_id, rule.rule_id) in edges
+    }
+    known = {
+        rule_id: await watch.recall(connection, scope, span, outage.silence)
+        if rule_id in telling
+        else None
+        for rule_id, outage in outages.items()
+    }
+    by_place: dict[int | str, list[Fired]] = {}
+    for each in fired:
+        by_place.setdefault(keepers.place_of(each.standing), []).append(each)
+    return PastKeepers(edges, known, by_place, wide if telling else ())
+
+
+def _outages(rules: Iterable[Rule]) -> dict[int, Outage]:
+    return {each.rule_id: each.parameters for each in rules if isinstance(each.parameters, Outage)}
 
 
 def _parsed(row: RuleRow) -> Rule | None:

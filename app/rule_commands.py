@@ -116,6 +116,8 @@ def backtest_command(
     session.show(console, _cities(found))
     session.show(console, _moves(found))
     console.print("silences are not applied")
+    for note in found.notes:
+        console.print(f"note: {note.detail}", highlight=False, markup=False, soft_wrap=True)
     if found.left_out:
         console.print(f"and {found.left_out:,} changes more")
 

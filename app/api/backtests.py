@@ -16,6 +16,7 @@ from alerts.kinds.kind import Judged, Kind, Rule, Surroundings
 from alerts.kinds.past import OutOfBoundsError
 from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
+from alerts.past_notes import Unknown
 from alerts.verdicts import State, Verdict
 from app import state
 from app.api import parameters
@@ -133,6 +134,17 @@ class Subject(_Counts):
     newest: Finding
 
 
+class NotKnown(Answer):
+    """What cannot be known of the past, and what follows."""
+
+    code: Unknown = Field(examples=["heard_by_stored_readings"])
+    detail: str = Field(
+        description="a sentence",
+        examples=["An outage of a wider region than is asked about may have kept letters back; "
+                  "it is not seen."],
+    )  # fmt: skip
+
+
 class BacktestAnswer(Answer):
     """What the rule would have done, of what is known now; nobody acknowledged anything."""
 
@@ -153,6 +165,7 @@ class BacktestAnswer(Answer):
     changes_left_out: int = Field(
         description="changes beyond the first 1,000, which are counted and not told", examples=[0]
     )
+    notes: list[NotKnown] = Field(description="what cannot be known of the past")
 
 
 @router.post(
@@ -170,8 +183,9 @@ async def backtest_rule(
 ) -> BacktestAnswer:
     """Judge a past period by a rule, or by a version that is proposed; nothing is written.
 
-    A rule on hours of products is judged at each full hour (92 days at most), others each day (400
-    days at most), where the key and the rule both reach.
+    A rule on hours of products is judged at each full hour (92 days at most), one on outages each
+    time that something fell silent or came back (31 days at most), others each day (400 days at
+    most), where the key and the rule both reach.
     """
     held = state.of(request)
     rule, version = await _rule(caller, rule_id, question.proposed)
@@ -202,6 +216,7 @@ async def backtest_rule(
         subjects=[_subject(judged, tally) for judged, tally in found.subjects.values()],
         changes=[_change(move) for move in found.moves],
         changes_left_out=found.left_out,
+        notes=[NotKnown(code=each.code, detail=each.detail) for each in found.notes],
     )
 
 

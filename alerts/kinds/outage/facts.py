@@ -112,9 +112,10 @@ def incidents(
     open_subjects: Set[str],
     now: datetime,
     grace: Grace | None = None,
+    scales: Set[Scale] = frozenset(Scale),
 ) -> list[OutageFacts]:
     """Return the incidents that there are, the largest first, and what became of those that are
-    open. `gateways`: how many each city has.
+    open. `gateways`: how many each city has; `scales`: those that can be told.
     """
     whole = _broker(sites, gateways, rule, region, now, grace)
     cities = list(_cities(sites, gateways, rule, now))
@@ -122,6 +123,8 @@ def incidents(
     told: list[OutageFacts] = []
     taken: frozenset[int] = frozenset()
     for found in (whole, *cities, *units):
+        if found.scale not in scales:
+            continue
         is_part = bool(found.takes_in) and found.takes_in <= taken
         if (found.is_incident and not is_part) or found.subject in open_subjects:
             told.append(found)
