@@ -17,12 +17,13 @@ from alerts.keepers import Edges, Keepers, Kept, Silences
 from alerts.kinds.kind import Judged, Rule
 from alerts.kinds.outage import watch
 from alerts.kinds.outage.parameters import Outage
-from alerts.kinds.outage.past import History
+from alerts.kinds.outage.past import LOOK_BACK, MINUTE, History
 from db.alerts import OpenAlert
 from db.kept import Fired, Standing
 from db.pool import Connection
 from db.rules import RuleRow
 from db.scope import Scope
+from energy import periods
 from energy.periods import Span
 
 
@@ -30,11 +31,12 @@ from energy.periods import Span
 class PastKeepers:
     """Alerts of other rules that fired, by place, and which rules keep letters of which back.
 
-    `wide`: outages of more than a unit; `outages`: what was silent then, by rule.
+    `wide`: outages of more than a unit; `outages`: by rule, what was silent while one of them
+    lasted.
     """
 
     edges: Edges = field(default_factory=dict)
-    outages: Mapping[int, History | None] = field(default_factory=dict)
+    outages: Mapping[int, Sequence[tuple[Span, History]]] = field(default_factory=dict)
     fired: dict[int | str, list[Fired]] = field(default_factory=dict)
     wide: Sequence[Fired] = ()
 
@@ -52,10 +54,11 @@ class PastKeepers:
             return frozenset()
         if alert.unit_id is not None:
             return frozenset({alert.unit_id})
-        history = self.outages[alert.rule_id]
-        if history is None:
-            return frozenset()
-        return history.silent_units(at, Scope.of_region(alert.region).region_prefix)
+        prefix = Scope.of_region(alert.region).region_prefix
+        for span, history in self.outages[alert.rule_id]:
+            if span.starts_at <= at <= span.ends_at:
+                return history.silent_units(at, prefix)
+        return frozenset()
 
 
 async def load(connection: Connection, rule: Rule, scope: Scope, span: Span) -> PastKeepers:
@@ -69,21 +72,33 @@ async def load(connection: Connection, rule: Rule, scope: Scope, span: Span) -> 
         if each.standing.rule_id != rule.rule_id
     ]
     wide = [
-        each for each in fired if each.standing.rule_id in outages and each.standing.unit_id is None
+        each
+        for each in fired
+        if each.standing.unit_id is None and (each.standing.rule_id, rule.rule_id) in edges
+        if each.standing.rule_id in outages
     ]
-    telling = {
-        each.standing.rule_id for each in wide if (each.standing.rule_id, rule.rule_id) in edges
-    }
     known = {
-        rule_id: await watch.recall(connection, scope, span, outage.silence)
-        if rule_id in telling
-        else None
+        rule_id: [
+            (part, await watch.recall(connection, scope, part, outage.silence))
+            for part in _lasted(wide, rule_id, span)
+        ]
         for rule_id, outage in outages.items()
     }
     by_place: dict[int | str, list[Fired]] = {}
     for each in fired:
         by_place.setdefault(keepers.place_of(each.standing), []).append(each)
-    return PastKeepers(edges, known, by_place, wide if telling else ())
+    return PastKeepers(edges, known, by_place, wide)
+
+
+def _lasted(wide: Iterable[Fired], rule_id: int, span: Span) -> list[Span]:
+    """Return when outages of a rule lasted in `span`: only then is it looked who was silent."""
+    ends_at = span.ends_at + MINUTE
+    lasted = [
+        Span(max(each.fired_at, span.starts_at), min(each.resolved_at or ends_at, ends_at))
+        for each in wide
+        if each.standing.rule_id == rule_id and each.fired_at != each.resolved_at
+    ]
+    return periods.merged(lasted, LOOK_BACK)
 
 
 def _outages(rules: Iterable[Rule]) -> dict[int, Outage]:
