@@ -53,8 +53,8 @@ REFUSAL = msgspec.json.Decoder(_Problem)
 
 
 STRANGERS_PER_MINUTE = 60
-"""Refusals of one address that nobody known has asked for and that are noted one by one: the log
-is kept for years, and grows no faster than that with what anybody may send."""
+"""Refusals and failures of one address that nobody known has asked for and that are noted one by
+one: the log is kept for years, and grows no faster than that with what anybody may send."""
 
 
 class AuditGate:
@@ -69,7 +69,7 @@ class AuditGate:
         self._strangers = Pace("strangers", STRANGERS_PER_MINUTE)
 
     def is_one_too_many(self, asked: Asked) -> bool:
-        """Whether a refusal is counted only: its address was refused too often, unknown."""
+        """Whether no answer to it is noted, only counted: its address was, too often, unknown."""
         if asked.identity or self._strangers.take(network(asked.source), self._clock_s()) == 0:
             return False
         self._metrics.count_unnoted()
@@ -144,7 +144,7 @@ class _Gate:
                 return None
             case Result.DONE:
                 return entry(self._scope, self._asked, status, rows=_count(body))
-            case Result.REFUSED if self._gate.is_one_too_many(self._asked):
+            case _ if self._gate.is_one_too_many(self._asked):
                 return None
             case _:
                 return entry(self._scope, self._asked, status, code=_code(body))
@@ -181,6 +181,8 @@ def entry(
         known = _names(route.path_format, route.endpoint)
     if path == UNKNOWN_ROUTE:
         given, known = [("path", scope["path"])], frozenset({"path"})
+    given += asked.of_body.items()
+    known |= asked.of_body.keys()
     units = [str(value) for name, value in given if name == "unit" and name in known]
     return asked.entry(
         path,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from db.audit import Entry, Result
@@ -40,7 +40,8 @@ class Asked:
     """What is known of a request so far; who asks is found out on the way.
 
     `noted` is the status that the transaction of a change has noted already, `promised` the one
-    that it will answer with, where it is not the usual one of the call.
+    that it will answer with, where it is not the usual one of the call. `of_body` is what a
+    question in a body asks about, by name: a body itself is never told.
     """
 
     request_id: str
@@ -52,6 +53,7 @@ class Asked:
     scope: str | None = None
     noted: int | None = None
     promised: int | None = None
+    of_body: dict[str, str] = field(default_factory=dict)
 
     def know(self, holder: Holder) -> None:
         """Take in who asks, once that is known."""
@@ -62,7 +64,7 @@ class Asked:
         self.scope = holder.scope.text
 
     def claim(self, city: str, unit: str, gateway: str) -> None:
-        """Take in which gateway it says it is; the result tells whether its signature held."""
+        """Take in which gateway it is, once its signature held."""
         self.identity = f"gateway {unit}/{gateway}"
         self.role = "gateway"
         self.scope = f"{city[:4]}/{unit}"

@@ -31,7 +31,7 @@ import app.auth
 import db.audit
 import db.keys
 import db.scope
-from app import audit_gate, roles, state
+from app import audit_gate, downloads, roles, state
 from app.approval import APPROVED_BY_NONE, Rule
 from app.auditing import Asked
 from app.auth import Holder
@@ -198,13 +198,15 @@ async def knowing(
 async def _turn(held: State, request: Request, shown: Shown) -> AsyncIterator[Holder | None]:
     """Wait for a turn to read for a file, if one is asked for; who does is known before.
 
-    A key that does not hold takes no turn from those whose key does.
+    The turn is over when the file is whole, its place when it was taken. A key that does not hold
+    takes no turn from those whose key does.
     """
     if request.query_params.get("format", "json") == "json":
         yield None
         return
     holder = await _let_in(held, held["views"], shown, Act.READ)
     async with in_turn(held["files"], "Others are being given files."):
+        downloads.give_place(request.scope, held["downloads"], holder.identity)
         yield holder
 
 

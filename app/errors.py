@@ -212,15 +212,14 @@ class TooMany(ApiError):
         )
 
 
-class TooManyStreams(ApiError):
-    """Who asks follows the event stream often enough already."""
+class TooManyOpen(ApiError):
+    """Who asks has as much open at a time as one key may: `what` are streams or files."""
 
     status = 429
-    title = "Too many streams"
+    title = "Too many at a time"
 
-    def __init__(self, streams: int) -> None:
-        detail = f"{streams} streams are open with this key. Close one, or follow more with one."
-        super().__init__("too_many_streams", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+    def __init__(self, what: str, detail: str) -> None:
+        super().__init__(f"too_many_{what}", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 class NotNoted(Unavailable):

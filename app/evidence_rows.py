@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
-from app.evidence_tables import FORMULA_BEGINS, QUOTE
+from app import quoting
 from app.lineage import (
     Lineage,
     MeterLineage,
@@ -41,15 +41,11 @@ def rows(content: bytes, name: str) -> list[Row]:
     try:
         text = io.StringIO(content.decode("utf-8-sig"), newline="")
         return [
-            {column: _unquoted(cell) for column, cell in row.items()}
+            {column: quoting.original(cell) for column, cell in row.items()}
             for row in csv.DictReader(text, strict=True)
         ]
     except (UnicodeDecodeError, csv.Error, AttributeError) as error:
         raise EvidenceError(f"{name} is no table: {error}") from error
-
-
-def _unquoted(cell: str) -> str:
-    return cell[1:] if cell.startswith(QUOTE) and cell[1:].startswith(FORMULA_BEGINS) else cell
 
 
 def lineage(tables: Mapping[str, Sequence[Row]], question: Question) -> Lineage:

@@ -12,16 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from app import explain_meter
+from app import explain_meter, quoting
 from app.lineage import Lineage, MeterLineage, Recorded, RecordedFactor
 from app.parts import MeterDetail
 from energy.periods import LOCAL
 
 Cell = str | float | int | bool | datetime | date | None
 BOM = "\ufeff"
-FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
-QUOTE = "'"
-"""Stands before text that a spreadsheet would take for a formula."""
 
 BY = ("actor", "why", "evidence", "recorded_at")
 METERS = (
@@ -81,8 +78,8 @@ def _written(cell: Cell) -> str:
             return cell.isoformat()
         case float():
             return repr(cell)
-        case str() if cell.startswith(FORMULA_BEGINS):
-            return f"{QUOTE}{cell}"
+        case str():
+            return quoting.harmless(cell)
         case _:
             return str(cell)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import marshal
-import re
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -25,6 +24,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from app import downloads, quoting
 from app.api.answers import local_text
 from app.errors import ApiError, InvalidParameter
 
@@ -77,21 +77,6 @@ class Kind(StrEnum):
 Columns = dict[str, Kind]
 """Names in order, and what each holds."""
 
-FORMULA = re.compile("'*[=+\\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20]")
-"""What a spreadsheet takes for the beginning of a formula, full-width forms too (ASVS 5.0, 1.2.10),
-or what was made harmless, so that it can be told from that."""
-
-
-def harmless(text: str) -> str:
-    """Return `text` as a spreadsheet shows it and does not reckon with it.
-
-    Whoever takes one apostrophe off each cell that begins so has what was there.
-
-    >>> harmless("=1+1"), harmless("'=1+1"), harmless("柳州某钢铁厂")
-    ("'=1+1", "''=1+1", '柳州某钢铁厂')
-    """
-    return f"'{text}" if FORMULA.match(text) else text
-
 
 class CsvTable:
     """UTF-8 with a byte-order mark, by which spreadsheets know it; times as in JSON."""
@@ -114,7 +99,7 @@ class CsvTable:
 def _text(cell: Cell) -> str | float | None:
     match cell:
         case str():
-            return harmless(cell)
+            return quoting.harmless(cell)
         case bool():
             return "true" if cell else "false"
         case datetime():
@@ -327,7 +312,7 @@ def cell(said: object) -> Cell:
 
 def answer(file: BinaryIO, form: Format, name: str) -> Response:
     """Return what was `written` as a download called `name`; it is closed when it was sent."""
-    return Sheet(file, name) if form is Format.XLSX else _download(file, form, name)
+    return Sheet(file, name) if form is Format.XLSX else Download(file, form, name)
 
 
 class Sheet(Response):
@@ -344,24 +329,32 @@ class Sheet(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with scope["state"]["sheets"]:
             file = await sheet(self._spool)
-        await _download(file, Format.XLSX, self._name)(scope, receive, send)
+        await Download(file, Format.XLSX, self._name)(scope, receive, send)
 
 
-def _download(file: BinaryIO, form: Format, name: str) -> StreamingResponse:
-    file.seek(0, io.SEEK_END)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}.{form}"',
-        "Content-Length": str(file.tell()),
-        "X-Content-Type-Options": "nosniff",
-    }
-    file.seek(0)
-    return StreamingResponse(_chunks(file), media_type=MEDIA_TYPES[form], headers=headers)
+class Download(StreamingResponse):
+    """A whole file on its way to its reader, if there is room for it to wait."""
+
+    def __init__(self, file: BinaryIO, form: Format, name: str) -> None:
+        self._file = file
+        self._size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{name}.{form}"',
+            "Content-Length": str(self._size),
+            "X-Content-Type-Options": "nosniff",
+        }
+        super().__init__(_chunks(file), media_type=MEDIA_TYPES[form], headers=headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._file:
+            downloads.keep(scope, self._size)
+            await super().__call__(scope, receive, send)
 
 
 async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
-    with file:
-        while chunk := await run_in_threadpool(file.read, CHUNK_BYTES):
-            yield chunk
+    while chunk := await run_in_threadpool(file.read, CHUNK_BYTES):
+        yield chunk
 
 
 def refuse_beside_a_file(query: BaseModel, *names: str) -> None:

@@ -58,6 +58,7 @@ from app.api import (
 from app.audit_gate import AuditGate
 from app.audit_log import AuditLog
 from app.description import Interface
+from app.downloads import Downloads
 from app.entity_tags import EntityTags
 from app.guard import Guard
 from app.metrics import Metrics, RequestCounter
@@ -239,8 +240,7 @@ def create_app(
     patience: Patience = PATIENCE,
 ) -> FastAPI:
     """Return the HTTP interface on the database at `database_url`; nothing is opened yet."""
-    metrics = Metrics()
-    tokens = _tokens(settings)
+    metrics, tokens = Metrics(), _tokens(settings)
     door, gate = _doors(settings)
 
     @asynccontextmanager
@@ -269,6 +269,7 @@ def create_app(
                     changes=asyncio.Semaphore(depends.CHANGES_AT_ONCE),
                     files=asyncio.Semaphore(max(1, settings.questions_at_once - depends.SPARED)),
                     sheets=asyncio.Semaphore(exports.SHEETS_AT_ONCE),
+                    downloads=Downloads(),
                     watch=pools.watch,
                     door=door,
                     gate=gate,

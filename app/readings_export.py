@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import BinaryIO
 
 import db.exports
-from app import exports
+from app import exports, quoting
 from app.depends import Caller
 from app.exports import Columns, Format, Kind, Row
 from db.catalogue import MeterEntry
@@ -42,7 +42,7 @@ async def written(caller: Caller, meter: MeterEntry, span: Span, form: Format) -
                 caller.scope,
                 meter.meter_id,
                 span=span,
-                named=(exports.harmless(meter.unit), exports.harmless(meter.meter)),
+                named=(quoting.harmless(meter.unit), quoting.harmless(meter.meter)),
                 file=file,
             )
     except BaseException:

@@ -12,6 +12,7 @@ from fastapi import Request
 from app.admission import Door
 from app.approval import Rule
 from app.audit_log import AuditLog
+from app.downloads import Downloads
 from app.metrics import Metrics
 from app.remembered import Memory
 from app.stream import Stream
@@ -31,8 +32,9 @@ class State(TypedDict):
     ask, it is known whether the platform can serve. `tokens`: of the OpenID provider, if one is
     trusted. `rule` says which changes wait for a second person. `earlier_days` bounds how many
     calls ask at once what was known on an earlier day, `files` how many read for a file, `sheets`
-    how many sheets are written, `changes` how many change something. `door` and `gate` say how
-    often holders of keys, and gateways, may come. `memory` is of what the registry answered.
+    how many sheets are written, `downloads` what waits on disk for its readers, `changes` how many
+    change something. `door` and `gate` say how often holders of keys, and gateways, may come.
+    `memory` is of what the registry answered.
     """
 
     pool: Pool
@@ -50,6 +52,7 @@ class State(TypedDict):
     files: asyncio.Semaphore
     changes: asyncio.Semaphore
     sheets: asyncio.Semaphore
+    downloads: Downloads
     watch: Pool
     door: Door
     gate: Door

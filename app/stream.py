@@ -19,7 +19,7 @@ import structlog
 import db.patience
 import db.scope
 import db.stream
-from app.errors import ApiError, TooManyStreams, Unavailable
+from app.errors import ApiError, TooManyOpen, Unavailable
 from db.pool import Pool
 from db.scope import Scope
 from db.stream import AcceptedBatch, AlertChange, Place
@@ -150,9 +150,10 @@ class Stream:
 
     @contextmanager
     def followed(self, follower: Follower) -> Iterator[Follower]:
-        """Let somebody follow meanwhile. Raises TooManyStreams or Unavailable."""
+        """Let somebody follow meanwhile. Raises TooManyOpen or Unavailable."""
         if sum(each.holder == follower.holder for each in self._followers) >= self._per_holder:
-            raise TooManyStreams(self._per_holder)
+            open_already = f"{self._per_holder} streams are open with this key"
+            raise TooManyOpen("streams", f"{open_already}. Close one, or follow more with one.")
         if len(self._followers) >= self._followers_max:
             detail = "As many follow the stream as this process has room for. Try again later."
             raise Unavailable("busy", detail)

@@ -18,9 +18,9 @@ from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
 from alerts.past_notes import Unknown
 from alerts.verdicts import State, Verdict
-from app import state
+from app import audit_gate, state
 from app.api import parameters
-from app.api.answers import Answer, LocalTime, problems
+from app.api.answers import Answer, LocalTime, local_text, problems
 from app.api.parameters import Between, NoParameters, RegionCode
 from app.api.rule_bodies import Proposed
 from app.api.rules import RuleId
@@ -188,6 +188,7 @@ async def backtest_rule(
     most), where the key and the rule both reach.
     """
     held = state.of(request)
+    audit_gate.of(request).of_body |= _told(question)
     rule, version = await _rule(caller, rule_id, question.proposed)
     span = question.span()
     if span.ends_at > caller.now:
@@ -218,6 +219,16 @@ async def backtest_rule(
         changes_left_out=found.left_out,
         notes=[NotKnown(code=each.code, detail=each.detail) for each in found.notes],
     )
+
+
+def _told(question: Question) -> dict[str, str]:
+    """Return what the audit log is to say of a question: about where and when it is."""
+    told = {"from": local_text(question.from_), "to": local_text(question.to)}
+    if question.region is not None:
+        told["region"] = question.region
+    if question.proposed is not None:
+        told["proposed"] = "true"
+    return told
 
 
 async def _rule(caller: Caller, rule_id: int, proposed: Proposed | None) -> tuple[Rule, int | None]:

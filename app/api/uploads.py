@@ -132,15 +132,23 @@ async def upload_readings(
 
 
 async def _taken(request: Request, at: Address, signature: str | None) -> bytes:
-    """Return the receipt of a batch that is let in and noted before it is stored."""
+    """Return the receipt of a batch that is let in and noted before it is stored.
+
+    Until its signature held it is a stranger's, whoever it says it is: whatever ends it before, too
+    large, broken off or too slow, counts against its address.
+    """
     held, address = state.of(request), depends.address(request)
     topic = at.topic(Leaf.READINGS)
     shown = f"{network(address)} {topic}".encode()  # a topic is no secret
     held["gate"].look(address, shown)
-    audit_gate.of(request).claim(at.city, at.unit, at.gateway)
-    payload = await _body(request)
+    try:
+        payload = await _body(request)
+    except BaseException:
+        held["gate"].refuse(address, shown)
+        raise
 
     async def admit() -> None:
+        audit_gate.of(request).claim(at.city, at.unit, at.gateway)
         held["gate"].admit(shown, topic)
         begun = audit_gate.entry(request.scope, audit_gate.of(request), None)
         await held["audit"].note(begun)

@@ -13,6 +13,7 @@ import pytest
 
 from app.guard import BODY_BYTES_MAX
 from app.pace import Pace
+from ingest.payload import PAYLOAD_BYTES_MAX
 from settings import Settings
 from tests import cast
 from tests.app.conftest import UNBOUNDED, Stage, staged
@@ -192,6 +193,16 @@ async def test_who_asks_too_often_costs_the_database_nothing(strict: Stage) -> N
         await blocker.execute("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE")
         async with asyncio.timeout(1):
             assert (await strict.get("qian", "/v1/units")).status_code == 429
+
+
+async def test_uploads_of_strangers_are_bounded_though_they_name_a_gateway(strict: Stage) -> None:
+    """Too large, so that nobody looks at the signature: each counts against the address."""
+    told = [
+        await strict.client.post(UPLOAD, content=b"x" * (PAYLOAD_BYTES_MAX + 1)) for _ in range(5)
+    ]
+    assert [each.status_code for each in told] == [413, 413, 413, 429, 429]
+    rows = await strict.pool.fetch("SELECT identity, role, scope FROM audit")
+    assert {tuple(row) for row in rows} == {("", None, None)}
 
 
 async def test_an_address_that_guesses_keys_is_shut_out_but_for_keys_that_held(

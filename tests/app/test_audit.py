@@ -118,6 +118,8 @@ ACTS: Sequence[tuple[str | None, str, str, Any, tuple[Any, ...]]] = [
      ("city", "4502", STATED, "done", 200, None, None)),
     ("sun", "GET", "/v1/consumption", {**DAY, "bucket": "day", "format": "csv"},
      ("city", "4503", "/v1/consumption", "done", 200, None, None)),
+    ("qian", "POST", "/v1/rules/1/backtest", DAY | {"region": "450200"},
+     ("city", "4502", "/v1/rules/{rule_id}/backtest", "done", 200, None, None)),
     ("desk", "GET", "/v1/audit", DAY,
      ("city", "4502", "/v1/audit", "refused", 403, "may_not_audit", None)),
     ("auditor", "GET", "/v1/audit", DAY, ("auditor", "45", "/v1/audit", "done", 200, None, 0)),
@@ -146,6 +148,8 @@ async def test_all_of_a_list_of_acts_is_in_the_log(stage: Stage) -> None:
         assert not is_known or label[int(each["identity"].removeprefix("key "))] == who
         assert (each["method"], each["source"]) == (method, "127.0.0.1")
         assert abs(each["noted_at"] - datetime.now(UTC)) < timedelta(minutes=5)
+    (backtest,) = [json.loads(each["parameters"]) for each in log if "back" in each["route"]]
+    assert backtest == {"rule_id": "1", "region": "450200", **DAY}
     named = {cast.QIANS_UNIT: 6, cast.SUNS_UNIT: 1}
     assert {unit: sum(each["unit"] == unit for each in log) for unit in named} == named
 
@@ -173,12 +177,13 @@ async def test_an_upload_is_noted_before_it_is_taken_and_with_its_result(stage: 
     assert await upload(stage, is_signed=False) == 401
     async with stage.pool.acquire() as connection:
         log = await log_of(connection)
-    assert {each["identity"] for each in log} == {f"gateway {cast.QIANS_UNIT}/gw1"}
-    assert [(each["result"], each["status"], each["code"]) for each in log] == [
-        ("begun", None, None),
-        ("done", 200, None),
-        ("refused", 401, "bad_signature"),
+    gateway = f"gateway {cast.QIANS_UNIT}/gw1"
+    assert [(each["identity"], each["result"], each["status"], each["code"]) for each in log] == [
+        (gateway, "begun", None, None),
+        (gateway, "done", 200, None),
+        ("", "refused", 401, "bad_signature"),
     ]
+    assert {each["unit"] for each in log} == {cast.QIANS_UNIT}
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import fsum
@@ -32,6 +34,7 @@ from energy.factors import Basis, Factor
 from energy.periods import Span, Step
 from energy.registers import Epoch, EpochReason, Kind
 from energy.roles import Role
+from tests.app.test_exports import DANGEROUS, HARMLESS
 
 START = datetime(2026, 11, 2, 16, tzinfo=UTC)
 SPAN = Span(START, START + timedelta(days=1))
@@ -161,8 +164,13 @@ def test_the_tables_lead_back_to_the_same_tree(lineage: Lineage) -> None:
 
 
 def test_what_a_person_typed_begins_no_formula_in_a_spreadsheet() -> None:
-    sheet = Sheet("factors.csv", ("edition", "kgce"), [("=HYPERLINK(1)", -1.0)])
-    assert "".join(sheet.lines()) == "\ufeffedition,kgce\r\n'=HYPERLINK(1),-1.0\r\n"
+    """RELIABILITY 51: as in an export, and what is read back is what was there."""
+    texts = [*DANGEROUS, *HARMLESS]
+    sheet = Sheet("factors.csv", ("edition", "kgce"), [(text, -1.0) for text in texts])
+    content = "".join(sheet.lines())
+    _, *read = csv.reader(io.StringIO(content.removeprefix("\ufeff"), newline=""))
+    assert read == [[text, "-1.0"] for text in [*(f"'{each}" for each in DANGEROUS), *HARMLESS]]
+    assert [row["edition"] for row in evidence_rows.rows(content.encode(), "f")] == texts
 
 
 # -- where there are too many readings -------------------------------------------------------------

@@ -104,6 +104,24 @@ async def test_a_body_that_nobody_reads_any_more_is_not_waited_for(
         assert await cut_after(reader) < HEAD_S + 2
 
 
+@pytest.mark.parametrize(("bytes_per_s", "is_cut"), [(40_000, True), (10_000, False)])
+async def test_a_reader_that_takes_too_little_is_cut(bytes_per_s: float, is_cut: bool) -> None:
+    """It takes 20 KB/s, a kilobyte at a time: never nothing."""
+    aborted = asyncio.Event()
+
+    async def file(scope: object, receive: object, send: object) -> None:
+        for _ in range(20):
+            await send({"type": "http.response.body", "body": bytes(1_000)})  # type: ignore[operator]
+
+    async def slow(message: object) -> None:
+        await asyncio.sleep(0.05)
+
+    scope = {"type": "http", "headers": [], "extensions": {ABORT: aborted.set}}
+    guard = Guard(file, request_s=5, send_s=0.2, read_bytes_per_s=bytes_per_s)
+    await guard(scope, None, slow)  # type: ignore[arg-type]
+    assert aborted.is_set() == is_cut
+
+
 async def test_a_reader_that_takes_nothing_is_cut() -> None:
     aborted = asyncio.Event()
 
