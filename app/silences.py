@@ -12,8 +12,11 @@ from enum import StrEnum
 
 import db.catalogue
 import db.changes
+import db.parks
 import db.rules
 import db.silences
+from alerts.kinds import subjects
+from alerts.kinds.subjects import About
 from app import approval, silence_facts
 from app.depends import Caller
 from app.errors import Conflict, Forbidden, InvalidParameter, NotFound
@@ -21,7 +24,6 @@ from db.changes import UNAPPROVED, Author, Fact
 from db.rules import RuleEntry
 from db.scope import Scope
 from db.silences import APPROVED, ENDED, NewSilence, SilenceRow, StoredEvent, StoredSilence
-from energy import codes
 
 LASTS_MAX = timedelta(days=31)
 """How long a silence lasts at most: who needs it longer says so again, and why."""
@@ -93,16 +95,16 @@ async def make(caller: Caller, statement: Statement) -> int:
     if not statement.region.startswith(caller.scope.region_prefix):
         raise NotFound("region")
     rule = await _rule(caller, statement)
-    unit, unit_id = await _unit(caller, statement)
+    place = await _place(caller, statement, rule)
     starts_at = statement.starts_at or caller.now
     _check_span(starts_at, statement.ends_at, caller.now)
     await db.changes.lock(caller.connection)
     await _refuse_many(caller, statement.region)
-    is_grave = unit is None and (rule is None or rule.kind not in KINDS_OF_UNITS)
+    is_grave = place.unit is None and (rule is None or rule.kind not in KINDS_OF_UNITS)
     new = NewSilence(
         region=statement.region,
         rule_id=statement.rule_id,
-        unit_id=unit_id,
+        unit_id=place.unit_id,
         subject=statement.subject,
         starts_at=starts_at,
         ends_at=statement.ends_at,
@@ -111,11 +113,12 @@ async def make(caller: Caller, statement: Statement) -> int:
         stated_at=caller.now,
         actor=caller.actor,
         reason=statement.reason,
+        acts_in=place.acts_in,
     )
     silence_id = await db.silences.insert(caller.connection, new)
     fact = silence_facts.stated(
         StoredSilence(
-            silence_id, new.region, new.rule_id, unit, new.subject, starts_at, new.ends_at,
+            silence_id, new.region, new.rule_id, place.unit, new.subject, starts_at, new.ends_at,
             new.waits,
         )
     )  # fmt: skip
@@ -193,15 +196,57 @@ async def _rule(caller: Caller, statement: Statement) -> RuleEntry | None:
     return rule
 
 
-async def _unit(caller: Caller, statement: Statement) -> tuple[str | None, int | None]:
-    """Return the unit that a silence is about: as it says, or as its subject begins."""
-    head = (statement.subject or "").partition("/")[0]
-    of_subject = head if len(head) == codes.CREDIT_CODE_LENGTH else None
-    code = statement.unit or of_subject
-    if code is None:
-        return None, None
-    if of_subject not in (None, code):
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a silence is about: a unit, or the part of its region with this prefix; None: all."""
+
+    unit: str | None = None
+    unit_id: int | None = None
+    acts_in: str | None = None
+
+
+async def _place(caller: Caller, statement: Statement, rule: RuleEntry | None) -> _Place:
+    """Return what a silence is about: the unit that it or its subject names, or a region."""
+    told = _about(statement)
+    code = statement.unit or told.unit
+    if code is not None:
+        return await _unit(caller, statement, code)
+    within = Scope.of_region(statement.region).region_prefix
+    wide = [within] if rule is None else [within, rule.within]
+    if (region := await _region(caller, told)) is not None:
+        if not region.startswith(within):
+            raise InvalidParameter("subject", f"lies in {region}, outside of {statement.region}")
+        wide.append(Scope.of_region(region).region_prefix)
+    narrowest = max(wide, key=len)
+    return _Place(acts_in=None if narrowest == within else narrowest)
+
+
+def _about(statement: Statement) -> About:
+    """Return what the subject is about. Raises InvalidParameter if no alert has such a one."""
+    if statement.subject is None:
+        return About()
+    told = subjects.about(statement.subject)
+    if told is None:
+        raise InvalidParameter(
+            "subject", "is none of an alert: take it from GET /v1/alerts as it stands there"
+        )
+    if statement.unit is not None and told.unit != statement.unit:
         raise InvalidParameter("subject", "is about another unit than unit: leave one of them out")
+    return told
+
+
+async def _region(caller: Caller, told: About) -> str | None:
+    """Return the region that a subject is about, of a park the smallest that holds it."""
+    region = told.region
+    if told.park is not None:
+        region = approval.smallest(await db.parks.list_regions(caller.connection, told.park))
+    is_named = told.park is not None or told.region is not None
+    if is_named and (region is None or not region.startswith(caller.scope.region_prefix)):
+        raise NotFound("subject")
+    return region
+
+
+async def _unit(caller: Caller, statement: Statement, code: str) -> _Place:
     unit = await db.catalogue.fetch_unit(caller.connection, caller.scope, code)
     if unit is None:
         raise NotFound("unit")
@@ -209,7 +254,7 @@ async def _unit(caller: Caller, statement: Statement) -> tuple[str | None, int |
         raise InvalidParameter(
             "unit", f"lies in {unit.region}, outside of {statement.region}: state it for there"
         )
-    return code, unit.unit_id
+    return _Place(code, unit.unit_id)
 
 
 def _check_span(starts_at: datetime, ends_at: datetime, now: datetime) -> None:

@@ -31,6 +31,22 @@ async def list_parks(connection: Connection) -> list[ParkRow]:
     return [ParkRow(**row) for row in rows]
 
 
+async def list_regions(connection: Connection, park: str) -> list[str]:
+    """Return the regions of the units of a park, each once; none: there is no such park."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT region
+          FROM parks
+          JOIN park_units USING (park)
+          JOIN units USING (unit_id)
+         WHERE park = $1
+         ORDER BY region
+        """,
+        park,
+    )
+    return [row["region"] for row in rows]
+
+
 async def upsert_parks(connection: Connection, parks: Sequence[ParkRow]) -> None:
     await connection.executemany(
         """

@@ -37,7 +37,8 @@ class HoldingSilence:
 @dataclass(frozen=True, slots=True)
 class NewSilence:
     """A silence as somebody states it. `is_grave`: it could keep level 1 of a region back; `waits`:
-    it acts only once a second person approved it.
+    it acts only once a second person approved it. `acts_in`: prefix of the codes that its rule or
+    its subject is about; None: all of its region.
     """
 
     region: str
@@ -51,6 +52,7 @@ class NewSilence:
     stated_at: datetime
     actor: str
     reason: str
+    acts_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +198,8 @@ async def insert(connection: Connection, new: NewSilence) -> int:
     silence_id: int = await connection.fetchval(
         """
         INSERT INTO silences (region, rule_id, unit_id, subject, starts_at, ends_at, is_grave,
-                              waits, stated_at, actor, reason)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                              waits, stated_at, actor, reason, acts_in)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         RETURNING silence_id
         """,
         new.region,
@@ -211,6 +213,7 @@ async def insert(connection: Connection, new: NewSilence) -> int:
         new.stated_at,
         new.actor,
         new.reason,
+        new.acts_in,
     )
     return silence_id
 

@@ -84,6 +84,10 @@ SELECT rule_id, 1, 'r', '{}', '2026-01-01Z', '2026-01-01Z', 'a', 'r' FROM rules 
 INSERT INTO silences (region, rule_id, unit_id, subject, starts_at, ends_at, is_grave, waits,
                       stated_at, actor, reason)
 SELECT '450202', 3, :u, NULL, '2026-11-23Z', '2026-11-24Z', true, true, '2026-11-23Z', 'a', 'r';
+INSERT INTO silences (region, subject, starts_at, ends_at, is_grave, waits, stated_at, actor,
+                      reason, acts_in)
+VALUES ('450000', '450202/2026', '2026-11-23Z', '2026-11-24Z', true, true, '2026-11-23Z', 'a', 'r',
+        '450202');
 INSERT INTO silence_events SELECT silence_id, 'approved', now(), 'b', 'r' FROM silences;
 INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
                     period_ends_at, measured, threshold, uom, coverage, estimated_share, reason,

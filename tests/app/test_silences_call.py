@@ -112,6 +112,12 @@ async def test_a_silence_says_who_why_and_until_when_and_its_end_does_too(
         ({"unit": SUNS_UNIT}, (404, "not_found", None)),
         ({"subject": f"{SUNS_UNIT}/steel"}, (404, "not_found", None)),
         ({"subject": f"{SUNS_UNIT}/a", "unit": QIANS_UNIT}, (422, "invalid_parameter", "subject")),
+        ({"subject": f"unit/{SUNS_UNIT}/2026-01-01"}, (404, "not_found", None)),
+        ({"subject": "450300/2026"}, (404, "not_found", None)),
+        ({"subject": "park/none/2026-01-01"}, (404, "not_found", None)),
+        ({"subject": "whatever"}, (422, "invalid_parameter", "subject")),
+        ({"subject": "450203/2026", "region": "450202"}, (422, "invalid_parameter", "subject")),
+        ({"subject": "450200/2026", "unit": QIANS_UNIT}, (422, "invalid_parameter", "subject")),
         ({"unit": QIANS_UNIT, "region": "450203"}, (422, "invalid_parameter", "unit")),
         ({"rule_id": 99}, (404, "not_found", None)),
     ],
@@ -128,6 +134,36 @@ async def test_what_no_silence_can_be_is_refused(
 @pytest.fixture(scope="module")
 async def silent_stage(possessed_stage: Stage) -> tuple[Stage, dict[str, str]]:
     return possessed_stage, await keys_of(possessed_stage)
+
+
+@pytest.mark.puts_in("parks", "rules")
+async def test_what_is_silenced_elsewhere_is_for_nobody_to_see(
+    stage: Stage, keys: dict[str, str]
+) -> None:
+    """The province states it for all of itself, and in every form it is about Sun's city only."""
+    await stage.pool.execute(
+        """
+        INSERT INTO parks VALUES ('p', 'n');
+        INSERT INTO park_units SELECT 'p', unit_id FROM units WHERE left(region, 4) = '4503';
+        INSERT INTO rules (kind, region) VALUES ('product_intensity', '450300');
+        INSERT INTO rule_versions
+        SELECT rule_id, 1, 'r', '{}', '2026-01-01Z', '2026-01-01Z', 'a', 'r'
+          FROM rules
+         WHERE region = '450300'
+        """
+    )
+    of_units = [SUNS_UNIT, f"{SUNS_UNIT}/steel", f"unit/{SUNS_UNIT}/2026-01-01"]
+    regions = ["450300/2026", "450300/gateways", "city/450300/2026-01-01", "park/p/2026-01-01"]
+    told: list[dict[str, object]] = [{"subject": each} for each in (*of_units, *regions)]
+    told.append({"rule_id": 3})
+    for each in told:
+        made = await make(stage, keys["zhao"], region="450000", **each)
+        assert made.status_code == 200, (each, made.text)
+        is_of_unit = each.get("subject") in of_units
+        assert made.json()["unit"] == (SUNS_UNIT if is_of_unit else None), each
+    assert await stage.items("qian", PATH) == await stage.items("li", PATH) == []
+    seen = await stage.items("sun", PATH)
+    assert [each["silence_id"] for each in seen] == list(range(len(told), 0, -1))
 
 
 async def test_a_desk_ends_no_silence_of_another_one(stage: Stage, keys: dict[str, str]) -> None:
