@@ -2,7 +2,8 @@
 
 [RELIABILITY 42] What readings count for (meters, their epochs), what values or judges figures
 (factors, limits, targets, budgets, figures of regions), what replaces readings (corrections), and
-whatever takes a stated fact away.
+whatever takes a stated fact away; so does what an alert rule says otherwise than before, or its
+end: nobody alone lets a warning fall silent.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from app.imports.kinds import Kind
 from db.changes import UNAPPROVED, Author
@@ -24,6 +25,22 @@ class Deed(StrEnum):
     IMPORT = "import"
     WITHDRAWAL = "withdrawal"
     CORRECTION = "correction"
+    CHANGE = "change"
+    END = "end"
+
+
+class OtherKind(StrEnum):
+    """What is stated and comes in no file. A new one calls for nobody: others look at it."""
+
+    RULES = "rules"
+
+
+AnyKind: TypeAlias = Kind | OtherKind
+
+
+def kind_of(text: str) -> AnyKind:
+    """Return the kind of that name."""
+    return OtherKind(text) if text in [*OtherKind] else Kind(text)
 
 
 class State(StrEnum):
@@ -66,7 +83,7 @@ class Rule:
     def of(cls, second_approver: Literal["required", "off"], days: int) -> Rule:
         return cls(second_approver == "required", timedelta(days=days))
 
-    def asks(self, deed: Deed, kind: Kind) -> bool:
+    def asks(self, deed: Deed, kind: AnyKind) -> bool:
         """Return whether a change only holds once a second person approved it."""
         return self.is_required and calls_for_one(deed, kind)
 
@@ -75,7 +92,7 @@ APPROVED_BY_NONE = Rule()
 """What holds where nothing is set: a second person is not asked for."""
 
 
-def calls_for_one(deed: Deed, kind: Kind) -> bool:
+def calls_for_one(deed: Deed, kind: AnyKind) -> bool:
     """Return whether a change is one that nobody should make alone.
 
     >>> calls_for_one(Deed.IMPORT, Kind.TARGETS), calls_for_one(Deed.IMPORT, Kind.PRODUCTION)
@@ -86,7 +103,7 @@ def calls_for_one(deed: Deed, kind: Kind) -> bool:
     return deed is not Deed.IMPORT or kind in CALL_FOR_ONE
 
 
-def told(author: Author, deed: Deed, kind: Kind) -> Author:
+def told(author: Author, deed: Deed, kind: AnyKind) -> Author:
     """Return `author` with a word on approval: that nobody approved what calls for it."""
     if author.approver is None and calls_for_one(deed, kind):
         return replace(author, approver=UNAPPROVED)

@@ -17,8 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 import db.changes
 import db.corrections
 import db.registry
-from app import approval, correcting, importing, withdrawing
-from app.approval import Deed
+from app import approval, correcting, importing, rule_changes, withdrawing
+from app.approval import AnyKind, Deed
 from app.imports.kinds import Kind
 from app.imports.plans import Plan
 from app.resolve import Refusal
@@ -40,7 +40,7 @@ class Submission:
     """What somebody wants done: the file, the JSON or the key as it was handed in."""
 
     deed: Deed
-    kind: Kind
+    kind: AnyKind
     name: str
     payload: bytes
     author: Author
@@ -93,6 +93,8 @@ def _columns(before: Content | None, after: Content | None) -> dict[str, list[st
 
 
 def _text(value: object) -> str | None:
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
     return None if value is None else str(value)
 
 
@@ -104,17 +106,19 @@ async def draft(connection: Connection, submission: Submission) -> Draft:
                 connection,
                 await importing.plan_of(
                     connection,
-                    submission.kind,
+                    Kind(submission.kind),
                     submission.name,
                     submission.payload,
                     lambda done, total: None,
                 ),
             )
         case Deed.WITHDRAWAL:
-            key = submission.payload.decode()
-            return of_standing(connection, await withdrawing.find(connection, submission.kind, key))
+            key, kind = submission.payload.decode(), Kind(submission.kind)
+            return of_standing(connection, await withdrawing.find(connection, kind, key))
         case Deed.CORRECTION:
             return await _of_corrections(connection, submission.payload)
+        case Deed.CHANGE | Deed.END:
+            return await _of_rule(connection, submission.payload)
 
 
 def of_plan(connection: Connection, plan: Plan) -> Draft:
@@ -132,6 +136,16 @@ def of_standing(connection: Connection, standing: Standing) -> Draft:
 def written(rows: Sequence[CorrectionRow]) -> bytes:
     """Return corrections as the JSON that a draft reads."""
     return CORRECTIONS.dump_json(list(rows))
+
+
+async def _of_rule(connection: Connection, payload: bytes) -> Draft:
+    change = rule_changes.read(payload)
+    before, after = await rule_changes.facts(connection, change)
+
+    async def apply(author: Author, now: datetime) -> None:
+        await rule_changes.state(connection, change, author, now)
+
+    return Draft([before], [after], apply)
 
 
 async def _of_corrections(connection: Connection, payload: bytes) -> Draft:

@@ -14,7 +14,6 @@ import db.registry
 from app import approval, drafts
 from app.approval import Deed, Obstacle, Rule, State
 from app.drafts import Draft, Submission
-from app.imports.kinds import Kind
 from app.resolve import Refusal
 from db.changes import Author
 from db.pool import Connection
@@ -118,7 +117,7 @@ async def _apply(
     connection: Connection, row: ProposalRow, payload: bytes, decider: str, now: datetime
 ) -> None:
     author = Author(row.proposer, row.reason, row.evidence, decider)
-    submission = Submission(Deed(row.deed), Kind(row.kind), row.name, payload, author)
+    submission = Submission(Deed(row.deed), approval.kind_of(row.kind), row.name, payload, author)
     try:
         drafted = await drafts.draft(connection, submission)
         if drafted.sha256() != row.effect_sha256:

@@ -1,7 +1,8 @@
 """Owns stating alert rules: making one, giving it a new version, ending it; each in the ledger.
 
 A version is never changed, and a rule never erased. Whoever changes one names the version that they
-saw, so that nobody undoes what they have not read. All belongs in the caller's transaction.
+saw, so that nobody undoes what they have not read. A change is stated by `app/rule_changes.py`, at
+once or when a second person approved it. All belongs in the caller's transaction.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from alerts.kinds.kind import Kind, Parameters
 from app import rule_facts, rule_references
 from app.depends import Caller
 from app.errors import Conflict, Forbidden, InvalidParameter, NotFound, PreconditionFailed
+from app.rule_changes import RuleChange
 from db.changes import Author, Fact
 from db.rules import NOUN, RuleEntry, StoredVersion, VersionRow
 
@@ -64,8 +66,8 @@ async def make(caller: Caller, region: str, statement: Statement) -> int:
     return rule_id
 
 
-async def change(caller: Caller, rule_id: int, seen: int, statement: Statement) -> None:
-    """Give a rule a new version, if `seen` is its newest one."""
+async def changed(caller: Caller, rule_id: int, seen: int, statement: Statement) -> RuleChange:
+    """Return a new version of a rule, to be stated or proposed, if `seen` is its newest one."""
     found = await _changeable(caller, rule_id, seen)
     if statement.kind != found.kind:
         raise InvalidParameter(
@@ -78,14 +80,13 @@ async def change(caller: Caller, rule_id: int, seen: int, statement: Statement) 
     )
     await refuse_faults(caller, statement.parameters)
     version = _version(caller, seen + 1, statement)
-    await _state(caller, rule_id, statement.kind, found.region, version)
+    return RuleChange(rule_id, seen, version.name, version.parameters, statement.holds_from)
 
 
-async def end(caller: Caller, rule_id: int, seen: int, reason: str) -> None:
-    """Let a rule watch nobody from now on, if `seen` is its newest version."""
+async def ended(caller: Caller, rule_id: int, seen: int) -> RuleChange:
+    """Return what lets a rule watch nobody from then on, if `seen` is its newest version."""
     found = await _changeable(caller, rule_id, seen)
-    version = VersionRow(seen + 1, found.name, None, caller.now, caller.now, caller.actor, reason)
-    await _state(caller, rule_id, Kind(found.kind), found.region, version)
+    return RuleChange(rule_id, seen, found.name, None)
 
 
 async def refuse_faults(caller: Caller, parameters: Parameters) -> None:

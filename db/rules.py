@@ -175,6 +175,22 @@ async def fetch_newest(connection: Connection, rule_id: int) -> RuleRow | None:
     return None if row is None else RuleRow(**row)
 
 
+async def fetch_stored(connection: Connection, rule_id: int) -> StoredVersion | None:
+    """Return the newest version of a rule that the caller was allowed to fetch; None: of none."""
+    row = await connection.fetchrow(
+        """
+        SELECT rule_id, kind, region, version, name, parameters::text AS parameters, holds_from
+          FROM rules
+          JOIN rule_versions USING (rule_id)
+         WHERE rule_id = $1
+         ORDER BY version DESC
+         LIMIT 1
+        """,
+        rule_id,
+    )
+    return None if row is None else StoredVersion(**row)
+
+
 async def list_versions(connection: Connection, rule_id: int) -> list[VersionRow]:
     """Return what a rule that the caller was allowed to fetch said, the oldest first."""
     rows = await connection.fetch(

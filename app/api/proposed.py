@@ -13,12 +13,11 @@ from pydantic import Field
 
 from app import drafts, proposing
 from app.api.answers import Answer, LocalTime
-from app.approval import Deed, Standing, State
+from app.approval import AnyKind, Deed, Standing, State
 from app.correcting import OutOfRangeError
 from app.depends import Caller
 from app.drafts import Submission
 from app.errors import Conflict
-from app.imports.kinds import Kind
 from app.proposing import ObstructedError
 from app.resolve import Refusal
 from db.proposals import ProposalRow
@@ -30,7 +29,7 @@ class Proposal(Answer):
     proposal_id: int = Field(examples=[12])
     state: State = Field(description="expired: nobody decided in time", examples=["open"])
     deed: Deed = Field(description="what is done to the facts", examples=["import"])
-    kind: Kind = Field(description="of the facts", examples=["targets"])
+    kind: AnyKind = Field(description="of the facts", examples=["targets"])
     name: str = Field(description="file, or key of the fact", examples=["targets.csv"])
     region: str | None = Field(
         description="the smallest region with all that it touches; null: what holds for everyone",

@@ -7,19 +7,25 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 import app.rules
 import db.rules
 from alerts.kinds.kind import Kind
 from alerts.kinds.registry import KINDS
-from app import cursor
-from app.api import parameters
+from app import cursor, rule_changes
+from app.api import parameters, proposed
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import NoParameters, Page, RegionCode
+from app.api.proposed import waiting
 from app.api.rule_bodies import AnyParameters, New, Reason, Stated, statement
+from app.approval import OtherKind
 from app.depends import AuthenticatedCaller, Caller, RegulatingCaller
+from app.drafts import Submission
 from app.errors import InvalidParameter, PreconditionRequired
+from app.rule_changes import RuleChange
+from db.changes import Author
 from db.rules import RuleEntry, VersionRow
 
 RULE_ID_MAX = 2**31 - 1
@@ -163,7 +169,8 @@ async def fetch_rule(
     "/v1/rules/{rule_id}",
     operation_id="change_rule",
     summary="Give an alert rule a new version",
-    responses=problems(401, 403, 404, 409, 412, 422, 428, 503),
+    responses=waiting() | problems(401, 403, 404, 409, 412, 422, 428, 503),
+    response_model=RuleDetail,
 )
 async def change_rule(
     rule_id: RuleId,
@@ -171,29 +178,48 @@ async def change_rule(
     _: Annotated[NoParameters, Query()],
     caller: RegulatingCaller,
     if_match: IfMatch = None,
-) -> RuleDetail:
-    """Let a rule say something else. What it said stays, with who said so, why and when."""
+) -> RuleDetail | JSONResponse:
+    """Let a rule say something else. What it said stays, with who said so, why and when.
+
+    Where the platform asks for a second person the answer is 202: it holds once one approved.
+    """
     await app.rules.visible(caller, rule_id)
-    await app.rules.change(caller, rule_id, _seen(if_match), statement(body))
-    return await _detail(caller, rule_id)
+    change = await app.rules.changed(caller, rule_id, _seen(if_match), statement(body))
+    return await _stated(caller, change, body.reason)
 
 
 @router.delete(
     "/v1/rules/{rule_id}",
     operation_id="end_rule",
     summary="End an alert rule",
-    responses=problems(401, 403, 404, 409, 412, 422, 428, 503),
+    responses=waiting() | problems(401, 403, 404, 409, 412, 422, 428, 503),
+    response_model=RuleDetail,
 )
 async def end_rule(
     rule_id: RuleId,
     why: Annotated[Why, Query()],
     caller: RegulatingCaller,
     if_match: IfMatch = None,
-) -> RuleDetail:
-    """Let a rule watch nobody from now on. It stays, and its open alerts are closed as such."""
+) -> RuleDetail | JSONResponse:
+    """Let a rule watch nobody from now on. It stays, and its open alerts are closed as such.
+
+    Where the platform asks for a second person the answer is 202: it ends once one approved.
+    """
     await app.rules.visible(caller, rule_id)
-    await app.rules.end(caller, rule_id, _seen(if_match), why.reason)
-    return await _detail(caller, rule_id)
+    change = await app.rules.ended(caller, rule_id, _seen(if_match))
+    return await _stated(caller, change, why.reason)
+
+
+async def _stated(caller: Caller, change: RuleChange, reason: str) -> RuleDetail | JSONResponse:
+    """Let a change hold, or wait for a second person where one is asked for."""
+    author = Author(caller.actor, reason)
+    if caller.rule.asks(change.deed, OtherKind.RULES):
+        name = f"{change.rule_id}/{change.version}"
+        payload = rule_changes.written(change)
+        wanted = Submission(change.deed, OtherKind.RULES, name, payload, author)
+        return await proposed.answer(caller, wanted)
+    await rule_changes.state(caller.connection, change, author, caller.now)
+    return await _detail(caller, change.rule_id)
 
 
 def _seen(if_match: str | None) -> int:

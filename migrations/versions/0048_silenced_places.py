@@ -1,7 +1,9 @@
 """Where a silence acts: less than it is stated for, where its rule or its subject is about less.
+And proposals of what a rule is to say, or that it ends.
 
-Safe before the new code starts: adds a column that may be empty. Locks silences for a moment. A
-silence of before on a subject is shown to those whose scope holds all that it is stated for.
+Safe before the new code starts: adds a column that may be empty, and allows more. Locks silences
+and proposals for a moment. A silence of before on a subject is shown to those whose scope holds all
+that it is stated for.
 """
 
 from alembic import op
@@ -17,6 +19,11 @@ COMMENT ON COLUMN silences.acts_in IS
     'prefix of the codes that its rule or its subject is about; NULL: all of within';
 COMMENT ON COLUMN silences.unit_id IS
     'only alerts about this unit, named or that of the subject; NULL: about all';
+
+ALTER TABLE proposals
+    DROP CONSTRAINT proposals_deed_check,
+    ADD CONSTRAINT proposals_deed_check
+        CHECK (deed IN ('import', 'withdrawal', 'correction', 'change', 'end'));
 """
 
 VISIBLE = """

@@ -114,6 +114,66 @@ async def test_a_statement_of_output_is_taken_back_by_two(strict: Stage) -> None
     assert await strict.pool.fetchval("SELECT count(*) FROM production") == 0
 
 
+async def test_a_rule_is_changed_and_ended_by_two(strict: Stage) -> None:
+    """A silence of it waits for a second person, and so does all else that lets it fall silent."""
+    keys = await test_access.hand_out(strict)
+    rule = {"kind": "region_level", "region": "450200", "name": "n", "reason": "r"}
+    wider = rule | {"parameters": {"letters_from_level": 3}}
+    assert (await regulate(strict, keys, "POST", "/v1/rules", wider)).status_code == 200
+    fewer = {name: said for name, said in rule.items() if name != "region"}
+    changed, again, ended = [
+        await regulate(strict, keys, method, "/v1/rules/3", body)
+        for method, body in (("PUT", fewer), ("PUT", fewer), ("DELETE", None))
+    ]
+    numbers = [each.json()["proposal"]["proposal_id"] for each in (changed, again, ended)]
+    assert ({changed.status_code, ended.status_code}, numbers) == ({202}, [1, 1, 2])
+    own = await decide(strict, keys["the city"], 1)
+    assert (own.status_code, own.json()["code"]) == (409, "own_proposal")
+    assert await versions(strict) == [(1, 3)]
+    seen = (await strict.ask(keys["the province"], "/v1/proposals/1")).json()
+    told = {each["column"] for each in seen["changes"][0]["differences"]}
+    assert (seen["region"], seen["deed"], told) == (
+        "450200", "change", {"version", "parameters", "holds_from"}
+    )  # fmt: skip
+    assert (await decide(strict, keys["the province"], 1)).status_code == 200
+    assert await versions(strict) == [(1, 3), (2, 1)]
+    late = await decide(strict, keys["the province"], 2)
+    assert (late.status_code, late.json()["code"]) == (409, "proposal_outdated")
+    await regulate(strict, keys, "DELETE", "/v1/rules/3", None, seen=2)
+    assert (await decide(strict, keys["the province"], 3)).status_code == 200
+    assert await versions(strict) == [(1, 3), (2, 1), (3, None)]
+    rows = await strict.pool.fetch(
+        "SELECT actor, approver FROM changes WHERE noun = 'rules' ORDER BY change_id"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("the city", None), *[("the city", "the province")] * 2
+    ]  # fmt: skip
+
+
+async def regulate(
+    stage: Stage, keys: dict[str, str], method: str, path: str, body: Any, seen: int = 1
+) -> httpx.Response:
+    """Return the answer to the city's desk."""
+    query = {"reason": "r"} if method == "DELETE" else None
+    headers = {} if method == "POST" else {"If-Match": f'"{seen}"'}
+    return await stage.ask(
+        keys["the city"], path, method=method, query=query, body=body, headers=headers
+    )
+
+
+async def versions(stage: Stage) -> list[tuple[int, int | None]]:
+    """Return what the versions of the city's rule say, each with the level that it writes from."""
+    rows = await stage.pool.fetch(
+        """
+        SELECT version, (parameters->>'letters_from_level')::integer
+          FROM rule_versions
+         WHERE rule_id = 3
+         ORDER BY version
+        """
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 async def test_everybody_decides_on_what_is_theirs_and_of_others_alone(strict: Stage) -> None:
     keys = await test_access.hand_out(strict)
     places = test_access.HOLDERS | test_access.FOREIGNERS
