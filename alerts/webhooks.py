@@ -12,6 +12,7 @@ import ipaddress
 import logging
 import re
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -140,18 +141,24 @@ def parse_allowed(text: str) -> Allowed:
 
 
 class Hooks:
-    """A way to all webhooks."""
+    """A way to all webhooks. `trusted`: whose certificates are; by default those of public CAs."""
 
     channels = tuple(Channel)
 
     def __init__(
-        self, hooks: Mapping[str, Webhook], allowed: Allowed, clock: Callable[[], datetime]
+        self,
+        hooks: Mapping[str, Webhook],
+        allowed: Allowed,
+        clock: Callable[[], datetime],
+        *,
+        trusted: ssl.SSLContext | None = None,
     ) -> None:
         for noisy in ("httpx", "httpcore"):  # they would tell addresses
             logging.getLogger(noisy).setLevel(logging.WARNING)
         self._hooks = hooks
         self._allowed = allowed
         self._clock = clock
+        self._trusted = trusted or httpx.create_ssl_context(trust_env=False)
 
     async def send(self, claimed: ClaimedLetter) -> None:
         """Hand a letter to its webhook; returns when it has taken it. Raises MailError."""
@@ -184,7 +191,9 @@ class Hooks:
         url = urlunsplit(parts._replace(netloc=f"{literal}:{port}"))
         headers = {**request.headers, "Host": parts.netloc, "Content-Type": "application/json"}
         async with (
-            httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=TIMEOUT_S) as client,
+            httpx.AsyncClient(
+                follow_redirects=False, trust_env=False, timeout=TIMEOUT_S, verify=self._trusted
+            ) as client,
             client.stream(
                 "POST",
                 url,

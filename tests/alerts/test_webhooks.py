@@ -7,11 +7,14 @@ import hashlib
 import hmac
 import json
 import logging
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -23,6 +26,8 @@ from alerts.smtp import MailError
 from alerts.webhook_messages import Channel, Webhook, sign_dingtalk, sign_feishu
 from alerts.webhooks import Hooks
 from db.outbox import ClaimedLetter, NewLetter
+from ingest import authority
+from ingest.authority import Authority
 from tests.alerts.conftest import NOW, Post, Works
 
 SECRET = "SECdeadbeef"
@@ -86,7 +91,7 @@ def generic() -> Iterator[Receiver]:
     yield from serve(Channel.WEBHOOK)
 
 
-def serve(channel: Channel) -> Iterator[Receiver]:
+def serve(channel: Channel, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -102,7 +107,15 @@ def serve(channel: Channel) -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             """Nobody reads it."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Whoever does not trust us hangs up."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     made = Receiver(channel, server)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
@@ -126,10 +139,16 @@ def claimed(channel: Channel) -> ClaimedLetter:
     return ClaimedLetter(1, 1, NOW, letter)
 
 
-async def send(receiver: Receiver, *, allowed: str = "127.0.0.0/8", url: str = "") -> str:
+async def send(
+    receiver: Receiver,
+    *,
+    allowed: str = "127.0.0.0/8",
+    url: str = "",
+    trusted: ssl.SSLContext | None = None,
+) -> str:
     """Try a letter; return `sent`, or what it asks for and why."""
     hook = Webhook("lz", receiver.channel, url or receiver.url, SECRET)
-    hooks = Hooks({"lz": hook}, webhooks.parse_allowed(allowed), lambda: NOW)
+    hooks = Hooks({"lz": hook}, webhooks.parse_allowed(allowed), lambda: NOW, trusted=trusted)
     try:
         await hooks.send(claimed(receiver.channel))
     except MailError as error:
@@ -300,6 +319,42 @@ async def test_a_redirect_is_not_followed(generic: Receiver) -> None:
         found = await send(generic)
         assert found == "later: lz: 302 is a redirect, which is not followed"
         assert other.taken == []
+
+
+@pytest.mark.parametrize(
+    ("host", "trusts", "allowed", "found"),
+    [
+        ("localhost", "ours", "localhost, 127.0.0.0/8", "sent"),
+        ("localhost", "another", "localhost, 127.0.0.0/8", "later: lz: ConnectError"),
+        ("localhost", "public ones", "localhost, 127.0.0.0/8", "later: lz: ConnectError"),
+        ("127.0.0.1", "ours", "127.0.0.0/8", "later: lz: ConnectError"),  # not in its certificate
+        ("localhost", "ours", "127.0.0.0/8", "later: localhost may not be reached"),
+    ],
+)
+async def test_a_letter_by_https_reaches_who_has_a_certificate_for_the_name_and_nobody_else(
+    tmp_path: Path, host: str, trusts: str, allowed: str, found: str
+) -> None:
+    """The connection goes to the address that was looked at, the certificate is for the name."""
+    now = datetime.now(UTC)  # certificates are held against the clock of the machine
+    ours, another = (authority.ensure(tmp_path / each, now) for each in ("ca", "other"))
+    of = {"ours": ours.ca_pem, "another": another.ca_pem}
+    trusted = None
+    if trusts in of:
+        trusted = ssl.create_default_context(cadata=of[trusts].decode())
+    for receiver in serve(Channel.WEBHOOK, served(ours, tmp_path, now)):
+        url = receiver.url.replace("http://127.0.0.1", f"https://{host}")
+        assert (await send(receiver, allowed=allowed, url=url, trusted=trusted)).startswith(found)
+        assert len(receiver.taken) == (found == "sent")
+
+
+def served(ca: Authority, folder: Path, now: datetime) -> ssl.SSLContext:
+    """Return what a server shows that answers at localhost."""
+    issued = ca.issue_server(["localhost"], now)
+    shown = folder / "server.pem"
+    shown.write_bytes(issued.key + issued.certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown)
+    return context
 
 
 async def test_an_answer_without_end_is_cut_off() -> None:
