@@ -181,26 +181,22 @@ async def mark_late(connection: Connection, alert_id: int, opened_by: datetime) 
 
 
 async def list_told(connection: Connection, alert_id: int, within: str) -> list[Recipient]:
-    """Return who was written to about an alert, once per address, where they were then.
+    """Return who was written to about an alert and is still a contact, once per address.
 
-    As the letters froze them; only the number and the region are those of the contact now, if there
-    is one. `within`: codes of regions that begin with it, as far as the rule reaches.
+    As they are now: who moved is written to where they are, who left is not. `within`: codes of
+    regions that begin with it, as far as the rule reaches.
     """
     rows = await connection.fetch(
         """
-        SELECT DISTINCT ON (lower(recipient_email))
-               coalesce(contact_id, -letter_id) AS contact_id,
-               coalesce(contacts.region, alerts.region) AS region,
-               recipient_name AS name, recipient_email AS email,
-               outbox.language, outbox.channel
+        SELECT DISTINCT ON (lower(email))
+               contact_id, contacts.region, name, email, contacts.language, contacts.channel
           FROM outbox
-          JOIN alerts USING (alert_id)
-          LEFT JOIN contacts
-            ON lower(contacts.email) = lower(recipient_email)
+          JOIN contacts
+            ON lower(email) = lower(recipient_email)
            AND contacts.region LIKE $2 || '%'
          WHERE alert_id = $1
-           AND outbox.state NOT IN ('failed', 'dropped')
-         ORDER BY lower(recipient_email), letter_id, contact_id
+           AND state NOT IN ('failed', 'dropped')
+         ORDER BY lower(email), letter_id, contact_id
         """,
         alert_id,
         within,

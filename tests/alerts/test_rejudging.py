@@ -23,23 +23,30 @@ AGO = LAST_HOUR - 30 * HOUR
 """An hour that is long over."""
 
 
-async def test_a_letter_that_should_not_have_gone_is_withdrawn_in_its_thread(works: Works) -> None:
+@pytest.mark.parametrize(
+    ("rule_region", "told"), [("450000", ["moved", "liuzhou"]), ("450200", ["liuzhou"])]
+)
+async def test_a_letter_that_should_not_have_gone_is_withdrawn_in_its_thread(
+    works: Works, rule_region: str, told: list[str]
+) -> None:
+    """[54] From those who were told and still are contacts, wherever the rule writes to."""
+    await works.pool.execute("UPDATE rules SET region = $1 WHERE rule_id = 1", rule_region)
+    for name in ("left", "moved"):
+        await contact(works.pool, "450200", f"{name}@desk.example")
     await works.made(140.0, starts_at=AGO)
     await works.evaluate(now=AGO + HOUR)
     await works.made(110.0)
     await works.evaluate()
-    await works.pool.execute("DELETE FROM contacts")
+    before = len(await works.letters())
+    await works.pool.execute("DELETE FROM contacts WHERE email LIKE 'left%'")
+    await works.pool.execute("UPDATE contacts SET region = '450300' WHERE email LIKE 'moved%'")
     await contact(works.pool, "450200", "new@desk.example")
     await works.came_late(110.0, starts_at=AGO)
     assert await works.evaluate() == 1
     assert await works.events() == ["first", "resolved", "retracted"]
-    address, subject = (await works.letters())[-1]
-    assert (address, subject[:6]) == ("liuzhou@desk.example", "【预警撤回】")
-    row = await works.pool.fetchrow(
-        "SELECT count(DISTINCT thread_id), count(DISTINCT message_id) FROM outbox"
-    )
-    assert row is not None
-    assert tuple(row) == (1, 3)
+    letters = [(address, subject[:6]) for address, subject in (await works.letters())[before:]]
+    assert sorted(letters) == [(f"{each}@desk.example", "【预警撤回】") for each in sorted(told)]
+    assert await works.pool.fetchval("SELECT count(DISTINCT thread_id) FROM outbox") == 1
     assert await works.evaluate() == 0
 
 
