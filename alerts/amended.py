@@ -2,7 +2,8 @@
 
 Each in one transaction with what was found, its event and its letters, which stay in the thread of
 the alert and go to those who had been written to. A flood of late data is no flood of mail, and
-nothing is left out of it: the outbox gathers letters into digests.
+nothing is left out of it: the outbox gathers letters into digests. What keeps letters back keeps
+these back, too, but not that a warning had no reason: whoever was told that is told at once.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import db.alert_events
 import db.alerts
 import db.amendments
 import db.judgements
+import db.kept
 import db.outbox
 from alerts import amending, changes, factors, history, outbox
 from alerts.amending import Again, Amendment, Late
+from alerts.keepers import NOT_YET, Keepers, Kept
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Amended, Note, Occasion
 from alerts.lifecycle import Reason
@@ -30,6 +33,7 @@ from db.alerts import AlertState
 from db.amendments import Life
 from db.fresh import Fresh
 from db.judgements import Judgement
+from db.kept import Standing
 from db.pool import Connection
 from energy import periods
 from energy.periods import Step
@@ -46,6 +50,7 @@ async def apply(
     looked: Looked,
     fresh: Sequence[Fresh],
     around: Surroundings,
+    keeping: Keepers,
 ) -> int:
     """Keep what was found again, and tell what has to be told anew; return how many alerts."""
     marks: dict[int | None, int] = {}
@@ -81,10 +86,10 @@ async def apply(
         async with connection.transaction():
             await _keep(connection, rule, kept, amended, late, around)
             for amendment in amended:
-                changed += await _amend(connection, rule, amendment, around)
+                changed += await _amend(connection, rule, amendment, around, keeping)
             if late is not None:
                 last = last or max(again, key=lambda each: each.ends_at).judged
-                changed += await _open_late(connection, rule, late, own, last, around)
+                changed += await _open_late(connection, rule, late, own, last, around, keeping)
     await db.judgements.upsert(connection, rule.rule_id, quiet, around.now)
     return changed
 
@@ -105,9 +110,13 @@ async def _keep(
 
 
 async def _amend(
-    connection: Connection, rule: Rule, amendment: Amendment, around: Surroundings
+    connection: Connection,
+    rule: Rule,
+    amendment: Amendment,
+    around: Surroundings,
+    keeping: Keepers,
 ) -> bool:
-    """Tell anew what was told of an alert; False: it was done before."""
+    """Tell anew what was told of an alert, or that it is to be; False: it was done before."""
     life, again = amendment.life, amendment.again
     is_retracted = amendment.is_opening and not await db.amendments.list_firing(
         connection, rule.rule_id, life.subject, again.ends_at, life.resolved_by
@@ -116,19 +125,24 @@ async def _amend(
         if not await db.amendments.retract(connection, life.alert_id, around.now, by=again.ends_at):
             return False
         await db.outbox.drop_reminders(connection, life.alert_id)
-    verdict = again.verdict
+    kept, verdict = None, again.verdict
+    if life.is_told and not is_retracted:
+        kept = keeping.over(_standing(rule, life, again.judged.watched.unit_id))
     if verdict.measured is not None and verdict.threshold is not None:
         level = verdict.level or life.level
         finding = changes.finding_of(replace(verdict, level=level))
-        await db.amendments.amend(connection, life.alert_id, again.ends_at, finding, around.now)
+        await db.amendments.amend(
+            connection, life.alert_id, again.ends_at, finding, around.now, is_told=kept is None
+        )
+    if kept is not None and not await _owe(connection, rule, amendment, around):
+        return False
     reason = Reason.RETRACTED if is_retracted else Reason.AMENDED
-    is_told = life.fired_at is not None
     event_id = await _event(
-        connection, rule, life.alert_id, again, reason if is_told else Reason.NOTED, around,
-        f"{_was(again)}; now: {verdict.reason}" + _more(len(amendment.changed)),
+        connection, rule, life.alert_id, again, reason if life.is_told else Reason.NOTED, around,
+        f"{_was(again)}; now: {verdict.reason}" + _more(len(amendment.changed)) + _kept(kept),
     )  # fmt: skip
     letters = 0
-    if is_told:
+    if life.is_told and kept is None:
         note = Note(life.subject, periods=len(amendment.changed))
         told = _amended(life, again)
         letters = await _write(
@@ -139,6 +153,18 @@ async def _amend(
     return True
 
 
+async def _owe(
+    connection: Connection, rule: Rule, amendment: Amendment, around: Surroundings
+) -> bool:
+    """Let what stands in letters stand until they are amended; False: that is owed already."""
+    told = [each.was for each in amendment.changed if each.was is not None]
+    await db.judgements.upsert(connection, rule.rule_id, told, around.now, is_told=True)
+    if Reason.AMENDED in amendment.life.owed_anew:
+        return False
+    await db.kept.owe_anew(connection, amendment.life.alert_id, Reason.AMENDED)
+    return True
+
+
 async def _open_late(
     connection: Connection,
     rule: Rule,
@@ -146,20 +172,18 @@ async def _open_late(
     lives: Sequence[Life],
     newest: Judged,
     around: Surroundings,
+    keeping: Keepers,
 ) -> bool:
     """Open the alert that should have been opened when nobody could know; it may be over by now."""
     worst, first = late.worst, min(late.again, key=lambda each: each.ends_at)
     keys = [(each.judged.watched.subject, each.verdict.period) for each in late.again]
-    lately = [
-        life
-        for life in lives
-        if life.is_late and life.retracted_at is None and life.pending_at > around.now - LATE_REST
-    ]
+    life = _late_life(NOT_YET, worst, first, around)
+    kept = keeping.over(_standing(rule, life, worst.judged.watched.unit_id))
+    lately = _told_lately(lives, around, is_kept=kept is not None)
     said = f"known only now: {worst.verdict.reason}" + _more(len(late.again))
-    if lately:
-        alert_id = lately[-1].alert_id
-        await _event(connection, rule, alert_id, worst, Reason.NOTED, around, said)
-        await db.judgements.link(connection, rule.rule_id, keys, alert_id, Reason.NOTED)
+    if lately is not None:
+        await _event(connection, rule, lately, worst, Reason.NOTED, around, said)
+        await db.judgements.link(connection, rule.rule_id, keys, lately, Reason.NOTED)
         return True
     opened = await db.alerts.insert_alert(
         connection,
@@ -167,22 +191,42 @@ async def _open_late(
         changes.finding_of(worst.verdict),
         AlertState.FIRING,
         around.now,
+        is_told=kept is None,
     )
     if opened is None:
         return False
     await db.amendments.mark_late(connection, opened, first.ends_at)
     await db.judgements.link(connection, rule.rule_id, keys, opened, Reason.LATE)
-    event_id = await _event(connection, rule, opened, worst, Reason.LATE, around, said)
-    is_past = newest.verdict.state in (State.OK, State.WARN)
-    life = _late_life(opened, worst, first, around)
-    note = Note(life.subject, periods=len(late.again), is_past=is_past)
-    letters = await _write(
-        connection, rule, worst.judged, life, event_id, Reason.LATE, note, around, None
+    event_id = await _event(
+        connection, rule, opened, worst, Reason.LATE, around, said + _kept(kept)
     )
+    is_past = newest.verdict.state in (State.OK, State.WARN)
+    life = replace(life, alert_id=opened)
+    letters = 0
+    if kept is None:
+        note = Note(life.subject, periods=len(late.again), is_past=is_past)
+        letters = await _write(
+            connection, rule, worst.judged, life, event_id, Reason.LATE, note, around, None
+        )
     if is_past:
         await _end_late(connection, rule, life, newest, around)
+    elif kept is not None:
+        await db.kept.owe(connection, opened, Reason.FIRST)
     log.info("alert_late", alert_id=opened, subject=life.subject, letters=letters)
     return True
+
+
+def _told_lately(lives: Sequence[Life], around: Surroundings, *, is_kept: bool) -> int | None:
+    """Return the late alert that was told of a short while ago, or could not be told of either."""
+    found = [
+        life.alert_id
+        for life in lives
+        if life.is_late
+        and life.retracted_at is None
+        and life.pending_at > around.now - LATE_REST
+        and (life.is_told or is_kept)
+    ]
+    return found[-1] if found else None
 
 
 def _late_life(alert_id: int, worst: Again, first: Again, around: Surroundings) -> Life:
@@ -200,6 +244,8 @@ def _late_life(alert_id: int, worst: Again, first: Again, around: Surroundings) 
         resolved_by=None,
         is_late=True,
         retracted_at=None,
+        is_told=False,
+        owed_anew=(),
     )
 
 
@@ -286,6 +332,16 @@ def _was(again: Again) -> str:
     assert was is not None
     measured = "unknown" if was.measured is None else f"{was.measured:.4g}"
     return f"its data changed: it was {was.state} at {measured}"
+
+
+def _standing(rule: Rule, life: Life, unit_id: int | None) -> Standing:
+    return Standing(
+        life.alert_id, rule.rule_id, life.region, unit_id, life.subject, life.state, life.level
+    )
+
+
+def _kept(kept: Kept | None) -> str:
+    return "" if kept is None else f"; {kept.reason}"
 
 
 def _more(periods: int) -> str:

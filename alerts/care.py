@@ -20,6 +20,7 @@ import db.outbox
 import db.tasks
 from alerts import digest, dues, notices, outbox, rules, tasks
 from alerts.dues import Step, Turn
+from alerts.keepers import Keepers
 from alerts.kinds.kind import Parameters, Surroundings
 from alerts.kinds.words import Language
 from alerts.notices import Notice
@@ -33,8 +34,11 @@ from energy import workdays
 log = structlog.get_logger("alert")
 
 
-async def look_after(connection: Connection, around: Surroundings) -> int:
-    """Do what is due about alerts and tasks; return how many were raised or reminded of."""
+async def look_after(connection: Connection, around: Surroundings, keeping: Keepers) -> int:
+    """Do what is due about alerts and tasks; return how many were raised or reminded of.
+
+    What keeps letters of an alert back keeps these back: they are due as soon as nothing does.
+    """
     for alert in await db.alert_cases.list_to_date(connection):
         await _date(connection, alert, around)
     stopped_by = around.now - dues.CONTEST_STOPS_FOR
@@ -43,18 +47,30 @@ async def look_after(connection: Connection, around: Surroundings) -> int:
         for case in await db.alert_cases.list_due(connection, around.now, stopped_by)
         if (step := dues.next_step(case, around.now)) is not None
     ]
+    await _withdraw(connection, around.now)
     for task in await db.tasks.list_due(connection, around.now):
-        if (turn := tasks.next_step(task.clock, around.now)) is not None:
+        turn = tasks.next_step(task.clock, around.now)
+        if turn is not None and (turn.to is None or keeping.over(task.alert) is None):
             done.append(await _go_on_with(connection, task, turn, around))
     return sum(done)
 
 
+async def _withdraw(connection: Connection, now: datetime) -> None:
+    """Withdraw the tasks of alerts that were retracted since; what was done stays done."""
+    async with connection.transaction():
+        for task_id, alert_id in await db.tasks.withdraw(connection, now):
+            reason = (
+                f"task {task_id} is asked of nobody any more: there was no reason for the alert"
+            )
+            await _note(connection, alert_id, now, TaskTurn.TASK_WITHDRAWN, reason)
+
+
 async def _date(connection: Connection, alert: Undated, around: Surroundings) -> None:
-    """Give an alert its due dates, and open what its level asks for."""
+    """Give an alert its due dates, and open what its level asks for: since people were told."""
     if alert.dated_level is not None and alert.level > alert.dated_level:
         await db.alert_cases.note_level(connection, alert.alert_id, alert.level)
         return
-    at = alert.fired_at if alert.dated_level is None else around.now
+    at = alert.told_at
     parameters = _parameters(alert)
     due = parameters.due_workdays
     dates = dues.dated(
@@ -143,16 +159,16 @@ async def _go_on_with(
         desk = names.get(step.to, step.to)
         is_overdue = step.turn is TaskTurn.TASK_OVERDUE
         reason = f"task {task.task_id} {'was' if is_overdue else 'is'} due by {due_on}: {desk}"
-        matter = await db.alert_cases.fetch_matter(connection, task.alert_id)
+        matter = await db.alert_cases.fetch_matter(connection, task.alert.alert_id)
         event_id = await _note(
-            connection, task.alert_id, around.now, step.turn, reason, matter.measured
+            connection, task.alert.alert_id, around.now, step.turn, reason, matter.measured
         )
         notice = Notice(
             step.turn,
             matter,
             desk,
             due_on,
-            outbox.link_to(around.public_url, task.alert_id),
+            outbox.link_to(around.public_url, task.alert.alert_id),
             cities=_named(task.cities, names),
             untold=_named(task.untold, names),
         )

@@ -275,8 +275,9 @@ class _Asked:
 
 
 def _asked(rule: Rule, verdict: Verdict, transition: Transition) -> _Asked:
-    """Return by when this is to be acknowledged, and which task it opens."""
-    if transition.reason not in (Reason.FIRST, Reason.ESCALATED) or verdict.level is None:
+    """Return by when this is to be acknowledged, and which task it opens: from this letter on."""
+    reason = transition.lets_out or transition.reason
+    if reason not in (Reason.FIRST, Reason.ESCALATED) or verdict.level is None:
         return _Asked()
     assert verdict.measured is not None
     days, at = rule.parameters.due_workdays.acknowledge, transition.at

@@ -181,7 +181,7 @@ async def evaluate_once(
         left = await db.alerts.list_of_ended_rules(connection, now)
         await judging.forget_ended(connection, [row.rule_id for row in held], seen.progress)
         ended = [await changes.end(connection, each, now) for each in left]
-        cared = await care.look_after(connection, around)
+        cared = await care.look_after(connection, around, keeps)
         await db.evaluators.end_term(connection, epoch)
         return sum(changed for changed, _ in done) + sum(ended) + cared
 

@@ -45,7 +45,7 @@ def dated(
     at: datetime,
     clock_from: datetime | None = None,
 ) -> Dates:
-    """Return the due dates of an alert that fired at an instant and is now with `region`.
+    """Return the due dates of an alert that was told at an instant and is now with `region`.
 
     `clock_from` is when that region was written to; None: it is where the alert is.
     """
@@ -98,7 +98,7 @@ def next_step(case: Case, now: datetime) -> Step | None:
         known = _again(case, case.dates.dated_at, case.dates.clock_from)
         if known != case.dates:
             return Step(Turn.DATED, known, case.raised_to)
-    if case.dates.raise_at is None or now < case.dates.raise_at:
+    if case.is_kept or case.dates.raise_at is None or now < case.dates.raise_at:
         return None
     to = above(case.raised_to or case.region, case.rule_region)
     if to is None:

@@ -189,7 +189,7 @@ async def judge(
         await standing.keep(connection, rule, looked.newest, looked.all_of, around)
     seen.found.add(rule.rule_id)
     if looked.again or looked.missed:
-        told, looked = await _tell_anew(connection, rule, looked, asked, around, seen)
+        told, looked = await _tell_anew(connection, rule, looked, asked, around, seen, keeps)
         if told:
             opened = await db.alerts.list_open(connection, rule.rule_id)
         changed += told
@@ -197,7 +197,7 @@ async def judge(
         await _keep(connection, rule, looked.newest, around)
         newest = [keeping.excused(rule, judged, around) for judged in looked.newest]
         changed += await _go_on(connection, rule, newest, opened, around, seen, keeps)
-    changed += await _look_for_silence(connection, rule, around, seen.progress)
+    changed += await _look_for_silence(connection, rule, around, seen.progress, keeps)
     if rule.rule_id in seen.waiting:
         done.pop(rule.rule_id, None)
         seen.progress.has_more = True
@@ -269,13 +269,14 @@ async def _tell_anew(
     asked: Asked,
     around: Surroundings,
     seen: Seen,
+    keeps: Keepers,
 ) -> tuple[int, Looked]:
     """Tell what has to be told anew, of so many alerts as may be; return how many changed, and
     what was found without those that are put off.
     """
     again, later = amending.portion(looked.again, seen.letters_left)
     told = await amended.apply(
-        connection, rule, replace(looked, again=again), asked.changed, around
+        connection, rule, replace(looked, again=again), asked.changed, around, keeps
     )
     seen.letters_left -= told
     if later:
@@ -360,14 +361,18 @@ async def _held(
 
 
 async def _look_for_silence(
-    connection: Connection, rule: Rule, around: Surroundings, progress: Progress
+    connection: Connection,
+    rule: Rule,
+    around: Surroundings,
+    progress: Progress,
+    keeps: Keepers,
 ) -> int:
     """Note whose meters have said nothing since they were judged; write about what is so long."""
     at = _floor(around.now, SILENCE_EVERY)
     if progress.silence.get(rule.rule_id) == at:
         return 0
     await standing.mark_silent(connection, rule, around)
-    told = await unknown.tell(connection, rule, around)
+    told = await unknown.tell(connection, rule, around, keeps)
     progress.silence[rule.rule_id] = at
     return told
 

@@ -10,15 +10,16 @@ from dataclasses import replace
 from datetime import datetime
 
 import db.alert_events
+import db.fresh
 import db.kept
 import db.silences
-from alerts import changes, grace, keepers, owed
+from alerts import amending, changes, grace, keepers, owed
 from alerts.keepers import Keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.lifecycle import Reason, Transition
 from alerts.verdicts import State
 from db.alerts import AlertState, OpenAlert
-from db.kept import NOTHING, Mark, Owed
+from db.kept import NOTHING, Mark, Owed, Standing
 from db.pool import Connection
 
 
@@ -94,7 +95,7 @@ async def _tell_end(
 
 
 async def show(connection: Connection, keeping: Keepers) -> None:
-    """Let every alert say what keeps its letters back."""
+    """Let every alert say what keeps its letters back; what nothing does is looked at anew."""
     standing = await db.kept.list_standing(connection)
     numbers = {
         (each.rule_id, each.subject): each.alert_id
@@ -108,5 +109,18 @@ async def show(connection: Connection, keeping: Keepers) -> None:
         by = None if kept is None or kept.inhibited_by is None else numbers.get(kept.inhibited_by)
         if (silence_id, by) != (each.silenced_by, each.inhibited_by):
             marks.append(Mark(each.alert_id, silence_id, by))
+        if kept is None and each.owed_anew:
+            await _look_anew(connection, each)
     if marks:
         await db.kept.mark(connection, marks)
+
+
+async def _look_anew(connection: Connection, alert: Standing) -> None:
+    """Let what was kept back be found again by the next round, which tells it as it is then."""
+    async with connection.transaction():
+        await db.kept.let_go(connection, alert.alert_id)
+        if Reason.AMENDED in alert.owed_anew and alert.unit_id is not None:
+            told = await db.kept.list_told_periods(connection, alert.alert_id, amending.TOLD)
+            await db.fresh.mark(connection, alert.unit_id, told)
+        if Reason.UNKNOWN in alert.owed_anew:
+            await db.kept.untell(connection, alert.alert_id)

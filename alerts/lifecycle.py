@@ -62,7 +62,7 @@ class Transition:
     """What happens to an alert: the state it gets, why, and when.
 
     `kept`: why no letter tells of it though one would (`alerts/owed.py`); `owed`: which is to go
-    out as soon as nothing keeps it back.
+    out as soon as nothing keeps it back; `lets_out`: which one that was kept back this one is.
     """
 
     state: AlertState
@@ -70,6 +70,7 @@ class Transition:
     at: datetime
     kept: str | None = None
     owed: str | None = None
+    lets_out: str | None = None
 
     @property
     def is_told(self) -> bool:

@@ -1,8 +1,9 @@
 """Owns what becomes of letters that are kept back: none is lost, and none goes out twice.
 
 Pure. What is owed is why the letter would have been written. When nothing keeps it back any more
-and its alert still fires, one letter goes out; who was never told of a beginning hears no end. An
-incident that grows is told to the regions that it came to.
+and its alert still fires, one letter goes out; who was never told of a beginning hears no end. That
+what was told had no reason is kept back by nothing. An incident that grows is told to the regions
+that it came to.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from alerts.keepers import Kept
 from alerts.kinds.kind import Judged
 from alerts.lifecycle import LETTERS, Reason, Transition
 from alerts.verdicts import State, Verdict
-from db.alerts import AlertState, OpenAlert
+from db.alerts import About, AlertState, OpenAlert
 from db.kept import Owed
 
 
@@ -48,12 +49,22 @@ def _is_wider(owed: Owed, judged: Judged) -> bool:
 def _kept(transition: Transition | None, owed: str | None, kept: Kept) -> Transition | None:
     if transition is None or transition.reason is Reason.REMINDER:
         return None  # it is due as soon as nothing keeps it back
+    if transition.state is AlertState.RESOLVED:
+        return _ended(transition, owed, kept)
     if transition.reason not in LETTERS:
         return replace(transition, owed=owed)
-    if transition.state is AlertState.RESOLVED and owed == Reason.FIRST:
-        return replace(transition, kept=kept.reason, owed=None)
-    if transition.state is not AlertState.RESOLVED and owed is not None:
-        return replace(transition, kept=kept.reason, owed=owed)
+    still = transition.reason if owed in (None, Reason.EARLY) else owed
+    return replace(transition, kept=kept.reason, owed=still)
+
+
+def _ended(transition: Transition, owed: str | None, kept: Kept) -> Transition:
+    """Return how an alert ends while its letters are kept back: what it owed, it owes no more."""
+    if transition.reason not in LETTERS:
+        return transition
+    if owed == Reason.FIRST:
+        return replace(transition, kept=kept.reason)  # nobody was told that it began
+    if transition.reason is Reason.RETRACTED:
+        return transition  # who was told what is wrong is not left in it
     return replace(transition, kept=kept.reason, owed=transition.reason)
 
 
@@ -61,13 +72,22 @@ def _released(
     transition: Transition | None, owed: str, alert: OpenAlert, verdict: Verdict, now: datetime
 ) -> Transition | None:
     if transition is None or transition.reason is Reason.REMINDER:
-        if verdict.state is not State.FIRING or alert.state is not AlertState.FIRING:
-            return None  # no letter says what cannot be told; it is still owed
-        if verdict.period.ends_at < alert.period.ends_at:
-            return None
-        return Transition(AlertState.FIRING, Reason.RELEASED, now)
+        return _let_out(owed, alert, verdict, now)
+    if transition.state is AlertState.RESOLVED:
+        if transition.reason in LETTERS and owed == Reason.FIRST:
+            return replace(transition, kept="no letter: nobody was told that it began")
+        return transition
     if transition.reason not in LETTERS:
         return replace(transition, owed=owed)
-    if transition.state is AlertState.RESOLVED and owed == Reason.FIRST:
-        return replace(transition, kept="no letter: nobody was told that it began")
     return transition
+
+
+def _let_out(owed: str, alert: OpenAlert, verdict: Verdict, now: datetime) -> Transition | None:
+    """Return the letter that was kept back, with the figures of now; None: none can be told."""
+    if alert.state is not AlertState.FIRING or verdict.period.ends_at < alert.period.ends_at:
+        return None  # no letter says what cannot be told; it is still owed
+    if verdict.state is State.FIRING:
+        return Transition(AlertState.FIRING, Reason.RELEASED, now, lets_out=owed)
+    if verdict.state is State.WARN and owed == Reason.EARLY and alert.about is About.WARN:
+        return Transition(AlertState.FIRING, Reason.EARLY, now)
+    return None

@@ -38,6 +38,7 @@ class TaskTurn(StrEnum):
     TASK_REMINDER = "task_reminder"  # it is due soon
     TASK_OVERDUE = "task_overdue"  # it was not done in time: the next region up is written to
     TASK_DATED = "task_dated"  # the days off of a year became known
+    TASK_WITHDRAWN = "task_withdrawn"  # the alert that opened it had no reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def concerned(
 
 
 def clock(region: str, rule_region: str, opened_at: datetime) -> TaskClock:
-    """Return by when a task is to be done that a level opened at an instant, and its reminder."""
+    """Return by when a task is to be done that was told of at an instant, and its reminder."""
     due = workdays.deadline(opened_at, workdays.LIST_WORKDAYS)
     remind = workdays.deadline(opened_at, workdays.LIST_WORKDAYS - REMIND_WORKDAYS)
     return TaskClock(

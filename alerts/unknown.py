@@ -1,4 +1,7 @@
-"""Owns the notice that something has been unknown for long: once, where the rule asks for one."""
+"""Owns the notice that something has been unknown for long: once, where the rule asks for one.
+
+What keeps letters back keeps it back, too; when nothing does and it is still unknown, it goes out.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,17 @@ import structlog
 
 import db.alert_events
 import db.alerts
+import db.kept
 import db.standings
 from alerts import outbox
+from alerts.keepers import NOT_YET, Keepers, Kept
 from alerts.kinds.kind import Facts, Rule, Surroundings
 from alerts.kinds.words import Note, Occasion
 from alerts.lifecycle import Reason
 from alerts.outbox import Posting
 from alerts.verdicts import MILD_LEVEL, State, Verdict
 from db.alerts import About, AlertState, Finding, OpenAlert, Watched
+from db.kept import Standing
 from db.pool import Connection
 from db.standings import Unknown
 from energy.periods import Span
@@ -26,7 +32,7 @@ NOTICES_MAX = 50
 log = structlog.get_logger("alert")
 
 
-async def tell(connection: Connection, rule: Rule, around: Surroundings) -> int:
+async def tell(connection: Connection, rule: Rule, around: Surroundings, keeping: Keepers) -> int:
     """Write about what has been unknown for as long as the rule says; return how many."""
     if not rule.parameters.unknown_h:
         return 0
@@ -36,7 +42,14 @@ async def tell(connection: Connection, rule: Rule, around: Surroundings) -> int:
         return 0
     opened = {each.subject: each for each in await db.alerts.list_open(connection, rule.rule_id)}
     told = [
-        await _tell(connection, rule, unknown, opened.get(unknown.subject), around)
+        await _tell(
+            connection,
+            rule,
+            unknown,
+            alert := opened.get(unknown.subject),
+            around,
+            keeping.over(_standing(rule, unknown, alert)),
+        )
         for unknown in found
     ]
     return sum(told)
@@ -48,9 +61,11 @@ async def _tell(
     unknown: Unknown,
     alert: OpenAlert | None,
     around: Surroundings,
+    kept: Kept | None,
 ) -> bool:
     """Write in the thread of the alert that is open; where there is none, of a notice."""
     finding = _finding(rule, unknown, around)
+    letters = 0
     async with connection.transaction():
         if not await db.standings.mark_told(connection, rule.rule_id, unknown.subject, around.now):
             return False
@@ -60,7 +75,13 @@ async def _tell(
                 rule.rule_id, unknown.region, unknown.unit_id, unknown.subject, rule.version
             )
             alert_id = await db.alerts.insert_alert(
-                connection, watched, finding, AlertState.FIRING, around.now, About.UNKNOWN
+                connection,
+                watched,
+                finding,
+                AlertState.FIRING,
+                around.now,
+                About.UNKNOWN,
+                is_told=kept is None,
             )
         else:
             alert_id = alert.alert_id
@@ -71,23 +92,49 @@ async def _tell(
             alert_id,
             at=around.now,
             kind=Reason.UNKNOWN,
-            reason=finding.reason,
+            reason=finding.reason if kept is None else f"{finding.reason}; {kept.reason}",
             version=rule.version,
         )
-        posting = Posting(
-            alert_id=alert_id,
-            event_id=event_id,
-            opened_at=around.now if alert is None else alert.pending_at,
-            region=unknown.region,
-            level=MILD_LEVEL if alert is None else alert.level,
-            rule_region=rule.region,
-            region_names=around.region_names,
-        )
-        occasion = _occasion(rule, unknown, finding, alert_id, around)
-        letters = await outbox.write(connection, posting, occasion, around.now)
+        if kept is None:
+            posting = _posting(rule, unknown, alert, around, alert_id, event_id)
+            occasion = _occasion(rule, unknown, finding, alert_id, around)
+            letters = await outbox.write(connection, posting, occasion, around.now)
+        else:
+            await db.kept.owe_anew(connection, alert_id, Reason.UNKNOWN)
     log.info("alert_changed", alert_id=alert_id, subject=unknown.subject, reason=Reason.UNKNOWN,
              letters=letters)  # fmt: skip
     return True
+
+
+def _standing(rule: Rule, unknown: Unknown, alert: OpenAlert | None) -> Standing:
+    return Standing(
+        alert_id=NOT_YET if alert is None else alert.alert_id,
+        rule_id=rule.rule_id,
+        region=unknown.region if alert is None else alert.region,
+        unit_id=unknown.unit_id,
+        subject=unknown.subject,
+        state=AlertState.FIRING,
+        level=MILD_LEVEL if alert is None else alert.level,
+    )
+
+
+def _posting(
+    rule: Rule,
+    unknown: Unknown,
+    alert: OpenAlert | None,
+    around: Surroundings,
+    alert_id: int,
+    event_id: int,
+) -> Posting:
+    return Posting(
+        alert_id=alert_id,
+        event_id=event_id,
+        opened_at=around.now if alert is None else alert.pending_at,
+        region=unknown.region,
+        level=MILD_LEVEL if alert is None else alert.level,
+        rule_region=rule.region,
+        region_names=around.region_names,
+    )
 
 
 def _finding(rule: Rule, unknown: Unknown, around: Surroundings) -> Finding:

@@ -147,9 +147,18 @@ async def visible_task(caller: Caller, task_id: int) -> TaskRow:
 
 
 async def settle_task(caller: Caller, task_id: int, text: str, evidence: str) -> None:
-    """Note that a task is done, and what proves it; the first one counts. Raises NotFound."""
+    """Note that a task is done, and what proves it; the first one counts.
+
+    Raises NotFound, and Conflict where it is withdrawn.
+    """
     await db.changes.lock(caller.connection)
     found = await visible_task(caller, task_id)
+    if found.withdrawn_at is not None:
+        raise Conflict(
+            "task_withdrawn",
+            "There was no reason for the alert that opened this task: it is asked of nobody. What "
+            f"was done already can be a comment: POST /v1/alerts/{found.alert_id}/comments.",
+        )
     if await db.tasks.settle(
         caller.connection, task_id, at=caller.now, by=caller.actor, text=text, evidence=evidence
     ):

@@ -48,6 +48,7 @@ class Case:
     """The clock of an alert: its dates, the working days they are made of, and where it has got.
 
     `stopped_at`: since when it stands still. `raised_to`: the region that was written to last.
+    `is_kept`: something keeps its letters back, also those to the next region up.
     """
 
     alert_id: int
@@ -58,12 +59,14 @@ class Case:
     dates: Dates
     stopped_at: datetime | None
     raised_to: str | None
+    is_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Undated:
-    """An alert that fires at a level that its due dates are not for. `dated_level` None: it has no
-    due dates yet; `parameters` are those of the rule as it judged.
+    """An alert that people were told of at a level that its due dates are not for. `dated_level`
+    None: it has no due dates yet; `parameters` are those of the rule as it judged; `told_at`: when
+    it was written about last, which is when people were told of the level.
     """
 
     alert_id: int
@@ -77,7 +80,7 @@ class Undated:
     parameters: str | None
     level: int
     measured: float
-    fired_at: datetime
+    told_at: datetime
     dated_level: int | None
 
 
@@ -123,13 +126,14 @@ async def fetch_matter(connection: Connection, alert_id: int) -> Matter:
 async def list_to_date(connection: Connection) -> list[Undated]:
     """Return alerts that fire and have no due dates for the level they have now.
 
-    A notice that something is near its threshold, or unknown, asks for no answer: it has none.
+    A notice that something is near its threshold, or unknown, asks for no answer: it has none. Nor
+    has what nobody was told of yet: it is owed.
     """
     rows = await connection.fetch(
         """
         SELECT alert_id, subject, alerts.region, alerts.rule_id, rules.region AS rule_region,
                rules.kind, version, said.name, said.parameters::text AS parameters, level, measured,
-               fired_at, dated_level
+               told_at, dated_level
           FROM alerts
           JOIN rules USING (rule_id)
           JOIN rule_versions AS said
@@ -137,7 +141,8 @@ async def list_to_date(connection: Connection) -> list[Undated]:
           LEFT JOIN alert_cases USING (alert_id)
          WHERE state = 'firing'
            AND about = 'over'
-           AND fired_at IS NOT NULL
+           AND told_at IS NOT NULL
+           AND owed IS NULL
            AND dated_level IS DISTINCT FROM level
          ORDER BY alert_id
          LIMIT $1
@@ -202,17 +207,20 @@ async def list_due(connection: Connection, now: datetime, stopped_by: datetime) 
         """
         SELECT alert_id, alerts.region, rules.region AS rule_region, acknowledge_workdays,
                remedy_workdays, dated_at, clock_from, acknowledge_by, remedy_by, raise_at, undated,
-               stopped_at, raised_to
+               stopped_at, raised_to, is_kept
           FROM alert_cases AS cases
           JOIN alerts USING (alert_id)
           JOIN rules USING (rule_id)
+         CROSS JOIN LATERAL (
+               SELECT coalesce(silenced_by, inhibited_by) IS NOT NULL
+                      OR owed IS NOT NULL AS is_kept) AS kept
          WHERE state = 'firing'
            AND about = 'over'
            AND dated_level = level
            AND clock_from IS NOT NULL
            AND contest IS DISTINCT FROM 'upheld'
            AND ((raise_at <= $1 AND stopped_at IS NULL AND acknowledged_at IS NULL
-                 AND coalesce(silenced_by, inhibited_by) IS NULL AND owed IS NULL)
+                 AND NOT is_kept)
                 OR stopped_at <= $2
                 OR undated IS NOT NULL)
          ORDER BY coalesce(raise_at <= $1 AND stopped_at IS NULL AND acknowledged_at IS NULL,

@@ -96,7 +96,8 @@ ALERTS = """
                contest, coalesce(contests, 0) AS contests,
                due_at, CASE WHEN due_at IS NOT NULL THEN due_for END AS due_for,
                CASE WHEN is_owed AND due_at IS NULL THEN undated END AS undated,
-               is_overdue, raised_to, closed_at, silenced_by, inhibited_by, alerts.owed,
+               is_overdue, raised_to, closed_at, silenced_by, inhibited_by,
+               coalesce(alerts.owed, owed_anew[1]) AS owed,
                newest_state, newest_period_ends_at, newest_measured, newest_threshold
           FROM visible_alerts($1, $2) AS alerts
           LEFT JOIN visible_rules($1, $2) AS rules ON rules.rule_id = alerts.rule_id

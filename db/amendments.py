@@ -17,7 +17,8 @@ from db.pool import Connection
 @dataclass(frozen=True, slots=True)
 class Life:
     """An alert from the period that opened it to the one that resolved it; None: not known, or
-    not yet. `told_at`: when it was written about last.
+    not yet. `told_at`: when it was written about last. `is_told`: people know of it; `owed_anew`:
+    what is told anew as soon as nothing keeps it back.
     """
 
     alert_id: int
@@ -32,6 +33,8 @@ class Life:
     resolved_by: datetime | None
     is_late: bool
     retracted_at: datetime | None
+    is_told: bool
+    owed_anew: Sequence[str]
 
 
 async def list_lives(
@@ -41,8 +44,9 @@ async def list_lives(
     rows = await connection.fetch(
         """
         SELECT alert_id, subject, region, level, state, pending_at, fired_at,
-               greatest(told_at, resolved_at, amended_at) AS told_at, opened_by, resolved_by,
-               is_late, retracted_at
+               greatest(told_at, CASE WHEN owed IS NULL THEN resolved_at END, amended_at)
+               AS told_at, opened_by, resolved_by, is_late, retracted_at,
+               told_at IS NOT NULL AND owed IS DISTINCT FROM 'first' AS is_told, owed_anew
           FROM alerts
          WHERE rule_id = $1
            AND subject = ANY ($2::text[])
@@ -106,13 +110,19 @@ async def list_first(
 
 
 async def amend(
-    connection: Connection, alert_id: int, period_ends_at: datetime, finding: Finding, at: datetime
+    connection: Connection,
+    alert_id: int,
+    period_ends_at: datetime,
+    finding: Finding,
+    at: datetime,
+    *,
+    is_told: bool,
 ) -> None:
-    """Note that what was told of an alert is told anew, and the new finding where it is that."""
+    """Note what was found anew of an alert, where it is of its period, and whether it is told."""
     await connection.execute(
         """
         UPDATE alerts
-           SET amended_at      = $3,
+           SET amended_at      = CASE WHEN $9 THEN $3 ELSE amended_at END,
                updated_at      = $3,
                measured        = CASE WHEN period_ends_at = $2 THEN $4 ELSE measured END,
                threshold       = CASE WHEN period_ends_at = $2 THEN $5 ELSE threshold END,
@@ -129,13 +139,16 @@ async def amend(
         finding.coverage,
         finding.estimated_share,
         finding.reason,
+        is_told,
     )
 
 
 async def retract(
     connection: Connection, alert_id: int, at: datetime, *, by: datetime | None
 ) -> bool:
-    """Note that there had been no reason for an alert, and close it; False: it was noted before.
+    """Note that there had been no reason for an alert, and close it; it owes no other letter.
+
+    False: it was noted before.
 
     `by` is the end of the period that was found in order.
     """
@@ -143,6 +156,8 @@ async def retract(
         """
         UPDATE alerts
            SET retracted_at = $2,
+               owed         = NULL,
+               owed_anew    = '{}',
                updated_at   = $2,
                resolved_at  = CASE WHEN state = 'resolved' THEN resolved_at ELSE $2 END,
                resolved_by  = CASE WHEN state = 'resolved' THEN resolved_by ELSE $3 END,

@@ -75,7 +75,8 @@ async def list_happened(connection: Connection) -> dict[int, list[Happened]]:
         """
         SELECT alert_id, kind, happened_at AS at, actor, reason, assignee
           FROM alert_events
-         WHERE kind NOT IN ('comment', 'reminder', 'task_done', 'task_reminder', 'task_overdue')
+         WHERE kind NOT IN ('comment', 'reminder', 'task_done', 'task_reminder', 'task_overdue',
+                            'task_withdrawn')
          ORDER BY event_id
         """
     )

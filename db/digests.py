@@ -166,6 +166,7 @@ async def list_told_of(connection: Connection, letter_ids: Sequence[int]) -> lis
           LEFT JOIN tasks
                  ON tasks.alert_id = alerts.alert_id
                 AND done_at IS NULL
+                AND withdrawn_at IS NULL
                 AND retracted_at IS NULL
           LEFT JOIN units USING (unit_id)
           LEFT JOIN rule_versions

@@ -1,12 +1,13 @@
 """Owns which letters of alerts are kept back, and by what; what decides is in `alerts/keepers.py`.
 
 `owed` is why the letter would have been written. It stands until that letter went out, or nobody
-has to be told any more.
+has to be told any more. `owed_anew` are the events of letters that nobody can let go later, for
+they tell of a period or a time: what they are about is looked at again when nothing keeps it back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +30,7 @@ class Standing:
     level: int
     silenced_by: int | None = None
     inhibited_by: int | None = None
+    owed_anew: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,16 @@ class Mark:
 
 
 async def list_standing(connection: Connection) -> list[Standing]:
-    """Return all alerts that are open, or still marked as kept back."""
+    """Return all alerts that are open, still marked as kept back, or owe a letter anew."""
     rows = await connection.fetch(
         """
-        SELECT alert_id, rule_id, region, unit_id, subject, state, level, silenced_by, inhibited_by
+        SELECT alert_id, rule_id, region, unit_id, subject, state, level, silenced_by, inhibited_by,
+               owed_anew
           FROM alerts
          WHERE state <> 'resolved'
             OR silenced_by IS NOT NULL
             OR inhibited_by IS NOT NULL
+            OR owed_anew <> '{}'
          ORDER BY alert_id
         """
     )
@@ -190,6 +194,60 @@ async def take_owed(connection: Connection, alert_id: int, at: datetime) -> bool
         at,
     )
     return taken is not None
+
+
+async def owe_anew(connection: Connection, alert_id: int, kind: str) -> None:
+    """Note that what an event is about is told anew as soon as nothing keeps it back."""
+    await connection.execute(
+        """
+        UPDATE alerts
+           SET owed_anew = owed_anew || $2
+         WHERE alert_id = $1
+           AND $2 <> ALL (owed_anew)
+        """,
+        alert_id,
+        kind,
+    )
+
+
+async def let_go(connection: Connection, alert_id: int) -> None:
+    """Note that an alert owes nothing anew any more."""
+    await connection.execute("UPDATE alerts SET owed_anew = '{}' WHERE alert_id = $1", alert_id)
+
+
+async def list_told_periods(
+    connection: Connection, alert_id: int, events: Collection[str]
+) -> list[Span]:
+    """Return the periods of an alert that led to some events."""
+    rows = await connection.fetch(
+        """
+        SELECT starts_at, ends_at
+          FROM judgements
+         WHERE alert_id = $1
+           AND led_to = ANY ($2::text[])
+         ORDER BY ends_at, starts_at
+        """,
+        alert_id,
+        list(events),
+    )
+    return [Span(**row) for row in rows]
+
+
+async def untell(connection: Connection, alert_id: int) -> None:
+    """Let what an open alert is about be told as unknown again, if it is."""
+    await connection.execute(
+        """
+        UPDATE standings
+           SET told_at = NULL
+          FROM alerts
+         WHERE alerts.alert_id = $1
+           AND alerts.state <> 'resolved'
+           AND standings.rule_id = alerts.rule_id
+           AND standings.subject = alerts.subject
+           AND standings.state = 'unknown'
+        """,
+        alert_id,
+    )
 
 
 async def mark(connection: Connection, marks: Sequence[Mark]) -> None:

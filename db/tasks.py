@@ -8,6 +8,7 @@ from datetime import datetime
 
 from asyncpg import Record
 
+from db.kept import Standing
 from db.pool import Connection
 from db.scope import Scope
 from energy.workdays import NoDeadline
@@ -36,10 +37,10 @@ class TaskClock:
 
 @dataclass(frozen=True, slots=True)
 class DueTask:
-    """A task of which something is due."""
+    """A task of which something is due. What keeps letters of its alert back keeps its own back."""
 
     task_id: int
-    alert_id: int
+    alert: Standing
     cities: Sequence[str]
     untold: Sequence[str]
     clock: TaskClock
@@ -57,7 +58,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A task as callers see it. `done_at` None: it is still to be done."""
+    """A task as callers see it. It is to be done while it is neither done nor withdrawn."""
 
     task_id: int
     alert_id: int
@@ -74,6 +75,7 @@ class TaskRow:
     done_by: str | None
     done_text: str | None
     evidence: str | None
+    withdrawn_at: datetime | None
 
 
 async def insert(
@@ -108,19 +110,17 @@ async def insert(
 
 
 async def list_due(connection: Connection, now: datetime) -> list[DueTask]:
-    """Return tasks that are not done and of which something is due, or not known yet.
-
-    What an alert asked for that had no reason (it was retracted) is asked of nobody.
-    """
+    """Return tasks that are to be done and of which something is due, or not known yet."""
     rows = await connection.fetch(
         """
         SELECT task_id, alert_id, cities, untold, alerts.region, rules.region AS rule_region,
-               opened_at, due_at, undated, remind_at, raise_at, raised_to
+               rule_id, unit_id, subject, state, level, opened_at, due_at, undated, remind_at,
+               raise_at, raised_to
           FROM tasks
           JOIN alerts USING (alert_id)
           JOIN rules USING (rule_id)
          WHERE done_at IS NULL
-           AND retracted_at IS NULL
+           AND withdrawn_at IS NULL
            AND (remind_at <= $1 OR raise_at <= $1 OR undated IS NOT NULL)
          ORDER BY task_id
          LIMIT $2
@@ -131,6 +131,24 @@ async def list_due(connection: Connection, now: datetime) -> list[DueTask]:
     return [_due(row) for row in rows]
 
 
+async def withdraw(connection: Connection, at: datetime) -> list[tuple[int, int]]:
+    """Ask nobody any more for what alerts opened that had no reason; return (task_id, alert_id)."""
+    rows = await connection.fetch(
+        """
+        UPDATE tasks
+           SET withdrawn_at = $1, remind_at = NULL, raise_at = NULL
+          FROM alerts
+         WHERE alerts.alert_id = tasks.alert_id
+           AND retracted_at IS NOT NULL
+           AND done_at IS NULL
+           AND withdrawn_at IS NULL
+        RETURNING task_id, tasks.alert_id
+        """,
+        at,
+    )
+    return sorted((row["task_id"], row["alert_id"]) for row in rows)
+
+
 async def change(connection: Connection, task: DueTask, clock: TaskClock) -> bool:
     """Let the clock of a task go on from how it was read; False: it is done, or somebody faster."""
     changed: int | None = await connection.fetchval(
@@ -139,6 +157,7 @@ async def change(connection: Connection, task: DueTask, clock: TaskClock) -> boo
            SET due_at = $2, undated = $3, remind_at = $4, raise_at = $5, raised_to = $6
          WHERE task_id = $1
            AND done_at IS NULL
+           AND withdrawn_at IS NULL
            AND remind_at IS NOT DISTINCT FROM $7
            AND raise_at IS NOT DISTINCT FROM $8
            AND raised_to IS NOT DISTINCT FROM $9
@@ -172,12 +191,16 @@ async def list_tasks(
     rows = await connection.fetch(
         """
         SELECT task_id, alert_id, tasks.kind, alerts.region, regions.name AS region_name, opened_at,
-               cities, untold, due_at, undated, raised_to, done_at, done_by, done_text, evidence
+               cities, untold, due_at, undated, raised_to, done_at, done_by, done_text, evidence,
+               withdrawn_at
           FROM tasks
           JOIN visible_alerts($1, $2) AS alerts USING (alert_id)
           JOIN regions ON regions.region = alerts.region
-         WHERE ($3::boolean IS NULL OR (done_at IS NOT NULL) = $3)
-           AND ($4::boolean IS NULL OR coalesce(done_at IS NULL AND due_at <= $5, false) = $4)
+         WHERE ($3::boolean IS NULL
+                OR CASE WHEN $3 THEN done_at IS NOT NULL
+                        ELSE done_at IS NULL AND withdrawn_at IS NULL END)
+           AND ($4::boolean IS NULL
+                OR coalesce(done_at IS NULL AND withdrawn_at IS NULL AND due_at <= $5, false) = $4)
            AND alerts.region LIKE $6 || '%'
            AND task_id > $7
          ORDER BY task_id
@@ -200,7 +223,8 @@ async def fetch_task(connection: Connection, scope: Scope, task_id: int) -> Task
     row = await connection.fetchrow(
         """
         SELECT task_id, alert_id, tasks.kind, alerts.region, regions.name AS region_name, opened_at,
-               cities, untold, due_at, undated, raised_to, done_at, done_by, done_text, evidence
+               cities, untold, due_at, undated, raised_to, done_at, done_by, done_text, evidence,
+               withdrawn_at
           FROM tasks
           JOIN visible_alerts($1, $2) AS alerts USING (alert_id)
           JOIN regions ON regions.region = alerts.region
@@ -219,10 +243,9 @@ async def has_open(connection: Connection, alert_id: int) -> bool:
         """
         SELECT EXISTS (SELECT
                          FROM tasks
-                         JOIN alerts USING (alert_id)
                         WHERE alert_id = $1
                           AND done_at IS NULL
-                          AND retracted_at IS NULL)
+                          AND withdrawn_at IS NULL)
         """,
         alert_id,
     )
@@ -232,13 +255,14 @@ async def has_open(connection: Connection, alert_id: int) -> bool:
 async def settle(
     connection: Connection, task_id: int, *, at: datetime, by: str, text: str, evidence: str
 ) -> bool:
-    """Note that a task is done, and by what; False: it was already."""
+    """Note that a task is done, and by what; False: it was already, or is withdrawn."""
     changed: int | None = await connection.fetchval(
         """
         UPDATE tasks
            SET done_at = $2, done_by = $3, done_text = $4, evidence = $5
          WHERE task_id = $1
            AND done_at IS NULL
+           AND withdrawn_at IS NULL
         RETURNING task_id
         """,
         task_id,
@@ -290,5 +314,7 @@ def _due(row: Record) -> DueTask:
     values = dict(row)
     if values["undated"] is not None:
         values["undated"] = NoDeadline(values["undated"])
-    own = {name: values.pop(name) for name in ("task_id", "alert_id", "cities", "untold")}
-    return DueTask(**own, clock=TaskClock(**values))
+    own = {name: values.pop(name) for name in ("task_id", "cities", "untold")}
+    about = ("alert_id", "rule_id", "unit_id", "subject", "state", "level")
+    alert = Standing(region=values["region"], **{name: values.pop(name) for name in about})
+    return DueTask(**own, alert=alert, clock=TaskClock(**values))

@@ -33,7 +33,9 @@ class TaskWhere(Page):
 
     region: WithinRegion = None
     done: bool | None = Field(
-        default=None, description="false: those that are still to be done", examples=[False]
+        default=None,
+        description="false: those that are still to be done; withdrawn ones are neither",
+        examples=[False],
     )
     overdue: bool | None = Field(
         default=None,
@@ -83,11 +85,17 @@ class Task(Answer):
         description="region that was written to as it was not done in time", examples=["450000"]
     )
     done_at: LocalTime | None = Field(
-        description="null: still to be done", examples=["2026-12-10T10:00:00+08:00"]
+        description="null: still to be done, unless it is withdrawn",
+        examples=["2026-12-10T10:00:00+08:00"],
     )
     done_by: str | None = Field(examples=["desk of Liuzhou"])
     done_text: str | None = Field(description="what was done", examples=["已报送名单"])
     evidence: str | None = Field(description="what proves it", examples=["柳发改〔2026〕58号"])
+    withdrawn_at: LocalTime | None = Field(
+        description="since when it is asked of nobody, as there was no reason for its alert; the "
+        "history of the alert says so; null: it is asked",
+        examples=[None],
+    )
 
 
 class Tasks(ListOf[Task]):
@@ -117,7 +125,7 @@ async def list_tasks(where: Annotated[TaskWhere, Query()], caller: Authenticated
 
     A region that enters level 1 hands in, within 20 working days, the list of cities whose energy
     intensity rose, and suspends the review of two-high projects there. A task stays until somebody
-    says that it is done.
+    says that it is done, or it is withdrawn as its alert had no reason.
     """
     (part,) = cursor.decode(where.cursor, 1)
     rows = await db.tasks.list_tasks(
@@ -142,7 +150,7 @@ async def list_tasks(where: Annotated[TaskWhere, Query()], caller: Authenticated
     "/v1/tasks/{task_id}/done",
     operation_id="settle_task",
     summary="Say that a task is done",
-    responses=problems(401, 403, 404, 422, 503),
+    responses=problems(401, 403, 404, 409, 422, 503),
 )
 async def settle_task(
     task_id: TaskId,
@@ -150,7 +158,10 @@ async def settle_task(
     _: Annotated[NoParameters, Query()],
     caller: AcknowledgingCaller,
 ) -> Task:
-    """Note what was done, and what proves it. The first one is kept, again changes nothing."""
+    """Note what was done, and what proves it. The first one is kept, again changes nothing.
+
+    What was withdrawn is asked of nobody.
+    """
     await cases.settle_task(caller, task_id, body.text, body.evidence)
     return _task(await cases.visible_task(caller, task_id), caller, await _names(caller))
 
@@ -161,7 +172,8 @@ async def _names(caller: Caller) -> dict[str, str]:
 
 def _task(row: TaskRow, caller: Caller, names: dict[str, str]) -> Task:
     due_on = None if row.due_at is None else workdays.last_day(row.due_at)
-    is_late = row.done_at is None and row.due_at is not None and row.due_at <= caller.now
+    is_asked = row.done_at is None and row.withdrawn_at is None
+    is_late = is_asked and row.due_at is not None and row.due_at <= caller.now
     return Task(
         task_id=row.task_id,
         alert_id=row.alert_id,
@@ -181,4 +193,5 @@ def _task(row: TaskRow, caller: Caller, names: dict[str, str]) -> Task:
         done_by=row.done_by,
         done_text=row.done_text,
         evidence=row.evidence,
+        withdrawn_at=row.withdrawn_at,
     )

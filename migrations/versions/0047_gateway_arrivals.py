@@ -6,7 +6,7 @@ Safe before the new code starts: it adds views that nobody asks for yet.
 from alembic import op
 
 revision = "0047"
-down_revision = "0039"
+down_revision = "0046"
 
 SCHEMA = """
 SET lock_timeout = '5s';

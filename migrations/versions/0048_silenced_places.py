@@ -9,7 +9,7 @@ that it is stated for.
 from alembic import op
 
 revision = "0048"
-down_revision = "0039"
+down_revision = "0047"
 
 SCHEMA = """
 SET lock_timeout = '5s';

@@ -14,7 +14,9 @@ import db.tasks
 from db.alerts import Finding
 from db.pool import Pool
 from db.scope import Scope
+from energy.workdays import NoDeadline
 from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, Works, contact
+from tests.alerts.test_silences import silence
 
 DAY = timedelta(days=1)
 PARAMETERS = '{"remind_h": 0, "due_workdays": {"acknowledge": 2, "remedy": 5}}'
@@ -158,17 +160,91 @@ async def test_a_task_that_is_done_is_not_spoken_of_any_more(region: Works) -> N
     assert await letters(region) == []
 
 
-async def test_a_task_of_an_alert_that_had_no_reason_is_asked_of_nobody(region: Works) -> None:
-    await region.pool.execute("DELETE FROM outbox")
-    await region.pool.execute(
-        "UPDATE alerts SET state = 'resolved', resolved_at = $1, retracted_at = $1", NOW
-    )
-    await region.pool.execute("DELETE FROM region_figures")
-    for days in (20, 40):
+async def test_a_task_of_an_alert_that_had_no_reason_is_withdrawn(region: Works) -> None:
+    await region.pool.execute("UPDATE region_figures SET energy_growth = 0.03")
+    for days in (1, 20, 40):
         await region.evaluate(now=NOW + days * DAY)
-    assert await letters(region) == []
+    assert await events(region.pool) == ["first", "retracted", "task_withdrawn"]
+    assert {what for _, what in await letters(region)} == {"【预警", "【预警撤回"}
+    assert await region.pool.fetchval("SELECT withdrawn_at FROM tasks") == NOW + DAY
     async with region.pool.acquire() as connection:
         assert not await db.tasks.has_open(connection, 1)
+        assert not await db.tasks.settle(connection, 1, at=NOW, by="q", text="t", evidence="e")
+
+
+async def test_what_was_done_for_an_alert_without_reason_stays_done(region: Works) -> None:
+    async with region.pool.acquire() as connection:
+        await db.tasks.settle(connection, 1, at=NOW, by="q", text="t", evidence="e")
+    await region.pool.execute("UPDATE region_figures SET energy_growth = 0.03")
+    await region.evaluate(now=NOW + DAY)
+    assert await events(region.pool) == ["first", "retracted"]
+
+
+async def test_letters_of_a_task_wait_for_the_end_of_a_silence(region: Works) -> None:
+    """Of an alert that is over as well: only those that are open show what keeps them back."""
+    await region.pool.execute("UPDATE alerts SET state = 'resolved'")
+    await region.pool.execute("DELETE FROM region_figures")
+    await region.pool.execute("DELETE FROM outbox")
+    await silence(region, until=NOW + 24 * DAY, rule_id=2)
+    for days in (22, 23):
+        assert await region.evaluate(now=NOW + days * DAY) == 0
+    assert await region.evaluate(now=NOW + 24 * DAY) == 1
+    assert await letters(region) == [("450200", "【任务提醒")]
+
+
+async def test_what_is_silenced_is_raised_when_the_silence_is_over(owed: Works) -> None:
+    """Also where another date of it is not known."""
+    await silence(owed, until=NOW + 8 * DAY)
+    await owed.pool.execute(
+        "UPDATE alert_cases SET remedy_workdays = 99, remedy_by = NULL, undated = $1",
+        NoDeadline.CALENDAR_UNKNOWN,
+    )
+    for days in (3, 7):
+        assert await owed.evaluate(now=NOW + days * DAY) == 0
+    assert await owed.evaluate(now=NOW + 8 * DAY) == 1
+    assert await letters(owed) == [("450200", "【逾期上报")]
+
+
+async def test_due_dates_count_from_the_day_on_which_people_were_told(works: Works) -> None:
+    """A silence of three days: to be acknowledged two working days after its end."""
+    await works.pool.execute(
+        "UPDATE rule_versions SET parameters = $1::text::jsonb WHERE rule_id = 1", PARAMETERS
+    )
+    await silence(works, until=NOW + 3 * DAY)
+    await works.made(140.0)
+    for days in (0, 1):
+        await works.evaluate(now=NOW + days * DAY)
+    assert await works.pool.fetchval("SELECT count(*) FROM alert_cases") == 0
+    await works.made(140.0, starts_at=LAST_HOUR + 3 * DAY)
+    await works.evaluate(now=NOW + 3 * DAY)
+    row = await works.pool.fetchrow("SELECT dated_at, acknowledge_by FROM alert_cases")
+    assert row is not None
+    assert tuple(row) == (NOW + 3 * DAY, datetime(2026, 11, 30, 16, tzinfo=UTC))
+    assert "2026-11-30" in await works.pool.fetchval("SELECT body FROM outbox")
+
+
+async def test_what_became_worse_is_dated_when_people_are_told_of_that(owed: Works) -> None:
+    await owed.pool.execute("UPDATE alerts SET level = 2")
+    await owed.pool.execute("UPDATE alert_cases SET dated_level = 2")
+    await silence(owed, until=NOW + 3 * DAY)
+    for days in (1, 3):
+        await owed.made(140.0, starts_at=LAST_HOUR + days * DAY)
+        await owed.evaluate(now=NOW + days * DAY)
+        dated_at = await owed.pool.fetchval("SELECT dated_at FROM alert_cases")
+        assert dated_at == (NOW if days == 1 else NOW + 3 * DAY)
+    assert await events(owed.pool) == ["first", "escalated", "released"]
+
+
+async def test_a_task_counts_from_the_day_on_which_its_region_was_told(region: Works) -> None:
+    await region.pool.execute("TRUNCATE tasks, alert_cases, outbox, alert_events, alerts CASCADE")
+    await silence(region, until=NOW + 3 * DAY, rule_id=2)
+    for days in (0, 1):
+        await region.evaluate(now=NOW + days * DAY)
+    assert await region.pool.fetchval("SELECT count(*) FROM tasks") == 0
+    await region.evaluate(now=NOW + 3 * DAY)
+    due_at = datetime(2026, 12, 24, 16, tzinfo=UTC)
+    assert await region.pool.fetchval("SELECT due_at FROM tasks") == due_at
+    assert "任务：于2026年12月24日前" in await region.pool.fetchval("SELECT body FROM outbox")
 
 
 async def test_a_notice_has_no_due_dates_and_is_not_raised(owed: Works) -> None:

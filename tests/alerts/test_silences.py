@@ -21,18 +21,20 @@ async def silence(
     *,
     until: datetime = NOW + 3 * HOUR,
     waits: bool = False,
+    rule_id: int = 1,
 ) -> int:
-    """Put in a silence that holds since an hour; return its number."""
+    """Put in a silence of letters of a rule that holds since an hour; return its number."""
     silence_id: int = await works.pool.fetchval(
         """
         INSERT INTO silences (region, rule_id, unit_id, subject, starts_at, ends_at, is_grave,
                               waits, stated_at, actor, reason)
-        VALUES ('450200', 1, NULL, NULL, $1, $2, $3, $3, $1, 'qian', 'maintenance')
+        VALUES ('450200', $4, NULL, NULL, $1, $2, $3, $3, $1, 'qian', 'maintenance')
         RETURNING silence_id
         """,
         NOW - HOUR,
         until,
         waits,
+        rule_id,
     )
     return silence_id
 
@@ -48,7 +50,9 @@ async def subjects(works: Works) -> list[str]:
 
 
 async def shown(works: Works) -> tuple[str, int | None, str | None]:
-    row = await works.pool.fetchrow("SELECT state, silenced_by, owed FROM alerts")
+    row = await works.pool.fetchrow(
+        "SELECT state, silenced_by, coalesce(owed, owed_anew[1]) FROM alerts"
+    )
     assert row is not None
     return tuple(row)
 

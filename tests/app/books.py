@@ -8,6 +8,7 @@ import db.alert_cases
 import db.alert_events
 import db.epochs
 from alerts import care
+from alerts.keepers import Keepers
 from alerts.kinds.kind import Surroundings
 from alerts.lifecycle import Reason
 from app import standing, verification
@@ -43,9 +44,9 @@ ASKS = '{"due_workdays": {"acknowledge": 2, "remedy": 5}}'
 ALERT = """
 INSERT INTO alerts (rule_id, region, unit_id, subject, level, state, period_starts_at,
                     period_ends_at, measured, threshold, uom, coverage, estimated_share, reason,
-                    pending_at, fired_at, updated_at)
+                    pending_at, fired_at, told_at, updated_at)
 VALUES ($1, '450202', $2, 'x', 1, 'firing', $3::timestamptz - interval '1 h', $3, 2, 1, 'kgce/t', 1,
-        0, 'over', $3, $3, $3)
+        0, 'over', $3, $3, $3, $3)
 RETURNING alert_id
 """
 
@@ -73,7 +74,7 @@ async def _alert(connection: Connection, rule_id: int, unit_id: int) -> None:
     """Let an alert fire, get its due dates, be acknowledged by Qian and given to Li."""
     alert_id: int = await connection.fetchval(ALERT, rule_id, unit_id, NOW)
     await db.alert_events.insert(connection, alert_id, at=NOW, kind=Reason.FIRST, reason="over")
-    await care.look_after(connection, Surroundings(NOW, 0.75, "", {}))
+    await care.look_after(connection, Surroundings(NOW, 0.75, "", {}), Keepers.of([], [], []))
     await db.alert_events.acknowledge(connection, Scope("45"), alert_id, "qian", NOW)
     await db.alert_cases.assign(connection, alert_id, assignee="li", shown="li")
     for kind, assignee in ((ACKNOWLEDGED, None), (ASSIGNED, "li")):

@@ -8,6 +8,7 @@ import pytest
 
 import db.alert_events
 from alerts import care
+from alerts.keepers import Keepers
 from alerts.kinds.kind import Surroundings
 from alerts.lifecycle import Reason
 from app import verification
@@ -33,7 +34,9 @@ async def desk(stage: Stage) -> Desk:
     async with stage.pool.acquire() as connection:
         rule_id = await factories.rule(connection, parameters=ASKS)
         alert_id: int = await connection.fetchval(ALERT, rule_id, cast.QIANS_UNIT, "firing")
-        await connection.execute("UPDATE alerts SET pending_at = $1, fired_at = $1", FIRED_AT)
+        await connection.execute(
+            "UPDATE alerts SET pending_at = $1, fired_at = $1, told_at = $1", FIRED_AT
+        )
         await db.alert_events.insert(
             connection, alert_id, at=FIRED_AT, kind=Reason.FIRST, reason="over"
         )
@@ -42,14 +45,17 @@ async def desk(stage: Stage) -> Desk:
 
 async def looked_after(connection: Connection, at: datetime) -> None:
     names = {"450200": "柳州市", "450000": "广西"}
-    await care.look_after(connection, Surroundings(at, 0.75, "", names))
+    await care.look_after(connection, Surroundings(at, 0.75, "", names), Keepers.of([], [], []))
 
 
 async def became_worse(desk: Desk, level: int, at: datetime) -> None:
     """As the evaluator does it: a level is worse the lower it is."""
     async with desk.stage.pool.acquire() as connection:
         await connection.execute(
-            "UPDATE alerts SET level = $1, acknowledged_at = NULL, acknowledged_by = NULL", level
+            "UPDATE alerts SET level = $1, told_at = $2, acknowledged_at = NULL, "
+            "acknowledged_by = NULL",
+            level,
+            at,
         )
         await db.alert_events.insert(
             connection, desk.alert_id, at=at, kind=Reason.ESCALATED, reason="worse"
@@ -154,6 +160,7 @@ async def test_due_dates_that_are_gone_are_named_unless_there_were_none_then(des
         rule_id = await connection.fetchval("SELECT max(rule_id) FROM rules")
         other = ALERT.replace("'x'", "'y'")
         other_id = await connection.fetchval(other, rule_id, cast.QIANS_UNIT, "firing")
+        await connection.execute("UPDATE alerts SET told_at = $1", FIRED_AT)
         await looked_after(connection, FIRED_AT)
         await connection.execute(gone, other_id)
         assert await found(connection) == ["its due dates are gone"]

@@ -223,6 +223,22 @@ async def test_a_task_is_listed_until_it_is_done_and_its_alert_stays_open(desk: 
     assert await desk.stage.items("qian", "/v1/tasks", region="450300") == []
 
 
+async def test_a_task_that_is_withdrawn_is_shown_as_such_and_is_not_to_be_done(desk: Desk) -> None:
+    await desk.stage.pool.execute(TASK, desk.alert_id)
+    await desk.stage.pool.execute("UPDATE tasks SET withdrawn_at = '2026-11-22 00:00+08'")
+    await desk.stage.pool.execute("UPDATE alerts SET state = 'resolved'")
+    (task,) = await desk.stage.items("qian", "/v1/tasks")
+    assert (task["withdrawn_at"], task["overdue"]) == ("2026-11-22T00:00:00+08:00", False)
+    for query in ({"done": "false"}, {"done": "true"}, {"overdue": "true"}):
+        assert await desk.stage.items("qian", "/v1/tasks", **query) == []
+    answer = await desk.stage.ask(
+        desk.keys["the city"], f"/v1/tasks/{task['task_id']}/done", method="POST",
+        body={"text": "t", "evidence": "e"},
+    )  # fmt: skip
+    assert (answer.status_code, answer.json()["code"]) == (409, "task_withdrawn")
+    await desk.done("the city", "close", reason="r")
+
+
 def test_only_an_enterprise_contests() -> None:
     contesting = {role for role in Role if Act.CONTEST in MAY[role]}
     assert contesting == {Role.ENTERPRISE}
