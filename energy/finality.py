@@ -15,7 +15,11 @@ class State(StrEnum):
     PROVISIONAL = "provisional"
     FINAL = "final"
     RESTATED = "restated"
-    """Final, and not what it was when it first was complete."""
+    """Final, and its output or the value of it is stated otherwise than it was at first.
+
+    That readings came late or were corrected restates nothing: `as_known_on` gives the figure of
+    then, and its explanation names the corrections.
+    """
 
 
 class Cause(StrEnum):

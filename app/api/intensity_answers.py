@@ -132,7 +132,7 @@ class IntensityRow(Answer):
     intensity_high: float | None = Field(examples=[108.1])
     state: State = Field(
         description="final once output is stated, the period is over and nothing waits; restated: "
-        "final, and not what it was at first",
+        "final, and output or its value is stated otherwise than at first",
         examples=["provisional"],
     )
     waits_for: list[Cause] = Field(
