@@ -5,6 +5,8 @@ All belongs in the caller's transaction. What is foreign is missing.
 
 from __future__ import annotations
 
+import hashlib
+
 import db.alert_events
 import db.alert_rows
 import db.changes
@@ -74,14 +76,20 @@ async def say(
     *,
     evidence: str | None = None,
     assignee: str | None = None,
+    holder: str | None = None,
 ) -> int:
-    """Append what the caller did to the history of an alert and to the ledger; return event_id."""
+    """Append what the caller did to the history of an alert and to the ledger; return event_id.
+
+    `holder` is the address or label behind `assignee`: the ledger vouches for it by its hash, for
+    not everybody who may read there sees the addresses of contacts.
+    """
     event_id = await db.alert_events.insert(
         caller.connection, alert_id, at=caller.now, kind=kind, reason=text, actor=caller.actor,
         evidence=evidence, assignee=assignee,
     )  # fmt: skip
     content: dict[str, object] = {"kind": kind, "at": caller.now.isoformat(), "text": text}
-    named = {"evidence": evidence, "assignee": assignee}
+    held = None if holder is None else hashlib.sha256(holder.encode()).hexdigest()
+    named = {"evidence": evidence, "assignee": assignee, "holder_sha256": held}
     content |= {name: each for name, each in named.items() if each is not None}
     fact = Fact(NOUN, f"{alert_id}/{event_id}", content)
     author = Author(caller.actor, text or kind, evidence or "")

@@ -7,6 +7,7 @@ is one at which the platform changed the alert.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -111,6 +112,9 @@ def _said(alert: Stood, happened: Sequence[Happened]) -> Iterator[str]:
     whose = None if assigned is None else assigned.assignee
     if alert.assigned_to != whose:
         yield f"is assigned to {alert.assigned_to}; said was {whose}"
+    held = None if assigned is None else assigned.holder_sha256
+    if held and held != hashlib.sha256((alert.assignee or "").encode()).hexdigest():
+        yield f"is in the hands of {alert.assignee}, who is not whom it was given to"
     contests = sum(each.kind == alert_events.CONTESTED for each in happened)
     if (alert.contests or 0) != contests:
         yield f"was contested {alert.contests} times; said was so {contests} times"

@@ -48,7 +48,7 @@ async def assign(caller: Caller, alert_id: int, to: str, reason: str) -> None:
             f"comment whose it is: POST /v1/alerts/{alert_id}/comments.",
         )
     await db.alert_cases.assign(caller.connection, alert_id, assignee=to, shown=shown)
-    await alerting.say(caller, alert_id, ASSIGNED, reason, assignee=shown)
+    await alerting.say(caller, alert_id, ASSIGNED, reason, assignee=shown, holder=to)
 
 
 async def contest(caller: Caller, alert_id: int, text: str, evidence: str) -> None:

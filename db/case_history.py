@@ -24,6 +24,7 @@ class Stood:
     acknowledged_by: str | None
     has_case: bool
     assigned_to: str | None
+    assignee: str | None
     contest: str | None
     contests: int | None
     closed_at: datetime | None
@@ -42,13 +43,17 @@ class Stood:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """Something that happened to an alert. `actor` None: the platform found it."""
+    """Something that happened to an alert. `actor` None: the platform found it.
+
+    `holder_sha256`: of the address or label that it was given to, by the ledger; None: not kept.
+    """
 
     kind: str
     at: datetime
     actor: str | None
     reason: str
     assignee: str | None
+    holder_sha256: str | None = None
 
 
 async def list_stood(connection: Connection) -> list[Stood]:
@@ -57,9 +62,9 @@ async def list_stood(connection: Connection) -> list[Stood]:
         """
         SELECT alert_id, alerts.rule_id, alerts.region, rules.region AS rule_region, fired_at,
                acknowledged_at, acknowledged_by, cases.alert_id IS NOT NULL AS has_case,
-               assigned_to, contest, contests, closed_at, dated_level, dated_at, clock_from,
-               acknowledge_workdays, remedy_workdays, acknowledge_by, remedy_by, raise_at, undated,
-               stopped_at, raised_to
+               assigned_to, assignee, contest, contests, closed_at, dated_level, dated_at,
+               clock_from, acknowledge_workdays, remedy_workdays, acknowledge_by, remedy_by,
+               raise_at, undated, stopped_at, raised_to
           FROM alerts
           JOIN rules USING (rule_id)
           LEFT JOIN alert_cases AS cases USING (alert_id)
@@ -73,7 +78,15 @@ async def list_happened(connection: Connection) -> dict[int, list[Happened]]:
     """Return, by alert, what happened to it and bears on its case, the oldest first."""
     rows = await connection.fetch(
         """
-        SELECT alert_id, kind, happened_at AS at, actor, reason, assignee
+        SELECT alert_id, kind, happened_at AS at, alert_events.actor, alert_events.reason, assignee,
+               CASE WHEN kind = 'assigned'
+                    THEN (SELECT content::jsonb->>'holder_sha256'
+                            FROM changes
+                           WHERE noun = 'alert_events'
+                             AND subject = alert_id || '/' || event_id
+                           ORDER BY change_id DESC
+                           LIMIT 1)
+               END AS holder_sha256
           FROM alert_events
          WHERE kind NOT IN ('comment', 'reminder', 'task_done', 'task_reminder', 'task_overdue',
                             'task_withdrawn')

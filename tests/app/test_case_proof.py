@@ -120,6 +120,7 @@ TAMPERINGS = {
     "working days": "UPDATE alert_cases SET remedy_workdays = 50",
     "was raised to None": "UPDATE alert_cases SET raised_to = NULL",
     "is assigned to": "UPDATE alert_cases SET assigned_to = 'sun', assignee = 'sun'",
+    "is in the hands of sun": "UPDATE alert_cases SET assignee = 'sun'",
     "said was rejected": "UPDATE alert_cases SET contest = 'upheld'",
     "was contested 0 times": "UPDATE alert_cases SET contests = 0",
     "stands still since": "UPDATE alert_cases SET contest = 'open', stopped_at = '2026-11-01Z'",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
 
@@ -36,7 +36,8 @@ class Scale(StrEnum):
 @dataclass(frozen=True, slots=True)
 class OutageFacts(Facts):
     """What is silent together. `measured` are meters of a unit, or gateways, of `total`; at
-    `threshold` it is an incident. `grace`: it is the broker that we do not reach ourselves.
+    `threshold` it is an incident. `grace`: it is the broker that we do not reach ourselves;
+    `silence`: who was not heard for longer is silent.
     """
 
     scale: Scale
@@ -48,6 +49,7 @@ class OutageFacts(Facts):
     threshold: int
     period: Span
     grace: Grace | None = None
+    silence: timedelta = timedelta(hours=1)
 
     @property
     def about_unit(self) -> UnitName | None:
@@ -160,6 +162,7 @@ def _broker(
         threshold,
         _period(silent, rule, now),
         ours,
+        rule.silence,
     )
 
 
@@ -181,6 +184,7 @@ def _cities(
             total,
             _threshold(rule.gateways_min, rule.city_share, total),
             _period(silent, rule, now),
+            silence=rule.silence,
         )
 
 
@@ -195,6 +199,7 @@ def _units(sites: Iterable[Site], rule: Outage, now: datetime) -> Iterator[Outag
             site.meters,
             _threshold(rule.meters_min, rule.meters_share, site.meters),
             _period([site], rule, now),
+            silence=rule.silence,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from alerts.kinds.outage.facts import OutageFacts, Scale, silent_meters
 from alerts.kinds.words import Language, Occasion, Words, collapse, level_zh, moment
 from db.outages import Site
@@ -52,8 +54,8 @@ def _zh(occasion: Occasion, facts: OutageFacts) -> Words:
             *[(f"单位 {number}", _site_zh(site)) for number, site in enumerate(facts.shown, 1)],
             *([("其余单位", f"{facts.left_out} 家，见平台")] if facts.left_out else []),
         ],
-        method="端设备超过规则规定的时间未收到数据即计为中断；同一单位、同一地市或全部端设备中断的数量"
-        "与占比达到规则阈值时合并为一起事件，成员告警不再单独发函，事件结束后仍未恢复的另行发函。",
+        method=f"端设备超过 {_minutes(facts)} 分钟未收到数据即计为中断；"
+        "同一单位、同一地市或全部端设备中断的数量与占比达到规则阈值时合并为一起事件，成员告警不再单独发函，事件结束后仍未恢复的另行发函。",
         asks=ASKS_ZH,
     )
 
@@ -80,9 +82,9 @@ def _en(occasion: Occasion, facts: OutageFacts) -> Words:
             *[(f"Unit {number}", _site_en(site)) for number, site in enumerate(facts.shown, 1)],
             *([("More units", f"{facts.left_out}, see the platform")] if facts.left_out else []),
         ],
-        method="A gateway that was not heard for as long as the rule says is silent. Where number "
-        "and share of what is silent reach its thresholds, in a unit, a city or altogether, that "
-        "is one incident; what is still silent when it ends is written about then.",
+        method=f"A gateway that was not heard for {_minutes(facts)} minutes is silent. Where "
+        "number and share of what is silent reach its thresholds, in a unit, a city or altogether, "
+        "that is one incident; what is still silent when it ends is written about then.",
         asks=ASKS_EN,
     )
 
@@ -131,6 +133,10 @@ def _site_zh(site: Site) -> str:
 def _site_en(site: Site) -> str:
     gateways = ", ".join(map(collapse, site.silent_gateways)) or "gateways are heard"
     return f"{collapse(site.unit_name)} ({gateways}; {silent_meters(site)} of {site.meters} meters)"
+
+
+def _minutes(facts: OutageFacts) -> str:
+    return f"{facts.silence // timedelta(minutes=1)}"
 
 
 def _since(label: str, zone: str, facts: OutageFacts) -> list[tuple[str, str]]:
