@@ -118,7 +118,8 @@ async def show(connection: Connection, keeping: Keepers) -> None:
 async def _look_anew(connection: Connection, alert: Standing) -> None:
     """Let what was kept back be found again by the next round, which tells it as it is then."""
     async with connection.transaction():
-        await db.kept.let_go(connection, alert.alert_id)
+        for kind in alert.owed_anew:
+            await db.kept.let_go(connection, alert.alert_id, kind)
         if Reason.AMENDED in alert.owed_anew and alert.unit_id is not None:
             told = await db.kept.list_told_periods(connection, alert.alert_id, amending.TOLD)
             await db.fresh.mark(connection, alert.unit_id, told)

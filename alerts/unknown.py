@@ -99,6 +99,7 @@ async def _tell(
             posting = _posting(rule, unknown, alert, around, alert_id, event_id)
             occasion = _occasion(rule, unknown, finding, alert_id, around)
             letters = await outbox.write(connection, posting, occasion, around.now)
+            await db.kept.let_go(connection, alert_id, Reason.UNKNOWN)
         else:
             await db.kept.owe_anew(connection, alert_id, Reason.UNKNOWN)
     log.info("alert_changed", alert_id=alert_id, subject=unknown.subject, reason=Reason.UNKNOWN,

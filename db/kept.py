@@ -210,9 +210,13 @@ async def owe_anew(connection: Connection, alert_id: int, kind: str) -> None:
     )
 
 
-async def let_go(connection: Connection, alert_id: int) -> None:
-    """Note that an alert owes nothing anew any more."""
-    await connection.execute("UPDATE alerts SET owed_anew = '{}' WHERE alert_id = $1", alert_id)
+async def let_go(connection: Connection, alert_id: int, kind: str) -> None:
+    """Note that what an event is about is not owed any more: it is told, or looked at again."""
+    await connection.execute(
+        "UPDATE alerts SET owed_anew = array_remove(owed_anew, $2) WHERE alert_id = $1",
+        alert_id,
+        kind,
+    )
 
 
 async def list_told_periods(

@@ -9,6 +9,7 @@ import pytest
 from tests import factories
 from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, Works, contact
 from tests.alerts.test_silences import shown, silence, subjects
+from tests.alerts.test_standings import reads
 
 AGO = LAST_HOUR - 30 * HOUR
 """An hour that is long over."""
@@ -195,6 +196,27 @@ async def test_what_is_unknown_for_long_is_told_when_the_silence_is_over(
     assert (await subjects(works))[before:] == ["【数据不足提示"] * (1 + is_open)
     assert await works.pool.fetchval("SELECT count(*) FROM alerts") == 1
     assert await shown(works) == ("firing", None, None)
+
+
+@pytest.mark.tampers("hours beside their readings")
+async def test_what_is_unknown_anew_as_the_silence_ends_is_told_once(works: Works) -> None:
+    """It was so within the silence before, and known in between."""
+    await works.pool.execute(
+        """UPDATE rule_versions SET parameters = '{"unknown_h": 2}' WHERE rule_id = 1"""
+    )
+    await works.made(140.0)
+    await silence(works, until=NOW + 6 * HOUR + MINUTE)
+    await works.evaluate()
+    for hours in (1, 3):
+        await works.evaluate(now=NOW + hours * HOUR)
+    await works.made(140.0, starts_at=LAST_HOUR + 3 * HOUR)
+    await reads(works, NOW + 3 * HOUR)
+    for hours in (3, 4, 6):
+        await works.evaluate(now=NOW + hours * HOUR + MINUTE)
+    for minutes in (10, 20):
+        await works.evaluate(now=NOW + 6 * HOUR + minutes * MINUTE)
+    assert await works.events() == ["first", "unknown", "released", "unknown"]
+    assert await subjects(works) == ["【预警", "【数据不足提示"]
 
 
 async def test_what_is_known_again_within_a_silence_was_told_to_nobody(works: Works) -> None:
