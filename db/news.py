@@ -87,13 +87,23 @@ async def list_oldest(
 
 
 async def delete(connection: Connection, looked_at: Sequence[News]) -> None:
-    """Remove what was looked at, unless it changed again since."""
+    """Remove what was looked at, unless it changed again since.
+
+    What somebody has locked is just changing: nobody waits for the end of an import.
+    """
     await connection.execute(
         """
+        WITH seen AS (
+            SELECT unit_id, source
+              FROM unit_news
+              JOIN unnest($1::integer[], $2::bigint[]) AS looked_at (unit_id, mark)
+             USING (unit_id, mark)
+               FOR UPDATE OF unit_news SKIP LOCKED
+        )
         DELETE FROM unit_news
-         USING unnest($1::integer[], $2::bigint[]) AS seen (unit_id, mark)
+         USING seen
          WHERE unit_news.unit_id = seen.unit_id
-           AND unit_news.mark = seen.mark
+           AND unit_news.source = seen.source
         """,
         [each.fresh.unit_id for each in looked_at],
         [each.fresh.mark for each in looked_at],

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-import pytest
-
 import db.fresh
 from alerts import cycle
 from energy.periods import Span
@@ -76,22 +74,23 @@ async def october(works: Works, amount_tce: float) -> None:
     )
 
 
-@pytest.mark.parametrize(("tce", "event"), [(7.5, "amended"), (6.0, "retracted"), (7.01, None)])
 async def test_a_budget_that_has_ended_is_judged_again_while_its_data_may_come_late(
-    works: Works, tce: float, event: str | None
+    works: Works,
 ) -> None:
-    """217 tce of 200 were used in October."""
+    """217 tce of 200 were used in October; then 232.5 turn out to have been, and 186."""
     await rule(works, '{"remind_h": 0}', kind="budget_pace")
     await use(works)
     await october(works, 200.0)
     await works.evaluate(now=JUST_OVER)
     assert await works.events() == ["first"]
-    await used(works, tce)
-    await settled(works, start(11) - 3 * DAY)
-    await works.evaluate(now=NOW)
-    assert (await works.events())[1:] == ([] if event is None else [event])
-    standing = await works.pool.fetchval("SELECT state FROM standings WHERE subject LIKE 'unit/%'")
-    assert standing == ("ok" if event == "retracted" else "firing")
+    for tce in (7.01, 7.5, 6.0):
+        await used(works, tce)
+        await settled(works, start(11) - 3 * DAY)
+        await works.evaluate(now=NOW)
+    assert await works.events() == ["first", "amended", "retracted"]
+    assert (
+        await works.pool.fetchval("SELECT state FROM standings WHERE subject LIKE 'unit%'") == "ok"
+    )
 
 
 async def test_a_rule_does_not_tell_of_budgets_that_ended_before_it_watched(works: Works) -> None:

@@ -169,3 +169,18 @@ async def test_who_is_in_order_after_an_assessment_stands_no_more(works: Works) 
     await works.evaluate(now=NOW + judging.NEWS_EVERY / 2, progress=progress)
     found = await standings(works, "data_quality")
     assert [*found] == [f"{factories.unit_code()}/P01"]
+
+
+async def test_nobody_waits_for_an_import_that_is_under_way(works: Works) -> None:
+    """What it changes stays to be looked at; what nobody is changing goes."""
+    span = Span(start(10), start(11))
+    async with works.pool.acquire() as connection:
+        await db.news.note(connection, Source.STATED, [(factories.unit_code(), span)])
+        await db.news.note(connection, Source.ASSESSED, [(factories.unit_code(), span)])
+        async with works.pool.acquire() as importing, importing.transaction():
+            await db.news.note(importing, Source.STATED, [(factories.unit_code(), span)])
+            seen = await db.news.list_oldest(connection, [*Source], 10)
+            await db.news.delete(connection, seen)
+        (left,) = await db.news.list_oldest(connection, [*Source], 10)
+    assert left.source is Source.STATED
+    assert left.fresh.mark > max(each.fresh.mark for each in seen)
