@@ -49,6 +49,7 @@ BEFORE = {
 """What must be there, so that it can be done of the alert."""
 
 
+@pytest.mark.puts_in("alert_cases")
 @pytest.mark.parametrize(("method", "path"), sorted(STATING))
 async def test_facts_are_stated_by_who_may_of_what_is_theirs(
     stage: Stage, method: str, path: str
@@ -114,7 +115,7 @@ async def rule(
     )
 
 
-@pytest.mark.puts_in("rules", "alert_cases")
+@pytest.mark.puts_in("rules")
 @pytest.mark.parametrize(("method", "path"), sorted(RULING))
 async def test_rules_are_written_by_who_answers_for_all_they_act_on(
     stage: Stage, method: str, path: str
