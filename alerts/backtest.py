@@ -22,6 +22,7 @@ from alerts.kinds.words import Language, Note, Occasion
 from alerts.lifecycle import ABOUT, Reason, Transition
 from alerts.past_keepers import PastKeepers
 from alerts.past_notes import PastNote
+from alerts.preview import Preview
 from alerts.verdicts import State, Verdict
 from db.alerts import About, AlertState, OpenAlert
 from db.kept import NOTHING, Owed
@@ -102,6 +103,8 @@ class Backtest:
     subjects: Mapping[str, tuple[Judged, Tally]]
     moves: Sequence[Move]
     left_out: int
+    preview: Preview
+    """The mails that its letters would have become."""
     notes: Sequence[PastNote] = ()
 
     def cities(self) -> dict[str, tuple[int, Tally]]:
@@ -181,6 +184,7 @@ async def run(
     """Return what the rule would have done in `span`. Raises OutOfBoundsError."""
     course = Course(rule, await past_keepers.load(connection, rule, scope, span))
     told = Letterbox(connection, rule, around)
+    preview = told.preview
     subjects: dict[str, tuple[Judged, Tally]] = {}
     moves: list[Move] = []
     left_out = 0
@@ -194,6 +198,7 @@ async def run(
             if (moved := course.follow(judged, at)) is None:
                 continue
             alert, transition = moved
+            preview.follow(judged, transition, is_new=alert is None)
             letters = await told.about(judged, alert, transition)
             tally.alerts += transition.reason is Reason.FIRST
             tally.kept_back += transition.kept is not None
@@ -204,7 +209,7 @@ async def run(
                 left_out += 1
     told_late = await _with_late(connection, rule, moves)
     unknown = list(past_notes.notes(rule, scope, course.keepers))
-    return Backtest(subjects, told_late, left_out, unknown)
+    return Backtest(subjects, told_late, left_out, preview, unknown)
 
 
 async def _with_late(connection: Connection, rule: Rule, moves: Sequence[Move]) -> list[Move]:
@@ -237,6 +242,7 @@ class Letterbox:
     connection: Connection
     rule: Rule
     around: Surroundings
+    preview: Preview = field(default_factory=Preview)
     known: dict[tuple[str, int], Sequence[Recipient]] = field(default_factory=dict)
 
     async def about(
@@ -251,15 +257,25 @@ class Letterbox:
                 self.connection, region, self.rule.region, level
             )
         recipients = self.known[region, level]
+        asks = changes.asked(self.rule, judged.verdict, transition)
+        names = self.around.region_names
         occasion = Occasion(
             kind=self.rule.kind,
             reason=transition.reason,
             verdict=judged.verdict,
             facts=judged.facts,
-            region_name=self.around.region_names.get(region, region),
+            region_name=names.get(region, region),
             link="",
             note=Note(judged.watched.subject),
+            rule_name=self.rule.name,
+            rule_version=self.rule.version,
+            due_on=asks.due_on,
+            told=[names.get(each, each) for each in dict.fromkeys(r.region for r in recipients)],
+            task=asks.task,
+            task_due_on=asks.task_due_on,
         )
+        if recipients:
+            self.preview.post(recipients, judged, transition, occasion, level)
         return [
             Letters(
                 language,

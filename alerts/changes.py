@@ -246,11 +246,11 @@ def _occasion(
     unverified: Sequence[UnverifiedFactor],
     series: Series | None,
 ) -> Occasion:
-    asked = _asked(rule, judged.verdict, transition)
+    asks = asked(rule, judged.verdict, transition)
     return Occasion(
-        task=asked.task,
-        task_due_on=asked.task_due_on,
-        due_on=asked.due_on,
+        task=asks.task,
+        task_due_on=asks.task_due_on,
+        due_on=asks.due_on,
         kind=rule.kind,
         reason=transition.reason,
         verdict=judged.verdict,
@@ -266,7 +266,7 @@ def _occasion(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """What `alerts/care.py` will see to, with the last days that are in time."""
 
     due_on: date | None = None
@@ -274,14 +274,14 @@ class _Asked:
     task_due_on: date | None = None
 
 
-def _asked(rule: Rule, verdict: Verdict, transition: Transition) -> _Asked:
+def asked(rule: Rule, verdict: Verdict, transition: Transition) -> Asked:
     """Return by when this is to be acknowledged, and which task it opens: from this letter on."""
     reason = transition.lets_out or transition.reason
     if reason not in (Reason.FIRST, Reason.ESCALATED) or verdict.level is None:
-        return _Asked()
+        return Asked()
     assert verdict.measured is not None
     days, at = rule.parameters.due_workdays.acknowledge, transition.at
-    return _Asked(
+    return Asked(
         due_on=None if days is None else _last_day(at, days),
         task=tasks.asked(rule.parameters, verdict.level, verdict.measured),
         task_due_on=_last_day(at, workdays.LIST_WORKDAYS),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -187,18 +187,30 @@ def run(file: File) -> list[Difference]:
     kind = file.rule.kind
     if kind not in TRIALS:
         raise TrialError(f"rule.kind: {kind} cannot be tested by a file; {_kinds()} can")
-    try:
-        text = json.dumps(file.rule.parameters)
-        parameters = KINDS[kind].parameters.model_validate_json(text)
-    except ValidationError as error:
-        raise TrialError(f"rule.parameters: {_told(error)}") from None
-    for fault in stated.faults(parameters):
-        raise TrialError(f"rule.parameters: {fault.parameter}: {fault.detail}")
-    rule = Rule(1, file.rule.name, parameters, file.rule.region)
+    rule = _rule(file.rule)
     found = []
     for case in file.cases:
         found += _differences(case, rule, file)
     return found
+
+
+def rule_of(text: str) -> Rule:
+    """Return the rule in a file that has nothing else, as nobody made it yet. Raises TrialError."""
+    try:
+        return replace(_rule(RuleUnderTest.model_validate_json(text)), rule_id=0, version=0)
+    except ValidationError as error:
+        raise TrialError(_told(error)) from None
+
+
+def _rule(stated_as: RuleUnderTest) -> Rule:
+    try:
+        text = json.dumps(stated_as.parameters)
+        parameters = KINDS[stated_as.kind].parameters.model_validate_json(text)
+    except ValidationError as error:
+        raise TrialError(f"rule.parameters: {_told(error)}") from None
+    for fault in stated.faults(parameters):
+        raise TrialError(f"rule.parameters: {fault.parameter}: {fault.detail}")
+    return Rule(1, stated_as.name, parameters, stated_as.region)
 
 
 def _differences(case: Case, rule: Rule, file: File) -> list[Difference]:

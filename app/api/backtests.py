@@ -1,11 +1,12 @@
-"""Owns POST /v1/rules/{rule_id}/backtest: what a rule would have done over a past period."""
+"""Owns POST /v1/rules/{rule_id}/backtest and POST /v1/rules/backtest: what a rule would have done,
+or one would that nobody made yet, over a past period."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 import app.rules
 import db.regions
@@ -19,30 +20,20 @@ from alerts.lifecycle import Reason
 from alerts.past_notes import Unknown
 from alerts.verdicts import State, Verdict
 from app import audit_gate, state
-from app.api import parameters
-from app.api.answers import Answer, LocalTime, local_text, problems
-from app.api.parameters import Between, NoParameters, RegionCode
+from app.api import backtest_mails, parameters
+from app.api.answers import Answer, LocalTime, problems
+from app.api.backtest_mails import MAILS_MAX, SentMail
+from app.api.backtest_questions import Asked, NewQuestion, Question
+from app.api.parameters import NoParameters
 from app.api.rule_bodies import Proposed
 from app.api.rules import RuleId
 from app.depends import AuthenticatedCaller, Caller
 from app.errors import ApiError, InvalidParameter, NotFound, Unavailable
 
+NOT_MADE = 0
+"""Number of a rule that nobody made yet."""
+
 router = APIRouter(tags=["rules"])
-
-
-class Question(Between):
-    """Over which period, and by which version."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    region: RegionCode | None = Field(
-        default=None,
-        description="GB/T 2260 code: only of what is within",
-        examples=["450200"],
-    )
-    proposed: Proposed | None = Field(
-        default=None, description="in place of what the rule says; null: its newest version"
-    )
 
 
 class Letter(Answer):
@@ -108,7 +99,10 @@ class _Counts(Answer):
     firing: int = Field(description="evaluations that found it over", examples=[20])
     unknown: int = Field(description="evaluations that could not tell", examples=[0])
     alerts: int = Field(description="alerts that would have fired", examples=[3])
-    letters: int = Field(description="letters that would have gone out", examples=[6])
+    letters: int = Field(
+        description="letters that would have been written; `mails` says as what they leave",
+        examples=[6],
+    )
     kept_back: int = Field(
         description="times that none did, as an alert of another rule that really fired told of it",
         examples=[0],
@@ -148,7 +142,7 @@ class NotKnown(Answer):
 class BacktestAnswer(Answer):
     """What the rule would have done, of what is known now; nobody acknowledged anything."""
 
-    rule_id: int = Field(examples=[1])
+    rule_id: int | None = Field(description="null: nobody made it yet", examples=[1])
     version: int | None = Field(description="null: the one that was proposed", examples=[1])
     kind: Kind = Field(examples=["product_intensity"])
     period_starts_at: LocalTime = Field(examples=["2026-11-01T00:00:00+08:00"])
@@ -166,6 +160,16 @@ class BacktestAnswer(Answer):
         description="changes beyond the first 1,000, which are counted and not told", examples=[0]
     )
     notes: list[NotKnown] = Field(description="what cannot be known of the past")
+    mails: list[SentMail] = Field(
+        description="what would have been sent, letters gathered into digests as ever"
+    )
+    mails_total: int = Field(
+        description="mails, once for each recipient, those that are not told one by one included",
+        examples=[2],
+    )
+    mails_left_out: int = Field(
+        description="beyond the first 50, which are counted and not told", examples=[0]
+    )
 
 
 @router.post(
@@ -187,10 +191,39 @@ async def backtest_rule(
     time that something fell silent or came back (31 days at most), others each day (400 days at
     most), where the key and the rule both reach.
     """
-    held = state.of(request)
-    audit_gate.of(request).of_body |= _told(question)
+    audit_gate.of(request).of_body |= question.told()
     rule, version = await _rule(caller, rule_id, question.proposed)
-    span = question.span()
+    return await _tried(request, caller, question, rule, version)
+
+
+@router.post(
+    "/v1/rules/backtest",
+    operation_id="backtest_new_rule",
+    summary="What an alert rule that nobody made yet would have done over a past period",
+    responses=problems(401, 404, 422, 503),
+)
+async def backtest_new_rule(
+    question: NewQuestion,
+    _: Annotated[NoParameters, Query()],
+    request: Request,
+    caller: AuthenticatedCaller,
+) -> BacktestAnswer:
+    """Judge a past period by a rule as it would be made; nothing is written.
+
+    It is bound as the backtest of a rule that is there.
+    """
+    audit_gate.of(request).of_body |= question.told()
+    region = await parameters.known_region(caller, question.acts_in)
+    assert region is not None
+    await app.rules.refuse_faults(caller, question.rule.parameters)
+    rule = Rule(NOT_MADE, question.name, question.rule.parameters, region, version=0)
+    return await _tried(request, caller, question, rule, None)
+
+
+async def _tried(
+    request: Request, caller: Caller, question: Asked, rule: Rule, version: int | None
+) -> BacktestAnswer:
+    held, span = state.of(request), question.span()
     if span.ends_at > caller.now:
         raise InvalidParameter("to", "is in the future: a backtest is of what is over")
     prefix = await parameters.region_prefix(caller, question.region)
@@ -207,8 +240,10 @@ async def backtest_rule(
             found = await backtest.run(caller.connection, rule, scope, span, around)
         except OutOfBoundsError as error:
             raise ApiError("too_many_rows", str(error)) from error
+    mails = found.preview.mails()
+    shown = mails[:MAILS_MAX]
     return BacktestAnswer(
-        rule_id=rule_id,
+        rule_id=rule.rule_id or None,
         version=version,
         kind=rule.kind,
         period_starts_at=span.starts_at,
@@ -218,17 +253,10 @@ async def backtest_rule(
         changes=[_change(move) for move in found.moves],
         changes_left_out=found.left_out,
         notes=[NotKnown(code=each.code, detail=each.detail) for each in found.notes],
+        mails=list(backtest_mails.told(shown, found.preview, rule, names, question.language)),
+        mails_total=sum(sum(each.recipients.values()) for each in mails),
+        mails_left_out=len(mails) - len(shown),
     )
-
-
-def _told(question: Question) -> dict[str, str]:
-    """Return what the audit log is to say of a question: about where and when it is."""
-    told = {"from": local_text(question.from_), "to": local_text(question.to)}
-    if question.region is not None:
-        told["region"] = question.region
-    if question.proposed is not None:
-        told["proposed"] = "true"
-    return told
 
 
 async def _rule(caller: Caller, rule_id: int, proposed: Proposed | None) -> tuple[Rule, int | None]:

@@ -29,6 +29,7 @@ POSTED = {
     "/v1/rules",
     *DECIDED,
     "/v1/rules/{rule_id}/backtest",
+    "/v1/rules/backtest",
     "/v1/silences",
     "/v1/silences/{silence_id}/approve",
 }
@@ -73,6 +74,7 @@ def test_every_call_of_this_step_is_there_and_no_other() -> None:
         "/v1/regions",
         "/v1/rules",
         "/v1/rules",
+        "/v1/rules/backtest",
         "/v1/rules/{rule_id}",
         "/v1/rules/{rule_id}",
         "/v1/rules/{rule_id}",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from functools import partial
+from pathlib import Path
+
 import asyncpg
 import psycopg
 from typer.testing import CliRunner
@@ -11,7 +16,8 @@ import db.migrate
 import db.rules
 from app import cli
 from deploy.services import Services
-from tests.alerts.conftest import NOW
+from tests.alerts.conftest import NOW, Works
+from tests.alerts.conftest import works as works
 
 
 def test_rules_are_listed_and_backtested_by_operators(database_url: str) -> None:
@@ -26,6 +32,43 @@ def test_rules_are_listed_and_backtested_by_operators(database_url: str) -> None
     wrong = ["rules", "backtest", "1", *period, "--parameters", '{"window_h": 0}']
     refused = run.invoke(cli.app, wrong, env=environment)
     assert refused.exit_code != 0
+
+
+def test_a_rule_that_nobody_made_yet_is_tried_from_a_file(
+    database_url: str, tmp_path: Path
+) -> None:
+    environment = {"NENGHAO_DATABASE_URL": database_url, "COLUMNS": "250"}
+    command = ["rules", "backtest", "--since", "2026-01-01", "--until", "2026-01-03", "--file"]
+    path = tmp_path / "rule.json"
+    said = {"kind": "region_level", "region": "450200", "parameters": {"scheme": "national"}}
+    path.write_text(json.dumps(said), encoding="utf-8")
+    tried = CliRunner().invoke(cli.app, [*command, str(path)], env=environment)
+    assert tried.exit_code == 0, tried.output
+    said["parameters"] = {"scheme": "natonal"}
+    path.write_text(json.dumps(said), encoding="utf-8")
+    refused = CliRunner().invoke(cli.app, [*command, str(path)], env=environment)
+    assert "is it national?" in str(refused.exception)
+
+
+async def test_operators_are_told_what_the_evaluator_finds_without_factors_nobody_verified(
+    works: Works, database_url: str
+) -> None:
+    """What a kgoe is worth in coal is such a factor: refused, nothing can be said."""
+    await works.pool.execute("UPDATE limits SET uom = 'kgoe/t', baseline = 1")
+    await works.made(140.0)
+    command = ["rules", "backtest", "1", "--since", "2026-11-23", "--until", "2026-11-24"]
+    found = {}
+    for policy in ("note", "refuse"):
+        environment = {
+            "NENGHAO_DATABASE_URL": database_url,
+            "NENGHAO_UNVERIFIED_FACTORS": policy,
+            "COLUMNS": "250",
+        }
+        invoke = partial(CliRunner().invoke, cli.app, command, env=environment)
+        done = await asyncio.to_thread(invoke)
+        assert done.exit_code == 0, (done.output, done.exception)
+        found[policy] = "first" in done.output
+    assert found == {"note": True, "refuse": False}
 
 
 def test_an_ended_rule_is_listed_as_such(database_url: str) -> None:

@@ -331,12 +331,23 @@ async def test_a_backtest_over_http_is_of_what_the_key_sees(stage: Stage) -> Non
         "li": ({"450200": 1}, []),
     }
     key = stage.cast.key("zhao")
+    new = question | {"acts_in": "450200", "rule": {"kind": "product_intensity"}, "language": "en"}
+    tried = (await stage.ask(key, "/v1/rules/backtest", method="POST", body=new)).json()
+    (mail,) = tried["mails"]
+    assert (tried["rule_id"], tried["mails_total"], mail["kind"]) == (None, 1, "letter")
+    assert (mail["recipients"], mail["language"]) == ({"450202": 1}, "zh")
+    assert mail["subject"].startswith("[Warning]")
+    assert "What is asked of you" in mail["text"]
+    away = new | {"acts_in": "450300"}
+    answer = await stage.ask(stage.cast.key("qian"), "/v1/rules/backtest", method="POST", body=away)
+    assert told(answer) == (404, "not_found")
     strict = question | {"proposed": {"kind": "product_intensity", "parameters": {"for_h": 2}}}
     answer = await stage.ask(key, "/v1/rules/1/backtest", method="POST", body=strict)
     assert {move["kind"] for move in answer.json()["changes"]} == {"pending"}
     for wrong, code in (
         (question | {"to": "2026-11-23T09:00:00Z"}, "invalid_parameter"),
         (question | {"proposed": {"kind": "region_level"}}, "invalid_parameter"),
+        (question | {"proposed": of("product_intensity", early_notice=True)}, "invalid_parameter"),
         (question | {"from": "2026-07-01T00:00:00Z"}, "too_many_rows"),
     ):
         answer = await stage.ask(key, "/v1/rules/1/backtest", method="POST", body=wrong)
