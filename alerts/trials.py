@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime
 from functools import partial
@@ -27,6 +27,8 @@ from alerts.kinds.expression.facts import ExpressionFacts
 from alerts.kinds.kind import Facts, Judged, Kind, Rule
 from alerts.kinds.not_connected import verdict as connections
 from alerts.kinds.not_connected.facts import ConnectionFacts
+from alerts.kinds.outage import verdict as outages
+from alerts.kinds.outage.facts import Silence, incidents
 from alerts.kinds.product_intensity import verdict as products
 from alerts.kinds.product_intensity.facts import ProductFacts
 from alerts.kinds.region_level import verdict as regions
@@ -66,6 +68,9 @@ class Trial:
     subject: Callable[[Any], tuple[str, str]]
     """Return the region and the subject of facts."""
 
+    several: Callable[[Any, Parameters, Set[str], datetime], Sequence[Facts]] | None = None
+    """Return what facts are about, where that is no one thing, by the subjects that are open."""
+
 
 TRIALS: Mapping[Kind, Trial] = {
     Kind.PRODUCT_INTENSITY: Trial(
@@ -98,6 +103,14 @@ TRIALS: Mapping[Kind, Trial] = {
         ConnectionFacts,
         lambda facts, rule, floor: connections.judge(facts, rule),
         lambda facts: (facts.region, facts.unit.unit),
+    ),
+    Kind.OUTAGE: Trial(
+        Silence,
+        lambda facts, rule, floor: outages.judge(facts, rule),
+        lambda facts: (facts.region, facts.subject),
+        lambda facts, rule, opened, at: incidents(
+            facts.sites, facts.gateways, rule, facts.region, opened, at
+        ),
     ),
     Kind.EXPRESSION: Trial(
         ExpressionFacts, expressions.judge, lambda facts: (facts.region, facts.key)
@@ -224,7 +237,8 @@ def _differences(case: Case, rule: Rule, file: File) -> list[Difference]:
         judged = [
             found_of
             for facts in step.facts
-            if (found_of := _judged({**file.defaults, **facts}, rule, step.at, file, where))
+            for each in _about({**file.defaults, **facts}, rule, step.at, where, course)
+            if (found_of := _judged(each, rule, file)) is not None
         ]
         events = [
             (each.watched.subject, moved[1].reason)
@@ -239,11 +253,19 @@ def _differences(case: Case, rule: Rule, file: File) -> list[Difference]:
     return found
 
 
-def _judged(
-    given: Mapping[str, Any], rule: Rule, at: datetime, file: File, where: str
-) -> Judged | None:
+def _about(
+    given: Mapping[str, Any], rule: Rule, at: datetime, where: str, course: Course
+) -> Sequence[Facts]:
+    """Return what is judged of what is given."""
     trial = TRIALS[rule.kind]
     facts = _facts(trial.facts, given, rule, at, where)
+    if trial.several is None:
+        return [facts]
+    return trial.several(facts, rule.parameters, course.opened.keys(), at)
+
+
+def _judged(facts: Facts, rule: Rule, file: File) -> Judged | None:
+    trial = TRIALS[rule.kind]
     verdict = trial.judge(facts, rule.parameters, file.coverage_floor)
     if verdict is None:
         return None

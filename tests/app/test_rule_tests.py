@@ -54,7 +54,7 @@ def test_every_example_holds(path: Path) -> None:
 
 def test_every_kind_has_an_example() -> None:
     kinds = {json.loads(path.read_text(encoding="utf-8"))["rule"]["kind"] for path in EXAMPLES}
-    assert kinds == set(TRIALS) == set(Kind) - {Kind.OUTAGE}  # which is judged of other alerts
+    assert kinds == set(TRIALS) == set(Kind)
 
 
 @pytest.mark.parametrize(

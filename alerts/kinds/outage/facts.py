@@ -25,6 +25,17 @@ BROKER = "broker"
 PLACE = "gateways"
 
 
+@dataclass(frozen=True, slots=True)
+class Silence(Facts):
+    """What is silent at an instant within `region`: what incidents are made of. `gateways`: how
+    many each city has.
+    """
+
+    region: str
+    sites: Sequence[Site]
+    gateways: Mapping[str, int]
+
+
 class Scale(StrEnum):
     """How far an incident reaches; each takes in those after it."""
 
