@@ -9,12 +9,13 @@ from datetime import date, datetime
 import structlog
 
 import db.alert_events
+import db.alert_parts
 import db.alerts
 import db.amendments
 import db.judgements
 import db.kept
 import db.outbox
-from alerts import amending, factors, history, outbox, reach, tasks
+from alerts import amending, factors, history, outbox, parts, reach, tasks
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Note, Occasion, UnverifiedFactor
 from alerts.lifecycle import ABOUT, Reason, Transition
@@ -22,8 +23,10 @@ from alerts.outbox import Posting
 from alerts.series import Series
 from alerts.tasks import TaskKind
 from alerts.verdicts import Verdict
+from db.alert_parts import NewPart
 from db.alerts import About, AlertState, Finding, OpenAlert
 from db.pool import Connection
+from db.scope import Scope
 from energy import workdays
 
 log = structlog.get_logger("alert")
@@ -83,6 +86,7 @@ async def tell(
     """
     posting = _posting(rule, judged, alert, transition, around, *told)
     posting = await _widened(connection, posting, judged, transition)
+    await _part(connection, posting, judged)
     occasion = _occasion(
         rule,
         judged,
@@ -214,8 +218,11 @@ def _posting(
 async def _widened(
     connection: Connection, posting: Posting, judged: Judged, transition: Transition
 ) -> Posting:
-    """Return who is to know of an incident that takes in other regions: their contacts, too."""
-    if not judged.facts.tells_regions:
+    """Return who is to know of an incident that takes in other regions: their contacts, too.
+
+    Only who may acknowledge it is reminded to.
+    """
+    if not judged.facts.tells_regions or transition.reason is Reason.REMINDER:
         return posting
     regions = sorted(judged.facts.regions)
     if transition.reason is Reason.WIDENED:
@@ -225,6 +232,21 @@ async def _widened(
         return replace(posting, regions=regions)
     told = await db.kept.add_regions(connection, posting.alert_id, regions)
     return replace(posting, regions=list(dict.fromkeys([*reach.upward(posting.region), *told])))
+
+
+async def _part(connection: Connection, posting: Posting, judged: Judged) -> None:
+    """Keep what is told to each region of an incident that it is told only a part of."""
+    within = Scope.of_region(posting.rule_region).region_prefix
+    found = [
+        (region, part)
+        for region in posting.regions or ()
+        if region.startswith(within) and (part := parts.of(judged.facts, region)) is not None
+    ]
+    told = [
+        NewPart(region, part.measured, part.threshold, part.reason, part.period)
+        for region, part in found
+    ]
+    await db.alert_parts.insert(connection, posting.alert_id, posting.event_id, told)
 
 
 def level_of(verdict: Verdict, alert: OpenAlert | None, transition: Transition) -> int:

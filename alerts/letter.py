@@ -194,7 +194,7 @@ def page(occasion: Occasion, words: Words, language: Language) -> Page:
         if occasion.is_over and level is not None
         else reason,
         title=words.subject,
-        greeting=says.greeting.format(region=collapse(occasion.region_name)),
+        greeting=says.greeting.format(region=collapse(occasion.part_name or occasion.region_name)),
         lead=words.opening if amended is None else says.amended.format(opening=words.opening),
         changed=[] if amended is None else _changed(amended, occasion, words, says),
         facts=[*_figures(words), *_due(occasion, says)],

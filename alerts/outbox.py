@@ -20,7 +20,7 @@ import db.amendments
 import db.digests
 import db.heads
 import db.outbox
-from alerts import digest, letter
+from alerts import digest, letter, parts
 from alerts.digest import Told
 from alerts.kinds.words import Language, Occasion
 from alerts.lifecycle import Reason
@@ -113,33 +113,53 @@ async def write(
     to know, too: also whom it was raised to, and who was told when it was worse.
     """
     recipients = await _recipients(connection, posting, anew=anew, ends=ends)
-    regions = dict.fromkeys(recipient.region for recipient in recipients)
-    told = replace(
-        occasion,
-        told=[posting.region_names.get(each, each) for each in regions],
-        heads=await db.heads.list_newest(connection, at),
-    )
-    # Once in each language: a letter is the same to all, and its chart takes time to draw.
-    languages = {Language(recipient.language) for recipient in recipients}
-    written = {each: letter.compose(told, each) for each in languages}
+    occasion = replace(occasion, heads=await db.heads.list_newest(connection, at))
+    written = _written(posting, occasion, recipients)
     city = digest.city_of(posting.region)
     letters = [
-        addressed(
-            recipient,
-            written[Language(recipient.language)],
-            alert_id=posting.alert_id,
-            opened_at=posting.opened_at,
-            event_id=posting.event_id,
-            link=occasion.link,
-            city=city,
-            reminds=occasion.reason is Reason.REMINDER,
+        replace(
+            addressed(
+                recipient,
+                written[recipient.region, recipient.language],
+                alert_id=posting.alert_id,
+                opened_at=posting.opened_at,
+                event_id=posting.event_id,
+                link=occasion.link,
+                city=city,
+                reminds=occasion.reason is Reason.REMINDER,
+            ),
+            part=None if parts.of(occasion.facts, recipient.region) is None else recipient.region,
         )
         for recipient in recipients
+        if (recipient.region, recipient.language) in written
     ]
     await put(connection, letters, city, at)
     if not letters:
         log.warning("nobody_to_write_to", alert_id=posting.alert_id, region=posting.region)
     return len(letters)
+
+
+def _written(
+    posting: Posting, occasion: Occasion, recipients: Sequence[Recipient]
+) -> dict[tuple[str, str], Letter]:
+    """Return the letters by region and language, of the regions that are told something.
+
+    Once in each language: a letter is the same to all who are told all, and its chart takes time.
+    """
+    names = posting.region_names
+    regions = list(dict.fromkeys(recipient.region for recipient in recipients))
+    occasion = replace(occasion, told=[names.get(each, each) for each in regions])
+    whole: dict[str, Letter] = {}
+    written = {}
+    for region, language in dict.fromkeys((each.region, each.language) for each in recipients):
+        told = parts.told(occasion, region, regions, names)
+        if told is occasion and language not in whole:
+            whole[language] = letter.compose(occasion, Language(language))
+        if told is not None:
+            written[region, language] = (
+                whole[language] if told is occasion else letter.compose(told, Language(language))
+            )
+    return written
 
 
 async def _recipients(

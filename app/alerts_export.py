@@ -59,6 +59,7 @@ COLUMNS: Columns = {
     "newest_period_ends_at": Kind.INSTANT,
     "newest_measured": Kind.NUMBER,
     "newest_threshold": Kind.NUMBER,
+    "nobody_to_tell": Kind.FLAG,
 }
 
 

@@ -20,8 +20,9 @@ class AlertRow:
 
     `kind` and `rule` None: its rule does not act on what the caller sees. `due_at` is the first
     instant that is too late for what is owed now, `due_for`: to acknowledge it, or to remedy it.
-    `owed`: why a letter would have been written that is kept back. `newest_…`: what was found last
-    of what is open; None: it is over, or its rule says nothing of it by now.
+    `owed`: why a letter would have been written that is kept back; `nobody_to_tell`: by nothing
+    but that there is no contact to write to. `newest_…`: what was found last of what is open; None:
+    it is over, or its rule says nothing of it by now.
     """
 
     alert_id: int
@@ -69,6 +70,7 @@ class AlertRow:
     newest_period_ends_at: datetime | None
     newest_measured: float | None
     newest_threshold: float | None
+    nobody_to_tell: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ ALERTS = """
                CASE WHEN is_owed AND due_at IS NULL THEN undated END AS undated,
                is_overdue, raised_to, closed_at, silenced_by, inhibited_by,
                coalesce(alerts.owed, owed_anew[1]) AS owed,
-               newest_state, newest_period_ends_at, newest_measured, newest_threshold
+               newest_state, newest_period_ends_at, newest_measured, newest_threshold,
+               nobody_to_tell
           FROM visible_alerts($1, $2) AS alerts
           LEFT JOIN visible_rules($1, $2) AS rules ON rules.rule_id = alerts.rule_id
           LEFT JOIN rule_versions AS said

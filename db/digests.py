@@ -56,7 +56,7 @@ class ToldOf:
     unit_name: str | None
     subject: str
     measured: float | None
-    threshold: float
+    threshold: float | None
     uom: str
     period: Span
     is_open: bool
@@ -143,6 +143,8 @@ async def lock_held(connection: Connection, reader: Reader, limit: int) -> list[
 async def list_told_of(connection: Connection, letter_ids: Sequence[int]) -> list[ToldOf]:
     """Return what some letters tell of, once for each alert: what happened to it last.
 
+    Of an incident of which a region is told only its own part: that part.
+
     Of one that is over its threshold the measured value is the one of its period and threshold.
     """
     rows = await connection.fetch(
@@ -151,9 +153,12 @@ async def list_told_of(connection: Connection, letter_ids: Sequence[int]) -> lis
                outbox.alert_id, outbox.letter_id, alert_events.kind, alerts.level,
                coalesce(rule_versions.name, '') AS rule_name, alerts.region,
                units.name AS unit_name, alerts.subject,
-               CASE WHEN alerts.state <> 'resolved' AND alerts.about = 'over'
+               CASE WHEN outbox.part IS NOT NULL THEN alert_parts.measured
+                    WHEN alerts.state <> 'resolved' AND alerts.about = 'over'
                     THEN alerts.measured ELSE alert_events.measured END AS measured,
-               alerts.threshold, alerts.uom, alerts.period_starts_at, alerts.period_ends_at,
+               CASE WHEN outbox.part IS NOT NULL THEN alert_parts.threshold
+                    ELSE alerts.threshold END AS threshold,
+               alerts.uom, alerts.period_starts_at, alerts.period_ends_at,
                alerts.state <> 'resolved' AS is_open,
                CASE WHEN alerts.acknowledged_at IS NULL AND stopped_at IS NULL
                          AND contest IS DISTINCT FROM 'upheld'
@@ -162,7 +167,12 @@ async def list_told_of(connection: Connection, letter_ids: Sequence[int]) -> lis
           FROM outbox
           JOIN alerts USING (alert_id)
           JOIN alert_events USING (event_id)
-          LEFT JOIN alert_cases ON alert_cases.alert_id = alerts.alert_id
+          LEFT JOIN alert_parts
+                 ON alert_parts.event_id = outbox.event_id
+                AND alert_parts.region = outbox.part
+          LEFT JOIN alert_cases
+                 ON alert_cases.alert_id = alerts.alert_id
+                AND outbox.part IS NULL
           LEFT JOIN tasks
                  ON tasks.alert_id = alerts.alert_id
                 AND done_at IS NULL

@@ -81,18 +81,18 @@ async def list_sites(
 
 
 async def count_gateways(connection: Connection, scope: Scope) -> dict[str, int]:
-    """Return by city how many gateways were ever heard and may speak."""
+    """Return by region of their units how many gateways were ever heard and may speak."""
     rows = await connection.fetch(
         """
-        SELECT city, count(*) AS gateways
+        SELECT region, count(*) AS gateways
           FROM visible_units($1, $2)
           JOIN gateways USING (unit_id)
          WHERE revoked_at IS NULL
            AND last_seen_at IS NOT NULL
-         GROUP BY city
-         ORDER BY city
+         GROUP BY region
+         ORDER BY region
         """,
         scope.region_prefix,
         scope.unit,
     )
-    return {row["city"]: row["gateways"] for row in rows}
+    return {row["region"]: row["gateways"] for row in rows}

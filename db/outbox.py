@@ -26,7 +26,8 @@ class NewLetter:
     `message_id` never changes however often it is tried; `thread_id` is that of the alert.
     `body` is plain text; `html` says the same, and refers to `chart`, a PNG, where there is one.
     `reminds`: it is for nobody once the alert is acknowledged. `alert_id` None: it tells of many;
-    `event_id` is what it tells, `city` what it is gathered by (None: it tells of several).
+    `event_id` is what it tells, `city` what it is gathered by (None: it tells of several). `part`:
+    the region that it tells no more of than lies there; None: it tells all.
     """
 
     alert_id: int | None
@@ -43,6 +44,7 @@ class NewLetter:
     city: str | None = None
     channel: str = "email"
     language: str = "zh"
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,8 @@ async def insert_letters(
         """
         INSERT INTO outbox (alert_id, message_id, thread_id, recipient_name, recipient_email,
                             subject, body, created_at, reminds, html, chart, event_id, city,
-                            channel, language, state, due_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                            channel, language, part, state, due_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $17,
                 CASE WHEN $16::timestamptz IS NULL THEN 'waiting' ELSE 'held' END,
                 coalesce($16, $8))
         """,
@@ -110,6 +112,7 @@ async def insert_letters(
                 letter.channel,
                 letter.language,
                 held_until,
+                letter.part,
             )
             for letter, held_until in letters
         ],
@@ -158,7 +161,7 @@ async def claim(
                                FOR UPDATE SKIP LOCKED)
         RETURNING letter_id, attempts, created_at, alert_id, message_id, thread_id,
                   recipient_name, recipient_email, subject, body, reminds, html, chart, event_id,
-                  city, channel, language
+                  city, channel, language, part
         """,
         now,
         leased_until,

@@ -320,6 +320,12 @@ class Facts:
         """Whether it may be such an incident."""
         return False
 
+    def part(self, prefix: str) -> Part | None:
+        """Return what of it lies in regions whose codes begin so, where others do not know the
+        rest; None: it is told whole.
+        """
+        return None
+
     @property
     def is_our_own(self) -> bool:
         """Whether it is about ourselves: that we were away excuses nothing."""
@@ -329,6 +335,21 @@ class Facts:
     def energy_basis(self) -> Basis | None:
         """The basis of the energy that its letters tell; None: they tell none in coal."""
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of an incident lies in one of the regions that it takes in: nobody there is told more.
+
+    `measured` and `threshold` in the uom of the verdict; `is_empty`: nothing of it lies there now.
+    """
+
+    facts: Facts
+    measured: float
+    threshold: float
+    reason: str
+    period: Span
+    is_empty: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ class Occasion:
     names of the regions whose contacts get the letter. `series`: the figure over the last windows.
     `amended`: what was told before, in a letter that amends it. `task`: what its level asks of a
     region, by `task_due_on`, the last day that is in time; None: not known. `heads`: those
-    that were kept of the newest day.
+    that were kept of the newest day. `part_name`: the region that is told only what lies there;
+    None: all is told.
     """
 
     kind: Kind
@@ -105,6 +106,7 @@ class Occasion:
     task: TaskKind | None = None
     task_due_on: date | None = None
     heads: Sequence[KeptHead] = ()
+    part_name: str | None = None
 
     @property
     def is_over(self) -> bool:

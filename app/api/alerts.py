@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
+import app.alert_parts
 import app.alerts_export
 import db.alert_events
 import db.alert_rows
@@ -19,6 +20,7 @@ from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import PLAIN, NoParameters, OfUnit, Page, Sent, WithinRegion
 from app.depends import AcknowledgingCaller, AuthenticatedCaller, Caller, StatingCaller
+from app.errors import NotFound
 from app.exports import Format
 from db.alert_cases import Contest
 from db.alert_events import EventRow
@@ -188,12 +190,12 @@ class Alert(Answer):
     )
     owed: str | None = Field(description="why a letter is due, kept back", examples=["first"])
     newest_state: State | None = Field(
-        description="what was found last; null: it is over, or nobody looks any more",
-        examples=["firing"],
+        description="found last; null: over, or nobody looks any more", examples=["firing"]
     )
     newest_period_ends_at: LocalTime | None = Field(examples=["2026-11-23T09:00:00+08:00"])
     newest_measured: float | None = Field(description="in uom; null: unknown", examples=[661.0])
     newest_threshold: float | None = Field(description="in uom", examples=[635.0])
+    nobody_to_tell: bool = Field(description="its letter waits for a contact", examples=[False])
 
 
 class Event(Answer):
@@ -210,9 +212,7 @@ class Event(Answer):
     actor: str | None = Field(
         description="who said so; null: the platform found it", examples=["desk of Liuzhou"]
     )
-    rule_version: int | None = Field(
-        description="the version of the rule that judged", examples=[1]
-    )
+    rule_version: int | None = Field(description="of the rule that judged", examples=[1])
     evidence: str | None = Field(
         description="what proves it", examples=["检定证书 2026-118 sha256:9f86d081884c7d65"]
     )
@@ -251,6 +251,9 @@ class Comments(ListOf[Comment]):
 class AlertDetail(Alert):
     """An alert with its history, oldest first."""
 
+    is_part: bool = Field(
+        default=False, description="what the caller's region was told of it", examples=[False]
+    )
     events: list[Event]
 
 
@@ -309,8 +312,11 @@ async def list_alerts(
 async def fetch_alert(
     alert_id: AlertId, _: Annotated[NoParameters, Query()], caller: AuthenticatedCaller
 ) -> AlertDetail:
-    """Return an alert, with all that happened to it."""
-    return await detail(caller, alert_id)
+    """Return an alert, with all that happened to it; of an outage of others, too, the own part."""
+    try:
+        return await detail(caller, alert_id)
+    except NotFound:
+        return AlertDetail.model_validate(await app.alert_parts.fields(caller, alert_id))
 
 
 @router.post(

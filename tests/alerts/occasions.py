@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+from alerts import parts
 from alerts.digest_page import DigestItem
 from alerts.kinds.budget_pace import verdict as budget_verdict
 from alerts.kinds.budget_pace.facts import BudgetFacts
@@ -298,6 +299,19 @@ def outage(reason: Reason, silent: int) -> Occasion:
         rule_version=1,
         told=TOLD[1:],
     )
+
+
+def outage_part() -> Occasion:
+    """Return what a county is told of an outage of its city, and of another county."""
+    whole = outage(Reason.FIRST, 12)
+    assert isinstance(whole.facts, outage_facts.OutageFacts)
+    sites = [*whole.facts.sites[:4], *(replace(each, region="450203") for each in
+                                       whole.facts.sites[4:])]  # fmt: skip
+    facts = replace(whole.facts, sites=sites, gateways={"450202": 6, "450203": 14})
+    names = {"450000": "广西壮族自治区", "450200": "柳州市", "450202": "城中区", "450203": "鱼峰区"}
+    told = parts.told(replace(whole, facts=facts), "450202", list(names), names)
+    assert told is not None
+    return told
 
 
 def months() -> Series:

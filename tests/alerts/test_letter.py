@@ -56,6 +56,7 @@ LETTERS: dict[str, Occasion] = {
     "budget_pace": occasions.budget(Reason.FIRST, replace(occasions.BUDGET, is_pace=True)),
     "budget_resolved": occasions.budget(Reason.RESOLVED, occasions.LASTING),
     "outage_first": occasions.outage(Reason.FIRST, 12),
+    "outage_part": occasions.outage_part(),
     "outage_resolved": occasions.outage(Reason.RESOLVED, 0),
     "region_first": replace(region(Reason.FIRST, ROSE), series=occasions.months()),
     "region_total": region(Reason.FIRST, occasions.TOTAL),

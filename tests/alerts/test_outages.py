@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -84,6 +85,25 @@ def test_an_incident_names_some_of_what_it_takes_in_and_counts_the_rest() -> Non
     assert (incident.meters, len(incident.takes_in)) == (160, 40)
 
 
+def test_a_region_is_told_its_own_part_and_who_has_all_of_it_everything() -> None:
+    sites = [site(number, silent=2, gateways=2) for number in range(1, 5)]
+    sites += [site(number, city="450300") for number in range(5, 9)]
+    incident = found(sites, {"450202": 8, "450203": 1, "450302": 4})[0]
+    assert (incident.scale, incident.part("45")) == (Scale.BROKER, None)
+    part = incident.part("4502")
+    assert part is not None
+    assert isinstance(part.facts, OutageFacts)
+    assert (part.facts.measured, part.facts.total, len(part.facts.sites)) == (8, 9, 4)
+    assert (part.measured, part.threshold, part.facts.meters) == (8, 8, 16)
+    assert part.reason.startswith("8 of 9 gateways here are silent, part of an incident: ")
+    foreign = {each.unit for each in sites[4:]}
+    assert not any(unit in part.reason for unit in foreign)
+    nothing = incident.part("450203")
+    assert nothing is not None
+    assert isinstance(nothing.facts, OutageFacts)
+    assert (nothing.is_empty, nothing.facts.measured, nothing.facts.total) == (True, 0, 1)
+
+
 async def plants(pool: Pool, count: int) -> list[int]:
     """Plants of Liuzhou, with three meters behind a gateway each, heard a minute ago."""
     unit_ids = []
@@ -162,7 +182,8 @@ async def test_our_own_outage_accuses_no_plant_and_is_told_of_itself(works: Work
     assert await works.letters() == [
         (
             "liuzhou@desk.example",
-            "【预警】广西壮族自治区消息代理（平台自身未连接消息代理）：端设备 4 台中 4 台中断",
+            "【预警】广西壮族自治区消息代理（平台自身未连接消息代理）："
+            "柳州市端设备 4 台中 4 台中断",
         )
     ]
     back = NOW + 5 * MINUTE
@@ -172,3 +193,48 @@ async def test_our_own_outage_accuses_no_plant_and_is_told_of_itself(works: Work
         await works.evaluate(now=at)
         assert len(await works.letters()) == letters, minutes
     assert [state for _, state, _ in await alerts(works)] == ["resolved", "firing"]
+
+
+async def test_each_desk_is_told_of_the_plants_of_its_own_region(works: Works) -> None:
+    for region in ("450000", "450202", "450203", "450300"):
+        await contact(works.pool, region, f"{region}@desk.example")
+    unit_ids = await plants(works.pool, 12)
+    for region, some in (("450203", unit_ids[4:8]), ("450302", unit_ids[8:])):
+        await works.pool.execute(
+            "UPDATE units SET region = $1 WHERE unit_id = ANY ($2)", region, some
+        )
+    await heard(works.pool, unit_ids, SILENT)
+    await works.evaluate()
+    assert await named(works) == {
+        "450000": {*range(1, 11)},  # and two more
+        "liuzho": {*range(1, 9)},
+        "450202": {*range(1, 5)},
+        "450203": {*range(5, 9)},
+        "450300": {*range(9, 13)},
+    }
+    rows = await works.pool.fetch("SELECT recipient_email AS email, subject, body FROM outbox")
+    letters = {row["email"][:6]: row for row in rows}
+    part = letters["450203"]
+    assert part["subject"] == "【预警】广西壮族自治区消息代理：鱼峰区端设备 4 台中 4 台中断"
+    assert "本通知发送至：柳州市、广西壮族自治区、鱼峰区。" in part["body"]
+    await works.evaluate(now=NOW + timedelta(hours=30))
+    assert len(await works.letters()) == 6  # only who may acknowledge it is reminded
+    later = NOW + timedelta(hours=31)
+    await heard(works.pool, unit_ids[:8], later)
+    await works.evaluate(now=later)
+    told = (await works.letters())[6:]
+    assert sum("解除" in each for _, each in told) == 5
+    last = await works.pool.fetchrow(
+        "SELECT measured, reason FROM alert_parts WHERE region = '450203' ORDER BY event_id DESC"
+    )
+    assert last is not None
+    assert tuple(last) == (0, "0 of 4 gateways here are silent, part of an incident")
+
+
+async def named(works: Works) -> dict[str, set[int]]:
+    """Return the plants that letters to each desk name."""
+    rows = await works.pool.fetch("SELECT recipient_email AS email, body FROM outbox")
+    return {
+        row["email"][:6]: {int(each) for each in re.findall(r"：厂(\d+)（", row["body"])}
+        for row in rows
+    }

@@ -98,6 +98,9 @@ SELECT rule_id, '450202', :u, 'x', 1, 'firing', '2026-11-01 00:00+08', '2026-11-
  WHERE rule_id > 2;
 INSERT INTO alert_events (alert_id, happened_at, kind, reason, actor)
 SELECT alert_id, now(), 'comment', 'r', 'a' FROM alerts;
+INSERT INTO alert_parts (event_id, region, alert_id, measured, threshold, reason, period_starts_at,
+                         period_ends_at)
+SELECT event_id, '450202', alert_id, 1, 1, 'r', now(), now() FROM alert_events;
 INSERT INTO judgements (rule_id, subject, starts_at, ends_at, unit_id, region, state, rule_version,
                         mark, judged_at)
 SELECT rule_id, subject, period_starts_at, period_ends_at, unit_id, region, 'firing', rule_version,

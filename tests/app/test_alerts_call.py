@@ -210,3 +210,40 @@ async def test_an_alert_takes_so_many_comments_and_no_more(
     )
     answer = await say(stage, keys["li"], f"{alert_ids[0]}/comments", text="t")
     assert (answer.status_code, answer.json()["code"]) == (409, "too_many_comments")
+
+
+async def test_a_region_that_was_told_a_part_of_an_incident_reads_that_part_alone(
+    stage: Stage, alert_ids: list[int]
+) -> None:
+    incident = await stage.pool.fetchval(
+        """
+        UPDATE alerts SET region = '450000', reason = 'all of it' WHERE alert_id = $1
+        RETURNING alert_id
+        """,
+        alert_ids[-1],
+    )
+    await stage.pool.execute(
+        """
+        WITH told AS (
+            INSERT INTO alert_events (alert_id, happened_at, kind, measured, reason)
+            VALUES ($1, '2026-11-02 00:00+08', 'first', 655.2, 'all of it'),
+                   ($1, '2026-11-02 00:00+08', 'comment', NULL, 'of the province')
+            RETURNING alert_id, event_id, kind
+        )
+        INSERT INTO alert_parts (event_id, region, alert_id, measured, threshold, reason,
+                                 period_starts_at, period_ends_at)
+        SELECT event_id, '450200', alert_id, 4, 4, 'a part', now(), now() + interval '1 h'
+          FROM told
+         WHERE kind = 'first'
+        """,
+        incident,
+    )
+    whole = (await stage.get("zhao", f"/v1/alerts/{incident}")).json()
+    assert (whole["measured"], whole["is_part"], len(whole["events"])) == (655.2, False, 2)
+    part = (await stage.get("qian", f"/v1/alerts/{incident}")).json()
+    assert (part["measured"], part["is_part"], part["region"]) == (4, True, "450000")
+    assert [(each["kind"], each["reason"]) for each in part["events"]] == [("first", "a part")]
+    assert "all of it" not in str(part)
+    for name in ("sun", "li"):
+        assert await stage.code(name, f"/v1/alerts/{incident}") == (404, "not_found")
+    assert await seen(stage, "qian") == alert_ids[1::-1]

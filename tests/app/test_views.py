@@ -39,7 +39,8 @@ CUT = {
     "quality_unit_days",
     "quarantine", "quarantine_messages", "readings", "region_figures", "region_targets", "repairs",
     "rule_versions", "rules", "silence_events", "silences",
-    "stale_ranges", "standings", "stocks", "suspicions", "tasks", "trades", "two_high_projects",
+    "stale_ranges", "standings", "stocks", "suspicions", "tasks", "told_parts", "trades",
+    "two_high_projects",
     "unit_consumption", "units",
     "value_limits", "verifications",
 }  # fmt: skip
@@ -49,8 +50,8 @@ FOR_AUDITORS = {"audit"}
 """Cut to the scope, and shown where a transaction says that who asks may see it."""
 
 HIDDEN = {
-    "alembic_version", "api_keys", "arrivals", "audit_links", "audit_removals", "audit_waiting",
-    "births", "downtimes", "evaluators", "fresh_hours",
+    "alembic_version", "alert_parts", "api_keys", "arrivals", "audit_links", "audit_removals",
+    "audit_waiting", "births", "downtimes", "evaluators", "fresh_hours",
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
     "meters_in_scope", "nightly_checks", "outbox", "quarantine_size",
     "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",
@@ -65,7 +66,7 @@ JOINED = {
 }  # fmt: skip
 """Without a barrier, or no index serves a join: docs/decisions/0021-views-for-looking.md."""
 
-OF_REGIONS = {"area_consumption", "contacts", "two_high_projects"}
+OF_REGIONS = {"area_consumption", "contacts", "told_parts", "two_high_projects"}
 """An enterprise sees none of them, though it is in one: others are in it too."""
 
 OF_EVERYONE = {

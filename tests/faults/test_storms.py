@@ -235,3 +235,55 @@ async def _change(province: Province, chance: random.Random) -> None:
     await pool.execute(
         "UPDATE contacts SET region = $2 WHERE email = $1", moved, chance.choice(cities)
     )
+
+
+OUTAGE = """
+WITH made AS (
+    INSERT INTO rules (kind, region) VALUES ('outage', '450000')
+    RETURNING rule_id
+), heard AS (
+    INSERT INTO gateways (unit_id, gateway, last_seen_at)
+    SELECT unit_id, 'gw-' || unit, $1 FROM units
+)
+INSERT INTO rule_versions
+SELECT rule_id, 1, 'outages', '{"gateways_min": 2, "broker_share": 0.1}', $1, $1, 'a', 'r'
+  FROM made
+"""
+
+
+@pytest.mark.parametrize(
+    ("units", "rounds"), [(12, 4), pytest.param(700, 120, marks=pytest.mark.soak)]
+)
+async def test_no_letter_about_an_outage_names_a_unit_of_another_region(
+    province: Province, units: int, rounds: int
+) -> None:
+    """[54] Gateways of all cities fall silent and come back, again and again."""
+    await province.build(units)
+    await province.pool.execute(OUTAGE, NOW - HOUR)
+    chance = random.Random("outage")
+    for number in range(rounds):
+        now = NOW + number * 30 * digest.WINDOW
+        silent = chance.sample(range(units), chance.randint(units // 2, units - 1))
+        if number % 2:
+            silent = []
+        await province.pool.execute(
+            """
+            UPDATE gateways
+               SET last_seen_at = CASE WHEN unit_id % $2 = ANY ($3)
+                                       THEN least(last_seen_at, $1::timestamptz - interval '2 h')
+                                       ELSE $1 END
+            """,
+            now,
+            units,
+            silent,
+        )
+        await province.evaluate(now)
+        await province.post(now)
+        await province.post(now + digest.WINDOW)
+        await province.post(now + 2 * digest.WINDOW)
+    told = [(to[:6], set(NAMED.findall(text))) for to, _, text in province.box.told()]
+    foreign = [each for each in told if each[0] != PROVINCE and each[1] - {each[0]}]
+    assert foreign == []
+    assert {to for to, named in told if named} == {*province.cities, PROVINCE}
+    assert any(len(named) > 1 for to, named in told if to == PROVINCE)
+    print(f"{len(told)} letters about outages, 0 with a unit of another region")

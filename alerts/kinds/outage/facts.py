@@ -7,19 +7,21 @@ some of it is heard again is told of by itself. Thresholds are those of the rule
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
 
 from alerts.grace import COLLECT, Grace
-from alerts.kinds.kind import Facts, UnitName
+from alerts.kinds.kind import Facts, Part, UnitName
 from alerts.kinds.outage.parameters import Outage
 from db.outages import Site
 from energy.periods import Span
 
 SHOWN = 10
 """Units of an incident that are named; the rest are counted."""
+
+MINUTE = timedelta(minutes=1)
 
 BROKER = "broker"
 PLACE = "gateways"
@@ -44,11 +46,15 @@ class Scale(StrEnum):
     UNIT = "unit"
 
 
+UOM = {Scale.BROKER: "gateways", Scale.CITY: "gateways", Scale.UNIT: "meters"}
+
+
 @dataclass(frozen=True, slots=True)
 class OutageFacts(Facts):
     """What is silent together. `measured` are meters of a unit, or gateways, of `total`; at
     `threshold` it is an incident. `grace`: it is the broker that we do not reach ourselves;
-    `silence`: who was not heard for longer is silent.
+    `silence`: who was not heard for longer is silent. `gateways`: how many each county has, of an
+    incident of several units.
     """
 
     scale: Scale
@@ -61,6 +67,7 @@ class OutageFacts(Facts):
     period: Span
     grace: Grace | None = None
     silence: timedelta = timedelta(hours=1)
+    gateways: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def about_unit(self) -> UnitName | None:
@@ -95,6 +102,29 @@ class OutageFacts(Facts):
             return frozenset()
         return frozenset({each for site in self.sites for each in (site.region, site.city)})
 
+    def part(self, prefix: str) -> Part | None:
+        """Return what lies within a region that is not told of the whole: neither units nor counts
+        of others are in it.
+        """
+        if not self.tells_regions or self.region.startswith(prefix):
+            return None
+        sites = [site for site in self.sites if site.region.startswith(prefix)]
+        count = _count(sites)
+        heard = _heard(sites)
+        cut = replace(
+            self,
+            sites=sites,
+            measured=count,
+            total=_total(self.gateways, prefix),
+            threshold=min(self.threshold, count),
+            period=Span(min(heard, default=self.period.ends_at - MINUTE), self.period.ends_at),
+            gateways={},
+        )
+        told = f"{count} of {cut.total} {UOM[self.scale]} here are silent, part of an incident"
+        return Part(
+            cut, float(count), float(cut.threshold), told + radius(cut), cut.period, not sites
+        )
+
     @property
     def shown(self) -> Sequence[Site]:
         """Its units as far as they are named."""
@@ -108,6 +138,19 @@ class OutageFacts(Facts):
     def meters(self) -> int:
         """Meters behind what is silent."""
         return sum(silent_meters(site) for site in self.sites)
+
+
+def radius(facts: OutageFacts) -> str:
+    """Return what an incident takes in, as far as it is named."""
+    named = ", ".join(_named(site) for site in facts.shown)
+    more = f" and {facts.left_out} more" if facts.left_out else ""
+    return f": {named}{more}" if named else ""
+
+
+def _named(site: Site) -> str:
+    gateways = ", ".join(site.silent_gateways)
+    behind = f"{silent_meters(site)} of {site.meters} meters"
+    return f"{site.unit} ({gateways}; {behind})" if gateways else f"{site.unit} ({behind})"
 
 
 def silent_meters(site: Site) -> int:
@@ -128,7 +171,7 @@ def incidents(
     scales: Set[Scale] = frozenset(Scale),
 ) -> list[OutageFacts]:
     """Return the incidents that there are, the largest first, and what became of those that are
-    open. `gateways`: how many each city has; `scales`: those that can be told.
+    open. `gateways`: how many each county has; `scales`: those that can be told.
     """
     whole = _broker(sites, gateways, rule, region, now, grace)
     cities = list(_cities(sites, gateways, rule, now))
@@ -154,7 +197,7 @@ def _broker(
     grace: Grace | None,
 ) -> OutageFacts:
     silent = [site for site in sites if site.silent_gateways]
-    count = sum(len(site.silent_gateways) for site in silent)
+    count = _count(silent)
     total = sum(gateways.values())
     threshold = _threshold(rule.gateways_min, rule.broker_share, total)
     is_of_many = len({site.city for site in silent}) > 1
@@ -173,7 +216,8 @@ def _broker(
         threshold,
         _period(silent, rule, now),
         ours,
-        rule.silence,
+        silence=rule.silence,
+        gateways=gateways,
     )
 
 
@@ -184,18 +228,19 @@ def _cities(
     for site in sites:
         if site.silent_gateways:
             by_city.setdefault(site.city, []).append(site)
-    for city, total in sorted(gateways.items()):
-        silent = by_city.get(city, [])
+    for city in sorted({f"{region[:4]}00" for region in gateways}):
+        silent, total = by_city.get(city, []), _total(gateways, city[:4])
         yield OutageFacts(
             Scale.CITY,
             city,
             f"{city}/{PLACE}",
             silent,
-            sum(len(site.silent_gateways) for site in silent),
+            _count(silent),
             total,
             _threshold(rule.gateways_min, rule.city_share, total),
             _period(silent, rule, now),
             silence=rule.silence,
+            gateways=gateways,
         )
 
 
@@ -227,5 +272,17 @@ def _threshold(least: int, share: float, total: int) -> int:
 
 def _period(sites: Sequence[Site], rule: Outage, now: datetime) -> Span:
     """Return since when the first of them was not heard, until now."""
-    heard = [site.heard_at for site in sites if site.heard_at is not None and site.heard_at < now]
+    heard = [each for each in _heard(sites) if each < now]
     return Span(min(heard, default=now - rule.silence), now)
+
+
+def _heard(sites: Iterable[Site]) -> list[datetime]:
+    return [site.heard_at for site in sites if site.heard_at is not None]
+
+
+def _count(sites: Iterable[Site]) -> int:
+    return sum(len(site.silent_gateways) for site in sites)
+
+
+def _total(gateways: Mapping[str, int], prefix: str) -> int:
+    return sum(count for region, count in gateways.items() if region.startswith(prefix))

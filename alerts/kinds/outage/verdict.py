@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from alerts.kinds.outage.facts import OutageFacts, Scale, silent_meters
+from alerts.kinds.outage.facts import UOM, OutageFacts, radius
 from alerts.kinds.outage.parameters import Outage
 from alerts.verdicts import State, Verdict
-from db.outages import Site
-
-UOM = {Scale.BROKER: "gateways", Scale.CITY: "gateways", Scale.UNIT: "meters"}
 
 
 def judge(facts: OutageFacts, rule: Outage) -> Verdict:
@@ -28,16 +25,3 @@ def judge(facts: OutageFacts, rule: Outage) -> Verdict:
         level=rule.level if facts.is_incident else None,
         coverage=1.0,
     )
-
-
-def radius(facts: OutageFacts) -> str:
-    """Return what an incident takes in, as far as it is named."""
-    named = ", ".join(_site(site) for site in facts.shown)
-    more = f" and {facts.left_out} more" if facts.left_out else ""
-    return f": {named}{more}" if named else ""
-
-
-def _site(site: Site) -> str:
-    gateways = ", ".join(site.silent_gateways)
-    behind = f"{silent_meters(site)} of {site.meters} meters"
-    return f"{site.unit} ({gateways}; {behind})" if gateways else f"{site.unit} ({behind})"

@@ -24,6 +24,15 @@ COUNTED_ZH = {
     Scale.CITY: ("台", ""),  # whose gateways they are says the place
     Scale.UNIT: ("块", "计量表"),
 }
+ASKS_PART_ZH = [
+    ASKS_ZH[1],
+    "反馈：把原因和恢复时间告知{region}节能主管部门，由其在预警页面确认和登记，贵单位无需确认。",
+]
+ASKS_PART_EN = [
+    ASKS_EN[1],
+    "Reply: tell the authority of {region} what it was and when it was over; it confirms the alert "
+    "and writes that down, nothing is to be confirmed by you.",
+]
 
 
 def write(occasion: Occasion, language: Language) -> Words:
@@ -35,18 +44,15 @@ def write(occasion: Occasion, language: Language) -> Words:
 
 def _zh(occasion: Occasion, facts: OutageFacts) -> Words:
     place, (counter, noun) = _place_zh(occasion, facts), COUNTED_ZH[facts.scale]
-    told = f"{noun} {facts.total} {counter}中 {facts.measured} {counter}中断".strip()
+    part = "" if occasion.part_name is None else collapse(occasion.part_name)
+    told = f"{part}{noun} {facts.total} {counter}中 {facts.measured} {counter}中断".strip()
+    only = f"本通知只列{part}的情况。" if part else ""
     return Words(
-        subject=f"{place}：{told if occasion.is_over else _over_zh(facts)}",
-        opening=f"{place}"
-        + (
-            f"有 {facts.measured} {counter}{noun}同时失去通信，作为一起事件通报，不再逐表发函。"
-            if occasion.is_over
-            else f"{_over_zh(facts)}。"
-        ),
+        subject=f"{place}：{told if occasion.is_over else part + _over_zh(facts)}",
+        opening=_opening_zh(occasion, facts, place, part) + only,
         figures=[
             ("中断数量", f"{facts.measured} {counter}（共 {facts.total} {counter}）"),
-            ("预警起点", f"{facts.threshold} {counter}"),
+            *([] if part else [("预警起点", f"{facts.threshold} {counter}")]),
             *([("预警等级", level_zh(occasion.verdict))] if occasion.is_over else []),
             ("受影响表计", f"{facts.meters} 块"),
             ("受影响单位", f"{len(facts.sites)} 家"),
@@ -56,25 +62,39 @@ def _zh(occasion: Occasion, facts: OutageFacts) -> Words:
         ],
         method=f"端设备超过 {_minutes(facts)} 分钟未收到数据即计为中断；"
         "同一单位、同一地市或全部端设备中断的数量与占比达到规则阈值时合并为一起事件，成员告警不再单独发函，事件结束后仍未恢复的另行发函。",
-        asks=ASKS_ZH,
+        asks=_asks(occasion, ASKS_ZH, ASKS_PART_ZH),
     )
+
+
+def _opening_zh(occasion: Occasion, facts: OutageFacts, place: str, part: str) -> str:
+    if not occasion.is_over:
+        return f"{place}{part and f'：{part}'}{_over_zh(facts)}。"
+    counter, noun = COUNTED_ZH[facts.scale]
+    silent = f"{facts.measured} {counter}{noun}同时失去通信"
+    return f"{place}{part and f'（{part}）'}有 {silent}，作为一起事件通报，不再逐表发函。"
 
 
 def _en(occasion: Occasion, facts: OutageFacts) -> Words:
     place, uom = _place_en(occasion, facts), "meters" if facts.scale is Scale.UNIT else "gateways"
     count = f"{facts.measured} of {facts.total} {uom}"
+    name = None if occasion.part_name is None else collapse(occasion.part_name)
+    part = "" if name is None else f" in {name}"
+    only = "" if name is None else f" This tells only what lies in {name}."
     return Words(
-        subject=f"{place}: {count} silent" if occasion.is_over else f"{place}: {_over_en(facts)}",
+        subject=f"{place}: {count}{part} silent"
+        if occasion.is_over
+        else f"{place}: {_over_en(facts)}{part}",
         opening=f"{place}: "
         + (
-            f"{count} are silent at once. This is one letter about all of it, instead of one about "
-            "each meter."
+            f"{count}{part} are silent at once. This is one letter about all of it, instead of one "
+            "about each meter."
             if occasion.is_over
-            else f"{_over_en(facts)}."
-        ),
+            else f"{_over_en(facts)}{part}."
+        )
+        + only,
         figures=[
             ("Silent", count),
-            ("An alert from", f"{facts.threshold} {uom}"),
+            *([] if part else [("An alert from", f"{facts.threshold} {uom}")]),
             *([("Warning level", str(occasion.verdict.level))] if occasion.is_over else []),
             ("Meters behind", f"{facts.meters}"),
             ("Units", f"{len(facts.sites)}"),
@@ -85,8 +105,15 @@ def _en(occasion: Occasion, facts: OutageFacts) -> Words:
         method=f"A gateway that was not heard for {_minutes(facts)} minutes is silent. Where "
         "number and share of what is silent reach its thresholds, in a unit, a city or altogether, "
         "that is one incident; what is still silent when it ends is written about then.",
-        asks=ASKS_EN,
+        asks=_asks(occasion, ASKS_EN, ASKS_PART_EN),
     )
+
+
+def _asks(occasion: Occasion, whole: list[str], part: list[str]) -> list[str]:
+    """Return what is asked: of who is told a part only, nothing that is for who sees it all."""
+    if occasion.part_name is None:
+        return whole
+    return [each.format(region=collapse(occasion.region_name)) for each in part]
 
 
 def _over_zh(facts: OutageFacts) -> str:
