@@ -33,6 +33,7 @@ from alerts import (
     judging,
     keepers,
     keeping,
+    moves,
     outbox,
     rules,
     smtp,
@@ -172,6 +173,8 @@ async def evaluate_once(
         for row in held:
             if row.rule_id not in {rule.rule_id for rule in parsed}:
                 await judging.give_up(connection, row.rule_id, standing.UNREADABLE, seen, now)
+        for rule_id in await moves.hand_over(connection, {row.rule_id for row in held}, around):
+            seen.progress.done.pop(rule_id, None)
         keeps = await keeping.load(connection, parsed, now)
         ordered = keepers.in_order(parsed, keeps.edges)
         done = [await _judged(connection, rule, around, seen, keeps) for rule in ordered]

@@ -72,6 +72,8 @@ BADGES: dict[Language, Mapping[str, str]] = {
         "raised_to": "逾期上报",
         "task_reminder": "任务提醒",
         "task_overdue": "任务逾期",
+        "handed_over": "移交",
+        "remedy_overdue": "整改逾期",
     },
     Language.EN: {
         Reason.FIRST: "new",
@@ -90,9 +92,11 @@ BADGES: dict[Language, Mapping[str, str]] = {
         "raised_to": "raised to the next region up",
         "task_reminder": "task due soon",
         "task_overdue": "task overdue",
+        "handed_over": "handed over",
+        "remedy_overdue": "not remedied in time",
     },
 }
-SAYS_OVER = frozenset({Reason.RESOLVED, Reason.RETRACTED, Reason.PASSED})
+SAYS_OVER = frozenset({Reason.RESOLVED, Reason.RETRACTED, Reason.PASSED, "handed_over"})
 """Whoever reads these knows that the alert is not open any more."""
 
 IS_OVER = {Language.ZH: "{}（已解除）", Language.EN: "{} (over)"}

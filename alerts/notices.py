@@ -1,11 +1,12 @@
-"""Owns the words of letters about what nobody did in time: raised alerts, tasks that are due.
+"""Owns the words of letters about what nobody did in time: raised alerts, tasks that are due; and
+of alerts that go on at another desk.
 
 Pure. What is over, and how that is computed, is told by `alerts/letter.py` in the same thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,23 +18,27 @@ from alerts.tasks import TaskTurn
 from db.alert_cases import Matter
 from db.heads import KeptHead
 
+HANDED_OVER = "handed_over"
+"""Event of an alert whose unit lies elsewhere by now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """What a letter is about, and to whose desk it goes. `due_on`: the last day in time.
 
     `cities` are those that a task is about, `untold` those of which nobody knows, by name. `heads`:
-    as a letter has them.
+    as a letter has them. `to_name` is who takes over. `link` "": its reader sees the alert no more.
     """
 
-    turn: Turn | TaskTurn
+    turn: str
     matter: Matter
     desk: str
-    due_on: date
+    due_on: date | None
     link: str
     cities: Sequence[str] = ()
     untold: Sequence[str] = ()
     heads: Sequence[KeptHead] = ()
+    to_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +46,24 @@ class Phrases:
     """What notices of a language say. Fields in braces are filled in."""
 
     subject: str
-    badges: dict[str, str]
-    titles: dict[str, str]
-    leads: dict[str, str]
+    badges: Mapping[str, str]
+    titles: Mapping[str, str]
+    leads: Mapping[str, str]
     greeting: str
     asked: str
     raised: Sequence[str]
+    handed_over: Sequence[str]
     done: str
     rose: str
     untold: str
-    due: dict[str, str]
+    due: Mapping[str, str]
     due_else: str
     about: str
     zone: str
     measured: str
     threshold: str
     level: str
-    levels: dict[int, str]
+    levels: Mapping[int, str]
     fired: str
     rule: str
     details: str
@@ -71,20 +77,24 @@ ZH = Phrases(
         Turn.RAISED_TO: "逾期上报",
         TaskTurn.TASK_REMINDER: "任务提醒",
         TaskTurn.TASK_OVERDUE: "任务逾期",
+        HANDED_OVER: "预警移交",
     },
     titles={
         Turn.RAISED_TO: "{who}：预警应于 {due} 前确认，逾期未确认",
         TaskTurn.TASK_REMINDER: "{who}：一级预警任务须于 {due} 前办结",
         TaskTurn.TASK_OVERDUE: "{who}：一级预警任务应于 {due} 前办结，逾期未办结",
+        HANDED_OVER: "{who}：预警随单位移交{to}",
     },
     leads={
         Turn.RAISED_TO: "{who}的预警应于 {due} 前确认，至今无人确认，现上报贵单位。",
         TaskTurn.TASK_REMINDER: "{who}的一级预警任务即将到期，尚未办结。",
         TaskTurn.TASK_OVERDUE: "{who}的一级预警任务逾期未办结，请督促办理。",
+        HANDED_OVER: "{who}现由{to}管辖，其预警由{to}继续办理，不再向{from_}发送后续通知。",
     },
     greeting="{region}节能主管部门：",
     asked="请您",
     raised=["督促处置，并在预警页面确认由谁负责；确认后不再上报。"],
+    handed_over=["无需继续处理；已开展的核查和已采取的措施请告知接办单位。"],
     done="办结后在平台登记并附依据，不再提醒。",
     rose="能耗强度上升的地区",
     untold="尚无数据、无法判断的市",
@@ -108,11 +118,13 @@ EN = Phrases(
         Turn.RAISED_TO: "Raised",
         TaskTurn.TASK_REMINDER: "Task due soon",
         TaskTurn.TASK_OVERDUE: "Task overdue",
+        HANDED_OVER: "Handed over",
     },
     titles={
         Turn.RAISED_TO: "{who}: to be acknowledged by {due}, and nobody did",
         TaskTurn.TASK_REMINDER: "{who}: the task of level 1 is due by {due}",
         TaskTurn.TASK_OVERDUE: "{who}: the task of level 1 was due by {due}",
+        HANDED_OVER: "{who}: the warning goes with the unit to {to}",
     },
     leads={
         Turn.RAISED_TO: "The warning about {who} was to be acknowledged by {due}. Nobody did; it "
@@ -120,10 +132,13 @@ EN = Phrases(
         TaskTurn.TASK_REMINDER: "The task that level 1 opened for {who} is due soon, and not done.",
         TaskTurn.TASK_OVERDUE: "The task that level 1 opened for {who} was not done in time. See "
         "that it is.",
+        HANDED_OVER: "{who} is now looked after by {to}, which goes on with its warning. Nothing "
+        "more of it is sent to {from_}.",
     },
     greeting="To the energy conservation authority, {region}",
     asked="What is asked of you",
     raised=["See that it is taken care of, and say at the alert by whom; then it goes no further."],
+    handed_over=["Nothing more; tell who takes over what was checked and done already."],
     done="Say on the platform when it is done, with what proves it; then nobody is reminded.",
     rose="Regions whose intensity rose",
     untold="Cities without figures yet",
@@ -142,27 +157,31 @@ EN = Phrases(
     end="Sent automatically by the monitoring platform; please do not reply to this message.",
 )
 PHRASES = {Language.ZH: ZH, Language.EN: EN}
+TONES = {TaskTurn.TASK_REMINDER: Tone.MILD, HANDED_OVER: Tone.FINE}
 
 
 def compose(notice: Notice, language: Language) -> Letter:
     """Return the letter about what nobody did in time."""
     says, matter, turn = PHRASES[language], notice.matter, notice.turn
     who = collapse(matter.unit_name or matter.region_name)
-    title = says.titles[turn].format(who=who, due=notice.due_on)
+    to = collapse(notice.to_name)
+    title = says.titles[turn].format(who=who, due=notice.due_on, to=to)
     page = Page(
         language=language,
         subject=says.subject.format(badge=says.badges[turn], title=title),
-        tone=Tone.MILD if turn is TaskTurn.TASK_REMINDER else Tone.BAD,
+        tone=TONES.get(turn, Tone.BAD),
         badge=says.badges[turn],
         title=title,
         greeting=says.greeting.format(region=collapse(notice.desk)),
-        lead=says.leads[turn].format(who=who, due=notice.due_on),
+        lead=says.leads[turn].format(
+            who=who, due=notice.due_on, to=to, from_=collapse(matter.region_name)
+        ),
         facts=[*_facts(notice, says), *_places(notice, says)],
         sections=[
             Section(says.asked, _asked(notice, says, language), is_numbered=True),
             *witness.sections(notice.heads, language),
         ],
-        links=[Link(says.details, notice.link)],
+        links=[Link(says.details, notice.link)] if notice.link else [],
         foot=[says.rule.format(name=collapse(matter.rule)), says.end],
     )
     return frame.write(page)
@@ -176,8 +195,9 @@ def _facts(notice: Notice, says: Phrases) -> list[Fact]:
         value, limit = beside(matter.measured, matter.threshold)
         measured, threshold = (f"{each} {collapse(matter.uom)}" for each in (value, limit))
     about = "" if matter.unit is None else collapse(matter.subject.rpartition("/")[2])
+    label, due_on = says.due.get(notice.turn, says.due_else), notice.due_on
     return [
-        Fact(says.due.get(notice.turn, says.due_else), f"{notice.due_on}", stands_out=True),
+        *([] if due_on is None else [Fact(label, f"{due_on}", stands_out=True)]),
         *([Fact(says.about, about)] if about else []),
         Fact(says.measured, measured),
         Fact(says.threshold, threshold),
@@ -187,7 +207,7 @@ def _facts(notice: Notice, says: Phrases) -> list[Fact]:
 
 
 def _places(notice: Notice, says: Phrases) -> list[Fact]:
-    if isinstance(notice.turn, Turn):
+    if not isinstance(notice.turn, TaskTurn):
         return []
     rose = says.between.join(map(collapse, notice.cities)) or "—"
     untold = says.between.join(map(collapse, notice.untold))
@@ -195,7 +215,9 @@ def _places(notice: Notice, says: Phrases) -> list[Fact]:
 
 
 def _asked(notice: Notice, says: Phrases, language: Language) -> Sequence[str]:
-    if isinstance(notice.turn, Turn):
+    if notice.turn == HANDED_OVER:
+        return says.handed_over
+    if not isinstance(notice.turn, TaskTurn):
         return says.raised
     text = tasks.text_zh if language is Language.ZH else tasks.text_en
     return [text(notice.due_on), says.done]

@@ -1,0 +1,97 @@
+"""Owns handing over alerts whose unit moved: a word to the desk it leaves, an alert at the new one.
+
+An alert belongs to the region its unit lay in when it began. So it is closed there, and another
+one is opened where the unit lies now, which is owed there as one that was kept back: its letter has
+the figures of now, and goes as soon as nothing keeps it back. Neither desk is told what is of the
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import structlog
+
+import db.alert_cases
+import db.alert_events
+import db.moves
+import db.outbox
+from alerts import digest, notices, outbox
+from alerts.kinds.kind import Surroundings
+from alerts.kinds.words import Language
+from alerts.lifecycle import Reason
+from alerts.notices import HANDED_OVER, Notice
+from db.alerts import About
+from db.moves import Moved
+from db.pool import Connection
+
+OWED = {About.OVER: Reason.FIRST, About.WARN: Reason.EARLY}
+"""What is owed where the unit lies now. That nothing is known is looked at again, and told so."""
+
+log = structlog.get_logger("alert")
+
+
+async def hand_over(
+    connection: Connection, rules: Collection[int], around: Surroundings
+) -> set[int]:
+    """Hand over the alerts of rules that hold; return those of which some were."""
+    moved = await db.moves.list_moved(connection, rules)
+    for each in moved:
+        async with connection.transaction():
+            await _hand_over(connection, each, around)
+    return {each.rule_id for each in moved}
+
+
+async def _hand_over(connection: Connection, moved: Moved, around: Surroundings) -> None:
+    name = around.region_names.get(moved.to, moved.to)
+    said = f"the unit is now looked after by {name} ({moved.to})"
+    if not moved.is_told:
+        await db.moves.rehome(connection, moved.alert_id, moved.to)
+        await _note(connection, moved.alert_id, around, said)
+        return
+    matter = await db.alert_cases.fetch_matter(connection, moved.alert_id)
+    if not await db.moves.close(connection, moved.alert_id, around.now):
+        return
+    owed, opened = OWED.get(About(moved.about)), None
+    if owed is None:
+        await db.moves.untell(connection, moved.alert_id)
+    else:
+        opened = await db.moves.open_anew(connection, moved.alert_id, moved.to, owed, around.now)
+        said = f"{said}: alert {opened}"
+    event_id = await _note(connection, moved.alert_id, around, said, matter.measured)
+    if opened is not None:
+        origin = f"taken over with the unit from {matter.region_name}: alert {moved.alert_id}"
+        await _note(connection, opened, around, origin, matter.measured)
+    await db.outbox.drop_reminders(connection, moved.alert_id)
+    letters = [
+        outbox.addressed(
+            recipient,
+            notices.compose(
+                Notice(HANDED_OVER, matter, matter.region_name, None, "", to_name=name),
+                Language(recipient.language),
+            ),
+            alert_id=moved.alert_id,
+            opened_at=matter.pending_at,
+            event_id=event_id,
+            link=around.public_url,
+            city=digest.city_of(moved.region),
+            reminds=False,
+        )
+        for recipient in await outbox.list_recipients(
+            connection, moved.region, moved.rule_region, moved.level
+        )
+    ]
+    await outbox.put(connection, letters, digest.city_of(moved.region), around.now)
+    log.info("alert_handed_over", alert_id=moved.alert_id, to=opened, letters=len(letters))
+
+
+async def _note(
+    connection: Connection,
+    alert_id: int,
+    around: Surroundings,
+    reason: str,
+    measured: float | None = None,
+) -> int:
+    return await db.alert_events.insert(
+        connection, alert_id, at=around.now, kind=HANDED_OVER, reason=reason, measured=measured
+    )
