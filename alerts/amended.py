@@ -178,7 +178,7 @@ async def _open_late(
     worst, first = late.worst, min(late.again, key=lambda each: each.ends_at)
     keys = [(each.judged.watched.subject, each.verdict.period) for each in late.again]
     life = _late_life(NOT_YET, worst, first, around)
-    kept = keeping.over(_standing(rule, life, worst.judged.watched.unit_id))
+    kept = keeping.before(_standing(rule, life, worst.judged.watched.unit_id))
     lately = _told_lately(lives, around, is_kept=kept is not None)
     said = f"known only now: {worst.verdict.reason}" + _more(len(late.again))
     if lately is not None:

@@ -7,10 +7,11 @@ to, and is not kept back by that one itself. So of several that tell of the same
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
+from alerts.desks import Desks
 from alerts.kinds.kind import Judged, Rule, Same, check_of
 from alerts.lifecycle import Transition
 from db.alerts import AlertState, OpenAlert
@@ -27,17 +28,24 @@ Edges = Mapping[tuple[int, int], frozenset[Same]]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What keeps letters back: the number of a silence, or rule and subject of an alert."""
+    """What keeps letters back: the number of a silence, or rule and subject of an alert; neither:
+    there is nobody to write to.
+    """
 
     silenced_by: int | None = None
     inhibited_by: tuple[int, str] | None = None
+
+    @property
+    def is_nobody(self) -> bool:
+        return self.silenced_by is None and self.inhibited_by is None
 
     @property
     def reason(self) -> str:
         """Return a sentence for the history of the alert."""
         if self.silenced_by is not None:
             return f"no letter: silence {self.silenced_by} keeps it back"
-        assert self.inhibited_by is not None
+        if self.inhibited_by is None:
+            return "no letter: no contact is there to write to, it leaves once there is one"
         return f"no letter: rule {self.inhibited_by[0]} tells of it with {self.inhibited_by[1]}"
 
 
@@ -132,6 +140,9 @@ class Keepers:
 
     silences: Silences
     edges: Edges
+    desks: Desks | None = None
+    """Whom letters go to; None: that is not asked."""
+
     fires: dict[tuple[int, str], Standing] = field(default_factory=dict)
     """Alerts that fire, by rule and subject."""
 
@@ -151,12 +162,13 @@ class Keepers:
         holding: Iterable[HoldingSilence],
         rules: Sequence[Rule],
         standing: Iterable[Standing],
+        desks: Desks | None = None,
     ) -> Keepers:
-        made = cls(Silences(holding), edges(rules))
+        made = cls(Silences(holding), edges(rules), desks)
         for each in standing:
             if each.state == AlertState.FIRING:
                 made._fires(each)
-            if each.silenced_by is not None or each.inhibited_by is not None:
+            if (each.silenced_by or each.inhibited_by) is not None or each.nobody_to_tell:
                 made.marked.setdefault(each.rule_id, []).append(each)
         return made
 
@@ -168,9 +180,19 @@ class Keepers:
             return None
         return Kept(silence_id, None if keeper is None else (keeper.rule_id, keeper.subject))
 
+    def before(self, alert: Standing, others: Collection[str] = ()) -> Kept | None:
+        """Return what keeps back that an alert is told of: as `over`, or that nobody is there who
+        would be written to, also in `others`.
+        """
+        kept = self.over(alert)
+        if kept is not None or self.desks is None:
+            return kept
+        is_there = self.desks.has(alert.rule_id, alert.region, alert.level, others)
+        return None if is_there else Kept()
+
     def let_go(self, rule_id: int) -> bool:
         """Return whether alerts of a rule were kept back, and are not any more."""
-        return any(self.over(each) is None for each in self.marked.get(rule_id, ()))
+        return any(self.before(each) is None for each in self.marked.get(rule_id, ()))
 
     def see(self, judged: Judged) -> None:
         """Note what units a subject takes in by what was found just now."""

@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
+
 import db.alert_events
+import db.contacts
 import db.fresh
 import db.kept
 import db.silences
 from alerts import amending, changes, grace, keepers, owed
+from alerts.desks import Desks
 from alerts.keepers import Keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.lifecycle import Reason, Transition
@@ -22,11 +26,16 @@ from db.alerts import AlertState, OpenAlert
 from db.kept import NOTHING, Mark, Owed, Standing
 from db.pool import Connection
 
+log = structlog.get_logger("alert")
+
 
 async def load(connection: Connection, rules: Sequence[Rule], now: datetime) -> Keepers:
     """Return what keeps letters back now."""
     holding = await db.silences.list_holding(connection, now)
-    return Keepers.of(holding, rules, await db.kept.list_standing(connection))
+    desks = Desks(
+        await db.contacts.list_levels(connection), {rule.rule_id: rule.region for rule in rules}
+    )
+    return Keepers.of(holding, rules, await db.kept.list_standing(connection), desks)
 
 
 def settled(
@@ -40,7 +49,13 @@ def settled(
     """Return what happens to an alert once it is asked what keeps its letters back."""
     if transition is None and owes is NOTHING:
         return None
-    kept = keeping.over(keepers.standing_of(judged, alert))
+    standing = keepers.standing_of(judged, alert)
+    if transition is not None and transition.state is AlertState.RESOLVED:
+        kept = keeping.over(standing)  # who comes later is not told that it is over
+    else:
+        kept = keeping.before(standing, judged.facts.regions)
+        if kept is not None and kept.is_nobody and transition is not None:
+            log.warning("nobody_to_write_to", subject=standing.subject, region=standing.region)
     return owed.settled(transition, owes, kept, alert, judged, now)
 
 
@@ -107,8 +122,13 @@ async def show(connection: Connection, keeping: Keepers) -> None:
         kept = keeping.over(each)
         silence_id = None if kept is None else kept.silenced_by
         by = None if kept is None or kept.inhibited_by is None else numbers.get(kept.inhibited_by)
-        if (silence_id, by) != (each.silenced_by, each.inhibited_by):
-            marks.append(Mark(each.alert_id, silence_id, by))
+        nobody = _waits_for_somebody(each, keeping)
+        if (silence_id, by, nobody) != (
+            each.silenced_by,
+            each.inhibited_by,
+            each.nobody_to_tell,
+        ):
+            marks.append(Mark(each.alert_id, silence_id, by, nobody))
         if kept is None and each.owed_anew:
             await _look_anew(connection, each)
     if marks:
@@ -125,3 +145,11 @@ async def _look_anew(connection: Connection, alert: Standing) -> None:
             await db.fresh.mark(connection, alert.unit_id, told)
         if Reason.UNKNOWN in alert.owed_anew:
             await db.kept.untell(connection, alert.alert_id)
+
+
+def _waits_for_somebody(alert: Standing, keeping: Keepers) -> bool:
+    """Return whether the letter that an alert owes waits only for a contact that it would go to."""
+    if alert.owed is None or alert.state != AlertState.FIRING:
+        return False
+    kept = keeping.before(alert)
+    return kept is not None and kept.is_nobody

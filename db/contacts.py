@@ -69,6 +69,14 @@ async def list_contacts(connection: Connection) -> list[ContactRow]:
     return [ContactRow(**row) for row in rows]
 
 
+async def list_levels(connection: Connection) -> dict[str, int]:
+    """Return, by region, the mildest level that a contact there is written to."""
+    rows = await connection.fetch(
+        "SELECT region, max(minimum_level) AS level FROM contacts GROUP BY region ORDER BY region"
+    )
+    return {row["region"]: row["level"] for row in rows}
+
+
 async def list_reached(connection: Connection, region_prefix: str) -> list[Reached]:
     """Return the contacts of a region and of what is in it, and how letters reached them."""
     rows = await connection.fetch(

@@ -31,6 +31,8 @@ class Standing:
     silenced_by: int | None = None
     inhibited_by: int | None = None
     owed_anew: Sequence[str] = ()
+    owed: str | None = None
+    nobody_to_tell: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,14 @@ class Fired:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What keeps the letters of an alert back; None: no silence, no other alert."""
+    """What keeps the letters of an alert back; None: no silence, no other alert. `nobody_to_tell`:
+    no contact is there that the one it owes would go to.
+    """
 
     alert_id: int
     silenced_by: int | None
     inhibited_by: int | None
+    nobody_to_tell: bool
 
 
 async def list_standing(connection: Connection) -> list[Standing]:
@@ -70,9 +75,10 @@ async def list_standing(connection: Connection) -> list[Standing]:
     rows = await connection.fetch(
         """
         SELECT alert_id, rule_id, region, unit_id, subject, state, level, silenced_by, inhibited_by,
-               owed_anew
+               owed_anew, owed, nobody_to_tell
           FROM alerts
          WHERE state <> 'resolved'
+            OR nobody_to_tell
             OR silenced_by IS NOT NULL
             OR inhibited_by IS NOT NULL
             OR owed_anew <> '{}'
@@ -259,12 +265,14 @@ async def mark(connection: Connection, marks: Sequence[Mark]) -> None:
     await connection.execute(
         """
         UPDATE alerts
-           SET silenced_by = marked.silenced_by, inhibited_by = marked.inhibited_by
-          FROM unnest($1::bigint[], $2::integer[], $3::bigint[])
-               AS marked (alert_id, silenced_by, inhibited_by)
+           SET silenced_by = marked.silenced_by, inhibited_by = marked.inhibited_by,
+               nobody_to_tell = marked.nobody_to_tell
+          FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::boolean[])
+               AS marked (alert_id, silenced_by, inhibited_by, nobody_to_tell)
          WHERE alerts.alert_id = marked.alert_id
         """,
         [each.alert_id for each in marks],
         [each.silenced_by for each in marks],
         [each.inhibited_by for each in marks],
+        [each.nobody_to_tell for each in marks],
     )
