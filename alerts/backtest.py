@@ -270,6 +270,7 @@ class Letterbox:
             rule_name=self.rule.name,
             rule_version=self.rule.version,
             due_on=asks.due_on,
+            remedy_on=asks.remedy_on,
             told=[names.get(each, each) for each in dict.fromkeys(r.region for r in recipients)],
             task=asks.task,
             task_due_on=asks.task_due_on,

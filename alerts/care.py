@@ -111,7 +111,7 @@ async def _open_task(
 
 async def _go_on(connection: Connection, case: Case, step: Step, around: Surroundings) -> bool:
     """Let the clock of an alert go on; False: somebody was faster, or nobody needs to know."""
-    is_raised = step.turn is Turn.RAISED_TO
+    is_raised, names = step.turn is Turn.RAISED_TO, around.region_names
     async with connection.transaction():
         if not await db.alert_cases.change(
             connection,
@@ -119,6 +119,7 @@ async def _go_on(connection: Connection, case: Case, step: Step, around: Surroun
             step.dates,
             stopped_at=None,
             raised_to=step.raised_to,
+            remedy_raised_to=step.remedy_raised_to,
             unless_acknowledged=is_raised,
         ):
             return False
@@ -126,21 +127,26 @@ async def _go_on(connection: Connection, case: Case, step: Step, around: Surroun
             days = dues.CONTEST_STOPS_FOR.days
             reason = f"nobody decided on the contest within {days} days: its clock goes on"
             await _note(connection, case.alert_id, around.now, step.turn, reason)
-        if not is_raised:
+        regions = dues.written_to(case, step)
+        if not regions:
             return False
-        assert step.raised_to is not None
-        assert case.dates.raise_at is not None
-        due_on = workdays.last_day(case.dates.raise_at)
-        name = around.region_names.get(step.raised_to, step.raised_to)
-        reason = f"nobody acknowledged it by {due_on}: raised to {name} ({step.raised_to})"
+        late = case.dates.raise_at if is_raised else case.dates.remedy_by
+        assert late is not None
+        due_on = workdays.last_day(late)
+        told = ", ".join(f"{names.get(each, each)} ({each})" for each in regions)
+        reason = (
+            f"nobody acknowledged it by {due_on}: raised to {told}"
+            if is_raised
+            else f"not remedied by {due_on}: {told}"
+        )
         matter = await db.alert_cases.fetch_matter(connection, case.alert_id)
         event_id = await _note(
             connection, case.alert_id, around.now, step.turn, reason, matter.measured
         )
-        notice = Notice(
-            step.turn, matter, name, due_on, outbox.link_to(around.public_url, case.alert_id)
-        )
-        await _write(connection, notice, step.raised_to, event_id, around.now, reminds=True)
+        link = outbox.link_to(around.public_url, case.alert_id)
+        for region in regions:
+            notice = Notice(step.turn, matter, names.get(region, region), due_on, link)
+            await _write(connection, notice, region, event_id, around.now, reminds=is_raised)
     return True
 
 

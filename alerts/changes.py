@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 import structlog
 
+import db.alert_cases
 import db.alert_events
 import db.alert_parts
 import db.alerts
@@ -93,6 +94,7 @@ async def tell(
         transition,
         posting,
         around,
+        asks=await _asked(connection, rule, judged.verdict, transition, posting.alert_id),
         unverified=await factors.list_unverified(connection, judged, around.unverified),
         series=await history.fetch(connection, rule, judged, around),
     )
@@ -265,14 +267,15 @@ def _occasion(
     posting: Posting,
     around: Surroundings,
     *,
+    asks: Asked,
     unverified: Sequence[UnverifiedFactor],
     series: Series | None,
 ) -> Occasion:
-    asks = asked(rule, judged.verdict, transition)
     return Occasion(
         task=asks.task,
         task_due_on=asks.task_due_on,
         due_on=asks.due_on,
+        remedy_on=asks.remedy_on,
         kind=rule.kind,
         reason=transition.reason,
         verdict=judged.verdict,
@@ -292,24 +295,48 @@ class Asked:
     """What `alerts/care.py` will see to, with the last days that are in time."""
 
     due_on: date | None = None
+    remedy_on: date | None = None
     task: TaskKind | None = None
     task_due_on: date | None = None
 
 
 def asked(rule: Rule, verdict: Verdict, transition: Transition) -> Asked:
-    """Return by when this is to be acknowledged, and which task it opens: from this letter on."""
+    """Return by when this is to be acknowledged and remedied, and which task it opens: from this
+    letter on.
+    """
     reason = transition.lets_out or transition.reason
     if reason not in (Reason.FIRST, Reason.ESCALATED) or verdict.level is None:
         return Asked()
     assert verdict.measured is not None
-    days, at = rule.parameters.due_workdays.acknowledge, transition.at
-    return Asked(
-        due_on=None if days is None else _last_day(at, days),
+    days, at = rule.parameters.due_workdays, transition.at
+    return replace(
+        _dates(_due_at(at, days.acknowledge), _due_at(at, days.remedy)),
         task=tasks.asked(rule.parameters, verdict.level, verdict.measured),
-        task_due_on=_last_day(at, workdays.LIST_WORKDAYS),
+        task_due_on=_last_day(_due_at(at, workdays.LIST_WORKDAYS)),
     )
 
 
-def _last_day(at: datetime, days: int) -> date | None:
-    due_at = workdays.deadline(at, days).due_at
+async def _asked(
+    connection: Connection, rule: Rule, verdict: Verdict, transition: Transition, alert_id: int
+) -> Asked:
+    """Return what is asked; a reminder says by when it was to be done. While a contest waits, there
+    are no dates.
+    """
+    if (transition.lets_out or transition.reason) != Reason.REMINDER:
+        return asked(rule, verdict, transition)
+    case = await db.alert_cases.fetch_clock(connection, alert_id)
+    if case is None or case.stopped_at is not None:
+        return Asked()
+    return _dates(case.dates.acknowledge_by, case.dates.remedy_by)
+
+
+def _dates(acknowledge_by: datetime | None, remedy_by: datetime | None) -> Asked:
+    return Asked(due_on=_last_day(acknowledge_by), remedy_on=_last_day(remedy_by))
+
+
+def _due_at(at: datetime, days: int | None) -> datetime | None:
+    return None if days is None else workdays.deadline(at, days).due_at
+
+
+def _last_day(due_at: datetime | None) -> date | None:
     return None if due_at is None else workdays.last_day(due_at)

@@ -46,6 +46,7 @@ class Phrases:
     over: str
     not_over: str
     due: str
+    remedy: str
     due_note: str
     asked: str
     asked_until: str
@@ -89,6 +90,7 @@ ZH = Phrases(
     over="超过阈值 {threshold}",
     not_over="未超过阈值 {threshold}",
     due="反馈期限",
+    remedy="整改期限",
     due_note="按工作日计算",
     asked="请您",
     asked_until="请您（{due} 前）",
@@ -137,6 +139,7 @@ EN = Phrases(
     over="over the threshold of {threshold}",
     not_over="not over the threshold of {threshold}",
     due="Answer by",
+    remedy="Remedy by",
     due_note="counted in working days",
     asked="What is asked of you",
     asked_until="What is asked of you, by {due}",
@@ -253,9 +256,14 @@ def _figures(words: Words) -> list[Fact]:
 
 
 def _due(occasion: Occasion, says: Phrases) -> list[Fact]:
-    if occasion.due_on is None or not occasion.is_over:
+    if not occasion.is_over:
         return []
-    return [Fact(says.due, f"{occasion.due_on:%Y-%m-%d}", says.due_note, stands_out=True)]
+    dates = ((says.due, occasion.due_on), (says.remedy, occasion.remedy_on))
+    return [
+        Fact(label, f"{on:%Y-%m-%d}", says.due_note, stands_out=True)
+        for label, on in dates
+        if on is not None
+    ]
 
 
 def _asked(occasion: Occasion, words: Words, says: Phrases) -> Section:

@@ -14,6 +14,7 @@ import structlog
 
 import db.alert_cases
 import db.alert_events
+import db.heads
 import db.moves
 import db.outbox
 from alerts import digest, notices, outbox
@@ -63,13 +64,12 @@ async def _hand_over(connection: Connection, moved: Moved, around: Surroundings)
         origin = f"taken over with the unit from {matter.region_name}: alert {moved.alert_id}"
         await _note(connection, opened, around, origin, matter.measured)
     await db.outbox.drop_reminders(connection, moved.alert_id)
+    heads = await db.heads.list_newest(connection, around.now)
+    notice = Notice(HANDED_OVER, matter, matter.region_name, None, "", heads=heads, to_name=name)
     letters = [
         outbox.addressed(
             recipient,
-            notices.compose(
-                Notice(HANDED_OVER, matter, matter.region_name, None, "", to_name=name),
-                Language(recipient.language),
-            ),
+            notices.compose(notice, Language(recipient.language)),
             alert_id=moved.alert_id,
             opened_at=matter.pending_at,
             event_id=event_id,

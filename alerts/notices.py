@@ -52,6 +52,7 @@ class Phrases:
     greeting: str
     asked: str
     raised: Sequence[str]
+    not_remedied: Sequence[str]
     handed_over: Sequence[str]
     done: str
     rose: str
@@ -75,18 +76,21 @@ ZH = Phrases(
     subject="【{badge}】{title}",
     badges={
         Turn.RAISED_TO: "逾期上报",
+        Turn.REMEDY_OVERDUE: "整改逾期",
         TaskTurn.TASK_REMINDER: "任务提醒",
         TaskTurn.TASK_OVERDUE: "任务逾期",
         HANDED_OVER: "预警移交",
     },
     titles={
         Turn.RAISED_TO: "{who}：预警应于 {due} 前确认，逾期未确认",
+        Turn.REMEDY_OVERDUE: "{who}：预警应于 {due} 前整改到位，逾期未恢复",
         TaskTurn.TASK_REMINDER: "{who}：一级预警任务须于 {due} 前办结",
         TaskTurn.TASK_OVERDUE: "{who}：一级预警任务应于 {due} 前办结，逾期未办结",
         HANDED_OVER: "{who}：预警随单位移交{to}",
     },
     leads={
         Turn.RAISED_TO: "{who}的预警应于 {due} 前确认，至今无人确认，现上报贵单位。",
+        Turn.REMEDY_OVERDUE: "{who}的预警应于 {due} 前整改到位，数值至今未回到阈值以内。",
         TaskTurn.TASK_REMINDER: "{who}的一级预警任务即将到期，尚未办结。",
         TaskTurn.TASK_OVERDUE: "{who}的一级预警任务逾期未办结，请督促办理。",
         HANDED_OVER: "{who}现由{to}管辖，其预警由{to}继续办理，不再向{from_}发送后续通知。",
@@ -94,11 +98,15 @@ ZH = Phrases(
     greeting="{region}节能主管部门：",
     asked="请您",
     raised=["督促处置，并在预警页面确认由谁负责；确认后不再上报。"],
+    not_remedied=[
+        "督促整改：由用能单位查明原因、采取措施，使数值回到阈值以内。",
+        "确有困难的，在预警页面写明原因、措施和计划完成时间。",
+    ],
     handed_over=["无需继续处理；已开展的核查和已采取的措施请告知接办单位。"],
     done="办结后在平台登记并附依据，不再提醒。",
     rose="能耗强度上升的地区",
     untold="尚无数据、无法判断的市",
-    due={Turn.RAISED_TO: "确认期限"},
+    due={Turn.RAISED_TO: "确认期限", Turn.REMEDY_OVERDUE: "整改期限"},
     due_else="办理期限",
     about="预警对象",
     zone="（北京时间）",
@@ -116,17 +124,21 @@ EN = Phrases(
     subject="[{badge}] {title}",
     badges={
         Turn.RAISED_TO: "Raised",
+        Turn.REMEDY_OVERDUE: "Not remedied",
         TaskTurn.TASK_REMINDER: "Task due soon",
         TaskTurn.TASK_OVERDUE: "Task overdue",
         HANDED_OVER: "Handed over",
     },
     titles={
         Turn.RAISED_TO: "{who}: to be acknowledged by {due}, and nobody did",
+        Turn.REMEDY_OVERDUE: "{who}: to be remedied by {due}, and it is not",
         TaskTurn.TASK_REMINDER: "{who}: the task of level 1 is due by {due}",
         TaskTurn.TASK_OVERDUE: "{who}: the task of level 1 was due by {due}",
         HANDED_OVER: "{who}: the warning goes with the unit to {to}",
     },
     leads={
+        Turn.REMEDY_OVERDUE: "The warning about {who} was to be remedied by {due}. It is still not "
+        "within its threshold.",
         Turn.RAISED_TO: "The warning about {who} was to be acknowledged by {due}. Nobody did; it "
         "is raised to you.",
         TaskTurn.TASK_REMINDER: "The task that level 1 opened for {who} is due soon, and not done.",
@@ -138,11 +150,18 @@ EN = Phrases(
     greeting="To the energy conservation authority, {region}",
     asked="What is asked of you",
     raised=["See that it is taken care of, and say at the alert by whom; then it goes no further."],
+    not_remedied=[
+        "See that the unit finds the cause and brings it back within the threshold.",
+        "Where that is not possible yet, write at the alert why, what is done and until when.",
+    ],
     handed_over=["Nothing more; tell who takes over what was checked and done already."],
     done="Say on the platform when it is done, with what proves it; then nobody is reminded.",
     rose="Regions whose intensity rose",
     untold="Cities without figures yet",
-    due={Turn.RAISED_TO: "To be acknowledged by"},
+    due={
+        Turn.RAISED_TO: "To be acknowledged by",
+        Turn.REMEDY_OVERDUE: "To be remedied by",
+    },
     due_else="Due by",
     about="What it is about",
     zone=" (Asia/Shanghai)",
@@ -218,6 +237,6 @@ def _asked(notice: Notice, says: Phrases, language: Language) -> Sequence[str]:
     if notice.turn == HANDED_OVER:
         return says.handed_over
     if not isinstance(notice.turn, TaskTurn):
-        return says.raised
+        return says.not_remedied if notice.turn is Turn.REMEDY_OVERDUE else says.raised
     text = tasks.text_zh if language is Language.ZH else tasks.text_en
     return [text(notice.due_on), says.done]

@@ -37,6 +37,7 @@ def told(
         part_name=names.get(region, region),
         told=[names.get(each, each) for each in near],
         due_on=None,
+        remedy_on=None,
     )
 
 

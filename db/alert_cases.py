@@ -6,7 +6,7 @@ What was done, by whom and when, is in `db/alert_events.py`. What alerts themsel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -31,7 +31,8 @@ class Contest(StrEnum):
 class Dates:
     """By when an alert is to be acknowledged and remedied: the first instants that are too late.
 
-    `raise_at`: when the next region up is written to. None: there is no such date, or (`undated`)
+    `raise_at`: when the next region up is written to, `remedy_raise_at`: when it is written about
+    that it is not remedied. None: there is no such date, or (`undated`)
     it is not known. Working days count from `dated_at`, those of this step from `clock_from`.
     """
 
@@ -40,6 +41,7 @@ class Dates:
     acknowledge_by: datetime | None = None
     remedy_by: datetime | None = None
     raise_at: datetime | None = None
+    remedy_raise_at: datetime | None = None
     undated: NoDeadline | None = None
 
 
@@ -47,8 +49,9 @@ class Dates:
 class Case:
     """The clock of an alert: its dates, the working days they are made of, and where it has got.
 
-    `stopped_at`: since when it stands still. `raised_to`: the region that was written to last.
-    `is_kept`: something keeps its letters back, also those to the next region up.
+    `stopped_at`: since when it stands still. `raised_to`: the region that was written to last;
+    `remedy_raised_to`: of what is not remedied. `is_kept`: something keeps its letters back, also
+    those to the next region up.
     """
 
     alert_id: int
@@ -59,6 +62,8 @@ class Case:
     dates: Dates
     stopped_at: datetime | None
     raised_to: str | None
+    remedy_raised_to: str | None = None
+    is_acknowledged: bool = False
     is_kept: bool = False
 
 
@@ -165,8 +170,9 @@ async def date(
     await connection.execute(
         """
         INSERT INTO alert_cases (alert_id, dated_level, acknowledge_workdays, remedy_workdays,
-                                 dated_at, clock_from, acknowledge_by, remedy_by, raise_at, undated)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                 dated_at, clock_from, acknowledge_by, remedy_by, raise_at,
+                                 remedy_raise_at, undated)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             ON CONFLICT (alert_id)
             DO UPDATE SET dated_level          = excluded.dated_level,
                           dated_at             = excluded.dated_at,
@@ -176,8 +182,10 @@ async def date(
                           acknowledge_by       = excluded.acknowledge_by,
                           remedy_by            = excluded.remedy_by,
                           raise_at             = excluded.raise_at,
+                          remedy_raise_at      = excluded.remedy_raise_at,
                           undated              = excluded.undated,
                           raised_to            = NULL,
+                          remedy_raised_to     = NULL,
                           closed_at            = NULL,
                           contest              = nullif(alert_cases.contest, 'upheld'),
                           stopped_at           = CASE alert_cases.contest
@@ -199,15 +207,16 @@ async def note_level(connection: Connection, alert_id: int, level: int) -> None:
 
 
 async def list_due(connection: Connection, now: datetime, stopped_by: datetime) -> list[Case]:
-    """Return cases of which something is due: nobody acknowledged in time, the clock has stood
-    still since `stopped_by` or longer, or a date is not known yet. What keeps letters back keeps an
-    alert from being raised, too.
+    """Return cases of which something is due: nobody acknowledged in time, it is not remedied in
+    time, the clock has stood still since `stopped_by` or longer, or a date is not known yet. What
+    keeps letters back keeps an alert from being raised, too.
     """
     rows = await connection.fetch(
         """
         SELECT alert_id, alerts.region, rules.region AS rule_region, acknowledge_workdays,
-               remedy_workdays, dated_at, clock_from, acknowledge_by, remedy_by, raise_at, undated,
-               stopped_at, raised_to, is_kept
+               remedy_workdays, dated_at, clock_from, acknowledge_by, remedy_by, raise_at,
+               remedy_raise_at, undated, stopped_at, raised_to, remedy_raised_to,
+               acknowledged_at IS NOT NULL AS is_acknowledged, is_kept
           FROM alert_cases AS cases
           JOIN alerts USING (alert_id)
           JOIN rules USING (rule_id)
@@ -219,12 +228,12 @@ async def list_due(connection: Connection, now: datetime, stopped_by: datetime) 
            AND dated_level = level
            AND clock_from IS NOT NULL
            AND contest IS DISTINCT FROM 'upheld'
-           AND ((raise_at <= $1 AND stopped_at IS NULL AND acknowledged_at IS NULL
-                 AND NOT is_kept)
+           AND (((raise_at <= $1 AND acknowledged_at IS NULL OR remedy_raise_at <= $1)
+                 AND stopped_at IS NULL AND NOT is_kept)
                 OR stopped_at <= $2
                 OR undated IS NOT NULL)
-         ORDER BY coalesce(raise_at <= $1 AND stopped_at IS NULL AND acknowledged_at IS NULL,
-                           false) DESC,
+         ORDER BY coalesce((raise_at <= $1 AND acknowledged_at IS NULL OR remedy_raise_at <= $1)
+                           AND stopped_at IS NULL, false) DESC,
                alert_id
          LIMIT $3
         """,
@@ -242,6 +251,7 @@ async def change(
     *,
     stopped_at: datetime | None,
     raised_to: str | None,
+    remedy_raised_to: str | None = None,
     unless_acknowledged: bool = False,
 ) -> bool:
     """Let a clock go on from how it was read; False: somebody was faster."""
@@ -252,34 +262,41 @@ async def change(
               FROM alerts
              WHERE alert_id = $1
                AND state = 'firing'
-               AND NOT ($14 AND acknowledged_at IS NOT NULL)
+               AND NOT ($18 AND acknowledged_at IS NOT NULL)
                FOR NO KEY UPDATE
         )
         UPDATE alert_cases AS cases
-           SET dated_at       = $2,
-               clock_from     = $3,
-               acknowledge_by = $4,
-               remedy_by      = $5,
-               raise_at       = $6,
-               undated        = $7,
-               stopped_at     = $8,
-               raised_to      = $9
+           SET dated_at         = $2,
+               clock_from       = $3,
+               acknowledge_by   = $4,
+               remedy_by        = $5,
+               raise_at         = $6,
+               remedy_raise_at  = $7,
+               undated          = $8,
+               stopped_at       = $9,
+               raised_to        = $10,
+               remedy_raised_to = $11
           FROM held
          WHERE cases.alert_id = held.alert_id
-           AND dated_at = $10
-           AND raise_at IS NOT DISTINCT FROM $11
-           AND stopped_at IS NOT DISTINCT FROM $12
-           AND raised_to IS NOT DISTINCT FROM $13
+           AND dated_at = $12
+           AND raise_at IS NOT DISTINCT FROM $13
+           AND stopped_at IS NOT DISTINCT FROM $14
+           AND raised_to IS NOT DISTINCT FROM $15
+           AND remedy_raise_at IS NOT DISTINCT FROM $16
+           AND remedy_raised_to IS NOT DISTINCT FROM $17
         RETURNING cases.alert_id
         """,
         case.alert_id,
         *_values(dates),
         stopped_at,
         raised_to,
+        remedy_raised_to,
         case.dates.dated_at,
         case.dates.raise_at,
         case.stopped_at,
         case.raised_to,
+        case.dates.remedy_raise_at,
+        case.remedy_raised_to,
         unless_acknowledged,
     )
     return changed is not None
@@ -290,8 +307,9 @@ async def fetch_clock(connection: Connection, alert_id: int) -> Case | None:
     row = await connection.fetchrow(
         """
         SELECT alert_id, alerts.region, rules.region AS rule_region, acknowledge_workdays,
-               remedy_workdays, dated_at, clock_from, acknowledge_by, remedy_by, raise_at, undated,
-               stopped_at, raised_to
+               remedy_workdays, dated_at, clock_from, acknowledge_by, remedy_by, raise_at,
+               remedy_raise_at, undated, stopped_at, raised_to, remedy_raised_to,
+               acknowledged_at IS NOT NULL AS is_acknowledged
           FROM alert_cases AS cases
           JOIN alerts USING (alert_id)
           JOIN rules USING (rule_id)
@@ -339,19 +357,20 @@ async def decide(
     await connection.execute(
         """
         UPDATE alert_cases
-           SET contest        = $2,
-               stopped_at     = NULL,
-               dated_at       = $3,
-               clock_from     = $4,
-               acknowledge_by = $5,
-               remedy_by      = $6,
-               raise_at       = $7,
-               undated        = $8
+           SET contest         = $2,
+               stopped_at      = NULL,
+               dated_at        = $3,
+               clock_from      = $4,
+               acknowledge_by  = $5,
+               remedy_by       = $6,
+               raise_at        = $7,
+               remedy_raise_at = $8,
+               undated         = $9
          WHERE alert_id = $1
         """,
         alert_id,
         outcome,
-        *((None,) * 6 if dates is None else _values(dates)),
+        *((None,) * 7 if dates is None else _values(dates)),
     )
 
 
@@ -368,24 +387,14 @@ async def close(connection: Connection, alert_id: int, at: datetime) -> None:
     )
 
 
-def _values(
-    dates: Dates,
-) -> tuple[datetime, datetime, datetime | None, datetime | None, datetime | None, str | None]:
+def _values(dates: Dates) -> tuple[datetime | str | None, ...]:
     """Return the values in the order of their columns, from dated_at to undated."""
-    return (
-        dates.dated_at,
-        dates.clock_from,
-        dates.acknowledge_by,
-        dates.remedy_by,
-        dates.raise_at,
-        dates.undated,
-    )
+    return astuple(dates)
 
 
 def _case(row: Record) -> Case:
     values = dict(row)
-    names = ("dated_at", "clock_from", "acknowledge_by", "remedy_by", "raise_at", "undated")
-    dated = {name: values.pop(name) for name in names}
+    dated = {each.name: values.pop(each.name) for each in fields(Dates)}
     if dated["undated"] is not None:
         dated["undated"] = NoDeadline(dated["undated"])
     return Case(**values, dates=Dates(**dated))

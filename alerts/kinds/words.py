@@ -81,11 +81,12 @@ TOLD_ANEW = frozenset({Reason.AMENDED, Reason.RETRACTED, Reason.LATE})
 class Occasion:
     """Why a letter is written. `region_name` is that of the unit, or the region itself.
 
-    `kind` is that of the rule; `link` leads to the alert. `due_on`: when an answer is due. `told`:
-    names of the regions whose contacts get the letter. `series`: the figure over the last windows.
-    `amended`: what was told before, in a letter that amends it. `task`: what its level asks of a
-    region, by `task_due_on`, the last day that is in time; None: not known. `heads`: those
-    that were kept of the newest day. `part_name`: the region that is told only what lies there;
+    `kind` is that of the rule; `link` leads to the alert. `due_on`: when an answer is due,
+    `remedy_on`: when its figures are to be in order. `told`: names of the regions whose contacts
+    get the letter. `series`: the figure over the last windows. `amended`: what was told before, in
+    a letter that amends it. `task`: what its level asks of a region, by `task_due_on`, the last day
+    that is in time; None: not known. `heads`: those that were kept of the newest day. `part_name`:
+    the region that is told only what lies there;
     None: all is told.
     """
 
@@ -100,6 +101,7 @@ class Occasion:
     rule_name: str = ""
     rule_version: int = 1
     due_on: date | None = None
+    remedy_on: date | None = None
     told: Sequence[str] = ()
     series: Series | None = None
     amended: Amended | None = None

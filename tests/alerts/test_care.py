@@ -73,9 +73,8 @@ async def test_what_is_acknowledged_is_not_raised_and_its_letter_does_not_go(owe
         await db.alert_events.acknowledge(connection, Scope("4502"), 1, "qian", NOW)
         await db.outbox.drop_reminders(connection, 1)
     await owed.evaluate(now=NOW + 9 * DAY)
-    assert [row["state"] for row in await owed.pool.fetch("SELECT state FROM outbox")] == [
-        "dropped"
-    ]
+    rows = await owed.pool.fetch("SELECT state FROM outbox WHERE reminds")
+    assert [row["state"] for row in rows] == ["dropped"]
 
 
 async def test_a_step_that_somebody_else_took_is_not_taken_again(owed: Works) -> None:

@@ -64,23 +64,44 @@ def test_a_rule_that_asks_for_no_dates_raises_nothing() -> None:
 
 
 def test_it_is_raised_county_to_city_to_province_and_each_has_as_long() -> None:
-    one, told = case(), []
+    one, told = case(), list[tuple[Turn, list[str], date | None]]()
     now = FRIDAY
     while now < FRIDAY + timedelta(days=30):
         if (step := dues.next_step(one, now)) is not None:
-            told.append((step.raised_to, day(now - timedelta(hours=1))))
-            one = replace(one, dates=step.dates, raised_to=step.raised_to)
+            told.append((step.turn, dues.written_to(one, step), day(now - timedelta(hours=1))))
+            one = replace(
+                one,
+                dates=step.dates,
+                raised_to=step.raised_to,
+                remedy_raised_to=step.remedy_raised_to,
+            )
         now += timedelta(hours=1)
-    assert told == [("450200", date(2026, 11, 24)), ("450000", date(2026, 11, 27))]
+    assert told == [
+        (Turn.RAISED_TO, ["450200"], date(2026, 11, 24)),
+        (Turn.RAISED_TO, ["450000"], date(2026, 11, 27)),
+        (Turn.REMEDY_OVERDUE, ["450202", "450200"], date(2026, 11, 27)),
+        (Turn.REMEDY_OVERDUE, ["450000"], date(2026, 12, 4)),
+    ]
+
+
+def test_what_is_not_remedied_goes_up_though_the_days_off_to_come_are_not_known() -> None:
+    one = replace(case(), is_acknowledged=True)
+    now = datetime(2026, 12, 31, 12, tzinfo=LOCAL)
+    step = dues.next_step(one, now)
+    assert step is not None
+    assert (step.dates.remedy_raise_at, step.dates.undated) == (now + dues.UNDATED_STEP, None)
 
 
 @pytest.mark.parametrize(("rule_region", "raised"), [("450202", False), ("450200", True)])
 def test_it_is_raised_as_far_as_the_rule_reaches(rule_region: str, raised: bool) -> None:
     one = case(rule_region=rule_region)
     step = dues.next_step(one, FRIDAY + timedelta(days=30))
-    assert (step is not None) == raised
-    if step is not None:
+    assert step is not None
+    assert (step.turn is Turn.RAISED_TO) == raised
+    if raised:
         assert (step.raised_to, step.dates.raise_at) == ("450200", None)
+    else:
+        assert dues.written_to(one, step) == ["450202"]
 
 
 def test_a_contest_stops_the_clock_and_the_days_that_were_left_go_on() -> None:
