@@ -83,7 +83,9 @@ async def _windows(connection: Connection, specs: Specs, stale: Sequence[Stale])
         if spec.kind is Kind.REGISTER:
             reach = next(reaches)
         else:
-            reach = Span(each.span.starts_at, each.span.ends_at + _interval(spec))
+            # What was read before holds until the next reading: that may have come, or gone.
+            interval = _interval(spec)
+            reach = Span(each.span.starts_at - interval, each.span.ends_at + interval)
         wide.setdefault(each.meter_id, []).append(rollups.whole(reach, Step.HOUR))
     return [
         Stale(meter_id, span)

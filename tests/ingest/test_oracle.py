@@ -1,5 +1,5 @@
-"""Whatever happens to a register, in whatever order it becomes known: the stored hours are those
-of its whole history, followed at once.
+"""Whatever happens to a meter, in whatever order it becomes known: the stored hours are those of
+its whole history, followed at once.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from db.metering import list_specs
 from db.pool import Pool
 from energy import consumption, courses, instants
 from energy.periods import Span
-from energy.registers import Epoch, EpochReason
+from energy.registers import Epoch, EpochReason, Kind
 from ingest import reconcile
+from tests import factories
 from tests.ingest.test_settlement import (
     QUARTER,
     SINCE,
@@ -53,14 +54,32 @@ def life(chance: random.Random, meter_id: int) -> tuple[list[Told], list[Epoch]]
     return told, epochs
 
 
+def values(chance: random.Random, meter_id: int) -> tuple[list[Told], list[Epoch]]:
+    """Return values that hold for an interval, read when it suits, under multipliers and intervals
+    that change."""
+    at, told, epochs = SINCE, list[Told](), list[Epoch]()
+    for _ in range(chance.randint(30, 60)):
+        at += timedelta(seconds=chance.choice([900, 3600, 86_400, chance.randint(1, 200_000)]))
+        told.append((meter_id, at, chance.uniform(-20, 300)))
+        begun_at, event = at - timedelta(seconds=chance.randint(0, 1500)), chance.random()
+        if event < 0.02:
+            epochs.append(Epoch(begun_at, EpochReason.MULTIPLIER, chance.choice([2.0, 10.0])))
+        elif event < 0.04:
+            due = chance.choice([900, 3600, 86_400])
+            epochs.append(Epoch(begun_at, EpochReason.INTERVAL, interval_s=due))
+    return told, epochs
+
+
 async def record(pool: Pool, meter_id: int, epoch: Epoch, rate_max: float | None) -> None:
+    is_of_interval = epoch.reason is EpochReason.INTERVAL
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(
             "INSERT INTO meter_epochs (meter_id, starts_at, reason, multiplier, rollover, rate_max,"
-            " first_value, previous_last_value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-            " ON CONFLICT DO NOTHING",
-            meter_id, epoch.starts_at, epoch.reason, epoch.multiplier, ROLLOVER, rate_max,
-            epoch.first_value, epoch.previous_last_value,
+            " first_value, previous_last_value, interval_s)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+            meter_id, epoch.starts_at, epoch.reason, None if is_of_interval else epoch.multiplier,
+            epoch.rollover, rate_max, epoch.first_value, epoch.previous_last_value,
+            epoch.interval_s,
         )  # fmt: skip
         await db.factors.mark_stale(connection, [meter_id], epoch.starts_at, None)
 
@@ -89,17 +108,27 @@ async def mark(pool: Pool, unit_id: int, told: Told) -> None:
     )  # fmt: skip
 
 
-async def live(pool: Pool, chance: random.Random, unit_id: int, meter_id: int) -> None:
-    """Let the life of a register become known bit by bit, and be settled now and then."""
-    rate_max = chance.choice([None, 400.0, 2000.0])
-    await pool.execute("UPDATE meter_epochs SET rate_max = $1", rate_max)
-    waiting, epochs = life(chance, meter_id)
+Life = tuple[list[Told], list[Epoch]]
+
+
+async def live(
+    pool: Pool,
+    chance: random.Random,
+    unit_id: int,
+    meter_id: int,
+    life: Life,
+    *,
+    rate_max: float | None = None,
+    portion: int = 25,
+) -> None:
+    """Let the life of a meter become known bit by bit, and be settled now and then."""
+    waiting, epochs = life
     if chance.random() < 0.7:
         chance.shuffle(waiting)
     known: list[Told] = []
     while waiting or epochs:
         if waiting and (not epochs or chance.random() < 0.8):
-            count = chance.randint(1, 25)
+            count = chance.randint(1, portion)
             some, waiting = waiting[:count], waiting[count:]
             await store(pool, unit_id, some)
             known += some
@@ -126,7 +155,52 @@ def rounded(quantity: float | None) -> float | None:
 @pytest.mark.parametrize("seed", range(10))
 async def test_the_stored_hours_are_those_of_the_whole_history(pool: Pool, seed: int) -> None:
     unit_id, meter_id = await unit_with_register(pool, rollover=ROLLOVER)
-    await live(pool, random.Random(seed), unit_id, meter_id)
+    chance = random.Random(seed)
+    rate_max = chance.choice([None, 400.0, 2000.0])
+    await pool.execute("UPDATE meter_epochs SET rate_max = $1", rate_max)
+    await live(pool, chance, unit_id, meter_id, life(chance, meter_id), rate_max=rate_max)
+    await check(pool, unit_id)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("kind", [Kind.INTERVAL, Kind.GAUGE])
+async def test_so_are_those_of_values_that_hold(pool: Pool, kind: Kind, seed: int) -> None:
+    chance = random.Random(seed)
+    async with pool.acquire() as connection:
+        unit_id = await factories.unit(connection)
+        meter_id = await factories.meter(
+            connection, unit_id, kind=kind, interval_s=chance.choice([3600, 86_400])
+        )
+    await live(pool, chance, unit_id, meter_id, values(chance, meter_id), portion=4)
+    await check(pool, unit_id)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_late_value_ends_the_one_before_it_and_gives_it_back(
+    pool: Pool, is_late: bool
+) -> None:
+    """A day of 240 kWh, then one of 100 that begins at 10:00: set aside, the first is all."""
+    async with pool.acquire() as connection:
+        unit_id = await factories.unit(connection)
+        meter_id = await factories.meter(connection, unit_id, kind="interval", interval_s=86_400)
+    day, other = (meter_id, SINCE, 240.0), (meter_id, SINCE + timedelta(hours=10), 100.0)
+    await store(pool, unit_id, [day] if is_late else [day, other])
+    await settle_all(pool)
+    if is_late:
+        await store(pool, unit_id, [other])
+        await settle_all(pool)
+    assert await used(pool) == pytest.approx(340)
+    await correct(pool, unit_id, other, None)
+    await settle_all(pool)
+    assert await used(pool) == pytest.approx(240)
+
+
+async def used(pool: Pool) -> object:
+    return await pool.fetchval("SELECT sum(quantity) FROM meter_consumption WHERE step = 'hour'")
+
+
+async def check(pool: Pool, unit_id: int) -> None:
+    """Compare what is stored with the whole history, followed at once."""
     async with pool.acquire() as connection:
         (spec,) = await list_specs(connection, unit_id)
         history = [
