@@ -37,7 +37,7 @@ async def range_faults(
         meter = meters[target.meter_id]
         if row.value is None or meter.kind is not registers.Kind.REGISTER:
             continue
-        fault = registers.range_fault(meter.epochs, row.value, row.time)
+        fault = registers.range_fault(registers.of_register(meter.epochs), row.value, row.time)
         if fault is not None:
             found[row.subject] = fault
     return found

@@ -14,7 +14,7 @@ from db.doubts import DoubtEntry
 from db.pool import Pool
 
 ADVICE = {
-    "fell": "record a replacement or reset, or set the readings aside",
+    "fell": "record a replacement, a reset or the rate_max, or set the readings aside",
     "too_fast": "check the reading, or the rate_max of the meter",
     "lasted": "set the readings aside, or record what happened",
     "values_missing": "give first_value and previous_last_value of the epoch",

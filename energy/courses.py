@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import inf
+from typing import NamedTuple
 
 from energy import instants, intervals
 from energy.intervals import Intervals
 from energy.registers import (
+    WRAP_SHARE_MAX,
     Advance,
     Course,
     Doubt,
@@ -27,7 +29,7 @@ from energy.registers import (
 )
 
 DIP_READINGS_MAX = 3
-"""So many readings off the course in a row are a dip; more are held, unless all are 0."""
+"""So many readings off the course in a row are a dip, zeros not counted; more are held."""
 
 
 def course(
@@ -51,7 +53,7 @@ def register_course(readings: Iterable[tuple[int, float]], epochs: Sequence[Epoc
     """Return what a cumulative register used between its readings.
 
     A reading that no step explains is passed over until the register is back on its course: at
-    most `DIP_READINGS_MAX` in a row, or any number of zeros, which a meter without voltage shows.
+    most `DIP_READINGS_MAX` in a row, and any number of zeros, which a meter without voltage shows.
     If it never comes back, or later than that, the span is held; and the reading before it too, if
     that one stands out above both its neighbours: then either may be wrong. The course after two
     readings that are not in doubt depends on them alone, so that a part of a history can be
@@ -119,13 +121,13 @@ def _close(
 
 
 def _stretch(epochs: Sequence[Epoch], at: int) -> tuple[float, float, float, float]:
-    """Return scale, greatest rate [per µs], greatest step, and until when they hold."""
+    """Return scale, greatest rate [per µs], greatest step of any kind, and until when they hold."""
     epoch = epoch_at(epochs, instants.moment(at))
     later = (instants.of(each.starts_at) for each in epochs)
     ends_at = min((each for each in later if each > at), default=inf)
     if epoch.rate_max is not None:
         return epoch.scale, epoch.rate_max / instants.HOUR, inf, ends_at
-    return epoch.scale, inf, epoch.most(0) * epoch.scale, ends_at
+    return epoch.scale, inf, epoch.most(0, WRAP_SHARE_MAX) * epoch.scale, ends_at
 
 
 def _accept(
@@ -176,7 +178,7 @@ def _hold(
 
 
 def _is_dip(run: Sequence[Reading]) -> bool:
-    return len(run) <= DIP_READINGS_MAX or all(reading.raw_value == 0 for reading in run)
+    return sum(reading.raw_value != 0 for reading in run) <= DIP_READINGS_MAX
 
 
 def _why(before: Reading, run: Sequence[Reading], epochs: Sequence[Epoch]) -> DoubtReason:
@@ -187,24 +189,41 @@ def _doubt(reason: DoubtReason, run: Sequence[Reading], *, is_held: bool) -> Dou
     return Doubt(reason, run[0].read_at, run[-1].read_at, len(run), is_held)
 
 
+class _Point(NamedTuple):
+    """What a register showed at an instant, None: nobody knows.
+
+    `is_read`: a reading says so, not an epoch. `is_estimate`: it is taken to have counted evenly.
+    """
+
+    at: int
+    value: float | None
+    is_read: bool = False
+    is_estimate: bool = False
+
+
 def _between(
     before: Reading, after: Reading, epochs: Sequence[Epoch]
 ) -> tuple[list[Advance], DoubtReason | None]:
     """Return the pieces from `before` to `after`, cut where an epoch begins, and what is wrong."""
     epoch = epoch_at(epochs, instants.moment(before.read_at))
+    begun = _begun_between(before, after, epochs)
+    one, end = _Point(*before, is_read=True), _Point(*after, is_read=True)
     pieces: list[Advance] = []
     reason: DoubtReason | None = None
-    starts_at, value = before.read_at, before.raw_value
-    showed: float | None = value
-    for following in _begun_between(before, after, epochs):
-        last, first, is_estimate = _values_at(following, before, after)
+    for number, following in enumerate(begun):
         begins_at = instants.of(following.starts_at)
-        piece, fault = _piece(starts_at, begins_at, showed, last, epoch, is_estimate)
+        last = first = _Point(begins_at, following.first_value)
+        if following.reason is not EpochReason.MULTIPLIER:
+            last = _Point(begins_at, following.previous_last_value)
+        elif following.first_value is None:
+            goal = _next_known(begun[number + 1 :], end)
+            reason = _worse(reason, _fault_of_whole(epoch, one, goal))
+            last = first = _evenly(epoch, one, goal, begins_at)
+        piece, fault = _piece(one, last, epoch)
         pieces.append(piece)
         reason = _worse(reason, fault)
-        starts_at, showed, epoch = begins_at, first, following
-    is_estimate = bool(pieces) and pieces[-1].is_estimate
-    piece, fault = _piece(starts_at, after.read_at, showed, after.raw_value, epoch, is_estimate)
+        one, epoch = first, following
+    piece, fault = _piece(one, end, epoch)
     return [*pieces, piece], _worse(reason, fault)
 
 
@@ -213,39 +232,70 @@ def _worse(one: DoubtReason | None, other: DoubtReason | None) -> DoubtReason | 
     return other if one in (None, DoubtReason.VALUES_MISSING) and other is not None else one
 
 
-def _piece(
-    starts_at: int,
-    ends_at: int,
-    before: float | None,
-    after: float | None,
-    epoch: Epoch,
-    is_estimate: bool,
-) -> tuple[Advance, DoubtReason | None]:
-    if before is None or after is None:
-        return Advance(starts_at, ends_at, None), DoubtReason.VALUES_MISSING
-    forward = step(before, after, epoch.rollover, epoch.most(ends_at - starts_at))
-    if forward is not None:
-        return Advance(starts_at, ends_at, forward * epoch.scale, is_estimate), None
-    reason = DoubtReason.FELL if after < before else DoubtReason.TOO_FAST
-    return Advance(starts_at, ends_at, None), reason
+def _piece(one: _Point, other: _Point, epoch: Epoch) -> tuple[Advance, DoubtReason | None]:
+    forward, fault = _forward(one, other, epoch)
+    quantity = None if forward is None else forward * epoch.scale
+    is_estimate = fault is None and (one.is_estimate or other.is_estimate)
+    return Advance(one.at, other.at, quantity, is_estimate), fault
 
 
-def _values_at(
-    epoch: Epoch, before: Reading, after: Reading
-) -> tuple[float | None, float | None, bool]:
-    """Return what the old register showed last and the new one first when `epoch` began.
+def _forward(one: _Point, other: _Point, epoch: Epoch) -> tuple[float | None, DoubtReason | None]:
+    """Return how far a register went in one epoch, or what is wrong with that.
 
-    A register that counts on under a new multiplier is taken to have counted evenly between the
-    readings around it where nobody read it: the third value says that this is an estimate.
+    A zero that was read explains nothing by itself: neither that the register wrapped to it, nor,
+    without `rate_max`, that it rose far from it.
     """
-    if epoch.reason is not EpochReason.MULTIPLIER:
-        return epoch.previous_last_value, epoch.first_value, False
-    if epoch.first_value is not None:
-        return epoch.first_value, epoch.first_value, False
-    begins_at = instants.of(epoch.starts_at)
-    share = (begins_at - before.read_at) / (after.read_at - before.read_at)
-    showed = before.raw_value + (after.raw_value - before.raw_value) * share
-    return showed, showed, 0 < share < 1
+    if one.value is None or other.value is None:
+        return None, DoubtReason.VALUES_MISSING
+    forward = epoch.credible(one.value, other.value, other.at - one.at)
+    if other.value < one.value and (forward is None or (other.is_read and other.value == 0)):
+        return None, DoubtReason.FELL
+    is_from_zero = one.is_read and one.value == 0
+    if forward is None or (
+        is_from_zero and forward > epoch.most(other.at - one.at, WRAP_SHARE_MAX)
+    ):
+        return None, DoubtReason.TOO_FAST
+    return forward, None
+
+
+def _next_known(begun: Sequence[Epoch], end: _Point) -> _Point:
+    """Return what the register that counts now showed when the next of `begun` began, or at last.
+
+    A new multiplier that nobody read it at says nothing of that.
+    """
+    for epoch in begun:
+        if epoch.reason is not EpochReason.MULTIPLIER:
+            return _Point(instants.of(epoch.starts_at), epoch.previous_last_value)
+        if epoch.first_value is not None:
+            return _Point(instants.of(epoch.starts_at), epoch.first_value)
+    return end
+
+
+def _fault_of_whole(epoch: Epoch, one: _Point, goal: _Point) -> DoubtReason | None:
+    """Return what is wrong with a step over a new multiplier, besides the rates in its pieces."""
+    fault = _forward(one, goal, epoch)[1]
+    return None if epoch.rate_max is not None and fault is DoubtReason.TOO_FAST else fault
+
+
+def _evenly(epoch: Epoch, one: _Point, goal: _Point, at: int) -> _Point:
+    """Return what a register showed `at` then that counted evenly from one point to another.
+
+    It wraps on the way where it has to.
+    """
+    if one.value is None or goal.value is None:
+        return _Point(at, None)
+    forward = step(one.value, goal.value, epoch.rollover)
+    if forward is None:
+        return _Point(at, None)
+    if at == goal.at:
+        return _Point(at, goal.value)
+    showed = one.value + forward * ((at - one.at) / (goal.at - one.at))
+    is_wrapped = epoch.rollover is not None and showed >= epoch.rollover
+    if epoch.rollover is not None and is_wrapped:
+        showed -= epoch.rollover
+    if is_wrapped or goal.value >= one.value:
+        showed = min(showed, goal.value)  # it may be rounded up
+    return _Point(at, showed, is_estimate=True)
 
 
 def _begun_between(before: Reading, after: Reading, epochs: Sequence[Epoch]) -> list[Epoch]:

@@ -11,8 +11,11 @@ from typing import NamedTuple
 
 from energy import instants
 
-WRAP_SHARE_MAX = 0.5
-"""Where no `rate_max` is known, a step is credible up to this share of the rollover."""
+STEP_SHARE_MAX = 0.5
+"""Where no `rate_max` is known, a rise is credible up to this share of the rollover."""
+
+WRAP_SHARE_MAX = 0.05
+"""The same for a wrap, and for a rise from zero: a meter without voltage shows zeros too."""
 
 
 class Kind(StrEnum):
@@ -91,11 +94,31 @@ class Epoch:
         """Return what the register's differences are multiplied by."""
         return 1.0 if self.side is Side.PRIMARY else self.multiplier
 
-    def most(self, elapsed: int) -> float:
-        """Return the greatest credible difference of the register in `elapsed` µs. [raw values]"""
+    def most(self, elapsed: int, share: float) -> float:
+        """Return the greatest credible difference of the register in `elapsed` µs. [raw values]
+
+        `share` of the rollover where there is no `rate_max`.
+        """
         if self.rate_max is not None:
             return self.rate_max / self.scale * (elapsed / instants.HOUR)
-        return inf if self.rollover is None else self.rollover * WRAP_SHARE_MAX
+        return inf if self.rollover is None else self.rollover * share
+
+    def credible(self, before: float, after: float, elapsed: int) -> float | None:
+        """Return how far the register went in `elapsed` µs, or None if it cannot. [raw values]
+
+        >>> wraps = Epoch(datetime(2026, 1, 1), EpochReason.INSTALLED, rollover=1_000_000.0)
+        >>> wraps.credible(999984.0625, 20.0, instants.HOUR)
+        35.9375
+        >>> wraps.credible(600_010.0, 0.0, instants.HOUR) is None
+        True
+        """
+        forward = step(before, after, self.rollover)
+        if elapsed == 0:  # whatever a register counts, it counts in time
+            return forward if forward == 0 else None
+        share = WRAP_SHARE_MAX if after < before else STEP_SHARE_MAX
+        if forward is None or forward > self.most(elapsed, share):
+            return None
+        return forward
 
 
 class Advance(NamedTuple):
@@ -135,22 +158,20 @@ class Course:
     is_open: bool = False
 
 
-def step(before: float, after: float, rollover: float | None, most: float = inf) -> float | None:
-    """Return how far a register went from `before` to `after`, or None if that is not credible.
+def step(before: float, after: float, rollover: float | None) -> float | None:
+    """Return how far a register went from `before` to `after`, once past its rollover at most.
 
-    `most` is the greatest difference that is credible in the time between.
+    None: it fell, and has no rollover.
 
-    >>> step(999984.0625, 20.0, 1_000_000.0, most=500_000.0)
+    >>> step(999984.0625, 20.0, 1_000_000.0)
     35.9375
     >>> step(100.0, 90.0, None) is None
-    True
-    >>> step(100.0, 90.0, 1000.0, most=500.0) is None
     True
     """
     forward = after - before
     if forward < 0 and rollover is not None:
         forward += rollover
-    return forward if 0 <= forward <= most else None
+    return forward if forward >= 0 else None
 
 
 def range_fault(epochs: Sequence[Epoch], value: float, instant: datetime) -> str | None:

@@ -41,7 +41,7 @@ class Meter:
     judged by settlement, which knows both neighbours.
     """
 
-    __slots__ = ("entry", "hour", "installed_at", "is_register", "judged_in", "newest_at",
+    __slots__ = ("entry", "epochs", "hour", "installed_at", "is_register", "judged_in", "newest_at",
                  "newest_value", "rate", "row_head", "top", "unit_id")  # fmt: skip
 
     def __init__(self, entry: MeterEntry) -> None:
@@ -50,11 +50,12 @@ class Meter:
         self.row_head = reading_rows.head(entry.meter_id)
         self.installed_at = instants.of(max(entry.installed_at, EARLIEST))
         self.is_register = entry.kind is Kind.REGISTER
-        self.top = inf if len(entry.epochs) == 1 else -inf
-        if len(entry.epochs) == 1 and entry.epochs[0].rollover is not None:
-            self.top = entry.epochs[0].rollover
-        newest = entry.epochs[-1]
-        self.rate = None if newest.rate_max is None else newest.most(1)
+        self.epochs = registers.of_register(entry.epochs)
+        self.top = inf if len(self.epochs) == 1 else -inf
+        if len(self.epochs) == 1 and self.epochs[0].rollover is not None:
+            self.top = self.epochs[0].rollover
+        newest = self.epochs[-1]
+        self.rate = None if newest.rate_max is None else newest.most(1, 0.0)
         self.newest_at, self.newest_value = _NEVER, 0.0
         if entry.latest_at is not None and entry.latest_value is not None:
             self.newest_at, self.newest_value = instants.of(entry.latest_at), entry.latest_value
@@ -102,15 +103,14 @@ class Meter:
         return Reason.TIME_TOO_OLD, f"older than {oldest.days} days"
 
     def _range_fault(self, instant: int, value: float) -> Fault | None:
-        fault = registers.range_fault(self.entry.epochs, value, instants.moment(instant))
+        fault = registers.range_fault(self.epochs, value, instants.moment(instant))
         return None if fault is None else (Reason.VALUE_OUT_OF_RANGE, fault)
 
     def _step_fault(self, instant: int, value: float) -> Fault | None:
-        epoch = registers.epoch_at(self.entry.epochs, instants.moment(instant))
-        if epoch.starts_at > instants.moment(self.newest_at):
-            return None
-        most = epoch.most(instant - self.newest_at)
-        if registers.step(self.newest_value, value, epoch.rollover, most) is not None:
+        epoch = registers.epoch_at(self.epochs, instants.moment(instant))
+        if epoch.starts_at >= instants.moment(self.newest_at):
+            return None  # an old register may have been read at the very instant of its end
+        if epoch.credible(self.newest_value, value, instant - self.newest_at) is not None:
             return None
         if value >= self.newest_value:
             if self.newest_value == 0 or epoch.rate_max is None:
@@ -119,9 +119,10 @@ class Meter:
                 f"the register rose from {self.newest_value} to {value}, more than its rate_max "
                 f"of {epoch.rate_max} an hour allows; mend the rate_max or the register"
             )
+        missing = "rollover" if epoch.rollover is None or epoch.rate_max is not None else "rate_max"
         return Reason.VALUE_OUT_OF_RANGE, (
             f"the register fell from {self.newest_value} to {value}; "
-            "register its rollover or the replacement of the meter, then send it again"
+            f"register its {missing} or the replacement of the meter, then send it again"
         )
 
 

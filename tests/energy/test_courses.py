@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import nan
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy import consumption, courses, instants, intervals
@@ -87,51 +87,125 @@ class Life:
         return instants.moment(self.readings[-1][0])
 
 
-EVENTS = ["none"] * 8 + ["wrap", "replaced", "multiplier", "reset", "outage", "dip", "zeros"]
+ROLLOVER = 1_000_000.0
+PACE = 300
+"""The most that a register counts in a quarter, as a rule; `limit` is above it. [raw values]"""
+
+EVENTS = ["none"] * 8 + [
+    "rise", "wrap", "replaced", "multiplier", "unread", "reset", "outage", "dip", "zeros", "spike",
+]  # fmt: skip
+OFF_COURSE = ("dip", "zeros", "spike")
+SHARES = st.just(1.0) | st.floats(0.01, 0.99)
+"""Of a quarter, what is left when an epoch begins: 1, at the instant of a reading."""
 
 
-def upto(most: int) -> st.SearchStrategy[float]:
+def upto(most: float) -> st.SearchStrategy[float]:
     """Draw what a register can show: whole 64ths, which floats add without a rest."""
-    return st.integers(0, most * 64).map(lambda count: count / 64)
+    return st.integers(0, int(most * 64)).map(lambda count: count / 64)
+
+
+class _Living:
+    """A register to which all happens that can be explained, reading after reading."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw, self.at, self.scale, self.sum = draw, START, 1.0, 0.0
+        self.limit = draw(st.sampled_from([None, 2000.0]))  # raw values an hour
+        near_top = upto(900).map(lambda below: ROLLOVER - 1 - below)
+        self.shown = draw(upto(900_000) | near_top)
+        self.readings: list[tuple[int, float]] = []
+        self.counted: list[float] = []
+        self.epochs: list[Epoch] = []
+        self.is_back = False
+        self.begin(START, EpochReason.INSTALLED, None, None)
+        self.read()
+
+    def begin(
+        self, at: datetime, reason: EpochReason, first: float | None, last: float | None
+    ) -> None:
+        rate_max = None if self.limit is None else self.limit * self.scale
+        self.epochs.append(Epoch(at, reason, self.scale, ROLLOVER, first, last, rate_max=rate_max))
+
+    def count(self, used: float) -> None:
+        self.shown = (self.shown + used) % ROLLOVER
+        self.sum += used * self.scale
+
+    def read(self, value: float | None = None) -> None:
+        """Read what the register shows, or something else that it does not."""
+        self.readings.append((instants.of(self.at), self.shown if value is None else value))
+        self.counted.append(self.sum if value is None else nan)
+
+    def go_on(self, event: str) -> None:
+        if self.shown == 0:
+            event = "none"  # whether it wrapped to zero shows next time
+        quarters = self.draw(st.integers(2, 40)) if event == "outage" else 1
+        self.at += QUARTER * quarters
+        if event in ("replaced", "multiplier", "unread", "reset"):
+            self.change(event)
+        elif event == "rise" and self.limit is None:
+            self.rise()
+        elif event == "wrap" and self.limit is None:
+            self.count(self.draw(upto(49_000)))
+        else:
+            self.count(self.draw(upto(PACE)))
+        if event in OFF_COURSE:
+            self.stray(event)
+        self.is_back = event in OFF_COURSE
+        self.read()
+
+    def rise(self) -> None:
+        """Come near to the top, in steps of less than half the range."""
+        goal = ROLLOVER - 1 - self.draw(upto(600))
+        while goal - self.shown > 499_000:
+            self.count(499_000)
+            self.read()
+            self.at += QUARTER
+        self.count(max(0.0, goal - self.shown))
+
+    def change(self, event: str) -> None:
+        share = self.draw(SHARES)
+        if share == 1 and event != "multiplier" and (self.is_back or len(self.readings) == 1):
+            share = 0.5  # what it showed is not told from what the old register showed
+        begins_at, old = self.at - QUARTER * share, self.scale
+        before = int(self.draw(upto(PACE)) * (1 - share) * 64) / 64
+        after = int(self.draw(upto(PACE)) * share * 64) / 64
+        self.count(before)
+        last = self.shown
+        if event != "reset":
+            self.scale = self.draw(st.sampled_from([1.0, 20.0, 100_000.0]))
+        if event == "unread":
+            self.begin(begins_at, EpochReason.MULTIPLIER, None, None)
+            part = 1 - (self.at - begins_at) / QUARTER
+            self.sum += (before + after) * part * (old - self.scale) - before * (old - self.scale)
+        else:
+            if event == "replaced":
+                self.shown = self.draw(upto(900_000))
+            elif event == "reset":
+                self.shown = 0.0
+            self.begin(begins_at, EpochReason(event), self.shown, last)
+        self.count(after)
+
+    def stray(self, event: str) -> None:
+        """Read some values off the course."""
+        last = self.readings[-1][1]
+        if last == 0 or (event == "spike" and (self.limit is None or last > 900_000)):
+            return
+        low = last * self.draw(st.floats(0.06, 0.99))
+        value = {"dip": low, "zeros": 0.0, "spike": last + 50_000}[event]
+        for _ in range(self.draw(st.integers(1, 12 if event == "zeros" else 3))):
+            self.read(value)
+            self.at += QUARTER
 
 
 @st.composite
 def lives(draw: st.DrawFn) -> Life:
     """Draw the life of a register to which all happens that can be explained."""
-    at, shown, scale, sum_ = START, draw(upto(900_000)), 1.0, 0.0
-    epochs = [Epoch(START, EpochReason.INSTALLED, 1.0, 1_000_000.0)]
-    readings, counted = [(instants.of(at), shown)], [0.0]
-
-    def count(used: float) -> None:
-        nonlocal shown, sum_
-        shown = (shown + used) % 1_000_000
-        sum_ += used * scale
-
+    register = _Living(draw)
     for event in draw(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=30)):
-        at += QUARTER * (draw(st.integers(2, 40)) if event == "outage" else 1)
-        count(draw(upto(300)))
-        if event == "wrap":
-            count(draw(upto(499_000)))
-        elif event in ("replaced", "multiplier", "reset"):
-            last = shown
-            if event != "multiplier":
-                shown = draw(upto(900_000)) if event == "replaced" else 0.0
-            scale = draw(st.sampled_from([1.0, 20.0, 100_000.0])) if event != "reset" else scale
-            begins_at = at - QUARTER * draw(st.floats(0.01, 0.99))
-            reason = EpochReason(event)
-            epochs.append(Epoch(begins_at, reason, scale, 1_000_000.0, shown, last))
-            count(draw(upto(300)))
-        elif event in ("dip", "zeros"):
-            count_of = draw(st.integers(1, 3 if event == "dip" else 12))
-            low = 0.0 if event == "zeros" else readings[-1][1] * 0.3
-            assume(readings[-1][1] < 400_000)  # or the fall might be a wrap
-            for _ in range(count_of):
-                readings.append((instants.of(at), low if low < readings[-1][1] else 0.0))
-                counted.append(nan)
-                at += QUARTER
-        readings.append((instants.of(at), shown))
-        counted.append(sum_)
-    return Life(readings, counted, epochs)
+        register.go_on(event)
+    register.at += QUARTER
+    register.count(1.0 if register.shown + 1 < ROLLOVER else 2.0)  # not zero: that waits
+    register.read()
+    return Life(register.readings, register.counted, register.epochs)
 
 
 @settings(max_examples=1000)
@@ -140,7 +214,7 @@ def test_no_explained_event_creates_or_loses_energy(life: Life) -> None:
     course = courses.register_course(life.readings, life.epochs)
     assert not any(advance.quantity is None for advance in course.advances)
     total_ = sum(advance.quantity or 0 for advance in course.advances)
-    assert total_ == pytest.approx(life.counted[-1], rel=1e-9, abs=1e-6)
+    assert total_ == pytest.approx(life.counted[-1], rel=1e-9, abs=1e-4)
 
 
 @settings(max_examples=1000)
@@ -163,7 +237,7 @@ def test_any_partition_of_time_sums_to_the_register(life: Life, data: st.DataObj
         )
         for first, last in pairwise(cuts)
     ]
-    assert sum(parts) == pytest.approx(life.counted[-1], rel=1e-9, abs=1e-6)
+    assert sum(parts) == pytest.approx(life.counted[-1], rel=1e-9, abs=1e-4)
 
 
 VALUES = st.lists(

@@ -109,6 +109,38 @@ async def test_a_register_may_wrap(plant: Plant) -> None:
     assert tally(flush) == (2, 2, 0, 0, 0)
 
 
+async def test_a_register_wraps_near_its_top_or_with_a_rated_power(plant: Plant) -> None:
+    """Far from it a zero of a meter without voltage looks the same."""
+    flush = await plant.send(reading(0, 940_000), reading(15, 0), reading(30, 940_010))
+    assert [each.index for each in flush.pieces[0].rejections] == [1]
+    await plant.pool.execute("UPDATE meter_epochs SET rate_max = 1000000")
+    plant.collector = plant.new_collector()
+    assert tally(await plant.send(reading(60, 20_000))) == (1, 1, 0, 0, 0)
+
+
+async def test_a_register_read_at_another_interval_wraps_where_it_did(plant: Plant) -> None:
+    await plant.send(reading(0, 999_990))
+    await plant.pool.execute(
+        "INSERT INTO meter_epochs (meter_id, starts_at, reason, interval_s)"
+        " SELECT meter_id, read_at - interval '1 hour', 'interval', 300 FROM readings"
+    )
+    plant.collector = plant.new_collector()
+    flush = await plant.send(reading(5, 12), reading(10, 1_000_000))
+    assert [each.index for each in flush.pieces[0].rejections] == [1]
+
+
+async def test_a_new_register_is_let_in_though_the_old_one_was_read_as_it_ended(
+    plant: Plant,
+) -> None:
+    await plant.send(reading(0, 5000))
+    await plant.pool.execute(
+        "INSERT INTO meter_epochs (meter_id, starts_at, reason, multiplier, first_value,"
+        " previous_last_value) SELECT meter_id, read_at, 'replaced', 1, 0, 5000 FROM readings"
+    )
+    plant.collector = plant.new_collector()
+    assert tally(await plant.send(reading(15, 3))) == (1, 1, 0, 0, 0)
+
+
 async def test_late_readings_are_not_judged_as_falls(plant: Plant) -> None:
     await plant.send(reading(30, 102))
     assert tally(await plant.send(reading(0, 100))) == (1, 1, 0, 0, 0)
