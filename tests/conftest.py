@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 import db.admin
 import db.migrate
@@ -29,9 +30,11 @@ INSTANCE = os.environ.get("TEST_INSTANCE", "test")
 
 TEMPLATE = "nenghao_template"
 
-gc.set_threshold(
-    50_000, 20, 100
-)  # what lives as long as the run is not looked through all the time
+gc.set_threshold(50_000, 20, 100)
+"""What lives as long as the run is not looked through all the time."""
+
+settings.register_profile("nenghao", max_examples=1000, deadline=None)
+settings.load_profile("nenghao")  # the bar of property tests; fewer only where each one is slow
 
 
 @pytest.fixture(scope="session")

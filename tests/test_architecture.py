@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from app import commands
 from tests import regexes
@@ -168,3 +169,9 @@ def test_the_command_line_loads_what_a_command_needs_and_no_more() -> None:
 def test_every_command_is_where_it_is_looked_for() -> None:
     for command in commands.ELSEWHERE:
         assert commands.OnDemand(dict.fromkeys(commands.ELSEWHERE))[command].name == command
+
+
+def test_each_property_of_energy_is_tried_a_thousand_times() -> None:
+    assert settings().max_examples >= 1000
+    tests = (ROOT / "tests" / "energy").glob("*.py")
+    assert [path.name for path in tests if "max_examples" in path.read_text("utf-8")] == []

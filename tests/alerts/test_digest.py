@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts import digest
@@ -107,6 +107,7 @@ def test_a_full_hour_makes_letters_wait_for_its_end() -> None:
     assert len(desk.gather(NOW + HOUR)) == 1
 
 
+@settings(max_examples=100)  # each is two hours, minute by minute
 @given(
     st.lists(st.tuples(st.integers(0, 120), st.sampled_from(CITIES)), max_size=60),
     st.integers(1, 8),

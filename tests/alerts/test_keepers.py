@@ -76,7 +76,7 @@ def test_rules_in_a_circle_leave_one_that_tells(firing: tuple[int, ...]) -> None
         assert len(silent) < len(firing)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from math import fsum
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app import evidence_rows, evidence_tables, explain, known_then
@@ -116,7 +116,6 @@ def same(one: float | None, other: float | None) -> bool:
     return one is other if one is None or other is None else one == pytest.approx(other, abs=1e-9)
 
 
-@settings(max_examples=1000, deadline=None)
 @given(lineages())
 def test_the_leaves_sum_to_the_root(lineage: Lineage) -> None:
     root = explain.explained(lineage).root
@@ -151,7 +150,6 @@ def tables(found: Explained) -> list[Sheet]:
     return evidence_tables.sheets(found.lineage, details)
 
 
-@settings(max_examples=1000, deadline=None)
 @given(lineages())
 def test_the_tables_lead_back_to_the_same_tree(lineage: Lineage) -> None:
     found = explain.explained(lineage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import assessment
@@ -129,7 +129,6 @@ def test_a_scheme_of_the_wrong_measure_gives_no_level() -> None:
 growths = st.none() | st.floats(min_value=-0.5, max_value=0.5)
 
 
-@settings(max_examples=1000)
 @given(
     growth=st.fixed_dictionaries(dict.fromkeys(Growth, growths)),
     kept=st.sets(st.sampled_from(range(len(TARGETS)))),

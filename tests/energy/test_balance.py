@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import ulp
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import balance
@@ -35,7 +35,6 @@ def any_terms(draw: st.DrawFn) -> list[Term]:
     return terms
 
 
-@settings(max_examples=1000)
 @given(any_terms())
 def test_a_balance_closes_exactly_or_names_what_is_missing(terms: list[Term]) -> None:
     found = balance.balance(terms)
@@ -50,14 +49,12 @@ def test_a_balance_closes_exactly_or_names_what_is_missing(terms: list[Term]) ->
         assert abs(exact - Fraction(found.consumed)) <= Fraction(ulp(found.consumed)) / 2
 
 
-@settings(max_examples=1000)
 @given(any_terms(), st.data())
 def test_the_order_of_terms_changes_nothing(terms: list[Term], data: st.DataObject) -> None:
     other = data.draw(st.permutations(terms))
     assert balance.balance(terms) == balance.balance(other)
 
 
-@settings(max_examples=1000)
 @given(st.lists(quantities, min_size=6, max_size=6))
 def test_feedstock_is_used_and_not_consumed(values: list[float]) -> None:
     terms = [stated(flow, value) for flow, value in zip(Flow, values, strict=True)]
@@ -141,7 +138,6 @@ def test_a_share_of_nothing_is_unknown() -> None:
     assert balance.compared(0.0, 5.0).share is None
 
 
-@settings(max_examples=1000)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.data())
 def test_pieces_tile_a_span_only_without_gap_overlap_or_overhang(
     lengths: list[int], data: st.DataObject

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import calorific
 from energy.calorific import CalorificUom
 
 
-@settings(max_examples=1000)
 @given(st.floats(1e-3, 1e6), st.sampled_from(CalorificUom))
 def test_a_calorific_value_comes_back_from_its_factor(value: float, uom: CalorificUom) -> None:
     assert calorific.value_of(calorific.factor_of(value, uom), uom) == pytest.approx(
@@ -18,7 +17,6 @@ def test_a_calorific_value_comes_back_from_its_factor(value: float, uom: Calorif
     )
 
 
-@settings(max_examples=1000)
 @given(st.floats(1e-3, 1e6), st.sampled_from(CalorificUom), st.sampled_from(CalorificUom))
 def test_the_unit_of_measure_makes_no_difference(
     value: float, uom: CalorificUom, other: CalorificUom

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy.carbon import CarbonFactor, CarbonTable, GridChoice, Obstacle
@@ -87,7 +87,6 @@ def test_energy_that_is_given_away_is_emitted_for_others() -> None:
     )
 
 
-@settings(max_examples=1000)
 @given(
     parts=st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=20),
     carrier=st.sampled_from(["electricity", "diesel"]),

@@ -7,7 +7,7 @@ from datetime import date
 from math import fsum
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import certificates
@@ -39,7 +39,6 @@ def told(history: list[Certificate]) -> dict[str, Certificate]:
     return ledger
 
 
-@settings(max_examples=1000)
 @given(st.lists(statements, max_size=16))
 def test_no_certificate_counts_twice_whatever_the_history(history: list[Certificate]) -> None:
     ever_counted: dict[str, set[tuple[int | None, str | None]]] = {}
@@ -51,7 +50,6 @@ def test_no_certificate_counts_twice_whatever_the_history(history: list[Certific
     assert all(len(uses) == 1 for uses in ever_counted.values())
 
 
-@settings(max_examples=1000)
 @given(st.lists(statements, max_size=40))
 def test_the_years_of_a_province_count_no_more_than_there_is(history: list[Certificate]) -> None:
     ledger = told(history)

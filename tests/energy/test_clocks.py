@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import clocks
@@ -43,7 +43,6 @@ def test_seven_minutes_ahead_with_a_drift_is_estimated_within_five_seconds() -> 
     assert found.error is ClockError.OFFSET
 
 
-@settings(max_examples=1000)
 @given(
     offset_s=st.floats(-7200, 7200),
     drift=st.floats(-2, 2),

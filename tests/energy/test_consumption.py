@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import consumption, courses, explanation, instants, intervals
@@ -113,7 +113,6 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
 @given(kind=st.sampled_from(Kind), steps=STEPS, due=st.sampled_from([300, 900, 1800, 3600]))
 def test_the_quarters_of_an_hour_are_the_hour(
     kind: Kind, steps: list[tuple[int, float]], due: int

@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import nan
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import consumption, courses, instants, intervals
@@ -208,7 +208,6 @@ def lives(draw: st.DrawFn) -> Life:
     return Life(register.readings, register.counted, register.epochs)
 
 
-@settings(max_examples=1000)
 @given(lives())
 def test_no_explained_event_creates_or_loses_energy(life: Life) -> None:
     course = courses.register_course(life.readings, life.epochs)
@@ -217,7 +216,6 @@ def test_no_explained_event_creates_or_loses_energy(life: Life) -> None:
     assert total_ == pytest.approx(life.counted[-1], rel=1e-9, abs=1e-4)
 
 
-@settings(max_examples=1000)
 @given(lives(), st.data())
 def test_any_partition_of_time_sums_to_the_register(life: Life, data: st.DataObject) -> None:
     course = courses.register_course(life.readings, life.epochs)
@@ -247,7 +245,6 @@ LIMITS = st.sampled_from([None, 200.0, 5000.0])
 ROLLOVERS = st.sampled_from([None, 1_000_000.0])
 
 
-@settings(max_examples=1000)
 @given(VALUES, LIMITS, ROLLOVERS)
 def test_whatever_is_read_all_time_is_accounted_for_once(
     values: list[float], limit: float | None, rollover: float | None
@@ -260,7 +257,6 @@ def test_whatever_is_read_all_time_is_accounted_for_once(
     assert all(one[1] == other[0] for one, other in pairwise(edges))
 
 
-@settings(max_examples=1000)
 @given(VALUES, LIMITS, ROLLOVERS)
 def test_what_is_counted_is_what_the_register_moved(
     values: list[float], limit: float | None, rollover: float | None
@@ -276,7 +272,6 @@ def test_what_is_counted_is_what_the_register_moved(
             assert limit is None or each.quantity <= limit * hours * (1 + 1e-12)
 
 
-@settings(max_examples=1000)
 @given(VALUES, LIMITS, ROLLOVERS, st.data())
 def test_a_history_can_be_settled_anew_from_any_two_readings_on_its_course(
     values: list[float], limit: float | None, rollover: float | None, data: st.DataObject

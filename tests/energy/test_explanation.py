@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from math import fsum
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import consumption, courses, explanation, instants, intervals
@@ -43,7 +43,6 @@ def moment(at: datetime) -> int:
     return instants.of(at)
 
 
-@settings(max_examples=1000, deadline=None)
 @given(steps, st.integers(0, 20), st.integers(1, 28))
 def test_what_lies_inside_a_span_is_what_its_hours_come_to(
     told: list[tuple[int, float]], skipped: int, hours: int
@@ -60,7 +59,6 @@ def test_what_lies_inside_a_span_is_what_its_hours_come_to(
     assert spread == pytest.approx(estimated, abs=1e-6)
 
 
-@settings(max_examples=1000, deadline=None)
 @given(steps, st.lists(st.floats(0.01, 3), min_size=1, max_size=4))
 def test_factor_by_factor_the_hours_are_worth_what_they_are_one_by_one(
     told: list[tuple[int, float]], worth: list[float]

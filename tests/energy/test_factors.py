@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import factors
@@ -67,7 +67,6 @@ def look(
     return table.look_up(GAS, Basis.CALORIFIC, unit_id, on)
 
 
-@settings(max_examples=1000)
 @given(rows(), DAYS, st.sampled_from(Unverified))
 def test_on_any_day_one_factor_holds_or_there_is_a_reason(
     made: list[Factor], on: date, unverified: Unverified
@@ -87,7 +86,6 @@ def test_on_any_day_one_factor_holds_or_there_is_a_reason(
     assert len({each.valid_from for each in usable}) < len(usable) or look(again, on) == found
 
 
-@settings(max_examples=1000)
 @given(rows(), DAYS)
 def test_measured_comes_before_declared_and_declared_before_reference(
     made: list[Factor], on: date
@@ -98,7 +96,6 @@ def test_measured_comes_before_declared_and_declared_before_reference(
     assert (found.origin if isinstance(found, Factor) else None) == first
 
 
-@settings(max_examples=1000)
 @given(rows(), DAYS, st.integers(0, 30), st.sampled_from(Unverified))
 def test_a_span_misses_what_each_day_of_it_misses(
     made: list[Factor], first: date, length: int, unverified: Unverified
@@ -120,7 +117,6 @@ def test_a_span_misses_what_each_day_of_it_misses(
     )
 
 
-@settings(max_examples=1000)
 @given(st.floats(-1e9, 1e9), st.floats(-1e3, 1e3), st.floats(0.01, 10.0), st.floats(-1e9, 1e9))
 def test_coal_equivalent_is_linear_in_quantity(
     quantity: float, times: float, kgce: float, other: float

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from energy import forecast
@@ -33,7 +33,6 @@ def after(history: list[Used], more: int) -> date:
     return history[-1].on + timedelta(days=1 + more)
 
 
-@settings(max_examples=1000)
 @given(value=uses, length=st.integers(forecast.DAYS_MIN, 80), ahead=st.integers(1, 120))
 def test_the_forecast_of_a_constant_is_that_constant(value: float, length: int, ahead: int) -> None:
     history = days([value] * length)
@@ -43,7 +42,6 @@ def test_the_forecast_of_a_constant_is_that_constant(value: float, length: int, 
     assert [made.low_ratio, made.high_ratio] == pytest.approx([1, 1])
 
 
-@settings(max_examples=1000, deadline=None)
 @given(
     values=st.lists(st.none() | uses, min_size=20, max_size=40),
     coverage=st.floats(0.5, 1),

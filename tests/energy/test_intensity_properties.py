@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import finality, intensity, production
@@ -21,7 +21,6 @@ START = datetime(2026, 9, 30, 16, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-@settings(max_examples=1000)
 @given(NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.booleans())
 def test_a_higher_value_is_never_graded_better(
     one: float, two: float, level: float, other: float, is_exclusive: bool
@@ -35,7 +34,6 @@ def test_a_higher_value_is_never_graded_better(
     assert ORDER.index(better) <= ORDER.index(worse)
 
 
-@settings(max_examples=1000)
 @given(NUMBERS, st.none() | NUMBERS, st.none() | NUMBERS)
 def test_a_grade_says_no_more_than_its_levels(
     value: float, benchmark: float | None, baseline: float | None
@@ -47,7 +45,6 @@ def test_a_grade_says_no_more_than_its_levels(
         assert baseline is not None
 
 
-@settings(max_examples=1000)
 @given(st.lists(st.tuples(NUMBERS, POSITIVE), min_size=1, max_size=12))
 def test_the_parts_weighed_by_their_output_are_the_whole(parts: list[tuple[float, float]]) -> None:
     figures = [intensity.intensity(energy, made).value for energy, made in parts]
@@ -76,7 +73,6 @@ def tiled(parts: list[tuple[int, float | None]]) -> tuple[list[tuple[Span, float
     return spans, Span(START, at)
 
 
-@settings(max_examples=1000)
 @given(FIGURES, st.data())
 def test_a_sum_is_there_when_all_parts_are_and_not_before(
     parts: list[tuple[int, float | None]], data: st.DataObject
@@ -90,7 +86,6 @@ def test_a_sum_is_there_when_all_parts_are_and_not_before(
     assert production.whole_sum(shuffled, Span(bucket.starts_at, bucket.ends_at + DAY)) is None
 
 
-@settings(max_examples=1000)
 @given(
     st.dictionaries(st.sampled_from("abcdef"), st.none() | st.floats(0, 1e9)),
     st.sets(st.sampled_from("abcdef")),
@@ -103,7 +98,6 @@ def test_an_unknown_product_never_yields_a_figure_of_the_unit(
     assert production.unit_sum(known, products | {unknown}) is None
 
 
-@settings(max_examples=1000)
 @given(st.none() | st.floats(0, 1e9), st.none() | st.floats(0, 1e9))
 def test_metered_and_stated_output_are_never_added(
     metered: float | None, stated: float | None
@@ -114,7 +108,6 @@ def test_metered_and_stated_output_are_never_added(
     assert (found.source is Source.STATED) == (stated is not None)
 
 
-@settings(max_examples=1000)
 @given(
     st.booleans(), st.booleans(), st.none() | st.floats(0, 1), st.booleans(), st.booleans(),
     st.booleans(), st.integers(0, 3),
@@ -134,7 +127,6 @@ def test_what_waits_for_something_is_provisional(
     assert (Cause.COVERAGE_LOW in waits_for) == (coverage is None or coverage < 0.9)
 
 
-@settings(max_examples=1000)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 20)), min_size=2, max_size=8))
 def test_an_overlap_is_found_exactly_where_a_day_counts_twice(parts: list[tuple[int, int]]) -> None:
     spans = [Span(START + first * DAY, START + (first + days) * DAY) for first, days in parts]

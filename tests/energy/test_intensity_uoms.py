@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import carriers, intensity_uoms
@@ -59,7 +59,6 @@ def test_yuan_of_output_value_are_not_yuan_of_value_added() -> None:
 OUTPUTS = [*carriers.known_quantities(), "m2", "1e4m2", "weight_case", "piece", "1e4t", "t·EF"]
 
 
-@settings(max_examples=1000)
 @given(st.sampled_from(OUTPUTS), st.sampled_from(OUTPUTS), st.sampled_from(OUTPUTS))
 def test_conversions_of_output_lead_back_and_through(one: str, two: str, three: str) -> None:
     there = intensity_uoms.output_conversion(one, two)
@@ -73,7 +72,6 @@ def test_conversions_of_output_lead_back_and_through(one: str, two: str, three: 
             assert through is None or through == pytest.approx(there * onward)
 
 
-@settings(max_examples=1000)
 @given(st.sampled_from(Energy), st.sampled_from([each for each in OUTPUTS if each != "t·EF"]))
 def test_what_is_written_is_read_as_the_same(energy: Energy, per: str) -> None:
     uom = IntensityUom(energy, per)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import consumption, courses, coverage, instants, intervals
@@ -28,7 +28,6 @@ def dated(draw: st.DrawFn) -> Intervals:
     return [Interval(EVER, draw(SECONDS)), *later]
 
 
-@settings(max_examples=1000)
 @given(KINDS, dated(), st.integers(-3600, 48 * 3600))
 def test_the_hours_of_a_span_owe_what_the_span_owes(
     kind: Kind, due: Intervals, offset_s: int
@@ -39,7 +38,6 @@ def test_the_hours_of_a_span_owe_what_the_span_owes(
     assert parts == coverage.due_of(kind, due, whole, now)
 
 
-@settings(max_examples=1000)
 @given(st.lists(st.tuples(KINDS, dated(), st.integers(-7200, 48 * 3600)), max_size=4))
 def test_a_group_owes_what_its_meters_owe(meters: list[tuple[Kind, Intervals, int]]) -> None:
     due, expected = Due(Calendar(HOURS, NOW)), [0] * len(HOURS)
@@ -79,7 +77,6 @@ def hours(kind: Kind, history: list[tuple[int, float]], due: Intervals) -> list[
     return consumption.hours(kind, history, course, due, Span(START, NOW))
 
 
-@settings(max_examples=1000)
 @given(st.sampled_from([Kind.REGISTER, Kind.INTERVAL]), dated(), st.integers(-60, 60))
 def test_who_is_read_whenever_it_is_due_lacks_nothing(
     kind: Kind, due: Intervals, clock_s: int
@@ -92,7 +89,6 @@ def test_who_is_read_whenever_it_is_due_lacks_nothing(
     assert clock_s or all(hour.estimated_quantity == 0 for hour in found)
 
 
-@settings(max_examples=1000)
 @given(KINDS, SECONDS, SECONDS, FULL_HOURS, st.sets(st.integers(0, 96), min_size=2))
 def test_another_interval_says_nothing_else_of_the_hours_before_it(
     kind: Kind, first: int, second: int, hour: int, quarters: set[int]
@@ -106,7 +102,6 @@ def test_another_interval_says_nothing_else_of_the_hours_before_it(
     assert before == [each for each in plain if each.starts_at + HOUR <= reach]
 
 
-@settings(max_examples=1000)
 @given(dated(), st.sets(st.integers(0, 96), min_size=2))
 def test_energy_is_conserved_whatever_the_intervals_are(due: Intervals, quarters: set[int]) -> None:
     history = [(instants.of(START + timedelta(minutes=30 * n)), float(n)) for n in sorted(quarters)]

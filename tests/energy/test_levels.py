@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import levels
@@ -92,7 +92,6 @@ def test_what_just_meets_the_requirement_is_on_track_whatever_floats_make_of_it(
     assert levels.assess(0.0283, 0.06, -0.03).level == 2
 
 
-@settings(max_examples=1000)
 @given(required=st.floats(-0.5, 0), near=st.sampled_from([-1e-12, 0.0, 1e-12]), rate=shares)
 def test_the_reason_agrees_with_the_national_level_also_at_its_bounds(
     required: float, near: float, rate: float
@@ -155,7 +154,6 @@ def test_what_is_worse_is_not_told_by_the_code_of_a_level() -> None:
     assert levels.NATIONAL.is_as_severe("1", "3")
 
 
-@settings(max_examples=1000)
 @given(scheme=st.sampled_from(OF_RATES), rates=st.tuples(shares, shares), required=shares)
 def test_a_higher_rate_never_has_a_milder_level(
     scheme: Scheme, rates: tuple[float, float], required: float
@@ -165,14 +163,12 @@ def test_a_higher_rate_never_has_a_milder_level(
     assert scheme.level_of_rate(high, required).severity <= milder.severity
 
 
-@settings(max_examples=1000)
 @given(scheme=st.sampled_from(OF_TOTALS), uses=st.tuples(*[st.floats(0, 3)] * 2))
 def test_a_higher_total_never_has_a_milder_level(scheme: Scheme, uses: tuple[float, float]) -> None:
     low, high = sorted(uses)
     assert scheme.level_of_use(high).severity <= scheme.level_of_use(low).severity
 
 
-@settings(max_examples=1000)
 @given(
     measure=st.sampled_from(Measure),
     severities=st.lists(st.integers(0, 5), min_size=1, max_size=5),

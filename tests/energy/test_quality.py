@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import agreement, quality, verification
@@ -45,7 +45,6 @@ schemes = st.builds(
 )
 
 
-@settings(max_examples=1000)
 @given(tally=tallies(), scheme=schemes)
 def test_an_index_is_a_share_or_has_a_reason(tally: Tally, scheme: Scheme) -> None:
     found = quality.scores(tally)
@@ -57,7 +56,6 @@ def test_an_index_is_a_share_or_has_a_reason(tally: Tally, scheme: Scheme) -> No
     assert whole.value is None or 0 <= whole.value <= 1
 
 
-@settings(max_examples=1000)
 @given(units=st.lists(st.lists(tallies(), max_size=2), max_size=3))
 def test_a_region_is_its_units_pooled_and_a_unit_its_meters(units: list[list[Tally]]) -> None:
     region = quality.pooled(quality.pooled(meters) for meters in units)
@@ -69,7 +67,6 @@ def test_a_region_is_its_units_pooled_and_a_unit_its_meters(units: list[list[Tal
         assert score.denominator == sum(part.denominator for part in parts)
 
 
-@settings(max_examples=1000)
 @given(tally=tallies())
 def test_a_perfect_meter_never_lowers_an_index(tally: Tally) -> None:
     before, after = quality.scores(tally), quality.scores(tally + WHOLE)
@@ -79,7 +76,6 @@ def test_a_perfect_meter_never_lowers_an_index(tally: Tally) -> None:
         assert worse is None or better >= worse
 
 
-@settings(max_examples=1000)
 @given(tally=tallies(), scheme=schemes)
 def test_a_composite_lies_between_its_indices(tally: Tally, scheme: Scheme) -> None:
     found = quality.scores(tally)
@@ -148,7 +144,6 @@ def test_five_percent_agree_and_more_do_not(summed: float, expected: Agreement) 
     assert agreement.compare([summed / 2, summed / 2], 100.0).agreement is expected
 
 
-@settings(max_examples=1000)
 @given(
     days=st.lists(st.floats(0, 1e6), min_size=28, max_size=31),
     share=st.floats(-0.0499, 0.0499) | st.floats(0.0501, 1) | st.floats(-0.9, -0.0501),

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from energy import rulesets
@@ -214,7 +214,6 @@ any_rules = st.builds(
 )
 
 
-@settings(max_examples=1000)
 @given(accounts(), accounts(), any_rules, st.sampled_from([*Measure]), st.floats(0.5, 2))
 def test_no_deduction_makes_the_base_year_differ_in_method(
     base: Account, target: Account, rules: RuleSet, measure: Measure, gdp_ratio: float
@@ -229,7 +228,6 @@ def test_no_deduction_makes_the_base_year_differ_in_method(
     assert same.rate is None or same.rate == 0
 
 
-@settings(max_examples=1000)
 @given(st.dictionaries(kinds, st.floats(0.1, 1e4), min_size=3), st.data())
 def test_the_order_of_deductions_does_not_matter(
     amounts: dict[Source, float], data: st.DataObject
@@ -241,7 +239,6 @@ def test_the_order_of_deductions_does_not_matter(
     assert found == total(other, RULES_2024)
 
 
-@settings(max_examples=1000)
 @given(accounts(), any_rules, st.sampled_from([*Measure]))
 def test_never_more_is_deducted_than_was_counted_and_all_of_it_is_told(
     account: Account, rules: RuleSet, measure: Measure
@@ -255,7 +252,6 @@ def test_never_more_is_deducted_than_was_counted_and_all_of_it_is_told(
         assert found.energy_tce >= -1e-9 * account.energy_tce
 
 
-@settings(max_examples=1000)
 @given(accounts(), st.floats(0, 1), st.floats(0, 1e5))
 def test_no_more_than_the_bound_comes_from_other_provinces(
     account: Account, share: float, saving_tce: float

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import suspicion
@@ -103,7 +103,6 @@ def test_a_gauge_that_is_always_the_same_is_not_suspicious() -> None:
     assert flat(values(*[5.0] * 60, *[6.0] * 60), usual=None, kind=Kind.GAUGE) == []
 
 
-@settings(max_examples=1000)
 @given(
     rate=st.floats(0.0001, 0.00099),
     phase=st.floats(0, 0.01),

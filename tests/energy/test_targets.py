@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import targets
@@ -61,7 +61,6 @@ def test_a_reduction_written_as_a_change_keeps_its_sign() -> None:
     assert targets.annual_rate(-0.13) == -targets.annual_rate(0.13)
 
 
-@settings(max_examples=1000)
 @given(
     reduction=reductions,
     years=st.integers(2, 10),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import validity
@@ -20,14 +20,12 @@ DAYS = st.builds(
 )
 
 
-@settings(max_examples=1000)
 @given(st.lists(DAYS, max_size=6))
 def test_an_overlap_is_found_if_and_only_if_two_hold_on_one_day(rows: list[Days]) -> None:
     crowded = any(sum(validity.holds_on(row, day) for row in rows) > 1 for day in HORIZON)
     assert (validity.first_overlap(rows) is not None) == crowded
 
 
-@settings(max_examples=1000)
 @given(st.none() | DAYS, st.none() | DAYS, st.booleans())
 def test_a_change_concerns_the_days_on_which_something_else_holds(
     old: Days | None, new: Days | None, same_meaning: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from energy import workdays
@@ -62,7 +62,6 @@ def test_a_deadline_that_reaches_into_an_unknown_year_is_unknown() -> None:
     assert workdays.deadline(datetime(newest, 12, 31, 12, tzinfo=LOCAL)).due_at is None
 
 
-@settings(max_examples=1000)
 @given(opened_at=KNOWN, count=st.integers(1, 5))
 def test_a_deadline_is_the_end_of_a_working_day_and_never_early(
     opened_at: datetime, count: int
@@ -80,7 +79,6 @@ def test_a_deadline_is_the_end_of_a_working_day_and_never_early(
     assert worked.count(True) == count
 
 
-@settings(max_examples=1000)
 @given(first=KNOWN, later=st.timedeltas(timedelta(0), timedelta(days=4)))
 def test_a_later_fault_is_never_due_earlier(first: datetime, later: timedelta) -> None:
     one, other = workdays.deadline(first).due_at, workdays.deadline(first + later).due_at

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from db import reading_rows
@@ -49,7 +49,6 @@ def hours(rows: list[bytes]) -> dict[tuple[int, int], set[int]]:
 
 
 @given(READINGS)
-@settings(max_examples=1000)
 def test_rows_sort_by_meter_and_instant(
     readings: list[tuple[tuple[int, int], float, Quality]],
 ) -> None:
@@ -59,7 +58,6 @@ def test_rows_sort_by_meter_and_instant(
 
 
 @given(READINGS)
-@settings(max_examples=1000)
 def test_every_row_is_in_one_week_and_that_week_holds_it(
     readings: list[tuple[tuple[int, int], float, Quality]],
 ) -> None:
@@ -75,7 +73,6 @@ def test_every_row_is_in_one_week_and_that_week_holds_it(
 
 
 @given(st.lists(st.lists(KEYS, min_size=1, max_size=5, unique=True), min_size=1, max_size=3))
-@settings(max_examples=1000)
 def test_links_follow_from_one_another_whatever_is_stored(
     flushes: list[list[tuple[int, int]]],
 ) -> None:
