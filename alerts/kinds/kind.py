@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Set
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,8 +14,6 @@ from alerts.grace import Grace
 from alerts.verdicts import Verdict
 from db.alerts import Watched
 from db.news import Source
-from db.pool import Connection
-from db.scope import Scope
 from energy import periods
 from energy.factors import Basis, Unverified
 from energy.periods import HOUR, Span, Step
@@ -363,50 +361,3 @@ class Judged:
 
 Tick = tuple[datetime, list[Judged]]
 """What a rule found at an instant."""
-
-
-class Judge(Protocol):
-    """Return what a rule finds now, for each subject it watches."""
-
-    async def __call__(
-        self, connection: Connection, rule: Rule, around: Surroundings, open_subjects: Set[str]
-    ) -> list[Judged]: ...
-
-
-class JudgeOf(Protocol):
-    """Return what a rule finds now of the subjects that rest on units (credit codes)."""
-
-    async def __call__(
-        self,
-        connection: Connection,
-        rule: Rule,
-        around: Surroundings,
-        open_subjects: Set[str],
-        units: Collection[str],
-    ) -> list[Judged]: ...
-
-
-class Ticks(Protocol):
-    """Yield what a rule would have found in a past period, each time it would have looked.
-
-    `open_subjects` are kept up to date by the caller: those whose alerts are open by then. Raises
-    OutOfBoundsError where the period is more than one backtest may go through.
-    """
-
-    def __call__(
-        self,
-        connection: Connection,
-        rule: Rule,
-        scope: Scope,
-        span: Span,
-        around: Surroundings,
-        open_subjects: Set[str],
-    ) -> AsyncIterator[Tick]: ...
-
-
-class LookBack(Protocol):
-    """Return the windows before the one that was judged, oldest first; None: cannot be told."""
-
-    async def __call__(
-        self, connection: Connection, rule: Rule, judged: Judged, around: Surroundings
-    ) -> list[tuple[Span, Verdict | None]]: ...

@@ -14,7 +14,8 @@ from alerts.kinds.data_quality.parameters import DataQuality
 from alerts.kinds.expression import watch as expressions
 from alerts.kinds.expression import words as expression_words
 from alerts.kinds.expression.parameters import ExpressionRule
-from alerts.kinds.kind import Judge, JudgeOf, Kind, LookBack, Parameters, Ticks
+from alerts.kinds.judges import Judge, JudgeOf, LookBack, Ticks
+from alerts.kinds.kind import Kind, Parameters
 from alerts.kinds.not_connected import watch as connections
 from alerts.kinds.not_connected import words as connection_words
 from alerts.kinds.not_connected.parameters import NotConnected
