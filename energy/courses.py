@@ -55,50 +55,61 @@ def register_course(readings: Iterable[tuple[int, float]], epochs: Sequence[Epoc
     A reading that no step explains is passed over until the register is back on its course: at
     most `DIP_READINGS_MAX` in a row, and any number of zeros, which a meter without voltage shows.
     If it never comes back, or later than that, the span is held; and the reading before it too, if
-    that one stands out above both its neighbours: then either may be wrong. The course after two
-    readings that are not in doubt depends on them alone, so that a part of a history can be
-    settled anew. Steps of one hour that explain themselves are one advance.
+    that one stands out above both its neighbours: then either may be wrong. A wrap that the next
+    reading refutes is passed over too. The course after two readings that are not in doubt depends
+    on them alone, so that a part of a history can be settled anew. Steps of one hour that explain
+    themselves are one advance.
     """
     found, run = Course(), list[Reading]()
-    add, iterator = found.advances.append, iter(readings)
-    first = next(iterator, None)
-    if first is None:
+    iterator = iter(readings)
+    if (first := next(iterator, None)) is None:
         return found
     earlier: tuple[int, float] | None = None
+    turn: _Turn | None = None
     since, anchor_at, anchor = first[0], first[0], first[1]
     base, hour_ends_at = anchor, (anchor_at // instants.HOUR + 1) * instants.HOUR
     scale, rate, ceiling, ends_at = _stretch(epochs, anchor_at)
     for at, value in iterator:
         quantity = (value - anchor) * scale
-        if (
-            at < ends_at
-            and not run
-            and 0 <= quantity <= ceiling
-            and quantity <= rate * (at - anchor_at)
-        ):
+        is_plain = at < ends_at and not run and 0 <= quantity <= ceiling
+        if is_plain and quantity <= rate * (at - anchor_at):
             if at > hour_ends_at:
                 if since != anchor_at:
-                    add(Advance(since, anchor_at, (anchor - base) * scale))
+                    found.advances.append(Advance(since, anchor_at, (anchor - base) * scale))
                 since, base = anchor_at, anchor
                 # A step across an hour stays by itself: how it divides is an estimate.
                 hour_ends_at = max((anchor_at // instants.HOUR + 1) * instants.HOUR, at)
         else:
             _close(found, since, base, earlier, Reading(anchor_at, anchor), scale)
             since, base = anchor_at, anchor
-            before = Reading(anchor_at, anchor)
-            if not _accept(found, earlier, before, Reading(at, value), run, epochs):
+            before, after = Reading(anchor_at, anchor), Reading(at, value)
+            if turn and turn.to == before and _refutes(turn, after, run, epochs):
+                before, earlier = _take_back(found, turn, run), None
+            count = len(found.advances)
+            if not _accept(found, earlier, before, after, run, epochs):
                 continue
+            anchor_at, anchor = before
+            turn = _turn(found, count, before, after, epochs)
             scale, rate, ceiling, ends_at = _stretch(epochs, at)
             since, base = at, value
             hour_ends_at = (at // instants.HOUR + 1) * instants.HOUR
         earlier, anchor_at, anchor = (anchor_at, anchor), at, value
     _close(found, since, base, earlier, Reading(anchor_at, anchor), scale)
     if run:
-        found.is_open = True
-        reason = _why(Reading(anchor_at, anchor), run, epochs)
-        last_at = run[-1].read_at
-        _hold(found, earlier, Reading(anchor_at, anchor), run, last_at, reason, epochs)
+        _leave_open(found, earlier, Reading(anchor_at, anchor), run, epochs)
     return found
+
+
+def _leave_open(
+    found: Course,
+    earlier: tuple[int, float] | None,
+    anchor: Reading,
+    run: Sequence[Reading],
+    epochs: Sequence[Epoch],
+) -> None:
+    found.is_open = True
+    reason = _why(anchor, run, epochs)
+    _hold(found, earlier, anchor, run, run[-1].read_at, reason, epochs)
 
 
 def _close(
@@ -155,6 +166,53 @@ def _accept(
         found.doubts.append(Doubt(reason, before.read_at, after.read_at, 0, is_held=True))
     found.advances += pieces
     return True
+
+
+class _Turn(NamedTuple):
+    """A step that one reading alone says: over the rollover, or of a new register further than the
+    old one ended. Its pieces are the advances from `first` on.
+    """
+
+    since: Reading
+    to: Reading
+    first: int
+
+
+def _turn(
+    found: Course, first: int, before: Reading, after: Reading, epochs: Sequence[Epoch]
+) -> _Turn | None:
+    """Return the step that was accepted just now, from the advance `first` on, if it is one."""
+    is_known = len(found.advances) > first and found.advances[-1].quantity is not None
+    return _Turn(before, after, first) if is_known and _is_turn(before, after, epochs) else None
+
+
+def _is_turn(before: Reading, after: Reading, epochs: Sequence[Epoch]) -> bool:
+    """Return whether `after` says that it led over the rollover, or past the end of a register.
+
+    A `rate_max` says more than the next reading: then it is believed.
+    """
+    if epoch_at(epochs, instants.moment(after.read_at)).rate_max is not None:
+        return False
+    begun = _begun_between(before, after, epochs)
+    ended_at = begun[-1].previous_last_value if begun else None
+    return after.raw_value < before.raw_value if ended_at is None else after.raw_value >= ended_at
+
+
+def _refutes(turn: _Turn, after: Reading, run: Sequence[Reading], epochs: Sequence[Epoch]) -> bool:
+    """Return whether `after` goes on where the turn began, and not where it led to."""
+    return (
+        _between(turn.to, after, epochs)[1] not in (None, DoubtReason.VALUES_MISSING)
+        and _between(turn.since, after, epochs)[1] is None
+        and not _is_turn(turn.since, after, epochs)
+        and _is_dip([turn.to, *run])
+    )
+
+
+def _take_back(found: Course, turn: _Turn, run: list[Reading]) -> Reading:
+    """Put the reading that a turn led to off the course; return where it goes on from."""
+    del found.advances[turn.first :]
+    run.insert(0, turn.to)
+    return turn.since
 
 
 def _hold(
@@ -224,7 +282,9 @@ def _between(
         reason = _worse(reason, fault)
         one, epoch = first, following
     piece, fault = _piece(one, end, epoch)
-    return [*pieces, piece], _worse(reason, fault)
+    if end.at > one.at or fault not in (None, DoubtReason.VALUES_MISSING):
+        pieces.append(piece)  # one in no time says nothing, and would name an hour of its own
+    return pieces, _worse(reason, fault)
 
 
 def _worse(one: DoubtReason | None, other: DoubtReason | None) -> DoubtReason | None:

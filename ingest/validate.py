@@ -12,7 +12,7 @@ from uuid import UUID
 from db import reading_rows
 from db.metering import GatewayEntry, MeterEntry, UnitEntry
 from energy import instants, registers
-from energy.registers import Kind
+from energy.registers import EpochReason, Kind
 from ingest import payload
 from ingest.payload import Quality, Reason, Rejection
 from ingest.topics import Address
@@ -20,6 +20,10 @@ from ingest.topics import Address
 FUTURE_MAX = timedelta(minutes=5)
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 """The table of readings refuses what is older, so that a bad clock cannot scatter its chunks."""
+
+NEW_REGISTER = (EpochReason.REPLACED, EpochReason.RESET)
+BY_HAND = timedelta(days=1)
+"""A replacement or reset is written down by hand, and may be told by so much too early."""
 
 Fault = tuple[Reason, str]
 _NEVER = -(2**63)
@@ -108,8 +112,11 @@ class Meter:
 
     def _step_fault(self, instant: int, value: float) -> Fault | None:
         epoch = registers.epoch_at(self.epochs, instants.moment(instant))
-        if epoch.starts_at >= instants.moment(self.newest_at):
-            return None  # an old register may have been read at the very instant of its end
+        newest_at = instants.moment(self.newest_at)
+        if epoch.starts_at >= newest_at or (
+            epoch.reason in NEW_REGISTER and epoch.starts_at >= newest_at - BY_HAND
+        ):
+            return None  # the newest may be of the register before: settlement tells
         if epoch.credible(self.newest_value, value, instant - self.newest_at) is not None:
             return None
         if value >= self.newest_value:

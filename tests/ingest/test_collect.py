@@ -129,13 +129,17 @@ async def test_a_register_read_at_another_interval_wraps_where_it_did(plant: Pla
     assert [each.index for each in flush.pieces[0].rejections] == [1]
 
 
+@pytest.mark.parametrize("too_early", ["0 min", "10 min"])
 async def test_a_new_register_is_let_in_though_the_old_one_was_read_as_it_ended(
-    plant: Plant,
+    plant: Plant, too_early: str
 ) -> None:
+    """Or after what was written down as its end."""
     await plant.send(reading(0, 5000))
     await plant.pool.execute(
         "INSERT INTO meter_epochs (meter_id, starts_at, reason, multiplier, first_value,"
-        " previous_last_value) SELECT meter_id, read_at, 'replaced', 1, 0, 5000 FROM readings"
+        " previous_last_value) SELECT meter_id, read_at - $1::text::interval, 'replaced', 1, 0,"
+        " 5000 FROM readings",
+        too_early,
     )
     plant.collector = plant.new_collector()
     assert tally(await plant.send(reading(15, 3))) == (1, 1, 0, 0, 0)

@@ -32,12 +32,14 @@ SPAN = Span(SINCE - timedelta(days=9), SINCE + timedelta(days=400))
 
 def life(chance: random.Random, meter_id: int) -> tuple[list[Told], list[Epoch]]:
     """Return what a register showed, with outages, dips, spikes, and the epochs it went through."""
-    shown, at, told, epochs = 1000.0, SINCE, list[Told](), list[Epoch]()
+    shown, at, told, epochs = chance.choice([1000.0, 9000.0]), SINCE, list[Told](), list[Epoch]()
     for _ in range(chance.randint(20, 150)):
         at += QUARTER * (chance.randint(2, 200) if chance.random() < 0.06 else 1)
         at += timedelta(seconds=chance.choice([0, 0, 0, chance.randint(1, 400)]))
         shown = (shown + chance.choice([0, chance.uniform(0, 90)])) % ROLLOVER
-        begun_at = at - timedelta(seconds=chance.randint(0, 1500))
+        begun_at = chance.choice(
+            [at - timedelta(seconds=chance.randint(0, 1500)), at, at.replace(minute=0, second=0)]
+        )
         event, value = chance.random(), None
         if event < 0.1:
             value = chance.choice([0.0, 0.0, shown / 2, shown + 5000])
