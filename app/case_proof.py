@@ -2,7 +2,7 @@
 
 What people said decides whose an alert is, who acknowledged it, its contest and its end; due dates
 are computed anew, by the calendar of this release, from the instant they count from. That instant
-is one at which the platform changed the alert.
+is one at which the platform wrote about the alert.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ Asked = tuple[int | None, int | None]
 """Working days to acknowledge and to remedy, as a version of the rule asks."""
 
 LATE_MAX = timedelta(days=1)
-"""An evaluator that stopped between both gives an alert that became worse its dates so much later
-at most; what says more is not believed."""
+"""So much later at most an evaluator sees that a contest has stopped a clock for long enough."""
 
 CONTESTS = {
     alert_events.CONTESTED: Contest.OPEN,
@@ -201,17 +200,17 @@ def _dates(
 
 
 def _is_cause(alert: Stood, happened: Sequence[Happened], dated_at: datetime) -> bool:
-    """Return whether dates may count from an instant: it fired, became worse, or its clock went on
-    into a year that was not known.
+    """Return whether dates may count from an instant: people were told of the alert then, or its
+    clock went on into a year that was not known.
     """
     for each in happened:
         if each.kind in ENDS and each.actor is not None and each.at == dated_at:
             return True
         if each.kind == alert_events.CONTESTED and each.at + CONTEST_STOPS_FOR == dated_at:
             return True
-        is_ours = each.actor is None and (each.kind in WORSE or each.kind == Turn.CLOCK_RESUMED)
-        later = dated_at - each.at if each.kind in WORSE else each.at - dated_at
-        if is_ours and timedelta(0) <= later <= LATE_MAX:
+        if each.actor is None and each.at == dated_at:
+            return True
+        if each.kind == Turn.CLOCK_RESUMED and timedelta(0) <= each.at - dated_at <= LATE_MAX:
             return True
     return dated_at == alert.fired_at
 

@@ -88,7 +88,7 @@ async def list_happened(connection: Connection) -> dict[int, list[Happened]]:
                            LIMIT 1)
                END AS holder_sha256
           FROM alert_events
-         WHERE kind NOT IN ('comment', 'reminder', 'task_done', 'task_reminder', 'task_overdue',
+         WHERE kind NOT IN ('comment', 'task_done', 'task_reminder', 'task_overdue',
                             'task_withdrawn')
          ORDER BY event_id
         """

@@ -111,11 +111,7 @@ TAMPERINGS = {
     "remedy_by is": "UPDATE alert_cases SET remedy_by = NULL",
     "remedy_by is ": "UPDATE alert_cases SET remedy_by = NULL, undated = 'calendar_unknown'",
     "raise_at is": "UPDATE alert_cases SET raise_at = '2027-01-01Z'",
-    "count from": """
-        UPDATE alert_cases
-           SET dated_at = dated_at + interval '7 d', acknowledge_by = '2026-11-11 16:00Z',
-               remedy_by = '2026-11-16 16:00Z'
-        """,
+    "count from": "UPDATE alert_cases SET dated_at = dated_at + interval '1 h'",
     "its clock goes from": "UPDATE alert_cases SET clock_from = dated_at",
     "working days": "UPDATE alert_cases SET remedy_workdays = 50",
     "was raised to None": "UPDATE alert_cases SET raised_to = NULL",
