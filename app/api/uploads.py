@@ -7,11 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import Field
+from starlette.requests import ClientDisconnect
 
 from app import audit_gate, depends, state
 from app.admission import network
 from app.api.answers import Answer, problems
-from app.errors import TooLarge, Unauthorized
+from app.errors import ApiError, TooLarge, Unauthorized
 from ingest.payload import (
     BATCH_LENGTH_MAX,
     PAYLOAD_BYTES_MAX,
@@ -161,11 +162,14 @@ async def _taken(request: Request, at: Address, signature: str | None) -> bytes:
 
 
 async def _body(request: Request) -> bytes:
-    """Return the body; stop reading as soon as it is too large."""
+    """Return the body; stop reading as soon as it is too large, or breaks off: no fault of ours."""
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > PAYLOAD_BYTES_MAX:
-            raise TooLarge(f"A batch has at most {PAYLOAD_BYTES_MAX} bytes. Split it.")
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > PAYLOAD_BYTES_MAX:
+                raise TooLarge(f"A batch has at most {PAYLOAD_BYTES_MAX} bytes. Split it.")
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise ApiError("malformed_body", "The batch broke off. Send the same again.") from error
     return b"".join(parts)

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from app.guard import BODY_BYTES_MAX
 from app.pace import Pace
@@ -203,6 +204,25 @@ async def test_uploads_of_strangers_are_bounded_though_they_name_a_gateway(stric
     assert [each.status_code for each in told] == [413, 413, 413, 429, 429]
     rows = await strict.pool.fetch("SELECT identity, role, scope FROM audit")
     assert {tuple(row) for row in rows} == {("", None, None)}
+
+
+async def test_uploads_of_strangers_are_bounded_though_they_break_off(strict: Stage) -> None:
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def nowhere(_: Message) -> None:
+        return
+
+    for _ in range(3):
+        scope = {
+            "type": "http", "method": "POST", "path": UPLOAD, "query_string": b"", "headers": [],
+            "client": ("127.0.0.1", 1), "http_version": "1.1", "scheme": "http",
+            "server": ("test", 80), "root_path": "",
+        }  # fmt: skip
+        await strict.app(scope, gone, nowhere)
+    assert (await strict.client.post(UPLOAD, content=b"{}")).status_code == 429
+    rows = await strict.pool.fetch("SELECT identity, code FROM audit WHERE status < 429")
+    assert [tuple(row) for row in rows] == [("", "malformed_body")] * 3
 
 
 async def test_an_address_that_guesses_keys_is_shut_out_but_for_keys_that_held(
