@@ -77,7 +77,7 @@ class Downloads:
 
 def _too_many(held: str) -> TooManyOpen:
     return TooManyOpen(
-        "files",
+        "too_many_files",
         f"More than {held} would wait for this key to take them. Take those first, or close their "
         "connections, or ask for a shorter span.",
     )

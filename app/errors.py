@@ -213,13 +213,13 @@ class TooMany(ApiError):
 
 
 class TooManyOpen(ApiError):
-    """Who asks has as much open at a time as one key may: `what` are streams or files."""
+    """Who asks has as much open at a time as one key may: streams, or files."""
 
     status = 429
     title = "Too many at a time"
 
-    def __init__(self, what: str, detail: str) -> None:
-        super().__init__(f"too_many_{what}", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 class NotNoted(Unavailable):

@@ -152,8 +152,11 @@ class Stream:
     def followed(self, follower: Follower) -> Iterator[Follower]:
         """Let somebody follow meanwhile. Raises TooManyOpen or Unavailable."""
         if sum(each.holder == follower.holder for each in self._followers) >= self._per_holder:
-            open_already = f"{self._per_holder} streams are open with this key"
-            raise TooManyOpen("streams", f"{open_already}. Close one, or follow more with one.")
+            raise TooManyOpen(
+                "too_many_streams",
+                f"{self._per_holder} streams are open with this key. Close one, or follow more "
+                "with one.",
+            )
         if len(self._followers) >= self._followers_max:
             detail = "As many follow the stream as this process has room for. Try again later."
             raise Unavailable("busy", detail)
