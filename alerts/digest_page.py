@@ -61,6 +61,7 @@ BADGES: dict[Language, Mapping[str, str]] = {
         Reason.EASED: "减轻",
         Reason.REMINDER: "提醒",
         Reason.RESOLVED: "解除",
+        Reason.UNWATCHED: "终止",
         Reason.AMENDED: "更正",
         Reason.RETRACTED: "撤回",
         Reason.LATE: "补发",
@@ -81,6 +82,7 @@ BADGES: dict[Language, Mapping[str, str]] = {
         Reason.EASED: "milder",
         Reason.REMINDER: "reminded",
         Reason.RESOLVED: "over",
+        Reason.UNWATCHED: "not watched any more",
         Reason.AMENDED: "amended",
         Reason.RETRACTED: "withdrawn",
         Reason.LATE: "told late",
@@ -96,7 +98,9 @@ BADGES: dict[Language, Mapping[str, str]] = {
         "remedy_overdue": "not remedied in time",
     },
 }
-SAYS_OVER = frozenset({Reason.RESOLVED, Reason.RETRACTED, Reason.PASSED, "handed_over"})
+SAYS_OVER = frozenset(
+    {Reason.RESOLVED, Reason.UNWATCHED, Reason.RETRACTED, Reason.PASSED, "handed_over"}
+)
 """Whoever reads these knows that the alert is not open any more."""
 
 IS_OVER = {Language.ZH: "{}（已解除）", Language.EN: "{} (over)"}

@@ -13,13 +13,22 @@ import db.judgements
 import db.kept
 import db.news
 import db.standings
-from alerts import amended, amending, changes, keeping, lifecycle, rejudging, standing, unknown
+from alerts import (
+    amended,
+    amending,
+    changes,
+    keeping,
+    lifecycle,
+    rejudging,
+    standing,
+    unknown,
+    unwatched,
+)
 from alerts.episodes import Episodes
 from alerts.keepers import Keepers
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.rejudging import Asked, Looked
-from alerts.verdicts import State
-from db.alerts import AlertState, OpenAlert
+from db.alerts import OpenAlert
 from db.fresh import Fresh
 from db.kept import NOTHING
 from db.news import News, Source
@@ -187,6 +196,8 @@ async def judge(
         subjects = {alert.subject for alert in opened}
         looked = await rejudging.look(connection, rule, around, asked, subjects)
         await standing.keep(connection, rule, looked.newest, looked.all_of, around)
+    if asked.everybody:
+        changed += await _end_unwatched(connection, rule, opened, looked, around, seen, keeps)
     seen.found.add(rule.rule_id)
     if looked.again or looked.missed:
         told, looked = await _tell_anew(connection, rule, looked, asked, around, seen, keeps)
@@ -287,6 +298,25 @@ async def _tell_anew(
     return told, replace(looked, newest=newest)
 
 
+async def _end_unwatched(
+    connection: Connection,
+    rule: Rule,
+    opened: Sequence[OpenAlert],
+    looked: Looked,
+    around: Surroundings,
+    seen: Seen,
+    keeps: Keepers,
+) -> int:
+    """End alerts of what the rule does not watch any more; return how many."""
+    ended, has_more = await unwatched.end(
+        connection, rule, opened, looked.newest, around, keeps, seen.letters_left
+    )
+    seen.letters_left -= sum(each.is_told for each in ended)
+    if has_more:
+        seen.waiting.add(rule.rule_id)
+    return len(ended)
+
+
 async def _keep(
     connection: Connection, rule: Rule, newest: Sequence[Judged], around: Surroundings
 ) -> None:
@@ -311,7 +341,7 @@ async def _go_on(
     owed = await db.kept.list_owed(connection, rule.rule_id)
     changed = 0
     for judged in newest:
-        _note_unknown(rule, judged, seen.episodes)
+        standing.note_unknown(rule, judged, seen.episodes)
         subject = judged.watched.subject
         alert = by_subject.get(subject)
         transition = lifecycle.next_transition(
@@ -321,7 +351,7 @@ async def _go_on(
             around.now,
             resolved.get(subject),
             rule.version,
-            held=await _held(connection, rule, judged, alert),
+            held=await standing.held(connection, rule, judged, alert),
         )
         keeps.see(judged)
         owes = NOTHING if alert is None else owed.get(alert.alert_id, NOTHING)
@@ -337,27 +367,6 @@ async def _go_on(
             keeps.follow(judged, alert, transition)
     found = {judged.watched.subject: judged for judged in newest}
     return changed + await keeping.tell_ends(connection, rule, found, keeps, around)
-
-
-async def _held(
-    connection: Connection, rule: Rule, judged: Judged, alert: OpenAlert | None
-) -> timedelta | None:
-    """Return how long it is known that a subject is over whose alert is pending.
-
-    None: the rule keeps no judgements, for it looks at what is so now, and since when.
-    """
-    if not rule.parameters.follows_hours:
-        return None
-    if alert is None or alert.state is not AlertState.PENDING:
-        return None
-    over = await db.judgements.list_over(
-        connection,
-        rule.rule_id,
-        alert.subject,
-        alert.period.ends_at,
-        judged.verdict.period.ends_at,
-    )
-    return lifecycle.held_for(over, rule.parameters.stride)
 
 
 async def _look_for_silence(
@@ -380,12 +389,3 @@ async def _look_for_silence(
 def _floor(at: datetime, every: timedelta) -> datetime:
     """Return when a span of such a length began last; of none: the instant itself."""
     return at - (at - EPOCH) % every if every else at
-
-
-def _note_unknown(rule: Rule, judged: Judged, episodes: Episodes) -> None:
-    key = f"unknown {rule.rule_id} {judged.watched.subject}"
-    about = {"rule": rule.name, "subject": judged.watched.subject}
-    if judged.verdict.state is State.UNKNOWN:
-        episodes.happened(key, "verdict_unknown", reason=judged.verdict.reason, **about)
-    else:
-        episodes.over(key, "verdict_known_again", **about)

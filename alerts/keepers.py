@@ -216,7 +216,12 @@ class Keepers:
         key = (judged.watched.rule_id, judged.watched.subject)
         if transition.state is AlertState.FIRING:
             self._fires(standing_of(judged, alert))
-        elif (gone := self.fires.pop(key, None)) is not None:
+        else:
+            self.drop(key)
+
+    def drop(self, key: tuple[int, str]) -> None:
+        """Note that an alert fires no more, by rule and subject."""
+        if (gone := self.fires.pop(key, None)) is not None:
             self._by_subject[gone.subject].discard(key)
             self._by_place[place_of(gone)].discard(key)
 

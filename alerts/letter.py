@@ -72,6 +72,7 @@ ZH = Phrases(
         Reason.ESCALATED: "预警升级",
         Reason.REMINDER: "预警提醒",
         Reason.RESOLVED: "预警解除",
+        Reason.UNWATCHED: "预警终止",
         Reason.AMENDED: "预警更正",
         Reason.LATE: "补发预警",
         Reason.RETRACTED: "预警撤回",
@@ -121,6 +122,7 @@ EN = Phrases(
         Reason.ESCALATED: "Warning raised",
         Reason.REMINDER: "Reminder",
         Reason.RESOLVED: "Warning over",
+        Reason.UNWATCHED: "Warning ended",
         Reason.AMENDED: "Amended",
         Reason.LATE: "Late warning",
         Reason.RETRACTED: "Retracted",
@@ -192,7 +194,7 @@ def page(occasion: Occasion, words: Words, language: Language) -> Page:
     return Page(
         language=language,
         subject=_subject(occasion, words, says),
-        tone=TONES.get(level or 0, Tone.MILD) if occasion.is_over else Tone.FINE,
+        tone=_tone(occasion),
         badge=says.badge.format(reason=reason, level=says.levels.get(level, level))
         if occasion.is_over and level is not None
         else reason,
@@ -210,6 +212,12 @@ def page(occasion: Occasion, words: Words, language: Language) -> Page:
         links=_links(occasion, words, says),
         foot=_foot(occasion, says),
     )
+
+
+def _tone(occasion: Occasion) -> Tone:
+    """Return how a letter looks: one that nobody watches any more looks like no good news."""
+    is_fine = not occasion.is_over and occasion.reason is not Reason.UNWATCHED
+    return Tone.FINE if is_fine else TONES.get(occasion.verdict.level or 0, Tone.MILD)
 
 
 def _subject(occasion: Occasion, words: Words, says: Phrases) -> str:
@@ -267,6 +275,8 @@ def _due(occasion: Occasion, says: Phrases) -> list[Fact]:
 
 
 def _asked(occasion: Occasion, words: Words, says: Phrases) -> Section:
+    if occasion.reason is Reason.UNWATCHED:
+        return Section(says.asked, words.asks, is_numbered=True)
     if not occasion.is_over:
         is_amended = occasion.amended is not None
         lines = says.asked_if_withdrawn if is_amended else says.asked_if_fine

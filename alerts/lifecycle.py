@@ -28,6 +28,7 @@ class Reason(StrEnum):
     REMINDER = "reminder"  # still over, written about long ago, and nobody acknowledged it
     RESOLVED = "resolved"
     RULE_ENDED = "rule_ended"  # nobody watches it any more
+    UNWATCHED = "unwatched"  # its rule holds, and finds nothing of it any more that it watches
     AMENDED = "amended"  # what was told of a period is another by now: its data changed
     RETRACTED = "retracted"  # the period that opened it was not over: its data changed
     LATE = "late"  # it was over, and its data came when nobody could be warned in time
@@ -45,6 +46,7 @@ LETTERS = frozenset(
         Reason.ESCALATED,
         Reason.REMINDER,
         Reason.RESOLVED,
+        Reason.UNWATCHED,
         Reason.RETRACTED,
         Reason.EARLY,
         Reason.RELEASED,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from alerts.kinds import gone
 from alerts.kinds.registry import KINDS
 from alerts.kinds.words import Language, Note, Occasion, Words, beside, collapse, window
 from alerts.lifecycle import Reason
@@ -43,6 +44,8 @@ def write(occasion: Occasion, language: Language) -> Words:
         return KINDS[occasion.kind].write(occasion, language)
     if occasion.reason is Reason.UNKNOWN:
         return (_unknown_zh if language is Language.ZH else _unknown_en)(occasion, note)
+    if note.gone is not None:
+        return (_gone_zh if language is Language.ZH else _gone_en)(occasion, note)
     plain = _plain_zh if language is Language.ZH else _plain_en
     if occasion.reason is Reason.EARLY:
         return plain(occasion, note)
@@ -131,6 +134,39 @@ def _unknown_en(occasion: Occasion, note: Note) -> Words:
         figures=[("Why", collapse(occasion.verdict.reason, 400))],
         method="nothing is said where coverage is below what the rule requires, or a meter silent.",
         asks=["Check: meter, gateway and network; what is missing is sent when they are back."],
+    )
+
+
+def _gone_zh(occasion: Occasion, note: Note) -> Words:
+    assert note.gone is not None
+    name, why = collapse(note.subject, 200), gone.ZH[note.gone]
+    return Words(
+        subject=f"{name}：{why}，不再监视",
+        opening=f"{name} 的预警终止：{why}，不再判定是否超过；这不表示已恢复正常。",
+        figures=[("原因", why), ("末次预警时段", f"{window(occasion.verdict.period)}（北京时间）")],
+        method="规则对全部对象作了判定，其中不再有该对象。",
+        asks=["核实：是否属实、是否应当终止；应继续监视的，请补报预算、限值或数据。",
+              "归档：在预警页面写明处理结果，不再提醒。"],
+    )  # fmt: skip
+
+
+def _gone_en(occasion: Occasion, note: Note) -> Words:
+    assert note.gone is not None
+    name, why = collapse(note.subject, 200), gone.EN[note.gone]
+    return Words(
+        subject=f"{name} is not watched any more: {why}",
+        opening=f"The warning about {name} ends: {why}. Whether it is still over is not looked at "
+        "any more; that is not to say that it is in order.",
+        figures=[
+            ("Why", why),
+            ("Period told last", f"{window(occasion.verdict.period)} (Asia/Shanghai)"),
+        ],
+        method="the rule judged all that it watches, and this is not among it.",
+        asks=[
+            "Check: that this is right; what is to be watched on needs its budget, limit or "
+            "figures stated again.",
+            "File: write at the alert what came of it; nobody is reminded any more.",
+        ],
     )
 
 

@@ -1,4 +1,4 @@
-"""Owns how the subjects of a rule stand: by what was found, or unknown.
+"""Owns how the subjects of a rule stand, and for how long: by what was found, or unknown.
 
 Nobody reads that something is in order of which nobody can say so: whose meters say nothing is
 unknown, and so are all subjects of a rule that cannot be judged, until it can.
@@ -7,12 +7,16 @@ unknown, and so are all subjects of a rule that cannot be judged, until it can.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import db.judgements
 import db.silence
 import db.standings
+from alerts import lifecycle
+from alerts.episodes import Episodes
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.verdicts import State
+from db.alerts import AlertState, OpenAlert
 from db.pool import Connection
 from db.standings import Standing
 
@@ -62,6 +66,37 @@ async def mark_unjudged(connection: Connection, rule_id: int, why: str, at: date
     """Note that a rule cannot be judged: `why` is FAULT, SLOW or UNREADABLE."""
     reason = why.format(rule_id=rule_id)
     await db.standings.mark_unjudged(connection, rule_id, reason, at)
+
+
+async def held(
+    connection: Connection, rule: Rule, judged: Judged, alert: OpenAlert | None
+) -> timedelta | None:
+    """Return how long it is known that a subject is over whose alert is pending.
+
+    None: the rule keeps no judgements, for it looks at what is so now, and since when.
+    """
+    if not rule.parameters.follows_hours:
+        return None
+    if alert is None or alert.state is not AlertState.PENDING:
+        return None
+    over = await db.judgements.list_over(
+        connection,
+        rule.rule_id,
+        alert.subject,
+        alert.period.ends_at,
+        judged.verdict.period.ends_at,
+    )
+    return lifecycle.held_for(over, rule.parameters.stride)
+
+
+def note_unknown(rule: Rule, judged: Judged, episodes: Episodes) -> None:
+    """Log that a subject is unknown when it becomes so, and when it is known again."""
+    key = f"unknown {rule.rule_id} {judged.watched.subject}"
+    about = {"rule": rule.name, "subject": judged.watched.subject}
+    if judged.verdict.state is State.UNKNOWN:
+        episodes.happened(key, "verdict_unknown", reason=judged.verdict.reason, **about)
+    else:
+        episodes.over(key, "verdict_known_again", **about)
 
 
 async def _silent(

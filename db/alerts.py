@@ -53,6 +53,7 @@ class OpenAlert:
     opened_by: datetime | None = None
     about: About = About.OVER
     rule_version: int = 1
+    unit_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ async def list_open(connection: Connection, rule_id: int) -> list[OpenAlert]:
         """
         SELECT alert_id, subject, region, state, level, period_starts_at, period_ends_at,
                pending_at, told_at, acknowledged_at IS NOT NULL AS is_acknowledged, opened_by,
-               about, rule_version
+               about, rule_version, unit_id
           FROM alerts
          WHERE rule_id = $1
            AND state <> 'resolved'
@@ -107,7 +108,7 @@ async def list_of_ended_rules(connection: Connection, at: datetime) -> list[Open
         """
         SELECT alert_id, subject, alerts.region, state, level, period_starts_at, period_ends_at,
                pending_at, told_at, acknowledged_at IS NOT NULL AS is_acknowledged, opened_by,
-               about, rule_version
+               about, rule_version, unit_id
           FROM alerts
           JOIN rules USING (rule_id)
           LEFT JOIN units USING (unit_id)
@@ -246,7 +247,7 @@ async def resolve(
 ) -> bool:
     """Close an alert; it keeps the finding for which it was open. False: somebody was faster.
 
-    `by` is the end of the window that was found in order; None: none was, its rule is ended.
+    `by` is the end of the window that was found in order; None: none was, nobody watches it.
     """
     changed: int | None = await connection.fetchval(
         """
@@ -262,6 +263,21 @@ async def resolve(
         by,
     )
     return changed is not None
+
+
+async def fetch_name(connection: Connection, alert_id: int) -> str:
+    """Return the name of the unit that an alert is about, or of its region."""
+    name: str = await connection.fetchval(
+        """
+        SELECT coalesce(units.name, regions.name)
+          FROM alerts
+          JOIN regions USING (region)
+          LEFT JOIN units USING (unit_id)
+         WHERE alert_id = $1
+        """,
+        alert_id,
+    )
+    return name
 
 
 async def count_fired(connection: Connection) -> int:

@@ -16,9 +16,10 @@ from db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """An alert from the period that opened it to the one that resolved it; None: not known, or
-    not yet. `told_at`: when it was written about last. `is_told`: people know of it; `owed_anew`:
-    what is told anew as soon as nothing keeps it back.
+    """An alert from the period that opened it to the one that resolved it, or was its last where
+    nobody watches it any more; None: not known, or not yet. `told_at`: when it was written about
+    last. `is_told`: people know of it; `owed_anew`: what is told anew as soon as nothing keeps it
+    back.
     """
 
     alert_id: int
@@ -45,7 +46,9 @@ async def list_lives(
         """
         SELECT alert_id, subject, region, level, state, pending_at, fired_at,
                greatest(told_at, CASE WHEN owed IS NULL THEN resolved_at END, amended_at)
-               AS told_at, opened_by, resolved_by, is_late, retracted_at,
+               AS told_at, opened_by, is_late, retracted_at,
+               coalesce(resolved_by, CASE state WHEN 'resolved' THEN period_ends_at END)
+               AS resolved_by,
                told_at IS NOT NULL AND owed IS DISTINCT FROM 'first' AS is_told, owed_anew
           FROM alerts
          WHERE rule_id = $1

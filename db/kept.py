@@ -148,19 +148,26 @@ async def add_regions(
     return told
 
 
-async def list_owed_ends(connection: Connection, rule_id: int) -> list[OpenAlert]:
-    """Return the closed alerts of a rule of whose end nobody was told who knows of them."""
+async def list_owed_ends(
+    connection: Connection, rule_id: int, *, owed: str | None = None
+) -> list[OpenAlert]:
+    """Return the closed alerts of a rule of whose end nobody was told who knows of them.
+
+    With `owed` those that owe a letter for this reason.
+    """
     rows = await connection.fetch(
         """
         SELECT alert_id, subject, region, level, period_starts_at, period_ends_at, pending_at,
-               told_at
+               told_at, unit_id
           FROM alerts
          WHERE rule_id = $1
            AND owed IS NOT NULL
+           AND owed = coalesce($2, owed)
            AND state = 'resolved'
          ORDER BY alert_id
         """,
         rule_id,
+        owed,
     )
     return [
         OpenAlert(
@@ -172,6 +179,7 @@ async def list_owed_ends(connection: Connection, rule_id: int) -> list[OpenAlert
             period=Span(row["period_starts_at"], row["period_ends_at"]),
             pending_at=row["pending_at"],
             told_at=row["told_at"],
+            unit_id=row["unit_id"],
         )
         for row in rows
     ]

@@ -14,6 +14,7 @@ from alerts.kinds.data_quality.parameters import DataQuality
 from alerts.kinds.expression import watch as expressions
 from alerts.kinds.expression import words as expression_words
 from alerts.kinds.expression.parameters import ExpressionRule
+from alerts.kinds.gone import WhyGone
 from alerts.kinds.judges import Judge, JudgeOf, LookBack, Ticks
 from alerts.kinds.kind import Kind, Parameters
 from alerts.kinds.not_connected import watch as connections
@@ -43,7 +44,8 @@ class Definition:
 
     `look_back`: the windows before the one that was judged, for the chart of a letter; None: those
     that its parameters name, as `ticks` finds them. `judge_of`: what it finds now of units of which
-    something is new that it reads; None: as `ticks` finds it.
+    something is new that it reads; None: as `ticks` finds it. `why_gone`: why a subject is not
+    found any more; None: nothing of it is left.
     """
 
     parameters: type[Parameters]
@@ -52,14 +54,24 @@ class Definition:
     write: Callable[[Occasion, Language], Words]
     look_back: LookBack | None = None
     judge_of: JudgeOf | None = None
+    why_gone: WhyGone | None = None
 
 
 KINDS = {
     Kind.PRODUCT_INTENSITY: Definition(
-        ProductIntensity, products.judge, products.ticks, product_words.write
+        ProductIntensity,
+        products.judge,
+        products.ticks,
+        product_words.write,
+        why_gone=products.why_gone,
     ),
     Kind.REGION_LEVEL: Definition(
-        RegionLevel, regions.judge, regions.ticks, region_words.write, regions.look_back
+        RegionLevel,
+        regions.judge,
+        regions.ticks,
+        region_words.write,
+        regions.look_back,
+        why_gone=regions.why_gone,
     ),
     Kind.DATA_QUALITY: Definition(
         DataQuality,
@@ -81,6 +93,7 @@ KINDS = {
         expressions.ticks,
         expression_words.write,
         judge_of=expressions.judge_of,
+        why_gone=expressions.why_gone,
     ),
     Kind.VALUE_INTENSITY: Definition(
         ValueIntensity, values.judge, values.ticks, values_words.write
@@ -91,7 +104,14 @@ KINDS = {
         budgets.ticks,
         budgets_words.write,
         judge_of=budgets.judge_of,
+        why_gone=budgets.why_gone,
     ),
-    Kind.TWO_HIGH: Definition(TwoHigh, two_high.judge, two_high.ticks, two_high_words.write),
+    Kind.TWO_HIGH: Definition(
+        TwoHigh,
+        two_high.judge,
+        two_high.ticks,
+        two_high_words.write,
+        why_gone=regions.why_gone,
+    ),
     Kind.OUTAGE: Definition(Outage, outages.judge, outages.ticks, outage_words.write),
 }

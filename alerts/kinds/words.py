@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from alerts.kinds.gone import Gone
 from alerts.kinds.kind import Facts, Kind
 from alerts.lifecycle import Reason
 from alerts.series import Series
@@ -64,13 +65,14 @@ class Note:
     """What a letter says beside its verdict: of what it is, since when.
 
     `periods`: how many the letter is about, of which it shows one; `is_past`: it is not over any
-    more.
+    more; `gone`: why nobody watches it any more.
     """
 
     subject: str
     periods: int = 1
     since_at: datetime | None = None
     is_past: bool = False
+    gone: Gone | None = None
 
 
 TOLD_ANEW = frozenset({Reason.AMENDED, Reason.RETRACTED, Reason.LATE})
@@ -115,7 +117,7 @@ class Occasion:
         """Return whether what the letter is about still holds."""
         if self.amended is not None or self.reason in TOLD_ANEW:
             return self.verdict.state is State.FIRING
-        return self.reason is not Reason.RESOLVED
+        return self.reason not in (Reason.RESOLVED, Reason.UNWATCHED)
 
 
 @dataclass(frozen=True, slots=True)

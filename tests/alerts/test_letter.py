@@ -14,9 +14,10 @@ import pytest
 
 from alerts import chart, letter
 from alerts.digest_page import compose_digest
+from alerts.kinds.gone import Gone
 from alerts.kinds.product_intensity.facts import Yardstick
 from alerts.kinds.product_intensity.parameters import Against
-from alerts.kinds.words import Language, Occasion
+from alerts.kinds.words import Language, Note, Occasion
 from alerts.lifecycle import Reason
 from alerts.page import Letter
 from energy.factors import Basis
@@ -37,6 +38,10 @@ LETTERS: dict[str, Occasion] = {
     "product_escalated": replace(product(Reason.ESCALATED, OVER), due_on=DUE_ON),
     "product_reminder": replace(product(Reason.REMINDER, OVER), due_on=DUE_ON),
     "product_resolved": product(Reason.RESOLVED, FINE),
+    "product_unwatched": replace(
+        product(Reason.UNWATCHED, OVER),
+        note=Note("水泥厂 91450200MA5KF5XJ00/clinker", gone=Gone.WITHDRAWN),
+    ),
     "product_pue": product(Reason.FIRST, occasions.CENTRE),
     "product_benchmark": product(Reason.FIRST, occasions.SHORT),
     "product_oil": product(Reason.FIRST, occasions.REFINED),

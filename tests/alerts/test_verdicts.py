@@ -208,12 +208,10 @@ def test_the_period_of_a_region_is_cumulative_in_local_time() -> None:
     assert REGION.period.ends_at == datetime(2026, 10, 31, 16, tzinfo=UTC)
 
 
-def test_only_the_newest_month_counts_and_old_years_only_while_their_alert_is_open() -> None:
+def test_only_the_newest_month_of_the_newest_year_counts() -> None:
     rows = [
         FigureRow("450200", year, month, 0.07, 0.06, "test")
         for year, month in ((2025, 12), (2026, 3), (2026, 10))
     ]
-    current = region_facts.regions(rows, [], {}, set(), Ladder())
+    current = region_facts.regions(rows, [], {}, Ladder())
     assert [(found.year, found.through_month) for found in current] == [(2026, 10)]
-    both = region_facts.regions(rows, [], {}, {"450200/2025"}, Ladder())
-    assert [found.year for found in both] == [2025, 2026]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence, Set
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence, Set
 from datetime import date, datetime
 
 import db.budgets
@@ -10,6 +10,7 @@ import db.standings
 from alerts.kinds import past
 from alerts.kinds.budget_pace import charges, facts, verdict
 from alerts.kinds.budget_pace.parameters import BudgetPace
+from alerts.kinds.gone import Gone
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.past import OutOfBoundsError
 from db.alerts import Watched
@@ -47,6 +48,23 @@ async def judge_of(
     return await _judge(
         connection, rule, around, [each for each in watched if each.budget_id in charged]
     )
+
+
+async def why_gone(
+    connection: Connection, rule: Rule, subjects: Collection[str], around: Surroundings
+) -> Mapping[str, Gone]:
+    """Return whether the periods of budgets are over, or they are there no more."""
+    last = charges.through_on(around.now)
+    ends_on: dict[str, date] = {}
+    for row in await db.budgets.list_all(connection):  # of one subject the last one in order
+        ends_on[facts.subject(row)] = row.ends_on
+    return {subject: _why_gone(ends_on.get(subject), last) for subject in subjects}
+
+
+def _why_gone(ends_on: date | None, last: date) -> Gone:
+    if ends_on is None:
+        return Gone.WITHDRAWN
+    return Gone.PERIOD_OVER if ends_on <= last else Gone.LEFT
 
 
 async def _watched(connection: Connection, rule: Rule, around: Surroundings) -> list[RunningBudget]:

@@ -17,11 +17,14 @@ from alerts.kinds import past, windows
 from alerts.kinds.expression import facts, verdict
 from alerts.kinds.expression.facts import ExpressionFacts
 from alerts.kinds.expression.parameters import ExpressionRule, Whose
+from alerts.kinds.gone import Gone
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.product_intensity import facts as products
+from alerts.kinds.product_intensity import watch as product_watch
 from alerts.kinds.product_intensity.facts import Reference
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level import facts as regions
+from alerts.kinds.region_level import watch as region_watch
 from alerts.kinds.region_level.facts import Ladder
 from alerts.verdicts import State
 from db.alerts import Watched
@@ -43,7 +46,7 @@ async def judge(
     connection: Connection, rule: Rule, around: Surroundings, open_subjects: Set[str]
 ) -> list[Judged]:
     """Return what the rule finds of each subject by its newest window or figures."""
-    return await _look(connection, rule, Scope.of_region(rule.region), around, open_subjects)
+    return await _look(connection, rule, Scope.of_region(rule.region), around)
 
 
 async def judge_of(
@@ -57,7 +60,7 @@ async def judge_of(
     scope = Scope.of_region(rule.region)
     if _parameters(rule).of is not Whose.REGION:
         scope = scope.among(units)
-    return await _look(connection, rule, scope, around, open_subjects)
+    return await _look(connection, rule, scope, around)
 
 
 async def ticks(
@@ -77,11 +80,24 @@ async def ticks(
             f"{LOOKS_MAX // 24} days or less"
         )
     for at in ends:
-        yield at, await _look(connection, rule, scope, replace(around, now=at), open_subjects)
+        yield at, await _look(connection, rule, scope, replace(around, now=at))
+
+
+async def why_gone(
+    connection: Connection, rule: Rule, subjects: Collection[str], around: Surroundings
+) -> Mapping[str, Gone]:
+    """Return the same as the kinds do that watch products and regions; units have no meters."""
+    match _parameters(rule).of:
+        case Whose.PRODUCT:
+            return await product_watch.without_limit(connection, subjects, around)
+        case Whose.UNIT:
+            return dict.fromkeys(subjects, Gone.LEFT)
+        case Whose.REGION:
+            return await region_watch.why_gone(connection, rule, subjects, around)
 
 
 async def _look(
-    connection: Connection, rule: Rule, scope: Scope, around: Surroundings, subjects: Set[str]
+    connection: Connection, rule: Rule, scope: Scope, around: Surroundings
 ) -> list[Judged]:
     parameters = _parameters(rule)
     match parameters.of:
@@ -90,7 +106,7 @@ async def _look(
         case Whose.UNIT:
             found = await _units(connection, parameters, scope, around)
         case Whose.REGION:
-            found = await _regions(connection, parameters, scope, around, subjects)
+            found = await _regions(connection, parameters, scope, around)
     return [
         Judged(
             Watched(
@@ -183,7 +199,6 @@ async def _regions(
     rule: ExpressionRule,
     scope: Scope,
     around: Surroundings,
-    subjects: Set[str],
 ) -> list[ExpressionFacts]:
     figures = regions.over(await db.figures.list_figures(connection), around.now)
     targets = await db.figures.list_targets(connection)
@@ -191,7 +206,7 @@ async def _regions(
     indices = await _indices(connection, scope, around) if "index" in rule.parsed.names else {}
     return [
         facts.of_region(each, indices, rule.expression)
-        for each in regions.regions(within, targets, around.region_names, subjects, Ladder())
+        for each in regions.regions(within, targets, around.region_names, Ladder())
     ]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Set
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Set
 from dataclasses import replace
 
 import db.facts
 import db.limits
 import db.products
 from alerts.kinds import past
+from alerts.kinds.gone import Gone
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.past import OutOfBoundsError
 from alerts.kinds.product_intensity import facts, verdict
@@ -19,7 +20,7 @@ from db.alerts import Watched
 from db.facts import MeterUse
 from db.pool import Connection
 from db.scope import Scope
-from energy.periods import Span, Step
+from energy.periods import LOCAL, Span, Step
 
 METER_ENDS_MAX = 200_000
 """Meters times hours (or days) of one backtest."""
@@ -78,6 +79,28 @@ async def ticks(
             near = set(parameters.windows(at))
             then = [use for use in uses if use.window in near]
             yield at, _products(rule, then, reference, replace(around, now=at))
+
+
+async def why_gone(
+    connection: Connection, rule: Rule, subjects: Collection[str], around: Surroundings
+) -> Mapping[str, Gone]:
+    """Return whether limits of products hold no more; nothing is gone before a shift is over."""
+    if not _parameters(rule).windows(around.now):
+        return {}
+    return await without_limit(connection, subjects, around)
+
+
+async def without_limit(
+    connection: Connection, subjects: Collection[str], around: Surroundings
+) -> Mapping[str, Gone]:
+    """Return which products of units have no limit any more, and of which nothing is left."""
+    today = around.now.astimezone(LOCAL).date()
+    limits = await db.limits.list_limits(connection)
+    limited = {row.product for row in limits if row.valid_from <= today}
+    return {
+        each: Gone.LEFT if each.partition("/")[2] in limited else Gone.WITHDRAWN
+        for each in subjects
+    }
 
 
 def _parameters(rule: Rule) -> ProductIntensity:

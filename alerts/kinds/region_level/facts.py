@@ -5,7 +5,7 @@ Pure. A fact says what is known and what is not; what follows from it is for `ve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -80,10 +80,9 @@ def regions(
     figures: Iterable[FigureRow],
     targets: Iterable[TargetRow],
     names: Mapping[str, str],
-    open_subjects: Set[str],
     ladder: Ladder,
 ) -> list[RegionFacts]:
-    """Return the newest month of each region's newest year, and of years with an open alert."""
+    """Return the newest month of each region's newest year: that of a year before is over."""
     by_region: dict[str, list[Target]] = {}
     for row in targets:
         by_region.setdefault(row.region, []).append(row.target())
@@ -101,7 +100,7 @@ def regions(
             ladder,
         )
         for (region, year), figure in newest.items()
-        if year == newest_year[region] or f"{region}/{year}" in open_subjects
+        if year == newest_year[region]
     ]
 
 

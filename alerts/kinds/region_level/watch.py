@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Set
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Set
 from dataclasses import replace
 
 import db.figures
 import db.levels
 from alerts.kinds import past
+from alerts.kinds.gone import Gone
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.kinds.region_level import facts, verdict
 from alerts.kinds.region_level.facts import Ladder, RegionFacts
@@ -27,9 +28,7 @@ async def judge(
     figures = await db.figures.list_figures(connection)
     targets = await db.figures.list_targets(connection)
     known = facts.within(figures, Scope.of_region(rule.region))
-    return _regions(
-        rule, known, targets, around, open_subjects, await ladder(connection, _parameters(rule))
-    )
+    return _regions(rule, known, targets, around, await ladder(connection, _parameters(rule)))
 
 
 async def ticks(
@@ -47,7 +46,23 @@ async def ticks(
     levels = await ladder(connection, _parameters(rule))
     for at in ends:
         known = facts.over(figures, at)
-        yield at, _regions(rule, known, targets, around, open_subjects, levels)
+        yield at, _regions(rule, known, targets, around, levels)
+
+
+async def why_gone(
+    connection: Connection, rule: Rule, subjects: Collection[str], around: Surroundings
+) -> Mapping[str, Gone]:
+    """Return whether another year of regions has figures, or theirs are there no more."""
+    years: dict[str, set[str]] = {}
+    for row in await db.figures.list_figures(connection):
+        years.setdefault(row.region, set()).add(str(row.year))
+    found = {}
+    for subject in subjects:
+        region, _, year = subject.partition("/")
+        known = years.get(region, set())
+        is_left = Gone.LEFT if year in known else Gone.WITHDRAWN
+        found[subject] = Gone.YEAR_OVER if max(known, default="") > year else is_left
+    return found
 
 
 async def look_back(
@@ -62,7 +77,7 @@ async def look_back(
     for row in rows:
         if row.year == newest.year:
             known = [row, *(one for one in rows if one.year < row.year)]
-            for each in _regions(rule, known, targets, around, set(), levels):
+            for each in _regions(rule, known, targets, around, levels):
                 found[row.through_month] = each.verdict
     months = range(1, newest.through_month)
     periods = [replace(newest, through_month=month).period for month in months]
@@ -88,7 +103,6 @@ def _regions(
     figures: Iterable[FigureRow],
     targets: Iterable[TargetRow],
     around: Surroundings,
-    open_subjects: Set[str],
     levels: Ladder,
 ) -> list[Judged]:
     return [
@@ -97,5 +111,5 @@ def _regions(
             found,
             verdict.region(found, _parameters(rule)),
         )
-        for found in facts.regions(figures, targets, around.region_names, open_subjects, levels)
+        for found in facts.regions(figures, targets, around.region_names, levels)
     ]

@@ -31,7 +31,6 @@ async def judge(
         await db.figures.list_targets(connection),
         await db.two_high.list_all(connection),
         around,
-        open_subjects,
     )
 
 
@@ -50,7 +49,7 @@ async def ticks(
     projects = await db.two_high.list_all(connection)
     for at in ends:
         known = region_facts.over(figures, at)
-        yield at, _regions(rule, known, targets, projects, around, open_subjects)
+        yield at, _regions(rule, known, targets, projects, around)
 
 
 def _regions(
@@ -59,10 +58,9 @@ def _regions(
     targets: Iterable[TargetRow],
     projects: Sequence[TwoHighRow],
     around: Surroundings,
-    open_subjects: Set[str],
 ) -> list[Judged]:
     assert isinstance(rule.parameters, TwoHigh)
-    found = region_facts.regions(figures, targets, around.region_names, open_subjects, Ladder())
+    found = region_facts.regions(figures, targets, around.region_names, Ladder())
     return [
         Judged(
             Watched(rule.rule_id, each.region.region, None, each.region.subject, rule.version),
