@@ -55,7 +55,7 @@ HIDDEN = {
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
     "meters_in_scope", "nightly_checks", "outbox", "quarantine_size",
     "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",
-    "sequences", "stale_areas", "units_in_scope", "whole_regions_in_scope",
+    "sequences", "stale_areas", "unit_news", "units_in_scope", "whole_regions_in_scope",
 }  # fmt: skip
 """Not shown over HTTP at all."""
 
