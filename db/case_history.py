@@ -39,6 +39,8 @@ class Stood:
     undated: str | None
     stopped_at: datetime | None
     raised_to: str | None
+    remedy_raise_at: datetime | None
+    remedy_raised_to: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ async def list_stood(connection: Connection) -> list[Stood]:
                acknowledged_at, acknowledged_by, cases.alert_id IS NOT NULL AS has_case,
                assigned_to, assignee, contest, contests, closed_at, dated_level, dated_at,
                clock_from, acknowledge_workdays, remedy_workdays, acknowledge_by, remedy_by,
-               raise_at, undated, stopped_at, raised_to
+               raise_at, undated, stopped_at, raised_to, remedy_raise_at, remedy_raised_to
           FROM alerts
           JOIN rules USING (rule_id)
           LEFT JOIN alert_cases AS cases USING (alert_id)

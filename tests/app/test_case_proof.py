@@ -114,6 +114,8 @@ TAMPERINGS = {
     "count from": "UPDATE alert_cases SET dated_at = dated_at + interval '1 h'",
     "its clock goes from": "UPDATE alert_cases SET clock_from = dated_at",
     "working days": "UPDATE alert_cases SET remedy_workdays = 50",
+    "as not remedied at": "UPDATE alert_cases SET remedy_raise_at = '2027-01-01Z'",
+    "its history knows nothing": "UPDATE alert_cases SET remedy_raised_to = '450000'",
     "was raised to None": "UPDATE alert_cases SET raised_to = NULL",
     "is assigned to": "UPDATE alert_cases SET assigned_to = 'sun', assignee = 'sun'",
     "is in the hands of sun": "UPDATE alert_cases SET assignee = 'sun'",
