@@ -322,9 +322,16 @@ async def _asked(
     """Return what is asked; a reminder says by when it was to be done. While a contest waits, there
     are no dates.
     """
-    if (transition.lets_out or transition.reason) != Reason.REMINDER:
+    is_reminder = (transition.lets_out or transition.reason) == Reason.REMINDER
+    if not is_reminder and transition.reason is not Reason.RELEASED:
         return asked(rule, verdict, transition)
     case = await db.alert_cases.fetch_clock(connection, alert_id)
+    if not is_reminder:  # where there was nobody to tell, its days count since then
+        asks = asked(rule, verdict, transition)
+        if case is None or transition.lets_out != Reason.FIRST:
+            return asks
+        dates = _dates(case.dates.acknowledge_by, case.dates.remedy_by)
+        return replace(asks, due_on=dates.due_on, remedy_on=dates.remedy_on)
     if case is None or case.stopped_at is not None:
         return Asked()
     return _dates(case.dates.acknowledge_by, case.dates.remedy_by)

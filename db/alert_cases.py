@@ -132,13 +132,13 @@ async def list_to_date(connection: Connection) -> list[Undated]:
     """Return alerts that fire and have no due dates for the level they have now.
 
     A notice that something is near its threshold, or unknown, asks for no answer: it has none. Nor
-    has what nobody was told of yet: it is owed.
+    has what is kept back; but has what there is nobody to tell of, for it is raised.
     """
     rows = await connection.fetch(
         """
         SELECT alert_id, subject, alerts.region, alerts.rule_id, rules.region AS rule_region,
                rules.kind, version, said.name, said.parameters::text AS parameters, level, measured,
-               told_at, dated_level
+               coalesce(told_at, fired_at) AS told_at, dated_level
           FROM alerts
           JOIN rules USING (rule_id)
           JOIN rule_versions AS said
@@ -146,8 +146,7 @@ async def list_to_date(connection: Connection) -> list[Undated]:
           LEFT JOIN alert_cases USING (alert_id)
          WHERE state = 'firing'
            AND about = 'over'
-           AND told_at IS NOT NULL
-           AND owed IS NULL
+           AND ((told_at IS NOT NULL AND owed IS NULL) OR nobody_to_tell)
            AND dated_level IS DISTINCT FROM level
          ORDER BY alert_id
          LIMIT $1
@@ -222,7 +221,7 @@ async def list_due(connection: Connection, now: datetime, stopped_by: datetime) 
           JOIN rules USING (rule_id)
          CROSS JOIN LATERAL (
                SELECT coalesce(silenced_by, inhibited_by) IS NOT NULL
-                      OR owed IS NOT NULL AS is_kept) AS kept
+                      OR (owed IS NOT NULL AND NOT nobody_to_tell) AS is_kept) AS kept
          WHERE state = 'firing'
            AND about = 'over'
            AND dated_level = level
