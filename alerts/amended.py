@@ -20,7 +20,7 @@ import db.amendments
 import db.judgements
 import db.kept
 import db.outbox
-from alerts import amending, changes, factors, history, outbox
+from alerts import amending, changes, factors, history, outbox, rejudging
 from alerts.amending import Again, Amendment, Late
 from alerts.keepers import NOT_YET, Keepers, Kept
 from alerts.kinds.kind import Judged, Rule, Surroundings
@@ -58,7 +58,7 @@ async def apply(
         marks[each.unit_id] = max(each.mark, marks.get(each.unit_id, 0))
     by_subject = amending.grouped(looked.again)
     subjects = list(by_subject)
-    since = around.now - around.amended_within
+    since = rejudging.amended_since(rule, around)
     lives = await db.amendments.list_lives(connection, rule.rule_id, subjects, since)
     first = await db.amendments.list_first(connection, rule.rule_id, rule.version, subjects)
     hour = periods.floor(around.now, Step.HOUR)
@@ -79,7 +79,9 @@ async def apply(
             for each in known
         ]
         amended = amending.amendments(known, own, newest_at)
-        late = amending.late(known, own, rule.parameters, first.get(subject), newest_at)
+        late = None
+        if not rule.parameters.is_restated:  # the newest month holds those before it
+            late = amending.late(known, own, rule.parameters, first.get(subject), newest_at)
         if not amended and late is None:
             quiet += kept
             continue
@@ -125,21 +127,16 @@ async def _amend(
         if not await db.amendments.retract(connection, life.alert_id, around.now, by=again.ends_at):
             return False
         await db.outbox.drop_reminders(connection, life.alert_id)
-    kept, verdict = None, again.verdict
+    kept = None
     if life.is_told and not is_retracted:
         kept = keeping.over(_standing(rule, life, again.judged.watched.unit_id))
-    if verdict.measured is not None and verdict.threshold is not None:
-        level = verdict.level or life.level
-        finding = changes.finding_of(replace(verdict, level=level))
-        await db.amendments.amend(
-            connection, life.alert_id, again.ends_at, finding, around.now, is_told=kept is None
-        )
+    await _renew(connection, amendment, around, is_told=kept is None)
     if kept is not None and not await _owe(connection, rule, amendment, around):
         return False
     reason = Reason.RETRACTED if is_retracted else Reason.AMENDED
     event_id = await _event(
         connection, rule, life.alert_id, again, reason if life.is_told else Reason.NOTED, around,
-        f"{_was(again)}; now: {verdict.reason}" + _more(len(amendment.changed)) + _kept(kept),
+        f"{_was(again)}; now: {again.verdict.reason}" + _more(len(amendment.changed)) + _kept(kept),
     )  # fmt: skip
     letters = 0
     if life.is_told and kept is None:
@@ -151,6 +148,20 @@ async def _amend(
     log.info("alert_amended", alert_id=life.alert_id, subject=life.subject, reason=reason,
              letters=letters)  # fmt: skip
     return True
+
+
+async def _renew(
+    connection: Connection, amendment: Amendment, around: Surroundings, *, is_told: bool
+) -> None:
+    """Let an alert show what was found anew of its period, whichever of them that is."""
+    life = amendment.life
+    for each in amendment.changed:
+        verdict = each.verdict
+        if verdict.measured is not None and verdict.threshold is not None:
+            finding = changes.finding_of(replace(verdict, level=verdict.level or life.level))
+            await db.amendments.amend(
+                connection, life.alert_id, each.ends_at, finding, around.now, is_told=is_told
+            )
 
 
 async def _owe(

@@ -173,7 +173,9 @@ async def end(connection: Connection, seen: Seen, around: Surroundings, *, is_wh
     hour = periods.floor(around.now, Step.HOUR)
     if progress.removed_at != hour:
         before = around.now - around.amended_within
-        left = await db.judgements.delete_old(connection, before, REMOVED_MAX)
+        left = await db.judgements.delete_old(
+            connection, before, REMOVED_MAX, regions_before=rejudging.since_last_year(around.now)
+        )
         if left < REMOVED_MAX:
             progress.removed_at = hour
 

@@ -89,7 +89,9 @@ async def look(
         newest = await kind.judge_of(connection, rule, around, open_subjects, units)
         all_of = sorted({each.unit_id for each in asked.news})
     looked = Looked(newest, None if asked.everybody else all_of)
-    if not rule.parameters.judges_again or not asked.changed:
+    if not rule.parameters.judges_again or rule.parameters.drifts:
+        return looked
+    if not (asked.everybody or asked.changed):
         return looked
     gone_through = asked.fresh if kind.judge_of is not None else asked.changed
     if rule.parameters.follows_hours and gone_through:
@@ -99,7 +101,27 @@ async def look(
     walk = _Walk(connection, rule, around, open_subjects, everybody=asked.everybody)
     walk.newest = {each.watched.subject: each for each in newest}
     affected = await _go_through(walk, gone_through)
+    if asked.everybody:
+        await _look_at_restated(walk)
     return await _paired(walk, looked, affected)
+
+
+def amended_since(rule: Rule, around: Surroundings) -> datetime:
+    """Return since when periods are judged again, by their ends: what people state anew since the
+    year before."""
+    if rule.parameters.is_restated:
+        return since_last_year(around.now)
+    return around.now - around.amended_within
+
+
+def since_last_year(now: datetime) -> datetime:
+    """Return when the year before began, in China.
+
+    >>> since_last_year(datetime.fromisoformat("2026-12-31T16:00+00:00")).isoformat()
+    '2025-12-31T16:00:00+00:00'
+    """
+    this_year = periods.floor(now, Step.YEAR)
+    return periods.floor(this_year - HOUR, Step.YEAR)
 
 
 def spans(
@@ -208,6 +230,18 @@ def _alike(
         some = spans(ends[unit_id], newest_at, rule.parameters.hold, rule.parameters.step)
         alike.setdefault(tuple(some), []).append(names[unit_id])
     return alike
+
+
+async def _look_at_restated(walk: _Walk) -> None:
+    """Judge again the months of regions that were judged: nobody marks which figure is another."""
+    rule, judge_closed = walk.rule, KINDS[walk.rule.kind].judge_closed
+    if judge_closed is None or not rule.parameters.is_restated:
+        return
+    kept = await db.judgements.list_of_regions(
+        walk.connection, rule.rule_id, amended_since(rule, walk.around)
+    )
+    for judged in await judge_closed(walk.connection, rule, walk.around, kept):
+        walk.by_key[judged.watched.subject, judged.verdict.period] = judged
 
 
 async def _paired(walk: _Walk, looked: Looked, affected: Sequence[Judgement]) -> Looked:

@@ -107,6 +107,23 @@ async def list_of(
     return {(each.subject, each.period): each for each in found}
 
 
+async def list_of_regions(connection: Connection, rule_id: int, since: datetime) -> set[Key]:
+    """Return which periods of regions a rule judged that ended after an instant."""
+    rows = await connection.fetch(
+        """
+        SELECT subject, starts_at, ends_at
+          FROM judgements
+         WHERE rule_id = $1
+           AND unit_id IS NULL
+           AND ends_at > $2
+         ORDER BY subject, ends_at
+        """,
+        rule_id,
+        since,
+    )
+    return {(row["subject"], Span(row["starts_at"], row["ends_at"])) for row in rows}
+
+
 async def upsert(
     connection: Connection,
     rule_id: int,
@@ -215,14 +232,20 @@ async def link(
     )
 
 
-async def delete_old(connection: Connection, before: datetime, limit: int) -> int:
-    """Remove judgements of periods that are too old to be amended; return how many there were."""
+async def delete_old(
+    connection: Connection, before: datetime, limit: int, *, regions_before: datetime
+) -> int:
+    """Remove judgements of periods that are too old to be amended; return how many there were.
+
+    Figures of regions come weeks after their month, and are stated anew: theirs are kept longer.
+    """
     deleted: int = await connection.fetchval(
         """
         WITH old AS (
             SELECT rule_id, subject, ends_at, starts_at
               FROM judgements
              WHERE ends_at < $1
+               AND (unit_id IS NOT NULL OR ends_at <= $3)
              ORDER BY ends_at
              LIMIT $2
         ), gone AS (
@@ -239,6 +262,7 @@ async def delete_old(connection: Connection, before: datetime, limit: int) -> in
         """,
         before,
         limit,
+        regions_before,
     )
     return deleted
 

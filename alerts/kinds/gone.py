@@ -5,12 +5,7 @@ Whose figures are missing is not gone: the kinds find such a subject, and say th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import Protocol
-
-from alerts.kinds.kind import Rule, Surroundings
-from db.pool import Connection
 
 
 class Gone(StrEnum):
@@ -34,11 +29,3 @@ ZH = {
     Gone.WITHDRAWN: "所依据的预算、限值或统计数据已撤回",
     Gone.LEFT: "该规则已没有可监视的对象",
 }
-
-
-class WhyGone(Protocol):
-    """Return why subjects are not found any more; one that is left out may be found again."""
-
-    async def __call__(
-        self, connection: Connection, rule: Rule, subjects: Collection[str], around: Surroundings
-    ) -> Mapping[str, Gone]: ...

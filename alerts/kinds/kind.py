@@ -208,6 +208,16 @@ class Parameters(BaseModel):
     )
 
     @property
+    def is_restated(self) -> bool:
+        """Whether people state what it reads, months later and again: kept and amended by year."""
+        return False
+
+    @property
+    def drifts(self) -> bool:
+        """Whether what it finds of a period becomes another though nothing of it was corrected."""
+        return False
+
+    @property
     def warn_at(self) -> float | None:
         """From which share of its threshold a value is near it: WARN; None: never."""
         return None

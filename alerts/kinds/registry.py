@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from alerts.kinds.asking import Judge, JudgeClosed, JudgeOf, LookBack, Ticks, WhyGone
 from alerts.kinds.budget_pace import watch as budgets
 from alerts.kinds.budget_pace import words as budgets_words
 from alerts.kinds.budget_pace.parameters import BudgetPace
@@ -14,8 +15,6 @@ from alerts.kinds.data_quality.parameters import DataQuality
 from alerts.kinds.expression import watch as expressions
 from alerts.kinds.expression import words as expression_words
 from alerts.kinds.expression.parameters import ExpressionRule
-from alerts.kinds.gone import WhyGone
-from alerts.kinds.judges import Judge, JudgeOf, LookBack, Ticks
 from alerts.kinds.kind import Kind, Parameters
 from alerts.kinds.not_connected import watch as connections
 from alerts.kinds.not_connected import words as connection_words
@@ -45,7 +44,8 @@ class Definition:
     `look_back`: the windows before the one that was judged, for the chart of a letter; None: those
     that its parameters name, as `ticks` finds them. `judge_of`: what it finds now of units of which
     something is new that it reads; None: as `ticks` finds it. `why_gone`: why a subject is not
-    found any more; None: nothing of it is left.
+    found any more; None: nothing of it is left. `judge_closed`: what it finds of periods before,
+    where people may state anew what they rest on.
     """
 
     parameters: type[Parameters]
@@ -55,6 +55,7 @@ class Definition:
     look_back: LookBack | None = None
     judge_of: JudgeOf | None = None
     why_gone: WhyGone | None = None
+    judge_closed: JudgeClosed | None = None
 
 
 KINDS = {
@@ -72,6 +73,7 @@ KINDS = {
         region_words.write,
         regions.look_back,
         why_gone=regions.why_gone,
+        judge_closed=regions.judge_closed,
     ),
     Kind.DATA_QUALITY: Definition(
         DataQuality,
@@ -94,6 +96,7 @@ KINDS = {
         expression_words.write,
         judge_of=expressions.judge_of,
         why_gone=expressions.why_gone,
+        judge_closed=expressions.judge_closed,
     ),
     Kind.VALUE_INTENSITY: Definition(
         ValueIntensity, values.judge, values.ticks, values_words.write

@@ -113,6 +113,15 @@ class ExpressionRule(Parameters):
         return frozenset({Source.ASSESSED} if "index" in self.parsed.names else ())
 
     @property
+    def is_restated(self) -> bool:
+        return self.of is Whose.REGION
+
+    @property
+    def drifts(self) -> bool:
+        """The index of a region is that of the last days, whichever month has figures."""
+        return self.of is Whose.REGION and "index" in self.parsed.names
+
+    @property
     def ends_silence(self) -> bool:
         return self.of is Whose.REGION
 

@@ -63,6 +63,24 @@ async def judge_of(
     return await _look(connection, rule, scope, around)
 
 
+async def judge_closed(
+    connection: Connection,
+    rule: Rule,
+    around: Surroundings,
+    periods: Collection[tuple[str, Span]],
+) -> list[Judged]:
+    """Return what it finds of months of regions."""
+    parameters = _parameters(rule)
+    within = regions.within(await db.figures.list_figures(connection), Scope.of_region(rule.region))
+    targets = await db.figures.list_targets(connection)
+    found = [
+        facts.of_region(each, {}, parameters.expression)
+        for each in regions.months(within, targets, around.region_names, Ladder())
+        if (each.subject, each.period) in periods
+    ]
+    return _judged(rule, found, around)
+
+
 async def ticks(
     connection: Connection,
     rule: Rule,
@@ -107,6 +125,10 @@ async def _look(
             found = await _units(connection, parameters, scope, around)
         case Whose.REGION:
             found = await _regions(connection, parameters, scope, around)
+    return _judged(rule, found, around)
+
+
+def _judged(rule: Rule, found: Sequence[ExpressionFacts], around: Surroundings) -> list[Judged]:
     return [
         Judged(
             Watched(
@@ -117,7 +139,7 @@ async def _look(
                 rule.version,
             ),
             each,
-            verdict.judge(each, parameters, around.coverage_floor),
+            verdict.judge(each, _parameters(rule), around.coverage_floor),
         )
         for each in found
     ]

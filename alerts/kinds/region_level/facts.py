@@ -83,25 +83,20 @@ def regions(
     ladder: Ladder,
 ) -> list[RegionFacts]:
     """Return the newest month of each region's newest year: that of a year before is over."""
-    by_region: dict[str, list[Target]] = {}
-    for row in targets:
-        by_region.setdefault(row.region, []).append(row.target())
-    newest: dict[tuple[str, int], FigureRow] = {}
-    newest_year: dict[str, int] = {}
-    for figure in sorted(figures, key=lambda row: (row.region, row.year, row.through_month)):
-        newest[figure.region, figure.year] = figure
-        newest_year[figure.region] = figure.year
-    return [
-        _region(
-            figure,
-            newest.get((region, year - 1)),
-            names.get(region, region),
-            by_region.get(region, []),
-            ladder,
-        )
-        for (region, year), figure in newest.items()
-        if year == newest_year[region]
-    ]
+    newest = _newest(figures)
+    year_of = dict(newest.keys())  # in order of the year
+    chosen = [figure for (region, year), figure in newest.items() if year == year_of[region]]
+    return _regions(chosen, newest, targets, names, ladder)
+
+
+def months(
+    figures: Sequence[FigureRow],
+    targets: Iterable[TargetRow],
+    names: Mapping[str, str],
+    ladder: Ladder,
+) -> list[RegionFacts]:
+    """Return all months of all years."""
+    return _regions(figures, _newest(figures), targets, names, ladder)
 
 
 def over(figures: Iterable[FigureRow], at: datetime) -> list[FigureRow]:
@@ -121,6 +116,34 @@ def within(figures: Iterable[FigureRow], scope: Scope) -> Sequence[FigureRow]:
     if scope.unit is not None:
         return []
     return [row for row in figures if row.region.startswith(scope.region_prefix)]
+
+
+def _newest(figures: Iterable[FigureRow]) -> dict[tuple[str, int], FigureRow]:
+    """Return the newest month of each year of each region, in order of both."""
+    ordered = sorted(figures, key=lambda row: (row.region, row.year, row.through_month))
+    return {(figure.region, figure.year): figure for figure in ordered}
+
+
+def _regions(
+    chosen: Iterable[FigureRow],
+    newest: Mapping[tuple[str, int], FigureRow],
+    targets: Iterable[TargetRow],
+    names: Mapping[str, str],
+    ladder: Ladder,
+) -> list[RegionFacts]:
+    by_region: dict[str, list[Target]] = {}
+    for row in targets:
+        by_region.setdefault(row.region, []).append(row.target())
+    return [
+        _region(
+            figure,
+            newest.get((figure.region, figure.year - 1)),
+            names.get(figure.region, figure.region),
+            by_region.get(figure.region, []),
+            ladder,
+        )
+        for figure in chosen
+    ]
 
 
 def _region(

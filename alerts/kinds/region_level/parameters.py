@@ -14,6 +14,7 @@ class RegionLevel(Parameters):
     """The warning level of a region, from its cumulative figures."""
 
     kind: ClassVar[Kind] = Kind.REGION_LEVEL
+    judges_again: ClassVar[bool] = True
 
     indicator: Indicator = Field(
         default=Indicator.ENERGY_PER_GDP,
@@ -46,3 +47,7 @@ class RegionLevel(Parameters):
         "nobody has acknowledged it; 0: never [h]",
         examples=[168],
     )
+
+    @property
+    def is_restated(self) -> bool:
+        return True

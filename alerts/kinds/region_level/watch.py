@@ -31,6 +31,21 @@ async def judge(
     return _regions(rule, known, targets, around, await ladder(connection, _parameters(rule)))
 
 
+async def judge_closed(
+    connection: Connection,
+    rule: Rule,
+    around: Surroundings,
+    periods: Collection[tuple[str, Span]],
+) -> list[Judged]:
+    """Return what it makes of months by what is published of them now."""
+    figures = await db.figures.list_figures(connection)
+    targets = await db.figures.list_targets(connection)
+    known = facts.within(figures, Scope.of_region(rule.region))
+    levels = await ladder(connection, _parameters(rule))
+    months = facts.months(known, targets, around.region_names, levels)
+    return [_judged(rule, each) for each in months if (each.subject, each.period) in periods]
+
+
 async def ticks(
     connection: Connection,
     rule: Rule,
@@ -105,11 +120,10 @@ def _regions(
     around: Surroundings,
     levels: Ladder,
 ) -> list[Judged]:
-    return [
-        Judged(
-            Watched(rule.rule_id, found.region, None, found.subject, rule.version),
-            found,
-            verdict.region(found, _parameters(rule)),
-        )
-        for found in facts.regions(figures, targets, around.region_names, levels)
-    ]
+    found = facts.regions(figures, targets, around.region_names, levels)
+    return [_judged(rule, each) for each in found]
+
+
+def _judged(rule: Rule, found: RegionFacts) -> Judged:
+    watched = Watched(rule.rule_id, found.region, None, found.subject, rule.version)
+    return Judged(watched, found, verdict.region(found, _parameters(rule)))

@@ -1,10 +1,11 @@
-"""Owns what a kind of rules can be asked: to judge now, to judge what is past, to look back."""
+"""Owns what a kind of rules can be asked: what it finds now, found then, and why no more."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Set
+from collections.abc import AsyncIterator, Collection, Mapping, Set
 from typing import Protocol
 
+from alerts.kinds.gone import Gone
 from alerts.kinds.kind import Judged, Rule, Surroundings, Tick
 from alerts.verdicts import Verdict
 from db.pool import Connection
@@ -51,9 +52,29 @@ class Ticks(Protocol):
     ) -> AsyncIterator[Tick]: ...
 
 
+class JudgeClosed(Protocol):
+    """Return what a rule finds now of some of the `periods` of subjects that it judged before."""
+
+    async def __call__(
+        self,
+        connection: Connection,
+        rule: Rule,
+        around: Surroundings,
+        periods: Collection[tuple[str, Span]],
+    ) -> list[Judged]: ...
+
+
 class LookBack(Protocol):
     """Return the windows before the one that was judged, oldest first; None: cannot be told."""
 
     async def __call__(
         self, connection: Connection, rule: Rule, judged: Judged, around: Surroundings
     ) -> list[tuple[Span, Verdict | None]]: ...
+
+
+class WhyGone(Protocol):
+    """Return why subjects are not found any more; one that is left out may be found again."""
+
+    async def __call__(
+        self, connection: Connection, rule: Rule, subjects: Collection[str], around: Surroundings
+    ) -> Mapping[str, Gone]: ...
