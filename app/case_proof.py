@@ -175,8 +175,8 @@ def _counted(
         if alert.raised_to != newest:
             yield f"was raised to {alert.raised_to}; its history says {newest}"
     yield from _dates(alert, happened, dated_at, clock_from)
-    told = any(each.kind == Turn.REMEDY_OVERDUE and each.at >= dated_at for each in happened)
-    if alert.remedy_raised_to is not None and not told:
+    is_told = any(each.kind == Turn.REMEDY_OVERDUE and each.at >= dated_at for each in happened)
+    if alert.remedy_raised_to is not None and not is_told:
         yield f"{alert.remedy_raised_to} heard that it is not remedied; its history knows nothing"
     if alert.remedy_raised_to is None and alert.remedy_raise_at != alert.remedy_by:
         yield f"it is written about as not remedied at {_told(alert.remedy_raise_at)}, not in time"

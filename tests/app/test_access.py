@@ -80,7 +80,7 @@ ASKING = {
     },
     ("POST", "/v1/rules/backtest"): {
         "from": "2026-11-01T00:00:00+08:00", "to": "2026-11-01T02:00:00+08:00",
-        "acts_in": "450200", "rule": {"kind": "product_intensity"},
+        "acts_in": "450202", "rule": {"kind": "product_intensity"},
     },
 }  # fmt: skip
 """What is asked in a body, by those who may read."""

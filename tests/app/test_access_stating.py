@@ -154,8 +154,10 @@ async def test_what_is_asked_in_a_body_is_answered_as_far_as_one_sees(
                 method=method,
                 body=ASKING[method, path],
             )
-            expected = 200 if name in HOLDERS and not of_nobody else 404
-            assert answer.status_code == expected, (name, answer.text)
+            expected = {200} if name in HOLDERS and not of_nobody else {404}
+            if "{" not in path:  # it names nobody: a foreigner is answered about what they see
+                expected |= {200}
+            assert answer.status_code in expected, (name, answer.text)
             assert name in HOLDERS or not {each for each in QIANS_ALONE if each in answer.text}
     nobody = await possessed_stage.ask(
         None, filled_in(path), method=method, body=ASKING[method, path]
