@@ -266,8 +266,14 @@ async def test_a_letter_on_verified_factors_names_none(works: Works) -> None:
     assert "未经核实" not in await works.pool.fetchval("SELECT body FROM outbox")
 
 
-async def test_a_limit_that_nobody_checked_warns_nobody(works: Works) -> None:
+async def test_a_limit_that_nobody_checked_warns_nobody_and_leaves_it_unknown(
+    works: Works,
+) -> None:
     await works.pool.execute("UPDATE limits SET verified = false")
     await works.made(140.0)
     assert await works.evaluate() == 0
     assert (await works.states(), await works.letters()) == ([], [])
+    standing = await works.pool.fetchrow("SELECT state, reason FROM standings")
+    assert standing is not None
+    assert standing["state"] == "unknown"
+    assert standing["reason"].startswith("the limit is not verified (edition 2023年版)")

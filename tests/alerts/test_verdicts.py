@@ -95,6 +95,18 @@ def test_a_limit_of_the_future_does_not_hold_and_a_newer_row_replaces_an_older()
     assert verdict.newest(candidates, 0.75) is None
 
 
+def test_a_limit_that_nobody_verified_is_no_silence_and_no_verdict() -> None:
+    unchecked = replace(LIMIT, edition="GB 2", verified=False)
+    found = judge(ENERGY, OUTPUT, limits=(unchecked,))
+    assert (found.state, found.threshold) == (State.UNKNOWN, None)
+    assert found.reason == (
+        "the limit is not verified (edition GB 2): have it checked against its source and "
+        "imported as verified"
+    )
+    newer = replace(LIMIT, baseline=90.0, verified=False, valid_from=date(2025, 1, 1))
+    assert judge(ENERGY, OUTPUT, limits=(newer, LIMIT)).threshold == 117.0
+
+
 def test_at_the_limit_is_within_it() -> None:
     assert judge(replace(ENERGY, tce=11.7), OUTPUT).state is State.OK
 

@@ -151,6 +151,7 @@ def composites(rows: Iterable[Counted], scheme: Scheme) -> dict[str, float | Non
 def _cause(found: ProductFacts) -> str:
     """Return what stands against a figure of energy per output, whatever the coverage."""
     for names, said in (
+        (found.unverified, "the limit is not verified: have it checked and imported, edition"),
         (found.foreign_uoms, "units of measure do not lead to kgce per output"),
         (found.other_products, "the unit also makes"),
         (found.without_factor, "no coal equivalent factor for"),

@@ -6,7 +6,7 @@ Pure. A fact says what is known and what is not; what follows from it is for `ve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 
@@ -61,6 +61,10 @@ class Reference:
         """
         return [row for row in self.limits if row.product == product and row.verified]
 
+    def unchecked(self, product: str) -> list[LimitRow]:
+        """Return the others: where there are no better ones, it is unknown whether it is over."""
+        return [row for row in self.limits if row.product == product and not row.verified]
+
     def oil(self, on: date) -> Equivalent | None:
         """Return what a kgoe is worth on a day; None: nobody says, or nobody may rely on it."""
         held = [
@@ -95,6 +99,7 @@ class ProductFacts(Facts):
     The bounds are what the two would come to if what is missing were made up at the pace of what
     is there. `silent`, `held`: meters; `without_factor`: carriers; `foreign_uoms`: units of measure
     that do not lead to those of the limit. `oil`: what a kgoe was taken for, if the limit is in it.
+    `unverified`: editions of limits that hold, of which none was checked.
     """
 
     subject: Subject
@@ -114,6 +119,7 @@ class ProductFacts(Facts):
     basis: Basis = Basis.CALORIFIC
     period: Window = Window.HOURS
     oil: Equivalent | None = None
+    unverified: Sequence[str] = ()
 
     @property
     def about_unit(self) -> UnitName:
@@ -133,7 +139,7 @@ def products(
     A window in which no limit holds has none. `uses` must be in order of unit and window; facts
     are put together as they are asked for, and mostly only the newest are.
     """
-    limited = {row.product for row in reference.limits if row.verified}
+    limited = {row.product for row in reference.limits}
     for _, of_unit in groupby(uses, key=lambda use: use.unit_id):
         windows = [list(meters) for _, meters in groupby(of_unit, key=lambda use: use.window)]
         made = {use.product for meters in windows for use in meters if use.product is not None}
@@ -148,12 +154,15 @@ def _candidates(
     parameters: ProductIntensity,
     now: datetime,
 ) -> Iterator[ProductFacts]:
-    limits = reference.of(product)
+    limits, unchecked = reference.of(product), reference.unchecked(product)
     for meters in windows:
         on = meters[0].window.starts_at.astimezone(LOCAL).date()
         yardsticks = _in_force(limits, parameters.against, on)
-        if yardsticks and any(use.product == product for use in meters):
-            yield _product(meters, product, yardsticks, reference.oil(on), parameters, now)
+        others = [] if yardsticks else _in_force(unchecked, parameters.against, on)
+        if (yardsticks or others) and any(use.product == product for use in meters):
+            found = _product(meters, product, yardsticks, reference.oil(on), parameters, now)
+            editions = dict.fromkeys(each.limit.edition for each in others)
+            yield replace(found, unverified=list(editions))
 
 
 def _in_force(limits: Sequence[LimitRow], against: Against, on: date) -> list[Yardstick]:
@@ -207,12 +216,17 @@ def _product(
         silent=[m.meter for m in (*energy, *output) if m.quantity is None or not shares[m.meter]],
         held=[use.meter for use in (*energy, *output) if use.held],
         without_factor=sorted({u.carrier or "" for u in energy if is_coal and u.lacks_factor}),
-        foreign_uoms=[] if yardstick else [yardsticks[0].limit.uom, *{u.uom for u in output}],
+        foreign_uoms=_foreign(yardsticks, output) if yardstick is None else [],
         other_products=sorted({use.product for use in meters if use.product} - {product}),
         basis=parameters.basis,
         period=parameters.window,
         oil=oil if counted is Energy.KGOE else None,
     )
+
+
+def _foreign(yardsticks: Sequence[Yardstick], output: Iterable[MeterUse]) -> list[str]:
+    """Return the units of measure that do not fit: that of the limit, if there is one, first."""
+    return [*(each.limit.uom for each in yardsticks[:1]), *{use.uom for use in output}]
 
 
 def _fitting(

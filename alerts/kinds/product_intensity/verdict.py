@@ -59,6 +59,11 @@ def product(facts: ProductFacts, coverage_floor: float) -> Verdict:
 
 def _obstacle(facts: ProductFacts, coverage_floor: float) -> str | None:
     """Return why the facts allow no verdict, the cause a user can mend first."""
+    if facts.unverified:
+        return (
+            f"the limit is not verified (edition {_listed(facts.unverified)}): have it checked "
+            "against its source and imported as verified"
+        )
     if facts.yardstick is None:
         return f"units of measure do not lead to those of the limit: {_listed(facts.foreign_uoms)}"
     if facts.other_products:
