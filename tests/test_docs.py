@@ -75,6 +75,13 @@ OF_NOBODY = "000000000000PROBE0"
 """What `services probe` tries in the name of: no unit can have it."""
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_what_the_readme_says_to_paste_writes_what_it_imports(name: str) -> None:
+    imports = re.findall(r"^nenghao import .*", (ROOT / name).read_text(encoding="utf-8"), re.M)
+    assert imports
+    assert [line for line in imports if "--apply" not in line.partition("#")[0]] == []
+
+
 def test_every_credit_code_that_is_shown_is_well_formed() -> None:
     """Whoever copies an example is told of its check digit otherwise (GB 32100)."""
     shown = {
