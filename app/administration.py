@@ -63,7 +63,9 @@ def import_command(
             if not plan.facts or not apply:
                 _say_that_nothing_is_written(bool(plan.facts), asks)
                 return True
-            author = importing.author(actor or getpass.getuser(), reason, file, evidence)
+            author = importing.author(
+                actor or getpass.getuser(), reason, file.name, content, evidence
+            )
             now = datetime.now(UTC)
             if asks:
                 wanted = drafts.Submission(Deed.IMPORT, kind, file.name, content, author)

@@ -103,11 +103,11 @@ def refuse_problems(planned: Plan) -> None:
         )
 
 
-def author(actor: str, reason: str | None, path: Path, evidence: str = "") -> Author:
-    """Return who states the rows of a file; the file itself is evidence, beside what is named."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    proof = [evidence.strip(), f"{path.name} sha256:{digest}"]
-    return Author(actor, reason or f"import of {path.name}", "; ".join(filter(None, proof)))
+def author(actor: str, reason: str | None, name: str, content: bytes, evidence: str = "") -> Author:
+    """Return who states the rows of the file `name`; what it holds is evidence, beside other."""
+    digest = hashlib.sha256(content).hexdigest()
+    proof = [evidence.strip(), f"{name} sha256:{digest}"]
+    return Author(actor, reason or f"import of {name}", "; ".join(filter(None, proof)))
 
 
 SHEETS: Mapping[Kind, Sheets] = {

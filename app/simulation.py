@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import db.regions
-from app import enrolment, importing
+from app import enrolment, importing, tables
 from app.imports.kinds import Kind
 from db.pool import Pool
 from energy import levels
@@ -178,8 +178,11 @@ async def import_registry(
     for kind in IMPORTED:
         async with pool.acquire() as connection, connection.transaction():
             path = folder / f"{kind}.csv"
-            planned = await importing.plan(connection, kind, path, lambda _done, _of: None)
-            author = importing.author("simulate", None, path)
+            content = await asyncio.to_thread(tables.load, path)
+            planned = await importing.plan_of(
+                connection, kind, path.name, content, lambda _done, _of: None
+            )
+            author = importing.author("simulate", None, path.name, content)
             await importing.apply(connection, planned, author, _now())
 
 

@@ -79,13 +79,18 @@ def parse(
 
 
 def load(path: Path) -> bytes:
-    """Return what the file at `path` holds, if it is not too large for a table."""
+    """Return what the file at `path` holds, if it is not too large for a table.
+
+    A pipe can be read only once, and does not tell its size: it is read as far as it may be.
+    """
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise TableError(f"{path.name} is larger than {FILE_BYTES_MAX // 2**20} MiB; split it")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise TableError(f"cannot read {path}: {error.strerror}") from error
+    if len(content) > FILE_BYTES_MAX:
+        raise TableError(f"{path.name} is larger than {FILE_BYTES_MAX // 2**20} MiB; split it")
+    return content
 
 
 def _table(lines: Lines, required: Collection[str], optional: Collection[str]) -> Table:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import hashlib
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import StringIO
@@ -12,12 +14,14 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 from rich.console import Console
+from typer.testing import CliRunner
 
 import db.changes
 import db.contacts
 import db.corrections
+import db.pool
 import db.registry
-from app import import_report, importing
+from app import cli, import_report, importing
 from app.imports.kinds import Kind
 from app.imports.plans import Plan
 from app.resolve import Refusal
@@ -327,12 +331,34 @@ async def test_an_import_is_in_the_ledger_with_its_author_and_its_file(desk: Des
     assert second.fact.content["name"] == "新名"
 
 
-def test_the_evidence_of_an_import_is_its_file(tmp_path: Path) -> None:
-    path = tmp_path / "units.csv"
-    path.write_text("unit")
-    evidence = importing.author("zhao", None, path).evidence
+def test_the_evidence_of_an_import_is_what_its_file_holds() -> None:
+    evidence = importing.author("zhao", None, "units.csv", b"unit").evidence
     assert evidence == f"units.csv sha256:{hashlib.sha256(b'unit').hexdigest()}"
-    assert importing.author("zhao", None, path, "No. 17").evidence == f"No. 17; {evidence}"
+    other = importing.author("zhao", None, "units.csv", b"unit", "No. 17").evidence
+    assert other == f"No. 17; {evidence}"
+
+
+def test_a_pipe_is_imported_and_its_evidence_is_what_came_through_it(database_url: str) -> None:
+    """It can be read only once: a second reading gives nothing."""
+    content = (EXAMPLES / "units.csv").read_bytes()
+    out, into = os.pipe()
+    os.write(into, content)
+    os.close(into)
+    environment = {"NENGHAO_DATABASE_URL": database_url}
+    command = ["import", "units", f"/dev/fd/{out}", "--apply"]
+    told = CliRunner().invoke(cli.app, command, env=environment)
+    os.close(out)
+    assert told.exit_code == 0, told.output
+    proofs = asyncio.run(_proofs(database_url))
+    assert proofs == {f"{out} sha256:{hashlib.sha256(content).hexdigest()}"}
+
+
+async def _proofs(database_url: str) -> set[str]:
+    pool = await db.pool.create_pool(database_url)
+    try:
+        return {row["evidence"] for row in await pool.fetch("SELECT evidence FROM changes")}
+    finally:
+        await pool.close()
 
 
 # -- corrections -----------------------------------------------------------------------------------
