@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import pytest
 
+import db.corrections
+from db.corrections import CorrectionRow
 from deploy.services import Services
 from ingest import credentials, requests, settle
 from ingest.requests import Request
@@ -65,6 +67,52 @@ async def test_hours_in_which_a_meter_said_nothing_at_all_are_asked_for(
     assert [(gap.meter, gap.starts_at, gap.ends_at) for gap in asked.gaps] == [
         ("X01", NOW - timedelta(hours=11), NOW - timedelta(hours=9))
     ]
+
+
+async def set_aside(plant: Plant, meter: str, minutes: list[int]) -> None:
+    """Set the readings of a meter at `minutes` aside, as a person does, and settle them."""
+    async with plant.pool.acquire() as connection:
+        rows = [
+            CorrectionRow(
+                factories.unit_code(), meter, NOW + timedelta(minutes=n) - timedelta(hours=1), None
+            )
+            for n in minutes
+        ]
+        targets = await db.corrections.list_targets(connection, rows)
+        assert len(targets) == len(rows)
+        await db.corrections.upsert(connection, [(one, None) for one in targets.values()])
+        while await settle.settle_one(connection):
+            pass
+
+
+@pytest.mark.puts_in("corrections")
+@pytest.mark.parametrize("meter", ["E01", "X01"])
+async def test_a_reading_that_a_person_set_aside_is_not_asked_for(plant: Plant, meter: str) -> None:
+    """Not of an hour of which some are left, nor where the whole hour was set aside."""
+    async with plant.pool.acquire() as connection:
+        await factories.meter(connection, plant.unit_id, "X01", kind="interval")
+    await plant.send(*(reading(n, 5.0, "X01") for n in DAY[:-1]))
+    await told(plant, DAY)
+    await set_aside(plant, meter, [-900, -885, *range(-600, -480, 15)])
+    assert await due(plant) == []
+
+
+@pytest.mark.puts_in("corrections")
+@pytest.mark.parametrize("meter", ["E01", "X01"])
+async def test_what_is_missing_beside_a_reading_set_aside_is_asked_for(
+    plant: Plant, meter: str
+) -> None:
+    async with plant.pool.acquire() as connection:
+        await factories.meter(connection, plant.unit_id, "X01", kind="interval")
+    came = [n for n in DAY if n != -570]
+    await plant.send(*(reading(n, 5.0, "X01") for n in came[:-1]))
+    await told(plant, came)
+    await set_aside(plant, meter, [-585])
+    (asked,) = await due(plant)
+    assert {(gap.meter, gap.starts_at) for gap in asked.gaps} == {
+        ("E01", NOW - timedelta(hours=11)),
+        ("X01", NOW - timedelta(hours=11)),
+    }
 
 
 async def numbered(plant: Plant, *seqs: int) -> None:
