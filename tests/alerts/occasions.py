@@ -33,7 +33,7 @@ from db.budgets import BudgetRow
 from db.heads import KeptHead
 from db.limits import LimitRow
 from db.outages import Site
-from db.products import Equivalent
+from db.products import Equivalent, Product
 from db.two_high import TwoHighRow
 from energy.budgets import OwnerKind, Standing
 from energy.factors import Basis
@@ -48,10 +48,10 @@ DAY_AT = datetime(2026, 11, 22, 16, tzinfo=UTC)
 STARTS_AT = datetime(2026, 11, 23, 15, tzinfo=UTC)
 SOURCE = "发改产业〔2023〕723号"
 LIMIT = LimitRow(
-    "水泥熟料", "kgce/t", "2023年版", None, 117.0, 100.0, None, date(2024, 1, 1), SOURCE
+    "cement_clinker", "kgce/t", "2023年版", None, 117.0, 100.0, None, date(2024, 1, 1), SOURCE
 )
 OVER = ProductFacts(
-    subject=Subject(1, "91450200MA0000001X", "柳州某水泥有限公司", "450202", "水泥熟料"),
+    subject=Subject(1, "91450200MA0000001X", "柳州某水泥有限公司", "450202", "cement_clinker"),
     window=Span(STARTS_AT, STARTS_AT + timedelta(hours=1)),
     yardstick=Yardstick(117.0, Against.BASELINE, LIMIT),
     energy=29_154.2,
@@ -60,10 +60,12 @@ OVER = ProductFacts(
     output_bounds=(208.0, 208.0),
     coverage=0.9583,
     estimated_share=0.042,
+    named=Product("cement_clinker", "水泥熟料", "cement clinker", "t", None, None),
 )
 CENTRE = replace(
     OVER,
     subject=replace(OVER.subject, unit_name="柳州某数据中心", product="大型数据中心"),
+    named=None,
     yardstick=Yardstick(
         1.3,
         Against.LIMIT,
@@ -88,6 +90,7 @@ SHORT = replace(
 REFINED = replace(
     OVER,
     subject=replace(OVER.subject, unit_name="钦州某石化厂", product="乙烯"),
+    named=None,
     yardstick=Yardstick(
         640.0,
         Against.BASELINE,

@@ -151,6 +151,18 @@ async def days(works: Works, *intensities: float) -> None:
         await works.settled(works.output_id, at, 96, quantity=100.0, step="day")
 
 
+async def test_a_letter_calls_a_product_by_its_name(works: Works) -> None:
+    await works.pool.execute(
+        "INSERT INTO products VALUES ('clinker', '水泥熟料', 'cement clinker', 't')"
+    )
+    await works.made(140.0)
+    await works.evaluate()
+    subjects = {row[0] for row in await works.pool.fetch("SELECT subject FROM outbox")}
+    assert subjects
+    assert all(("水泥熟料" in each) or ("cement clinker" in each) for each in subjects)
+    assert any("水泥熟料" in each for each in subjects)
+
+
 async def restate(works: Works, parameters: str) -> None:
     await works.pool.execute(
         "UPDATE rule_versions SET parameters = $1 WHERE rule_id = 1", parameters

@@ -5,8 +5,8 @@ Pure. A fact says what is known and what is not; what follows from it is for `ve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby
 
@@ -15,7 +15,7 @@ from alerts.kinds.kind import Facts, UnitName
 from alerts.kinds.product_intensity.parameters import Against, ProductIntensity, Window
 from db.facts import MeterUse
 from db.limits import LimitRow
-from db.products import Equivalent
+from db.products import Equivalent, Product
 from energy import intensity_uoms
 from energy.factors import ELECTRICITY, Basis, Unverified
 from energy.intensity import Levels
@@ -48,11 +48,12 @@ class Yardstick:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What products are held against: limits, and what kgoe is worth in kgce."""
+    """What products are held against: limits, and what kgoe is worth in kgce; and their names."""
 
     limits: Sequence[LimitRow]
     equivalents: Sequence[Equivalent] = ()
     unverified: Unverified = Unverified.NOTE
+    named: Mapping[str, Product] = field(default_factory=dict)
 
     def of(self, product: str) -> list[LimitRow]:
         """Return the limits of a product that somebody checked against their edition.
@@ -99,7 +100,8 @@ class ProductFacts(Facts):
     The bounds are what the two would come to if what is missing were made up at the pace of what
     is there. `silent`, `held`: meters; `without_factor`: carriers; `foreign_uoms`: units of measure
     that do not lead to those of the limit. `oil`: what a kgoe was taken for, if the limit is in it.
-    `unverified`: editions of limits that hold, of which none was checked.
+    `unverified`: editions of limits that hold, of which none was checked. `named`: the product's
+    names; None: it has none but its code.
     """
 
     subject: Subject
@@ -120,6 +122,7 @@ class ProductFacts(Facts):
     period: Window = Window.HOURS
     oil: Equivalent | None = None
     unverified: Sequence[str] = ()
+    named: Product | None = None
 
     @property
     def about_unit(self) -> UnitName:
@@ -162,7 +165,8 @@ def _candidates(
         if (yardsticks or others) and any(use.product == product for use in meters):
             found = _product(meters, product, yardsticks, reference.oil(on), parameters, now)
             editions = dict.fromkeys(each.limit.edition for each in others)
-            yield replace(found, unverified=list(editions))
+            named = reference.named.get(product)
+            yield replace(found, unverified=list(editions), named=named)
 
 
 def _in_force(limits: Sequence[LimitRow], against: Against, on: date) -> list[Yardstick]:

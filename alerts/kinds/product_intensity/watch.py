@@ -113,6 +113,7 @@ async def _reference(connection: Connection, around: Surroundings) -> Reference:
         await db.limits.list_limits(connection),
         await db.products.list_equivalents(connection),
         around.unverified,
+        await db.products.list_products(connection),
     )
 
 

@@ -123,7 +123,7 @@ def write(occasion: Occasion, language: Language) -> Words:
 
 
 def _zh(occasion: Occasion, facts: ProductFacts, yardstick: Yardstick) -> Words:
-    unit, product = collapse(facts.subject.unit_name), collapse(facts.subject.product)
+    unit, product = collapse(facts.subject.unit_name), _product(facts, Language.ZH)
     uom, edition = _uom(yardstick), collapse(yardstick.limit.edition)
     value, threshold = beside(occasion.verdict.measured, yardstick.value)
     against, is_over = AGAINST_ZH[yardstick.against], occasion.is_over
@@ -155,7 +155,7 @@ def _zh(occasion: Occasion, facts: ProductFacts, yardstick: Yardstick) -> Words:
 
 
 def _en(occasion: Occasion, facts: ProductFacts, yardstick: Yardstick) -> Words:
-    unit, product = collapse(facts.subject.unit_name), collapse(facts.subject.product)
+    unit, product = collapse(facts.subject.unit_name), _product(facts, Language.EN)
     uom, edition = _uom(yardstick), collapse(yardstick.limit.edition)
     value, threshold = beside(occasion.verdict.measured, yardstick.value)
     against, is_over = AGAINST_EN[yardstick.against], occasion.is_over
@@ -185,6 +185,14 @@ def _en(occasion: Occasion, facts: ProductFacts, yardstick: Yardstick) -> Words:
         formula=_formula(facts, yardstick, value, threshold),
         explain=_explain(facts),
     )
+
+
+def _product(facts: ProductFacts, language: Language) -> str:
+    """Return what the product is called: its code where nobody gave it a name."""
+    named = facts.named
+    if named is None:
+        return collapse(facts.subject.product)
+    return collapse(named.name_zh if language is Language.ZH else named.name_en)
 
 
 def _formula(facts: ProductFacts, yardstick: Yardstick, value: str, threshold: str) -> str:

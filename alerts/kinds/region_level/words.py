@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from alerts import tasks
 from alerts.kinds.region_level.facts import RegionFacts
 from alerts.kinds.region_level.verdict import finding
-from alerts.kinds.words import Language, Occasion, Words, collapse, number, percent
+from alerts.kinds.words import Language, Occasion, Words, collapse, months_en, number, percent
 from alerts.verdicts import Verdict
 from energy import levels
 from energy.indicators import DESCRIPTIONS, Growth, Indicator
@@ -118,7 +118,8 @@ def _en(
     occasion: Occasion, facts: RegionFacts, scheme: Scheme, band: Band, reason: Reason
 ) -> Words:
     region, verdict, of = collapse(occasion.region_name), occasion.verdict, facts.indicator
-    months, name = f"January to month {facts.through_month} of {facts.year}", _capital(_name(of))
+    months = months_en((facts.year, 1), (facts.year, facts.through_month))
+    name = _capital(_name(of))
     figures = _total_en(facts, verdict) if _is_total(facts) else _rate_en(facts, verdict)
     return Words(
         subject=f"{region}, {months}: {SHORT_EN[of]} at {_short(band.name_en, ' (')}",
