@@ -1,6 +1,6 @@
-"""Owns whether an evidence file is whole, and its figure follows from its tables.
+"""Owns whether an evidence file agrees with itself: its hashes, and its figure with its tables.
 
-Pure: it needs nothing but what is in the file.
+Pure: it needs nothing but what is in the file, and so cannot tell whether that is the platform's.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DERIVED = ("gaps.csv", "doubts.csv")
 
 @dataclass(slots=True)
 class Verdict:
-    """What was found. No `faults`: the file is whole and its figure follows from its tables."""
+    """What was found. No `faults`: the file agrees with itself; who made it is not shown."""
 
     manifest: Mapping[str, Any]
     told: object = None

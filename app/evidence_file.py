@@ -19,6 +19,13 @@ FILE_BYTES_MAX = 256 * 2**20
 UNPACKED_BYTES_MAX = 1024 * 2**20
 """A ZIP archive may unpack to much more than it is."""
 
+NOT_SHOWN = (
+    "That it is the platform's is NOT shown by the file alone: whoever changes readings, sums and "
+    "hashes alike makes such a file, too. Ask the platform for the same figure again, and verify "
+    "the platform against heads that a witness kept (nenghao verify --heads)."
+)
+"""What a file that agrees with itself leaves open."""
+
 console = Console()
 
 
@@ -42,7 +49,10 @@ def read(path: Path) -> dict[str, bytes]:
 def evidence_command(
     file: Annotated[Path, typer.Argument(help="an evidence file of GET /v1/explain, format=zip")],
 ) -> None:
-    """Check an evidence file: every hash, and its figure computed anew from its tables."""
+    """Check that an evidence file agrees with itself: every hash, and its figure computed anew.
+
+    It does not show that the file is the platform's.
+    """
     from app.evidence_check import checked  # here: it needs what makes the pages
 
     try:
@@ -60,4 +70,7 @@ def evidence_command(
         console.print(f"[red]{fault}[/red]", highlight=False)
     if verdict.faults:
         raise typer.Exit(1)
-    console.print(f"{len(manifest['files'])} files are whole; the figure follows from the tables")
+    console.print(
+        f"{len(manifest['files'])} files agree with each other: the figure follows from the tables"
+    )
+    console.print(NOT_SHOWN, soft_wrap=True)

@@ -160,6 +160,22 @@ async def test_a_file_that_is_missing_or_slipped_in_is_named(works: Stage) -> No
     assert {"gaps.csv is missing", "more.csv is not in the manifest"} <= {*faults}
 
 
+@pytest.mark.tampers("a reading")
+async def test_what_was_forged_as_a_whole_agrees_with_itself_and_is_not_called_proved(
+    works: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file of another history is whole by itself: only the platform can tell it apart."""
+    true = await evidence(works, **METER)
+    await works.pool.execute("UPDATE readings SET raw_value = raw_value + 1 WHERE raw_value = 910")
+    forged = await evidence(works, **METER)
+    told = json.loads(forged["explanation.json"])
+    told["value"]["value"] = told["check"]["recomputed"]
+    forged["explanation.json"] = json.dumps(told).encode()
+    assert forged["readings.csv"] != true["readings.csv"]
+    evidence_file.evidence_command(packed(tmp_path, sealed(forged)))
+    assert "NOT shown by the file alone" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("name", "body"),
     [
@@ -185,7 +201,8 @@ async def test_the_command_tells_what_it_found(
     content = await evidence(works, **METER)
     evidence_file.evidence_command(packed(tmp_path, content))
     told = capsys.readouterr().out
-    assert "files are whole; the figure follows from the tables" in told
+    assert "files agree with each other: the figure follows from the tables" in told
+    assert "NOT shown by the file alone" in told
     assert "for qian by nenghao" in told
     content["readings.csv"] = content["readings.csv"].replace(b"910.0", b"911.0")
     with pytest.raises(typer.Exit):
