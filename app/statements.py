@@ -5,6 +5,7 @@ Pure. A statement covers whole days that are over; two of one product never shar
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,9 @@ from energy import intensity_uoms, production
 from energy.intensity_uoms import IntensityUomError
 from energy.periods import LOCAL, Span
 from energy.production import WHOLE_UNIT
+
+ALIKE = 0.9
+"""From which share of letters in common, of 1, a product is taken for another one mistyped."""
 
 VALUES = ("quantity", "output_value_cny", "value_added_cny")
 
@@ -36,7 +40,22 @@ def faults(row: ProductionRow, products: Mapping[str, Product], now: datetime) -
         yield Fault("to", "is in the future: what is not over cannot be stated")
     if all(getattr(row, name) is None for name in VALUES):
         yield Fault("quantity", f"give at least one of {', '.join(VALUES)}")
+    near = mistyped(row.product, products)
+    if near is not None:
+        yield Fault("product", f"is no known product; is it {near!r}?")
     yield from _quantity_faults(row, products.get(row.product))
+
+
+def mistyped(product: str, products: Mapping[str, Product]) -> str | None:
+    """Return the named product that one without a name is nearly written like, if there is one.
+
+    No limit, rule or budget would find what is stated of it. Other products need no name, and one
+    may be a kind of a named one: crude_steel_2.
+    """
+    if product in products or product == WHOLE_UNIT:
+        return None
+    near = next(iter(difflib.get_close_matches(product, products, 1, ALIKE)), None)
+    return None if near is None or product.startswith(f"{near}_") else near
 
 
 def _quantity_faults(row: ProductionRow, product: Product | None) -> Iterator[Fault]:

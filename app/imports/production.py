@@ -18,6 +18,9 @@ from app.tables import Row
 from db.pool import Connection
 from db.production import ProductionRow
 from db.products import Product
+from energy.production import WHOLE_UNIT
+
+NAMELESS = "is no known product: none but the limits and rules that are stated of it apply"
 
 
 class ProductionLine(Line):
@@ -70,6 +73,8 @@ class ProductionSheet(Sheet[ProductionLine, ProductionRow]):
             return record
         for fault in statements.faults(record, self._products, self._now):
             findings.problem(row, fault.column, fault.reason)
+        if line.product not in self._products and line.product != WHOLE_UNIT:
+            findings.note(row, "product", NAMELESS)
         self._rows.setdefault(record.key, row)
         return record
 

@@ -137,6 +137,14 @@ async def test_a_statement_that_cannot_be_is_refused_by_name(
     assert await stage.pool.fetchval("SELECT count(*) FROM production") == 0
 
 
+async def test_a_product_that_is_mistyped_is_refused_with_what_it_may_be(stage: Stage) -> None:
+    answer = await post(stage, "li", OCTOBER | {"product": "crude_steal"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_statement")
+    assert answer.json()["errors"] == [
+        {"parameter": "items[0].product", "detail": "is no known product; is it 'crude_steel'?"}
+    ]
+
+
 async def test_two_statements_never_share_a_day(stage: Stage) -> None:
     await outcomes(stage, OCTOBER)
     week = OCTOBER | {"from": "2026-10-20T00:00:00+08:00", "to": "2026-10-27T00:00:00+08:00"}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 import db.changes
+from app.imports import production
 from app.imports.kinds import Kind
 from tests import factories
 from tests.app.test_importing import LIMIT, Desk, desk
@@ -53,6 +54,19 @@ async def test_a_changed_figure_is_noted_and_both_are_in_the_ledger(works: Desk)
     assert second.fact.content is not None
     assert (first.fact.content["quantity"], second.fact.content["quantity"]) == (51_000, 52_000)
     assert first.fact.content["uom"] == "t"
+
+
+async def test_a_product_that_is_mistyped_is_refused_with_what_it_may_be(works: Desk) -> None:
+    assert await works.problem(Kind.PRODUCTION, {**MONTH, "product": "crude_steal"}) == (
+        "product",
+        "is no known product; is it 'crude_steel'?",
+    )
+
+
+@pytest.mark.parametrize("product", ["gizmo", "crude_steel_2"])
+async def test_a_product_without_a_name_is_taken_and_noted(works: Desk, product: str) -> None:
+    plan = await works.take(Kind.PRODUCTION, {**MONTH, "product": product})
+    assert [(note.column, note.text) for note in plan.notes] == [("product", production.NAMELESS)]
 
 
 async def test_the_same_file_again_changes_nothing(works: Desk) -> None:
