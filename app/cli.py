@@ -23,7 +23,6 @@ from app.resolve import Addresses, Refusal, list_excesses
 from app.supervisor import Program
 from app.watchdog.watch import Watch
 from db.pool import Pool
-from deploy import services as local_services
 from ingest import audit_chain, broker_health, broker_url, collect, heads, retention, settle, shards
 from ingest.retention import Retention
 from settings import Settings
@@ -212,18 +211,9 @@ def demo_command() -> None:
 
     settings = _settings()
     seconds = _demo_seconds()
-    given = (settings.database_url, settings.mqtt_url, settings.mqtt_admin_url)
-    was_running = local_services.status(settings.state_dir) is not None
-    if not all(given):
-        local_services.up(settings.state_dir, report=_say)
-    addresses = _addresses(settings)
-    server = demo.Server(addresses.database(), addresses.broker(), addresses.broker_admin())
     logs.configure()
-    try:
+    with demo.services_of_its_own(settings.state_dir, _say) as server:
         running.run(demo.run(server, settings.state_dir, console, seconds))
-    finally:
-        if not was_running and not all(given):
-            local_services.down(settings.state_dir, report=_say)
 
 
 @app.command("simulate")

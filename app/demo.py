@@ -10,7 +10,8 @@ import asyncio
 import os
 import shutil
 import socket
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ from app.resolve import Refusal
 from app.simulation import Logins
 from app.supervisor import Program
 from db.pool import Pool
+from deploy import services as local_services
 from deploy.mailbox import Mailbox
 from ingest import broker_url
 from ingest.broker_url import BrokerUrl
@@ -39,6 +41,9 @@ from ingest.simulator.crowd import Crowd
 from ingest.simulator.fleet import Plant
 from ingest.simulator.gateway import Gateway
 from ingest.topics import Address
+
+INSTANCE = "demo"
+"""Of the local services: what a platform in the same folder runs on is `main`."""
 
 DATABASE = "nenghao_demo"
 SEED = 20261123
@@ -80,6 +85,23 @@ class Stage:
     @property
     def broker(self) -> BrokerUrl:
         return broker_url.parse(self.server.broker_url)
+
+
+@contextmanager
+def services_of_its_own(state_dir: Path, report: Callable[[str], None]) -> Iterator[Server]:
+    """Yield a database server and a broker that no platform uses, stopped again if they were.
+
+    Never those of the settings: a platform's collector would take the demo's batches, and the
+    demo's gateways its receipts. DEMO_INSTANCE names others than `demo`, for demos side by side.
+    """
+    instance = os.environ.get("DEMO_INSTANCE", INSTANCE)
+    was_running = local_services.status(state_dir, instance=instance) is not None
+    its_own = local_services.up(state_dir, report=report, instance=instance)
+    try:
+        yield Server(its_own.database_url, its_own.mqtt_url, its_own.mqtt_admin_url)
+    finally:
+        if not was_running:
+            local_services.down(state_dir, report=report, instance=instance)
 
 
 async def run(server: Server, state_dir: Path, console: Console, seconds: float | None) -> None:
@@ -147,6 +169,7 @@ OF_A_SITE = (
     "NENGHAO_SERVICE_DATABASE_URL",
     "NENGHAO_VIEW_DATABASE_URL",
     "NENGHAO_SECOND_APPROVER",
+    "NENGHAO_MQTT_ADMIN_URL",
 )
 """What is set on a host of a real site and must not reach the demo's programs."""
 
@@ -174,19 +197,22 @@ async def _until_done(stage: Stage, progress: Progress) -> None:
     """Wait until all is settled, both overruns have fired and every letter is delivered."""
     task = progress.add_task("settled, alerted, delivered", total=3)
     until = _now() + PATIENCE
-    done = 0
+    settled, fired, waiting, stored, done = False, 0, 0, 0, 0
     while done < 3:
         if _now() > until:
             raise Refusal(
-                f"the demo did not come to its end within {PATIENCE}; "
+                f"the demo did not come to its end within {PATIENCE}: {stored:,} readings are "
+                f"stored, {'all' if settled else 'not all'} of them settled, {fired} of {OVERRUNS} "
+                f"warnings given, {stage.mailbox.count()} letters delivered, {waiting} wait; "
                 f"see the logs in {stage.folder / 'log'}"
             )
         async with stage.pool.acquire() as connection:
             settled = await db.settlement.count_stale(connection) == 0
-            fired = await db.alerts.count_fired(connection) >= OVERRUNS
+            fired = await db.alerts.count_fired(connection)
             waiting = await db.outbox.count_waiting(connection)
+            stored = (await db.intake.fetch_totals(connection)).stored
         delivered = stage.mailbox.count() > 0 and not waiting
-        done = sum((settled, fired, fired and delivered))
+        done = sum((settled, fired >= OVERRUNS, fired >= OVERRUNS and delivered))
         progress.update(task, completed=done)
         await asyncio.sleep(0.5)
 

@@ -75,7 +75,7 @@ def has_root(home: Path) -> bool:
 
 
 def _root(home: Path) -> Path:
-    return home.parent / "root"
+    return (home.parent / "root").resolve()
 
 
 def _pair(found: Installation, folder: str, name: str) -> Pair:
