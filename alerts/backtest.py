@@ -15,7 +15,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import db.judgements
-from alerts import changes, digest, letter, lifecycle, outbox, owed, past_keepers, past_notes
+from alerts import (
+    changes,
+    digest,
+    letter,
+    lifecycle,
+    outbox,
+    owed,
+    parts,
+    past_keepers,
+    past_notes,
+)
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.registry import KINDS
 from alerts.kinds.words import Language, Note, Occasion
@@ -23,6 +33,7 @@ from alerts.lifecycle import ABOUT, Reason, Transition
 from alerts.past_keepers import PastKeepers
 from alerts.past_notes import PastNote
 from alerts.preview import Preview
+from alerts.reach import upward
 from alerts.verdicts import State, Verdict
 from db.alerts import About, AlertState, OpenAlert
 from db.kept import NOTHING, Owed
@@ -243,49 +254,86 @@ class Letterbox:
     rule: Rule
     around: Surroundings
     preview: Preview = field(default_factory=Preview)
-    known: dict[tuple[str, int], Sequence[Recipient]] = field(default_factory=dict)
+    known: dict[tuple[str, int, tuple[str, ...] | None], Sequence[Recipient]] = field(
+        default_factory=dict
+    )
+    told: dict[str, list[str]] = field(default_factory=dict)
+    """Regions that an incident takes in and that were told of it, by its subject."""
 
     async def about(
         self, judged: Judged, alert: OpenAlert | None, transition: Transition
     ) -> list[Letters]:
         if not transition.is_told:
             return []
-        region = judged.watched.region
         level = changes.level_of(judged.verdict, alert, transition)
-        if (region, level) not in self.known:
-            self.known[region, level] = await outbox.list_recipients(
-                self.connection, region, self.rule.region, level
-            )
-        recipients = self.known[region, level]
-        asks = changes.asked(self.rule, judged.verdict, transition)
+        recipients = await self._recipients(judged, transition, level)
         names = self.around.region_names
-        occasion = Occasion(
+        regions = list(dict.fromkeys(each.region for each in recipients))
+        occasion = self._occasion(judged, transition, [names.get(each, each) for each in regions])
+        found: dict[tuple[Language, str], Counter[str]] = {}
+        posted: list[tuple[Occasion, list[Recipient]]] = []
+        for region in regions:
+            told = parts.told(occasion, region, regions, names)
+            if told is None:
+                continue
+            there = [each for each in recipients if each.region == region]
+            if told is occasion and posted and posted[0][0] is occasion:
+                posted[0][1].extend(there)
+            else:
+                posted.insert(0 if told is occasion else len(posted), (told, there))
+            for each in there:
+                language = Language(each.language)
+                key = language, letter.subject(told, language)
+                found.setdefault(key, Counter())[region] += 1
+        for told, whom in posted:
+            self.preview.post(whom, judged, transition, told, level)
+        ordered = sorted(found.items(), key=lambda each: [*Language].index(each[0][0]))
+        return [Letters(language, subject, counted) for (language, subject), counted in ordered]
+
+    async def _recipients(
+        self, judged: Judged, transition: Transition, level: int
+    ) -> Sequence[Recipient]:
+        """Return whom it is written to: of an incident also the regions that it takes in."""
+        region, among = judged.watched.region, self._among(judged, transition)
+        key = region, level, among
+        if key not in self.known:
+            self.known[key] = await outbox.list_recipients(
+                self.connection, region, self.rule.region, level, among
+            )
+        return self.known[key]
+
+    def _among(self, judged: Judged, transition: Transition) -> tuple[str, ...] | None:
+        """Return as `changes.tell` whose contacts are to know; None: the region's and above it."""
+        if not judged.facts.tells_regions or transition.reason is Reason.REMINDER:
+            return None
+        if transition.reason is Reason.FIRST:
+            self.told.pop(judged.watched.subject, None)
+        told = self.told.setdefault(judged.watched.subject, [])
+        new = [each for each in sorted(judged.facts.regions) if each not in told]
+        told += new
+        if transition.reason is Reason.WIDENED:
+            return tuple(new)
+        return tuple(dict.fromkeys([*upward(judged.watched.region), *told]))
+
+    def _occasion(self, judged: Judged, transition: Transition, told: Sequence[str]) -> Occasion:
+        asks = changes.asked(self.rule, judged.verdict, transition)
+        region = judged.watched.region
+        return Occasion(
             kind=self.rule.kind,
             reason=transition.reason,
             verdict=judged.verdict,
             facts=judged.facts,
-            region_name=names.get(region, region),
+            region_name=self.around.region_names.get(region, region),
             link="",
             note=Note(judged.watched.subject),
             rule_name=self.rule.name,
             rule_version=self.rule.version,
             due_on=asks.due_on,
             remedy_on=asks.remedy_on,
-            told=[names.get(each, each) for each in dict.fromkeys(r.region for r in recipients)],
+            told=told,
             task=asks.task,
             task_due_on=asks.task_due_on,
         )
-        if recipients:
-            self.preview.post(recipients, judged, transition, occasion, level)
-        return [
-            Letters(
-                language,
-                letter.subject(occasion, language),
-                Counter(each.region for each in recipients if each.language == language),
-            )
-            for language in Language
-            if any(each.language == language for each in recipients)
-        ]
 
 
 def _opened(alert: OpenAlert | None, judged: Judged, transition: Transition) -> OpenAlert:

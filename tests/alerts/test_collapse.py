@@ -132,7 +132,7 @@ async def test_after_our_own_restart_who_is_silent_still_is_one_letter_once_grac
 ) -> None:
     """No plant is accused while we were deaf, nor for half an hour after it."""
     back = WENT_AT + 2 * HOUR  # our collector was away since NOW
-    ours = "广西壮族自治区消息代理（平台自身未连接消息代理）：端设备 4 台中 4 台中断"
+    ours = "广西壮族自治区消息代理（平台自身未连接消息代理）：柳州市端设备 4 台中 4 台中断"
     assert await city.look(back - MINUTE) == [f"【预警】{ours}"]
     await city.collector(back)
     (over,) = await city.look(back)

@@ -68,15 +68,17 @@ async def test_a_wrap_and_a_replacement_are_in_the_formula(works: Stage) -> None
 
 async def test_gaps_doubts_and_corrections_are_named(works: Stage) -> None:
     detail = (await explain(works, **METER))["tree"]["detail"]
-    silence, dip = detail["gaps"]
+    zero, silence, dip = detail[
+        "gaps"
+    ]  # a wrap is read as just 0: what follows tells that it is one
     assert (silence["starts_at"], silence["ends_at"], silence["quantity"]) == (
         "2026-11-03T06:00:00+08:00",
         "2026-11-03T13:00:00+08:00",
         350,
     )
-    (doubt,) = detail["doubts"]
-    assert (doubt["reason"], doubt["is_held"]) == ("fell", False)
-    assert dip["starts_at"] < doubt["first_at"] < dip["ends_at"]
+    for gap, doubt in zip((zero, dip), detail["doubts"], strict=True):
+        assert (doubt["reason"], doubt["is_held"]) == ("fell", False)
+        assert gap["starts_at"] < doubt["first_at"] < gap["ends_at"]
     (correction,) = detail["corrections"]
     assert (correction["old_value"], correction["new_value"]) == (374.5, 74.5)
     assert (correction["recorded"]["actor"], correction["recorded"]["evidence"]) == (
