@@ -16,7 +16,6 @@ BESIDE = [
     "tests/contract",
     "tests/end_to_end",
     "tests/db",
-    "tests/energy",
     "tests/ingest",
     "tests/alerts",
 ]
