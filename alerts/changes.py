@@ -16,7 +16,7 @@ import db.amendments
 import db.judgements
 import db.kept
 import db.outbox
-from alerts import amending, factors, history, outbox, parts, reach, tasks
+from alerts import amending, dues, factors, history, outbox, parts, reach, tasks
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Note, Occasion, UnverifiedFactor
 from alerts.lifecycle import ABOUT, Reason, Transition
@@ -312,7 +312,7 @@ def asked(rule: Rule, verdict: Verdict, transition: Transition) -> Asked:
     return replace(
         _dates(_due_at(at, days.acknowledge), _due_at(at, days.remedy)),
         task=tasks.asked(rule.parameters, verdict.level, verdict.measured),
-        task_due_on=_last_day(_due_at(at, workdays.LIST_WORKDAYS)),
+        task_due_on=dues.last_day(_due_at(at, workdays.LIST_WORKDAYS)),
     )
 
 
@@ -338,12 +338,8 @@ async def _asked(
 
 
 def _dates(acknowledge_by: datetime | None, remedy_by: datetime | None) -> Asked:
-    return Asked(due_on=_last_day(acknowledge_by), remedy_on=_last_day(remedy_by))
+    return Asked(due_on=dues.last_day(acknowledge_by), remedy_on=dues.last_day(remedy_by))
 
 
 def _due_at(at: datetime, days: int | None) -> datetime | None:
     return None if days is None else workdays.deadline(at, days).due_at
-
-
-def _last_day(due_at: datetime | None) -> date | None:
-    return None if due_at is None else workdays.last_day(due_at)

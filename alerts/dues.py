@@ -7,7 +7,7 @@ them unknown, never a guess. While a contest waits for its decision the clock st
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from alerts.reach import above
@@ -181,3 +181,8 @@ def _again(case: Case, at: datetime, clock_from: datetime) -> Dates:
 
 def _deadline(at: datetime, days: int | None) -> Deadline:
     return Deadline(None) if days is None else workdays.deadline(at, days)
+
+
+def last_day(due_at: datetime | None) -> date | None:
+    """Return the last day on which something is done in time, as letters and answers say it."""
+    return None if due_at is None else workdays.last_day(due_at)

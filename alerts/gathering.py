@@ -6,7 +6,7 @@ A letter is gathered into a digest that is written, or it goes on being held.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -14,7 +14,7 @@ import db.digests
 import db.heads
 import db.outbox
 import db.regions
-from alerts import digest, outbox
+from alerts import digest, dues, outbox
 from alerts.digest import Bundle, Held, Told
 from alerts.digest_page import DigestItem, compose_digest
 from alerts.kinds.words import Language
@@ -22,7 +22,6 @@ from alerts.page import Letter
 from db.digests import HeldLetter, Reader, ToldOf
 from db.outbox import NewLetter
 from db.pool import Connection, Pool
-from energy import workdays
 from energy.periods import LOCAL, Span
 
 LETTERS_MAX = 5_000
@@ -119,14 +118,10 @@ def _item(told: ToldOf, names: Mapping[str, str], public_url: str) -> DigestItem
         window=told.period,
         link=outbox.link_to(public_url, told.alert_id),
         is_open=told.is_open,
-        due_on=_last_day(told.acknowledge_by),
+        due_on=dues.last_day(told.acknowledge_by),
         has_task=told.has_task,
-        task_due_on=_last_day(told.task_due_at),
+        task_due_on=dues.last_day(told.task_due_at),
     )
-
-
-def _last_day(due_at: datetime | None) -> date | None:
-    return None if due_at is None else workdays.last_day(due_at)
 
 
 def _digest(

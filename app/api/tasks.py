@@ -10,7 +10,7 @@ from pydantic import Field
 
 import db.regions
 import db.tasks
-from alerts import tasks
+from alerts import dues, tasks
 from alerts.tasks import TaskKind
 from app import cases, cursor
 from app.api import parameters
@@ -19,7 +19,6 @@ from app.api.cases import Evidence, Said
 from app.api.parameters import NoParameters, Page, Sent, WithinRegion
 from app.depends import AcknowledgingCaller, AuthenticatedCaller, Caller
 from db.tasks import TaskRow
-from energy import workdays
 
 TASK_ID_MAX = 2**63 - 1
 
@@ -171,7 +170,7 @@ async def _names(caller: Caller) -> dict[str, str]:
 
 
 def _task(row: TaskRow, caller: Caller, names: dict[str, str]) -> Task:
-    due_on = None if row.due_at is None else workdays.last_day(row.due_at)
+    due_on = dues.last_day(row.due_at)
     is_asked = row.done_at is None and row.withdrawn_at is None
     is_late = is_asked and row.due_at is not None and row.due_at <= caller.now
     return Task(
