@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from alerts import frame, tasks, witness
 from alerts.kinds import words
@@ -21,6 +21,10 @@ from energy.periods import Span
 
 ITEMS_MAX = 100
 """Alerts that are told at length; more have a line each, as letters of over 100 KB are cut off."""
+
+SHORTEST = timedelta(minutes=1)
+
+ALL_REGIONS = {Language.ZH: "多地", Language.EN: "several regions"}
 
 TONES = {1: Tone.WORST, 2: Tone.BAD}
 
@@ -113,6 +117,16 @@ COLON = {Language.ZH: "：", Language.EN: ": "}
 DUE = {Language.ZH: "请于 {} 前反馈", Language.EN: "Answer by {}"}
 TASK = {Language.ZH: "任务", Language.EN: "Task"}
 THRESHOLD = {Language.ZH: "阈值", Language.EN: "threshold"}
+
+
+def place(city: str | None, names: Mapping[str, str], language: Language) -> str:
+    """Return what a digest is about, by name; `city` None: several regions."""
+    return ALL_REGIONS[language] if city is None else names.get(city, city)
+
+
+def window(since: datetime, until: datetime) -> Span:
+    """Return the period of a digest, which is never empty."""
+    return Span(since, max(until, since + SHORTEST))
 
 
 def compose_digest(

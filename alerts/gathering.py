@@ -6,7 +6,7 @@ A letter is gathered into a digest that is written, or it goes on being held.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -14,7 +14,7 @@ import db.digests
 import db.heads
 import db.outbox
 import db.regions
-from alerts import digest, dues, outbox
+from alerts import digest, digest_page, dues, outbox
 from alerts.digest import Bundle, Held, Told
 from alerts.digest_page import DigestItem, compose_digest
 from alerts.kinds.words import Language
@@ -22,14 +22,10 @@ from alerts.page import Letter
 from db.digests import HeldLetter, Reader, ToldOf
 from db.outbox import NewLetter
 from db.pool import Connection, Pool
-from energy.periods import LOCAL, Span
+from energy.periods import LOCAL
 
 LETTERS_MAX = 5_000
 """Held letters that are gathered at a time; more leave in the next digest."""
-
-SHORTEST = timedelta(minutes=1)
-
-ALL_REGIONS = {Language.ZH: "多地", Language.EN: "several regions"}
 
 log = structlog.get_logger("alert")
 
@@ -90,12 +86,11 @@ async def _compose(
 ) -> Letter:
     """Return the words of a digest, with the newest heads of the books at their foot."""
     language = Language(reader.language)
-    name = ALL_REGIONS[language] if bundle.city is None else names.get(bundle.city, bundle.city)
     about = await db.digests.list_told_of(connection, bundle.letter_ids)
     place = "" if bundle.city is None else f"?region={bundle.city}"
     return compose_digest(
-        name,
-        Span(first.held_since, max(now, first.held_since + SHORTEST)),
+        digest_page.place(bundle.city, names, language),
+        digest_page.window(first.held_since, now),
         [_item(each, names, public_url) for each in about],
         language,
         heads=await db.heads.list_newest(connection, now),

@@ -10,9 +10,9 @@ import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from alerts import digest, letter
+from alerts import digest, digest_page, letter
 from alerts.digest import Held, Told
 from alerts.digest_page import DigestItem, compose_digest
 from alerts.kinds.kind import Judged, Rule
@@ -21,13 +21,9 @@ from alerts.lifecycle import Transition
 from alerts.page import Letter
 from db.alerts import AlertState
 from db.outbox import Recipient
-from energy.periods import Span
 
 TELLINGS_MAX = 5_000
 """Letters whose words are kept; mails with others are counted."""
-
-SHORTEST = timedelta(minutes=1)
-ALL_REGIONS = {Language.ZH: "多地", Language.EN: "several regions"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +160,9 @@ def words(
         return letter.compose(told[0].occasion, language)
     newest = {each.alert: each for each in told}
     items = [_item(each, mail, preview, rule, names) for each in newest.values()]
-    name = ALL_REGIONS[language] if mail.city is None else names.get(mail.city, mail.city)
-    since = told[0].transition.at
-    return compose_digest(name, Span(since, max(mail.at, since + SHORTEST)), items, language)
+    name = digest_page.place(mail.city, names, language)
+    window = digest_page.window(told[0].transition.at, mail.at)
+    return compose_digest(name, window, items, language)
 
 
 def _item(
