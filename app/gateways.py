@@ -85,11 +85,12 @@ def gateways_enrol(
 async def _of_city(
     city: str | None, unit: str, work: Callable[[Pool], Awaitable[None]], pool: Pool
 ) -> None:
-    """Do the work, if the unit is one of the city that was named."""
-    async with pool.acquire() as connection:
-        where = await db.gateways.fetch_city(connection, unit)
-    if city is not None and where is not None and city != where:
-        raise Refusal(f"unit {unit} is one of the city {where}, not of {city}")
+    """Do the work, if the unit is one of the city that was named, if one was."""
+    if city is not None:
+        async with pool.acquire() as connection:
+            where = await db.gateways.fetch_city(connection, unit)
+        if where not in (None, city):
+            raise Refusal(f"unit {unit} is one of the city {where}, not of {city}")
     await work(pool)
 
 
