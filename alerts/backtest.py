@@ -33,7 +33,7 @@ from alerts.lifecycle import ABOUT, Reason, Transition
 from alerts.past_keepers import PastKeepers
 from alerts.past_notes import PastNote
 from alerts.preview import Preview
-from alerts.reach import upward
+from alerts.reach import of_incident
 from alerts.verdicts import State, Verdict
 from db.alerts import About, AlertState, OpenAlert
 from db.kept import NOTHING, Owed
@@ -257,7 +257,7 @@ class Letterbox:
     known: dict[tuple[str, int, tuple[str, ...] | None], Sequence[Recipient]] = field(
         default_factory=dict
     )
-    told: dict[str, list[str]] = field(default_factory=dict)
+    told: dict[str, set[str]] = field(default_factory=dict)
     """Regions that an incident takes in and that were told of it, by its subject."""
 
     async def about(
@@ -303,17 +303,16 @@ class Letterbox:
         return self.known[key]
 
     def _among(self, judged: Judged, transition: Transition) -> tuple[str, ...] | None:
-        """Return as `changes.tell` whose contacts are to know; None: the region's and above it."""
+        """Return whose contacts are to know; None: those of the region and above it."""
         if not judged.facts.tells_regions or transition.reason is Reason.REMINDER:
             return None
         if transition.reason is Reason.FIRST:
             self.told.pop(judged.watched.subject, None)
-        told = self.told.setdefault(judged.watched.subject, [])
-        new = [each for each in sorted(judged.facts.regions) if each not in told]
-        told += new
-        if transition.reason is Reason.WIDENED:
-            return tuple(new)
-        return tuple(dict.fromkeys([*upward(judged.watched.region), *told]))
+        told, takes_in = self.told.setdefault(judged.watched.subject, set()), judged.facts.regions
+        has_widened = transition.reason is Reason.WIDENED
+        among = of_incident(judged.watched.region, takes_in, told, has_widened=has_widened)
+        told |= set(takes_in)
+        return tuple(among)
 
     def _occasion(self, judged: Judged, transition: Transition, told: Sequence[str]) -> Occasion:
         asks = changes.asked(self.rule, judged.verdict, transition)

@@ -226,14 +226,11 @@ async def _widened(
     """
     if not judged.facts.tells_regions or transition.reason is Reason.REMINDER:
         return posting
-    regions = sorted(judged.facts.regions)
-    if transition.reason is Reason.WIDENED:
-        before = await db.kept.add_regions(connection, posting.alert_id, ())
-        regions = [each for each in regions if each not in before]
-        await db.kept.add_regions(connection, posting.alert_id, regions)
-        return replace(posting, regions=regions)
-    told = await db.kept.add_regions(connection, posting.alert_id, regions)
-    return replace(posting, regions=list(dict.fromkeys([*reach.upward(posting.region), *told])))
+    takes_in, has_widened = sorted(judged.facts.regions), transition.reason is Reason.WIDENED
+    told = await db.kept.add_regions(connection, posting.alert_id, ())
+    regions = reach.of_incident(posting.region, takes_in, told, has_widened=has_widened)
+    await db.kept.add_regions(connection, posting.alert_id, takes_in)
+    return replace(posting, regions=regions)
 
 
 async def _part(connection: Connection, posting: Posting, judged: Judged) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from db.scope import Scope
 
 
@@ -12,6 +14,22 @@ def upward(region: str) -> list[str]:
     (['450202', '450200', '450000'], ['450200', '450000'], ['450000'])
     """
     return list(dict.fromkeys([region, f"{region[:4]}00", f"{region[:2]}0000"]))
+
+
+def of_incident(
+    region: str, takes_in: Iterable[str], told: Iterable[str], *, has_widened: bool
+) -> list[str]:
+    """Return whom a letter about an incident goes to: its region, those above, those it takes in.
+
+    `told`: those it took in before; when it has widened only the others are written to.
+
+    >>> of_incident("450000", ["450300", "450200"], ["450200"], has_widened=True)
+    ['450300']
+    >>> of_incident("450000", ["450300"], ["450200"], has_widened=False)
+    ['450000', '450200', '450300']
+    """
+    new = sorted(set(takes_in) - set(told))
+    return new if has_widened else list(dict.fromkeys([*upward(region), *sorted({*told, *new})]))
 
 
 def above(region: str, rule_region: str) -> str | None:
