@@ -120,7 +120,7 @@ async def write(
         replace(
             addressed(
                 recipient,
-                written[recipient.region, recipient.language],
+                written[recipient.region, recipient.language].letter,
                 alert_id=posting.alert_id,
                 opened_at=posting.opened_at,
                 event_id=posting.event_id,
@@ -128,7 +128,7 @@ async def write(
                 city=city,
                 reminds=occasion.reason is Reason.REMINDER,
             ),
-            part=None if parts.of(occasion.facts, recipient.region) is None else recipient.region,
+            part=written[recipient.region, recipient.language].part,
         )
         for recipient in recipients
         if (recipient.region, recipient.language) in written
@@ -139,9 +139,17 @@ async def write(
     return len(letters)
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A letter. `part`: the region whose part alone it tells; None: it tells all."""
+
+    letter: Letter
+    part: str | None = None
+
+
 def _written(
     posting: Posting, occasion: Occasion, recipients: Sequence[Recipient]
-) -> dict[tuple[str, str], Letter]:
+) -> dict[tuple[str, str], _Written]:
     """Return the letters by region and language, of the regions that are told something.
 
     Once in each language: a letter is the same to all who are told all, and its chart takes time.
@@ -149,16 +157,16 @@ def _written(
     names = posting.region_names
     regions = list(dict.fromkeys(recipient.region for recipient in recipients))
     occasion = replace(occasion, told=[names.get(each, each) for each in regions])
-    whole: dict[str, Letter] = {}
+    whole: dict[str, _Written] = {}
     written = {}
     for region, language in dict.fromkeys((each.region, each.language) for each in recipients):
         told = parts.told(occasion, region, regions, names)
         if told is occasion and language not in whole:
-            whole[language] = letter.compose(occasion, Language(language))
-        if told is not None:
-            written[region, language] = (
-                whole[language] if told is occasion else letter.compose(told, Language(language))
-            )
+            whole[language] = _Written(letter.compose(occasion, Language(language)))
+        if told is occasion:
+            written[region, language] = whole[language]
+        elif told is not None:
+            written[region, language] = _Written(letter.compose(told, Language(language)), region)
     return written
 
 
