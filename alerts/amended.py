@@ -221,7 +221,7 @@ async def _open_late(
         )
     if is_past:
         await _end_late(connection, rule, life, newest, around)
-    elif kept is not None:
+    else:
         await db.kept.owe(connection, opened, Reason.FIRST)
     log.info("alert_late", alert_id=opened, subject=life.subject, letters=letters)
     return True
