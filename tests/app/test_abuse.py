@@ -285,7 +285,8 @@ async def test_fifty_files_and_statements_at_once_leave_the_watchers_their_conne
             others = await stage.get("li", "/v1/units")
         assert [each.status_code for each in (*watched, others)] == [200] * 3
     answers = await asyncio.gather(*exports, *stated)
-    assert {each.status_code for each in answers} <= {200, 503}
+    # 429: the key has five files that wait already
+    assert {each.status_code for each in answers} <= {200, 429, 503}
     assert sum(each.status_code == 200 for each in answers) >= 3
 
 
