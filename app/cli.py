@@ -51,8 +51,22 @@ def main() -> None:
     sys.exit(EXIT_REFUSED)
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib import metadata
+
+        print(f"nenghao {metadata.version('nenghao')}")
+        raise typer.Exit
+
+
 @app.callback()
-def prepare(context: typer.Context) -> None:
+def prepare(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="show it and exit"),
+    ] = False,
+) -> None:
     """Nenghao (能耗): receive, store, account for and watch the energy use of key units."""
     context.obj = _addresses(_settings())
 
