@@ -6,9 +6,13 @@ They get where the database and the broker are from the command line, which alon
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 from rich.console import Console
@@ -18,20 +22,38 @@ from rich.table import Table
 import db.keys
 from app import proposals, roles, session
 from app.approval import Deed
-from app.imports.kinds import Kind
+from app.imports.kinds import READINGS, Kind
 from app.resolve import Refusal
 from app.roles import Role
 from db.pool import Pool
 
 KEY_DAYS = 365
 
+if TYPE_CHECKING:
+    Imported: TypeAlias = Kind | Literal["readings"]
+else:  # one enumeration, so that the help and a refusal name all there are
+    Imported = StrEnum("Imported", {each.name: each for each in Kind} | {"READINGS": READINGS})
+
 console = Console()
 keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Who states what a file says, why, and what proves it beside the file."""
+
+    actor: str | None
+    reason: str | None
+    evidence: str
+
+    @property
+    def name(self) -> str:
+        return self.actor or getpass.getuser()
+
+
 def import_command(
     context: typer.Context,
-    kind: Annotated[Kind, typer.Argument(help="what the file holds")],
+    kind: Annotated[Imported, typer.Argument(help="what the file holds")],
     file: Annotated[Path, typer.Argument(help="CSV or XLSX", exists=True, dir_okay=False)],
     apply: Annotated[bool, typer.Option("--apply", help="write it; without: a dry run")] = False,
     actor: Annotated[str | None, typer.Option(help="who states this; the login's name")] = None,
@@ -39,9 +61,79 @@ def import_command(
     evidence: Annotated[
         str, typer.Option(help="what proves it, beside the file: a document number")
     ] = "",
+    offset: Annotated[
+        str, typer.Option(help="of readings: of times that have none themselves, such as +08:00")
+    ] = "",
+    oldest_days: Annotated[
+        int,
+        typer.Option(
+            min=1, max=36_500, envvar="NENGHAO_OLDEST_READING_DAYS", help="of readings: how old"
+        ),
+    ] = 400,
 ) -> None:
-    """Load a registry file. A dry run shows what would change; nothing is written half."""
+    """Load a file: facts of the registry, all or none of them, or readings, each for itself.
 
+    A dry run shows what would become of it.
+    """
+    statement = Statement(actor, reason, evidence)
+    if kind == READINGS:
+        is_well = _import_readings(context, file, statement, offset, oldest_days, apply=apply)
+    elif offset:
+        raise Refusal("--offset is for readings")
+    else:
+        is_well = _import_facts(context, Kind(kind), file, statement, apply=apply)
+    if not is_well:
+        raise typer.Exit(1)
+
+
+def _import_readings(
+    context: typer.Context,
+    file: Path,
+    statement: Statement,
+    offset: str,
+    oldest_days: int,
+    *,
+    apply: bool,
+) -> bool:
+    """Return whether every row was taken."""
+    from app import import_report, importing, readings_import, tables  # here: they take a while
+    from app.imports import readings
+
+    if offset and not readings.OFFSET.fullmatch(offset):
+        raise Refusal(f"--offset: {offset} is none; write +08:00")
+    terms = readings_import.Terms(offset, timedelta(oldest_days), lambda: datetime.now(UTC))
+
+    async def work(pool: Pool) -> readings_import.Outcome:
+        columns = {"required": readings.REQUIRED, "optional": readings.OPTIONAL}
+        with tables.streamed(file, **columns) as stream, _shown(file.name) as show:
+            if not apply:
+                return await readings_import.rehearse(pool, stream, file.name, terms, show)
+            author = importing.author_of(
+                statement.name, statement.reason, file.name, stream.sha256, statement.evidence
+            )
+            return await readings_import.store(pool, stream, file.name, terms, author, show)
+
+    done = session.with_pool(context, work)
+    for line in (*done.listed, done.summary()):
+        import_report.say(console, line)
+    if not apply:
+        is_news = done.tally.received > done.tally.duplicate
+        _say_that_nothing_is_written(is_news, asks=False)
+    return not done.tally.rejected
+
+
+@contextmanager
+def _shown(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar; lend what moves it."""
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task(name, total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
+
+
+def _import_facts(
+    context: typer.Context, kind: Kind, file: Path, statement: Statement, *, apply: bool
+) -> bool:
+    """Return whether all rows can be taken."""
     from app import drafts, import_report, importing, proposing, tables  # here: all kinds of file
 
     rule = session.addresses(context).rule
@@ -49,12 +141,7 @@ def import_command(
     async def work(pool: Pool) -> bool:
         content = tables.load(file)
         async with pool.acquire() as connection, connection.transaction():
-            with Progress(console=console, transient=True) as progress:
-                bar = progress.add_task(file.name, total=None)
-
-                def show(done: int, total: int) -> None:
-                    progress.update(bar, completed=done, total=total)
-
+            with _shown(file.name) as show:
                 plan = await importing.plan_of(connection, kind, file.name, content, show)
             import_report.render(plan, console)
             if plan.problems:
@@ -64,7 +151,7 @@ def import_command(
                 _say_that_nothing_is_written(bool(plan.facts), asks)
                 return True
             author = importing.author(
-                actor or getpass.getuser(), reason, file.name, content, evidence
+                statement.name, statement.reason, file.name, content, statement.evidence
             )
             now = datetime.now(UTC)
             if asks:
@@ -77,8 +164,7 @@ def import_command(
                 console.print("imported")
             return True
 
-    if not session.with_pool(context, work):
-        raise typer.Exit(1)
+    return session.with_pool(context, work)
 
 
 def _say_that_nothing_is_written(is_news: bool, asks: bool) -> None:

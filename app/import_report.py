@@ -31,10 +31,10 @@ def render(plan: Plan, console: Console) -> None:
             if len(entries) > ENTRIES_SHOWN:
                 console.print(f"… and {len(entries) - ENTRIES_SHOWN:,} more {title}")
     for note in plan.notes:
-        _print(console, f"{_place(plan, note)} note: {note.text}{_value(note.value)}")
+        say(console, f"{_place(plan, note)} note: {note.text}{_value(note.value)}")
     for problem in plan.problems:
-        _print(console, f"{_place(plan, problem)}: {problem.reason}{_value(problem.value)}")
-    _print(console, summary(plan))
+        say(console, f"{_place(plan, problem)}: {problem.reason}{_value(problem.value)}")
+    say(console, summary(plan))
 
 
 def summary(plan: Plan) -> str:
@@ -93,6 +93,6 @@ def _value(value: str) -> str:
     return f" ({shown!r})" if not shown.isprintable() else f" ({shown})"
 
 
-def _print(console: Console, line: str) -> None:
+def say(console: Console, line: str) -> None:
     """Print text from a file as it is: no markup, no colours, no line breaks put in."""
     console.print(Text(line), soft_wrap=True)

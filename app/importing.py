@@ -105,8 +105,12 @@ def refuse_problems(planned: Plan) -> None:
 
 def author(actor: str, reason: str | None, name: str, content: bytes, evidence: str = "") -> Author:
     """Return who states the rows of the file `name`; what it holds is evidence, beside other."""
-    digest = hashlib.sha256(content).hexdigest()
-    proof = [evidence.strip(), f"{name} sha256:{digest}"]
+    return author_of(actor, reason, name, hashlib.sha256(content).hexdigest(), evidence)
+
+
+def author_of(actor: str, reason: str | None, name: str, sha256: str, evidence: str = "") -> Author:
+    """Return who states the rows of the file `name` with that hash. [hex]"""
+    proof = [evidence.strip(), f"{name} sha256:{sha256}"]
     return Author(actor, reason or f"import of {name}", "; ".join(filter(None, proof)))
 
 

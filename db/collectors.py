@@ -16,8 +16,8 @@ from db.links import ReadingLink
 from db.pool import Connection
 from energy.ledger import Head
 
-Arrival = tuple[int, datetime, bytes, str | None, int]
-"""gateway_id, received_at, sha256, batch, stored"""
+Arrival = tuple[int | None, datetime, bytes, str | None, int]
+"""gateway_id (None: of a file), received_at, sha256, batch, stored"""
 
 LINK_IDS = 2**32
 """Links that one who stores may make: the lower half of a link_id."""

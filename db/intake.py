@@ -124,6 +124,38 @@ async def list_conflicting(
     return {row["ordinal"] for row in rows}
 
 
+async def list_fates(
+    connection: Connection, earliest: datetime, latest: datetime
+) -> tuple[set[int], set[int]]:
+    """Return the ordinals of staged readings that would be stored, and that would be conflicting.
+
+    Nothing is stored. Of two that are staged, the first counts as what stands.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT ordinal,
+               readings.raw_value IS NULL
+               AND ordinal = first_value(ordinal) OVER same AS is_new,
+               staging.raw_value <> coalesce(readings.raw_value,
+                                             first_value(staging.raw_value) OVER same)
+               AS is_conflicting
+          FROM staging
+          LEFT JOIN readings
+            ON readings.meter_id = staging.meter_id
+           AND readings.read_at = staging.read_at
+           AND readings.read_at BETWEEN $1 AND $2
+        WINDOW same AS (PARTITION BY staging.meter_id, staging.read_at ORDER BY ordinal)
+         ORDER BY ordinal
+        """,
+        earliest,
+        latest,
+    )
+    return (
+        {row["ordinal"] for row in rows if row["is_new"]},
+        {row["ordinal"] for row in rows if row["is_conflicting"]},
+    )
+
+
 async def insert_conflicts(connection: Connection, rows: Sequence[ConflictRow]) -> None:
     """Keep other values beside the stored readings they contradict, with what is known of both.
 

@@ -17,7 +17,7 @@ from db.links import ReadingLink
 from db.metering import UnitEntry
 from db.reading_rows import MIDDLE, VALUE_BYTES
 from energy import instants
-from ingest import decoding, linking, payload, receipts, stale_runs, validate
+from ingest import decoding, files, linking, payload, receipts, stale_runs, validate
 from ingest.acks import Delivery
 from ingest.decoding import NOBODY, Status, Told
 from ingest.linking import Week
@@ -130,7 +130,10 @@ class Flush:
         )
 
     def arrivals(self) -> list[Arrival]:
-        """Return the messages of which readings were let in: who sent what when, and how much."""
+        """Return the messages of which readings were let in: who sent what when, and how much.
+
+        Of a part of a file nobody sent it: who handed the file in is in the ledger.
+        """
         return [
             (
                 piece.gateway_id,
@@ -140,7 +143,7 @@ class Flush:
                 piece.tally.stored,
             )
             for piece in self.pieces
-            if piece.last > piece.first and piece.gateway_id is not None
+            if piece.last > piece.first
         ]
 
     def stale_rows(self) -> list[StaleRow]:
@@ -202,14 +205,18 @@ def _take(
     units: Mapping[str, UnitEntry],
     validator: Validator,
 ) -> None:
-    """Add what a message of ours says."""
-    fault = validate.address_fault(address, units)
+    """Add what a message of ours says, or a part of a file: that has no gateway to be asked of."""
+    is_file = files.is_ours(delivery.topic)
+    judge = validate.unit_fault if is_file else validate.address_fault
+    fault = judge(address, units)
     if fault is not None:
         flush.doubtful.add(address.unit)
     if isinstance(said, Batch):
-        known = address is not NOBODY
+        known = address is not NOBODY and not is_file
         piece = Piece(delivery, address, said, list(said.rejections), is_receipted=known)
-        if fault is None:
+        if fault is None and is_file:
+            _let_in(flush, piece, said, units[address.unit], validator)
+        elif fault is None:
             _judge(flush, piece, said, units[address.unit], validator)
         else:
             _turn_away(piece, said, fault)

@@ -30,7 +30,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest import acks, broker_health, faults
+from ingest import acks, broker_health, faults, files
 from ingest.acks import Delivery
 from ingest.broker_health import PLANNED, BrokerHealth, Queue
 from ingest.broker_url import BrokerUrl
@@ -372,7 +372,7 @@ class Link:
                 Delivery(
                     generation,
                     packet_id,
-                    topic.decode("utf-8", "replace"),
+                    files.of_broker(topic.decode("utf-8", "replace")),
                     payload,
                     now + number * INSTANT,
                     user_property(properties, SIGNATURE) if properties else None,

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 import structlog
 
-from ingest import payload, topics
+from ingest import files, payload, topics
 from ingest.acks import Delivery
 from ingest.payload import Batch, Reason
 from ingest.sparkplug import nodes
@@ -43,7 +43,8 @@ NOBODY = Address("", "", "")
 log = structlog.get_logger("collect")
 
 Told = tuple[Delivery, Address, Batch | Status | Outcome]
-"""A delivery, who sent it, and what it says. The address of an edge node has no city yet."""
+"""A delivery, who sent it, and what it says. That of an edge node has no city yet, that of a
+file neither city nor gateway."""
 
 
 def decode(
@@ -67,6 +68,9 @@ def _decoded(delivery: Delivery, edge_nodes: Nodes, *, is_believed: bool) -> Tol
                 delivery.topic, delivery.payload, is_believed=is_believed
             )
             return delivery, Address("", origin.unit, origin.gateway), outcome
+        if files.is_ours(delivery.topic):
+            address = Address("", files.unit(delivery.topic), "")
+            return delivery, address, payload.decode(delivery.payload)
         address, leaf = topics.parse(delivery.topic)
         if leaf is Leaf.STATUS:
             return delivery, address, _status(delivery.payload)

@@ -165,15 +165,23 @@ class Validator:
 
 def address_fault(address: Address, units: Mapping[str, UnitEntry]) -> Fault | None:
     """Return why nothing from `address` can be stored, or None."""
-    unit = units.get(address.unit)
-    if unit is None:
-        return Reason.UNKNOWN_UNIT, f"unit {address.unit} is not registered"
+    fault = unit_fault(address, units)
+    if fault is not None:
+        return fault
+    unit = units[address.unit]
     if unit.city != address.city:
         return Reason.WRONG_CITY, f"unit {address.unit} lies in {unit.city}, not {address.city}"
     if address.gateway not in unit.gateways:
         detail = f"gateway {address.gateway} of unit {address.unit} is not enrolled"
         return Reason.NOT_THIS_GATEWAY, detail
     return None
+
+
+def unit_fault(address: Address, units: Mapping[str, UnitEntry]) -> Fault | None:
+    """Return why nothing of the unit of `address` can be stored, or None."""
+    if address.unit in units:
+        return None
+    return Reason.UNKNOWN_UNIT, f"unit {address.unit} is not registered"
 
 
 def signature_fault(

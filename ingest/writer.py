@@ -106,6 +106,25 @@ async def store(pool: Pool, holder: Holder, flush: Flush) -> None:
         raise still
 
 
+async def rehearse(pool: Pool, flush: Flush) -> None:
+    """Tally `flush` as `store` would, and store nothing.
+
+    What another flush before it would have stored is not known to it.
+    """
+    if not flush.rows:
+        return
+    instants = [reading_rows.unpack(row)[1] for row in flush.rows]
+
+    async def attempt(connection: Connection) -> tuple[set[int], set[int]]:
+        await db.intake.create_staging(connection)
+        async with connection.transaction():
+            rows = ((n, row, 0) for n, row in enumerate(flush.rows))
+            await db.intake.copy_to_staging(connection, rows)
+            return await db.intake.list_fates(connection, min(instants), max(instants))
+
+    batches.recount(flush, *await db.patience.patiently(pool, attempt))
+
+
 async def _store_but_bad_rows(
     pool: Pool, holder: Holder, flush: Flush
 ) -> asyncpg.PostgresError | None:

@@ -66,14 +66,16 @@ class Conflict(Answer):
     quality: str = Field(examples=["good"])
     received_at: LocalTime = Field(examples=["2026-11-23T09:00:02+08:00"])
     topic: str = Field(
-        description="that it came in on: city, unit and gateway of its sender",
+        description="that it came in on: city, unit and gateway of its sender; of a file "
+        "file/{unit}/{SHA-256}/{name}",
         examples=["nenghao/v1/450200/91450200MA5KF5XJ00/gw2/readings"],
     )
     message: str | None = Field(
         description="SHA-256 of topic, newline, payload of the message it came in", examples=[HASH]
     )
     first_gateway: str | None = Field(
-        description="sender of the reading that stands; null: not known", examples=["gw1"]
+        description="sender of the reading that stands; null: a file, or not known",
+        examples=["gw1"],
     )
     first_message: str | None = Field(
         description="SHA-256 of the message that reading came in; null: not known", examples=[HASH]

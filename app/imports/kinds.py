@@ -36,3 +36,7 @@ class Kind(StrEnum):
     CERTIFICATES = "certificates"
     NON_FOSSIL = "non_fossil"
     TWO_HIGH = "two_high"
+
+
+READINGS = "readings"
+"""What else `nenghao import` takes: no facts that somebody states, but what meters said."""
