@@ -31,6 +31,7 @@ ELSEWHERE = {
     "verify": "app.verify:verify_app",
     "ready": "app.readiness:ready_command",
     "import": "app.administration:import_command",
+    "export": "app.export_commands:export_app",
     "watchdog": "app.watchdog.command:watchdog_command",
     "withdraw": "app.withdrawals:withdraw_command",
 }

@@ -118,6 +118,7 @@ class NotFound(ApiError):
 
     def __init__(self, noun: str) -> None:
         super().__init__("not_found", f"There is no such {noun}, or none that this key may see.")
+        self.noun = noun
 
 
 class Forbidden(ApiError):

@@ -310,7 +310,7 @@ def cell(said: object) -> Cell:
             return said
 
 
-def answer(file: BinaryIO, form: Format, name: str) -> Response:
+def answer(file: BinaryIO, form: Format, name: str) -> Sheet | Download:
     """Return what was `written` as a download called `name`; it is closed when it was sent."""
     return Sheet(file, name) if form is Format.XLSX else Download(file, form, name)
 
@@ -326,9 +326,13 @@ class Sheet(Response):
         self._spool = spool
         self._name = name
 
+    async def whole(self) -> BinaryIO:
+        """Return the file, once."""
+        return await sheet(self._spool)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with scope["state"]["sheets"]:
-            file = await sheet(self._spool)
+            file = await self.whole()
         await Download(file, Format.XLSX, self._name)(scope, receive, send)
 
 
@@ -345,6 +349,10 @@ class Download(StreamingResponse):
             "X-Content-Type-Options": "nosniff",
         }
         super().__init__(_chunks(file), media_type=MEDIA_TYPES[form], headers=headers)
+
+    async def whole(self) -> BinaryIO:
+        """Return the file."""
+        return self._file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._file:

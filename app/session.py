@@ -83,11 +83,12 @@ def _begun(context: typer.Context) -> Entry:
     asked = Asked(secrets.token_hex(8), socket.gethostname(), auditing.COMMAND)
     asked.identity = f"login {_login()}"
     words = context.command_path.split()[1:]
-    given = [(name, value) for name, value in context.params.items() if value not in (None, False)]
-    unit = context.params.get("unit")
+    named = {name.rstrip("_"): value for name, value in context.params.items()}  # from_: --from
+    given = [(name, value) for name, value in named.items() if value not in (None, False)]
+    unit = named.get("unit")
     return asked.entry(
         " ".join(["nenghao", *words]),
-        auditing.parameters(given, context.params.keys()),
+        auditing.parameters(given, named.keys()),
         auditing.plain(unit) if isinstance(unit, str) else None,
         None,
     )

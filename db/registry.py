@@ -97,6 +97,21 @@ async def list_reference_uoms(connection: Connection) -> dict[str, str]:
     return {row["carrier"]: row["reference_uom"] for row in rows}
 
 
+async def list_provinces(connection: Connection, unit: str | None = None) -> list[str]:
+    """Return the provinces that units lie in, or one unit does: two digits of GB/T 2260."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT left(region, 2) AS province
+          FROM units
+         WHERE $1::text IS NULL
+            OR unit = $1
+         ORDER BY province
+        """,
+        unit,
+    )
+    return [row["province"] for row in rows]
+
+
 async def list_unit_codes(connection: Connection) -> list[str]:
     rows = await connection.fetch(
         """
