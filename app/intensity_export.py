@@ -20,6 +20,7 @@ COLUMNS: Columns = {
     "intensity_high": Kind.NUMBER,
     "state": Kind.TEXT,
     "waits_for": Kind.TEXT,
+    "restated_by": Kind.TEXT,
     "grade": Kind.TEXT,
     "graded_by": Kind.TEXT,
     "ungraded": Kind.TEXT,
@@ -43,10 +44,12 @@ COLUMNS: Columns = {
     "tce_per_output_value": Kind.NUMBER,
     "output_value_reason": Kind.TEXT,
     "output_value_state": Kind.TEXT,
+    "output_value_restated_by": Kind.TEXT,
     "value_added_cny": Kind.NUMBER,
     "tce_per_value_added": Kind.NUMBER,
     "value_added_reason": Kind.TEXT,
     "value_added_state": Kind.TEXT,
+    "value_added_restated_by": Kind.TEXT,
 }
 
 COMPARED: Columns = {
@@ -90,4 +93,5 @@ def _of_value(name: str, per: PerValue) -> dict[str, object]:
         f"tce_per_{name}": per.intensity,
         f"{name}_reason": per.reason,
         f"{name}_state": per.state,
+        f"{name}_restated_by": per.restated_by,
     }

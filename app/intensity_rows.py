@@ -6,7 +6,7 @@ stated (`app/stated.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,8 +17,10 @@ from app.stated import Request, Version
 from db.limits import LimitRow
 from db.production import ProductionRow
 from db.products import Equivalent
+from db.restatements import Counted, Noted
+from db.restatements import Figure as Stated
 from energy import finality, intensity_uoms, production
-from energy.finality import Cause, State
+from energy.finality import Cause, Restated, State
 from energy.intensity_uoms import CNY_PER_UNIT, OUTPUT_VALUE, VALUE_ADDED, Energy, IntensityUom
 from energy.periods import LOCAL, Span
 from energy.production import Output, Source
@@ -50,6 +52,7 @@ class Known:
     made: Mapping[datetime, Made]
     statements: Sequence[ProductionRow]
     requests: Sequence[Request]
+    restated: Set[Noted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Valued:
     figure: Figure
     state: State
     waits_for: Sequence[Cause]
+    restated_by: Sequence[Restated]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Row:
     judged: Sequence[Judged]
     state: State
     waits_for: Sequence[Cause]
+    restated_by: Sequence[Restated]
     per_output_value: Valued
     per_value_added: Valued
     versions: Sequence[Version]
@@ -106,26 +111,16 @@ def _row(bucket: Span, question: Question, known: Known) -> Row:
     near = [row for row in known.statements if production.reaches(row.span, bucket)]
     said = stated.quantity(near, question.product, question.uom.per, bucket)
     output = production.output(made.quantity, said)
-    values = stated.values(near, question.metered, bucket)
-    valued = [
-        valued_at(
-            uom,
-            value,
-            used,
-            is_open=question.now < bucket.ends_at,
-            versions=stated.count_different(history),
-        )
-        for uom, value, history in (
-            (PER_OUTPUT_VALUE, values.output_value_cny,
-             [each.values.output_value_cny for each in versions]),
-            (PER_VALUE_ADDED, values.value_added_cny,
-             [each.values.value_added_cny for each in versions]),
-        )
-    ]  # fmt: skip
+    restated = [each for each in known.restated if each.starts_at == start]
+    valued = _valued(bucket, question, used, near, versions, restated)
     oil = intensity.equivalent(question.equivalents, Energy.KGOE, start.astimezone(LOCAL).date())
     figure = intensity.figure(question.uom, used, made, output, per=question.uom.per, oil=oil)
     waits_for = causes(question.uom, used, made, output, is_open=question.now < bucket.ends_at)
-    count = stated.count_different(each.quantity for each in versions)
+    restated_by = finality.restated_by(
+        waits_for,
+        versions=stated.count_different(each.quantity for each in versions),
+        energy_changed=_is_energy_restated(restated, question),
+    )
     return Row(
         bucket,
         used,
@@ -134,8 +129,9 @@ def _row(bucket: Span, question: Question, known: Known) -> Row:
         figure,
         None if figure.value is None else intensity.band(question.uom, used, made, output, oil),
         _judged(bucket, question, used, made, output, valued),
-        finality.state(waits_for, versions=count),
+        finality.state(waits_for, restated_by),
         waits_for,
+        restated_by,
         valued[0],
         valued[1],
         versions if len(versions) > 1 else [],
@@ -162,15 +158,62 @@ def causes(
     )
 
 
+def _valued(
+    bucket: Span,
+    question: Question,
+    used: Used,
+    statements: Sequence[ProductionRow],
+    versions: Sequence[Version],
+    restated: Iterable[Noted],
+) -> list[Valued]:
+    """Return energy per output value and per value added."""
+    values = stated.values(statements, question.metered, bucket)
+    of_all = {(one.product, one.figure) for one in restated if one.counted is Counted.TOTAL}
+    return [
+        valued_at(
+            uom,
+            value,
+            used,
+            is_open=question.now < bucket.ends_at,
+            versions=stated.count_different(history),
+            energy_changed=stated.is_energy_restated(statements, of_all, of, bucket),
+        )
+        for uom, value, history, of in (
+            (PER_OUTPUT_VALUE, values.output_value_cny,
+             [each.values.output_value_cny for each in versions], Stated.OUTPUT_VALUE),
+            (PER_VALUE_ADDED, values.value_added_cny,
+             [each.values.value_added_cny for each in versions], Stated.VALUE_ADDED),
+        )
+    ]  # fmt: skip
+
+
+def _is_energy_restated(restated: Iterable[Noted], question: Question) -> bool:
+    """Return whether what the figure counts of the energy changed after it was final."""
+    is_kwh = question.uom.energy is Energy.KWH
+    counted = Counted.ELECTRICITY if is_kwh else Counted.TOTAL
+    return any(
+        one.product == question.product and one.figure is Stated.QUANTITY and one.counted is counted
+        for one in restated
+    )
+
+
 def valued_at(
-    uom: IntensityUom, value_cny: float | None, used: Used, *, is_open: bool, versions: int
+    uom: IntensityUom,
+    value_cny: float | None,
+    used: Used,
+    *,
+    is_open: bool,
+    versions: int,
+    energy_changed: bool,
 ) -> Valued:
     """Return energy per 10,000 yuan in `uom`; `versions`: how often the value was another."""
     worth = None if value_cny is None else value_cny / CNY_PER_UNIT
     output = production.output(None, worth)
     figure = intensity.figure(uom, used, NOTHING_METERED, output, per=uom.per, oil=None)
     waits_for = causes(uom, used, NOTHING_METERED, output, is_open=is_open)
-    return Valued(value_cny, figure, finality.state(waits_for, versions=versions), waits_for)
+    restated_by = finality.restated_by(waits_for, versions=versions, energy_changed=energy_changed)
+    state = finality.state(waits_for, restated_by)
+    return Valued(value_cny, figure, state, waits_for, restated_by)
 
 
 def _judged(

@@ -6,12 +6,13 @@ from the ledger of changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
 from db.changes import Change, Content
 from db.production import ProductionRow
+from db.restatements import Figure
 from energy import intensity_uoms, production
 from energy.periods import Span
 from energy.production import WHOLE_UNIT
@@ -75,7 +76,7 @@ def values(rows: Sequence[ProductionRow], metered: Iterable[str], bucket: Span) 
             },
             bucket,
         )
-        for value_of in (_output_value, _value_added)
+        for value_of in VALUES.values()
     ]
     return Values(sums[0], sums[1])
 
@@ -174,6 +175,25 @@ def _holds(bucket: Span, span: Span) -> bool:
     return bucket.starts_at <= span.starts_at and span.ends_at <= bucket.ends_at
 
 
+def is_energy_restated(
+    rows: Iterable[ProductionRow],
+    restated: Set[tuple[str, Figure]],
+    figure: Figure,
+    bucket: Span,
+) -> bool:
+    """Return whether the energy in a figure of value changed after it was final.
+
+    That it was once the unit as a whole, or each of its products, was stated: `restated` says of
+    which of them the energy changed after that.
+    """
+    made = {
+        row.product for row in rows if _holds(bucket, row.span) and VALUES[figure](row) is not None
+    }
+    if WHOLE_UNIT in made:
+        made = {WHOLE_UNIT}
+    return bool(made) and all((product, figure) in restated for product in made)
+
+
 def touches(row: ProductionRow, bucket: Span) -> bool:
     return row.starts_at < bucket.ends_at and row.ends_at > bucket.starts_at
 
@@ -235,6 +255,12 @@ def _output_value(row: ProductionRow) -> float | None:
 
 def _value_added(row: ProductionRow) -> float | None:
     return row.value_added_cny
+
+
+VALUES: Mapping[Figure, Callable[[ProductionRow], float | None]] = {
+    Figure.OUTPUT_VALUE: _output_value,
+    Figure.VALUE_ADDED: _value_added,
+}
 
 
 def _figures(version: Version) -> tuple[float | None, Values]:

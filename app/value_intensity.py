@@ -18,8 +18,10 @@ from db.changes import Change
 from db.consumption import Group
 from db.makers import Maker
 from db.production import ProductionRow
+from db.restatements import Counted, Noted
+from db.restatements import Figure as Stated
 from energy import finality, intensity
-from energy.finality import Cause, State
+from energy.finality import Cause, Restated, State
 from energy.intensity import Missing
 from energy.intensity_uoms import CNY_PER_UNIT
 from energy.periods import Span
@@ -52,6 +54,7 @@ class Together:
     left_out: Sequence[Left]
     state: State
     waits_for: Sequence[Cause]
+    restated_by: Sequence[Restated]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,16 @@ class Known:
     silent: Set[Slot]
     statements: Mapping[str, Sequence[ProductionRow]]
     changes: Sequence[Change]
+    restated: Set[Noted]
     now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Restated:
+    """How many output values and values added were stated, and of what the energy changed."""
+
+    counts: Mapping[Slot, tuple[int, int]]
+    energy: Mapping[Slot, Set[tuple[str, Stated]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +100,7 @@ class _One:
 
 def rows(within: Iterable[Span], groups: Set[Group], known: Known) -> list[Row]:
     """Return a row for each bucket and group in which a unit has a meter or stated something."""
-    restated = _restated(known.changes)
+    restated = _Restated(_counts(known.changes), _by_slot(known.restated))
     result = []
     for bucket in within:
         by_group: dict[tuple[str, ...], list[_One]] = {}
@@ -116,9 +128,7 @@ def _key(maker: Maker, groups: Set[Group]) -> tuple[str, ...]:
     )
 
 
-def _one(
-    maker: Maker, bucket: Span, known: Known, restated: Mapping[Slot, tuple[int, int]]
-) -> _One | None:
+def _one(maker: Maker, bucket: Span, known: Known, restated: _Restated) -> _One | None:
     slot = (maker.unit, bucket.starts_at)
     line = known.lines.get(slot)
     statements = known.statements.get(maker.unit, ())
@@ -127,7 +137,8 @@ def _one(
         return None
     used = Used(line, None, slot in known.silent)
     values = stated.values(statements, maker.metered, bucket)
-    counts = [restated.get((maker.unit, row.starts_at), (1, 1)) for row in touched]
+    counts = [restated.counts.get((maker.unit, row.starts_at), (1, 1)) for row in touched]
+    energy = restated.energy.get(slot, set())
     is_open = known.now < bucket.ends_at
     output_value, value_added = (
         intensity_rows.valued_at(
@@ -136,11 +147,12 @@ def _one(
             used,
             is_open=is_open,
             versions=max((count[index] for count in counts), default=1),
+            energy_changed=stated.is_energy_restated(touched, energy, of, bucket),
         )
-        for index, (uom, value) in enumerate(
+        for index, (uom, value, of) in enumerate(
             (
-                (PER_OUTPUT_VALUE, values.output_value_cny),
-                (PER_VALUE_ADDED, values.value_added_cny),
+                (PER_OUTPUT_VALUE, values.output_value_cny, Stated.OUTPUT_VALUE),
+                (PER_VALUE_ADDED, values.value_added_cny, Stated.VALUE_ADDED),
             )
         )
     )
@@ -162,7 +174,8 @@ def _together(ones: Sequence[tuple[_One, Valued]]) -> Together:
     found = intensity.intensity(energy, None if value is None else value / CNY_PER_UNIT)
     causes = {cause for _, valued in ones for cause in valued.waits_for}
     waits_for = [cause for cause in Cause if cause in causes]
-    restated = any(valued.state is State.RESTATED for _, valued in ones)
+    restated = {why for _, valued in ones for why in valued.restated_by}
+    restated_by = [] if waits_for else [why for why in Restated if why in restated]
     return Together(
         figure=Figure(found.value, found.missing),
         energy_tce=energy,
@@ -174,12 +187,22 @@ def _together(ones: Sequence[tuple[_One, Valued]]) -> Together:
             for one, valued in ones
             if valued.figure.reason not in (None, Missing.OUTPUT_NOT_POSITIVE)
         ],
-        state=finality.state(waits_for, versions=2 if restated else 1),
+        state=finality.state(waits_for, restated_by),
         waits_for=waits_for,
+        restated_by=restated_by,
     )
 
 
-def _restated(changes: Iterable[Change]) -> dict[Slot, tuple[int, int]]:
+def _by_slot(restated: Iterable[Noted]) -> dict[Slot, set[tuple[str, Stated]]]:
+    """Return of which products and values the energy changed after they were final."""
+    found: dict[Slot, set[tuple[str, Stated]]] = {}
+    for one in restated:
+        if one.counted is Counted.TOTAL:
+            found.setdefault((one.unit, one.starts_at), set()).add((one.product, one.figure))
+    return found
+
+
+def _counts(changes: Iterable[Change]) -> dict[Slot, tuple[int, int]]:
     """Return how many output values and values added were known, by unit and start."""
     values: dict[Slot, list[ProductionRow]] = {}
     for change in changes:

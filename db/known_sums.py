@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import LiteralString
 
+from db.known_tables import KNOWN_AT
 from db.pool import Connection
 from db.scope import Scope
 from energy.periods import Span, Step
@@ -25,6 +26,7 @@ MAKE: LiteralString = """
         CREATE TEMP TABLE fresh_hours (unit_id integer, day_at timestamptz,
                                        starts_at timestamptz, ends_at timestamptz, mark bigint,
                                        PRIMARY KEY (unit_id, day_at));
+        CREATE TEMP TABLE energy_restatements (LIKE public.energy_restatements INCLUDING ALL);
         CREATE TEMP TABLE doubts (LIKE public.doubts INCLUDING ALL);
         CREATE TEMP TABLE meter_consumption (LIKE public.meter_consumption INCLUDING ALL);
         CREATE TEMP TABLE unit_consumption (LIKE public.unit_consumption INCLUDING ALL);
@@ -36,6 +38,16 @@ MAKE: LiteralString = """
 CLEAR: LiteralString = """
         TRUNCATE pg_temp.reaches, pg_temp.stale_ranges, pg_temp.doubts, pg_temp.meter_consumption,
                  pg_temp.unit_consumption
+"""
+
+# Settlement has noted what it took back, as if it were new.
+RESTATED: LiteralString = """
+        TRUNCATE pg_temp.energy_restatements;
+        INSERT INTO pg_temp.energy_restatements
+        SELECT noted.*
+          FROM public.energy_restatements AS noted
+          JOIN pg_temp.asked USING (unit_id)
+         WHERE restated_at <= {known_at}
 """
 
 # Sums of years are not kept: a year is the sum of its months.
@@ -171,8 +183,9 @@ async def keep(connection: Connection, span: Span, steps: Collection[Step]) -> N
 
 
 async def show(connection: Connection) -> None:
-    """Let what was kept be the sums of this transaction."""
+    """Let what was kept be the sums of this transaction, and what was noted until then be there."""
     await connection.execute(SHOW)
+    await connection.execute(RESTATED.replace("{known_at}", KNOWN_AT))
 
 
 async def list_areas(connection: Connection) -> list[tuple[str, str, str]]:

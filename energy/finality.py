@@ -15,11 +15,16 @@ class State(StrEnum):
     PROVISIONAL = "provisional"
     FINAL = "final"
     RESTATED = "restated"
-    """Final, and its output or the value of it is stated otherwise than it was at first.
+    """Final, and it was final before with another output, or value of it, or another energy."""
 
-    That readings came late or were corrected restates nothing: `as_known_on` gives the figure of
-    then, and its explanation names the corrections.
-    """
+
+class Restated(StrEnum):
+    """What of a restated figure was another one when it was final before."""
+
+    OUTPUT = "output"
+    """Output, or the value of it, was stated otherwise."""
+    ENERGY = "energy"
+    """Readings came late or were corrected, or a register, meter or factor is another one."""
 
 
 class Cause(StrEnum):
@@ -63,12 +68,30 @@ def causes(
     return [cause for cause, holds in found.items() if holds]
 
 
-def state(waiting_for: Collection[Cause], *, versions: int) -> State:
-    """Return the state of a figure of which `versions` different ones were complete.
+def restated_by(
+    waiting_for: Collection[Cause], *, versions: int, energy_changed: bool
+) -> list[Restated]:
+    """Return what restated a figure; nothing did while it waits for something.
 
-    >>> state([], versions=1), state([], versions=2), state([Cause.STEP_HELD], versions=2)
+    `versions` different outputs were stated in full; `energy_changed` while one of them was.
+
+    >>> restated_by([], versions=2, energy_changed=True)
+    [<Restated.OUTPUT: 'output'>, <Restated.ENERGY: 'energy'>]
+    >>> restated_by([Cause.STEP_HELD], versions=2, energy_changed=True)
+    []
+    """
+    if waiting_for:
+        return []
+    found = {Restated.OUTPUT: versions > 1, Restated.ENERGY: energy_changed}
+    return [restated for restated, holds in found.items() if holds]
+
+
+def state(waiting_for: Collection[Cause], restated_by: Collection[Restated]) -> State:
+    """Return the state of a figure.
+
+    >>> state([], []), state([], [Restated.ENERGY]), state([Cause.STEP_HELD], [])
     (<State.FINAL: 'final'>, <State.RESTATED: 'restated'>, <State.PROVISIONAL: 'provisional'>)
     """
     if waiting_for:
         return State.PROVISIONAL
-    return State.RESTATED if versions > 1 else State.FINAL
+    return State.RESTATED if restated_by else State.FINAL

@@ -15,7 +15,7 @@ from energy import consumption, courses, instants, periods, roles
 from energy.factors import FactorTable, Unverified
 from energy.periods import Span, Step
 from energy.registers import Course, Kind
-from ingest import histories, rollups
+from ingest import histories, restating, rollups
 from ingest.valuation import Valuation
 
 READINGS_MAX = 200_000
@@ -51,14 +51,16 @@ async def settle(
                     done.add(window.meter_id)
         hours += await _replace(connection, specs, worth, followed)
         changed += [window for window, _, _ in followed]
-    await rollups.add_up_meters(connection, changed)
     touched: dict[str, list[Span]] = {}
     for window in changed:
         spec = specs[window.meter_id]
         if spec.carrier is not None and spec.role in roles.COUNTING:
             touched.setdefault(spec.carrier, []).append(window.span)
+    final = await restating.list_final(connection, unit_id, specs.values(), touched.values())
+    await rollups.add_up_meters(connection, changed)
     if touched:
         await rollups.add_up_unit(connection, unit_id, touched)
+    await restating.note(connection, unit_id, final)
     if changed:
         spans = periods.merged(window.span for window in changed)
         await db.fresh.mark(connection, unit_id, spans)

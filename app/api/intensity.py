@@ -20,6 +20,7 @@ import db.limits
 import db.outputs
 import db.production
 import db.products
+import db.restatements
 import db.silence
 from app import exports, intensity_export, intensity_rows, known_tables, stated
 from app.api import comparing, parameters
@@ -241,6 +242,7 @@ async def _known(
                 caller.connection, db.production.NOUN, f"{selection.unit}/"
             )
         ),
+        restated=await db.restatements.list_noted(caller.connection, caller.scope, selection),
     )
 
 

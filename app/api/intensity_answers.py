@@ -20,7 +20,7 @@ from db.products import Equivalent
 from energy import comparison, production
 from energy.comparison import Change, NoChange, Other, Rule, Side
 from energy.factors import Basis, MissingFactor
-from energy.finality import Cause, State
+from energy.finality import Cause, Restated, State
 from energy.intensity import Grade, Ungraded
 from energy.intensity_uoms import Energy, IntensityUom
 from energy.periods import Step
@@ -67,6 +67,11 @@ class PerValue(Answer):
     reason: Reason | None = Field(description="why there is no intensity", examples=[None])
     state: State = Field(examples=["final"])
     waits_for: list[Cause] = Field(description="what makes it provisional", examples=[[]])
+    restated_by: list[Restated] = Field(
+        description="what makes it restated: the value, or the energy, is another one than when "
+        "the figure was final before",
+        examples=[[]],
+    )
 
 
 class KnownThen(Answer):
@@ -132,11 +137,16 @@ class IntensityRow(Answer):
     intensity_high: float | None = Field(examples=[108.1])
     state: State = Field(
         description="final once output is stated, the period is over and nothing waits; restated: "
-        "final, and output or its value is stated otherwise than at first",
+        "final, and it was final before with another output or another energy",
         examples=["provisional"],
     )
     waits_for: list[Cause] = Field(
         description="what makes it provisional", examples=[["not_stated"]]
+    )
+    restated_by: list[Restated] = Field(
+        description="what makes it restated: output or energy that is another "
+        "one than when the figure was final before",
+        examples=[[]],
     )
     grade: Grade | None = Field(
         description="by the newest edition with a benchmark or a baseline", examples=["between"]
@@ -229,6 +239,7 @@ def item(row: Row, uom: IntensityUom, why: LeftOut) -> IntensityRow:
         intensity_high=None if row.band is None else row.band[1],
         state=row.state,
         waits_for=list(row.waits_for),
+        restated_by=list(row.restated_by),
         grade=None if grading is None else grading.judgement.grade,
         graded_by=None if grading is None else grading.limit.edition,
         ungraded=Ungraded.NO_LEVELS if grading is None else grading.judgement.ungraded,
@@ -308,6 +319,7 @@ def _per_value(valued: Valued) -> PerValue:
         reason=valued.figure.reason,
         state=valued.state,
         waits_for=list(valued.waits_for),
+        restated_by=list(valued.restated_by),
     )
 
 

@@ -12,6 +12,7 @@ import app.value_intensity
 import db.changes
 import db.makers
 import db.production
+import db.restatements
 import db.silence
 from app import known_tables, stated
 from app.api import parameters
@@ -24,7 +25,7 @@ from app.value_intensity import Known, Row, Together
 from db.consumption import Group, Selection
 from energy import roles
 from energy.factors import Basis
-from energy.finality import Cause, State
+from energy.finality import Cause, Restated, State
 from energy.periods import Span, Step
 from energy.production import PRODUCT_REMEMBERED
 
@@ -82,6 +83,11 @@ class ValueSum(Answer):
     state: State = Field(examples=["provisional"])
     waits_for: list[Cause] = Field(
         description="what makes it provisional", examples=[["not_stated"]]
+    )
+    restated_by: list[Restated] = Field(
+        description="what makes it restated: output, or the value of it, or energy that is another "
+        "one than when the figure was final before",
+        examples=[[]],
     )
 
 
@@ -179,6 +185,7 @@ async def _known(
         ),
         statements=stated.by_unit(statements),
         changes=await db.changes.list_changed(caller.connection, db.production.NOUN),
+        restated=await db.restatements.list_noted(caller.connection, caller.scope, selection),
         now=caller.now,
     )
 
@@ -212,4 +219,5 @@ def _sum(together: Together) -> ValueSum:
         left_out=[LeftOut.model_validate(left) for left in together.left_out[:NAMED_MAX]],
         state=together.state,
         waits_for=list(together.waits_for),
+        restated_by=list(together.restated_by),
     )

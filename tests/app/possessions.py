@@ -48,6 +48,8 @@ VALUES ('raw_coal', 'calorific', :u, 0.7, '2026-01-01', 'e', 's', false);
 INSERT INTO capacities VALUES (:u, 'cement_clinker', 1000, 't', '2020-01-01', 's');
 INSERT INTO production
 VALUES (:u, 'steel', '2026-11-01 00:00+08', '2026-11-02 00:00+08', 1, 't', 1, 1);
+INSERT INTO energy_restatements
+VALUES (:u, 'day', '2026-11-01 00:00+08', 'steel', 'quantity', 'total');
 INSERT INTO monthly_filings
 VALUES (:u, 'electricity', '2026-10-01', 1, 'kWh', 1, '2026-10-01', '2026-11-01', 's');
 INSERT INTO repairs (unit_id, subject, fault, opened_at, due_at)

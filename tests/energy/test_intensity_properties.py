@@ -110,11 +110,11 @@ def test_metered_and_stated_output_are_never_added(
 
 @given(
     st.booleans(), st.booleans(), st.none() | st.floats(0, 1), st.booleans(), st.booleans(),
-    st.booleans(), st.integers(0, 3),
+    st.booleans(), st.integers(0, 3), st.booleans(),
 )  # fmt: skip
 def test_what_waits_for_something_is_provisional(
     is_open: bool, known: bool, coverage: float | None, held: bool, stated: bool, differs: bool,
-    versions: int,
+    versions: int, changed: bool,
 ) -> None:  # fmt: skip
     waits_for = finality.causes(
         is_open=is_open, is_energy_known=known, coverage=coverage, is_held=held, is_stated=stated,
@@ -122,8 +122,10 @@ def test_what_waits_for_something_is_provisional(
     )  # fmt: skip
     is_sound = known and stated and coverage is not None and coverage >= 0.9
     is_firm = is_sound and not (is_open or held or differs)
-    state = finality.state(waits_for, versions=versions)
+    restated_by = finality.restated_by(waits_for, versions=versions, energy_changed=changed)
+    state = finality.state(waits_for, restated_by)
     assert (state is not State.PROVISIONAL) == is_firm
+    assert (state is State.RESTATED) == (is_firm and (versions > 1 or changed))
     assert (Cause.COVERAGE_LOW in waits_for) == (coverage is None or coverage < 0.9)
 
 
