@@ -8,6 +8,7 @@ there again.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ CLAIMS = 2
 """Units settled at a time by one process."""
 
 RANGES_MAX = 1_000
-"""Stale ranges settled in one transaction at most; fewer, where so many do not end in its time."""
+"""Stale ranges of a unit, or of the areas of a region, settled in one transaction at most; fewer,
+where so many do not end in its time."""
 
 HEARTBEAT_S = 5.0
 ASIDE = timedelta(minutes=1)
@@ -56,8 +58,16 @@ class Portion:
         """Yield how many to try now."""
         ranges = self.ranges
         self.ranges = max(1, ranges // 2)
-        yield ranges
+        try:
+            yield ranges
+        except UnitError:  # that is not for want of time
+            self.ranges = ranges
+            raise
         self.ranges = min(ranges + ranges // 10 + 1, RANGES_MAX)
+
+    def took(self, ranges: int) -> None:
+        """Halve what was there, where that is less than what is tried."""
+        self.ranges = max(1, min(self.ranges, ranges // 2))
 
 
 class UnitError(Exception):
@@ -93,24 +103,22 @@ async def _settle(
     unverified: Unverified,
 ) -> None:
     """Settle what there is. A unit that fails rests `aside` for a while; its ranges stay stale."""
-    portion = Portion()
+    of_unit = Portion()
+    areas = functools.partial(settle_region, portion=Portion())
     while True:
         now = clock()
         resting = [unit_id for unit_id, since in aside.items() if now - since < ASIDE]
 
-        async def settle_some(connection: Connection, resting: list[int] = resting) -> bool:
-            with portion.tried() as ranges:
-                return await settle_one(
-                    connection, without=resting, unverified=unverified, ranges_max=ranges
-                ) is not None  # fmt: skip
-
+        units = functools.partial(
+            settle_one, without=resting, unverified=unverified, portion=of_unit
+        )
         try:
-            settled = await db.patience.patiently(pool, settle_some)
+            settled = await db.patience.patiently(pool, units)
         except UnitError as error:
             log.error("unit_not_settled", unit_id=error.unit_id, error=repr(error.__cause__))
             aside[error.unit_id] = now
             continue
-        added_up = await db.patience.patiently(pool, settle_region)
+        added_up = await db.patience.patiently(pool, areas)
         if not settled and not added_up:
             await asyncio.sleep(pause_s)
 
@@ -120,35 +128,41 @@ async def settle_one(
     *,
     without: Collection[int] = (),
     unverified: Unverified = Unverified.NOTE,
-    ranges_max: int = RANGES_MAX,
+    portion: Portion | None = None,
 ) -> Settled | None:
     """Settle what is stale of one unit; None: there was nothing, rest. Raises UnitError."""
-    async with connection.transaction():
-        unit_id = await db.settlement.claim_unit(connection, without)
-        if unit_id is None:
-            return None
-        stale = await db.settlement.take_stale(connection, unit_id, ranges_max)
-        if not stale:  # another one settled them after this one looked, before it held the lock
-            return Settled(unit_id, ranges=0, hours=0)
-        try:
-            hours = await unit_settlement.settle(connection, unit_id, stale, unverified)
-        except Exception as error:
-            if db.patience.is_retryable(error):
-                raise
-            raise UnitError(unit_id) from error
+    portion = portion or Portion()
+    with portion.tried() as ranges:
+        async with connection.transaction():
+            unit_id = await db.settlement.claim_unit(connection, without)
+            if unit_id is None:
+                return None
+            stale = await db.settlement.take_stale(connection, unit_id, ranges)
+            if not stale:  # another one settled them after the look, before this one had the lock
+                return Settled(unit_id, ranges=0, hours=0)
+            portion.took(len(stale))
+            try:
+                hours = await unit_settlement.settle(connection, unit_id, stale, unverified)
+            except Exception as error:
+                if db.patience.is_retryable(error):
+                    raise
+                raise UnitError(unit_id) from error
     log.info("settled", unit_id=unit_id, ranges=len(stale), hours=hours)
     return Settled(unit_id, len(stale), hours)
 
 
-async def settle_region(connection: Connection) -> bool:
+async def settle_region(connection: Connection, *, portion: Portion | None = None) -> bool:
     """Add up what is stale of the areas of one region; False: there was nothing."""
-    async with connection.transaction():
-        region = await db.rollups.claim_region(connection)
-        if region is None:
-            return False
-        stale = await db.rollups.take_stale_areas(connection, region, RANGES_MAX)
-        if stale:  # else another one added them up after this one looked
-            await rollups.add_up_areas(connection, region, stale)
+    portion = portion or Portion()
+    with portion.tried() as ranges:
+        async with connection.transaction():
+            region = await db.rollups.claim_region(connection)
+            if region is None:
+                return False
+            stale = await db.rollups.take_stale_areas(connection, region, ranges)
+            if stale:  # else another one added them up after this one looked
+                portion.took(len(stale))
+                await rollups.add_up_areas(connection, region, stale)
     return True
 
 

@@ -227,14 +227,37 @@ async def until_it_waits(pool: Pool) -> None:
         await asyncio.sleep(0.01)
 
 
-SLOW_HOURS = """
+def test_a_portion_is_half_of_what_did_not_end_and_grows_again() -> None:
+    portion = settle.Portion()
+    for error, left in ((TimeoutError(), 15), (settle.UnitError(1), 15), (TimeoutError(), 7)):
+        with pytest.raises(type(error)):
+            take(portion, 31, error)
+        assert portion.ranges == left
+    take(portion, 7)
+    assert portion.ranges == 8
+
+
+def take(portion: settle.Portion, ranges: int, error: Exception | None = None) -> None:
+    with portion.tried():
+        portion.took(ranges)
+        if error is not None:
+            raise error
+
+
+SLOW = """
 CREATE FUNCTION wait_for_it() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_sleep(0.02);
     RETURN new;
 END
 $$;
+"""
+SLOW_HOURS = """
 CREATE TRIGGER slow BEFORE INSERT ON meter_consumption
+   FOR EACH ROW WHEN (new.step = 'hour') EXECUTE FUNCTION wait_for_it();
+"""
+SLOW_AREAS = """
+CREATE TRIGGER slow BEFORE INSERT ON area_consumption
    FOR EACH ROW WHEN (new.step = 'hour') EXECUTE FUNCTION wait_for_it();
 """
 
@@ -245,20 +268,32 @@ async def test_what_does_not_end_in_its_time_is_settled_in_smaller_portions(
     await plant.send(*(reading(minute, 100 + minute) for minute in range(0, 61, 15)))
     await settle_all(plant)
     await reconcile.reconcile(plant.pool, Span(NOW, utc_now()), utc_now, Unverified.NOTE)
-    await plant.pool.execute(SLOW_HOURS)
+    await plant.pool.execute(SLOW + SLOW_HOURS)
     await plant.send(*(reading(minute, 100) for minute in range(-1_800, 0, 30)), batch="b2")
     await plant.pool.execute(HOUR_BY_HOUR)
+    await hurry(plant, database_url, "SELECT EXISTS (SELECT FROM stale_ranges)")
+    assert len(await quantities(plant, "hour")) == 31
+    await settle_all(plant)
+    await plant.pool.execute("DELETE FROM area_consumption")
+    await plant.pool.execute(SLOW_AREAS)
+    await plant.pool.execute(AREA_BY_HOUR)
+    await hurry(plant, database_url, "SELECT EXISTS (SELECT FROM stale_areas)")
+    areas = "SELECT count(*) FROM area_consumption WHERE step = 'hour'"
+    assert await plant.pool.fetchval(areas) == 31
+
+
+async def hurry(plant: Plant, database_url: str, is_waiting: str) -> None:
+    """Settle with far less time for a statement than all that is stale takes."""
     hurried = await db.pool.create_pool(database_url, timeout_s=0.3)
     program = asyncio.create_task(settle.run(hurried, "test", pause_s=0.05, clock=utc_now))
     try:
         async with asyncio.timeout(60):
-            while await plant.pool.fetchval("SELECT EXISTS (SELECT FROM stale_ranges)"):
+            while await plant.pool.fetchval(is_waiting):
                 await asyncio.sleep(0.05)
     finally:
         program.cancel()
         await asyncio.wait([program])
         await hurried.close()
-    assert len(await quantities(plant, "hour")) == 31
 
 
 HOUR_BY_HOUR = """
@@ -266,4 +301,12 @@ WITH taken AS (DELETE FROM stale_ranges RETURNING unit_id, meter_id, starts_at, 
 INSERT INTO stale_ranges (unit_id, meter_id, starts_at, ends_at)
 SELECT unit_id, meter_id, hour, hour + interval '1 hour'
   FROM taken, generate_series(starts_at, ends_at - interval '1 hour', interval '1 hour') AS hour
+"""
+AREA_BY_HOUR = """
+INSERT INTO stale_areas (region, division, carrier, starts_at, ends_at)
+SELECT region, division, carrier, starts_at, starts_at + interval '1 hour'
+  FROM unit_consumption
+  JOIN units USING (unit_id)
+ WHERE step = 'hour'
+ ORDER BY starts_at
 """
