@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +30,12 @@ SPAN = Span(datetime(2025, 11, 30, 16, tzinfo=UTC), datetime(2026, 2, 28, 16, tz
 REGIONS = ("450202", "450203", "450302", "450100")
 INDUSTRIES = ("C3120", "C3110", "D4411")
 CARRIERS = ("electricity", "raw_coal", "natural_gas")
-KGCE = {"electricity": 0.1229, "raw_coal": 0.7143, "natural_gas": None}
+KGCE = {
+    "electricity": (0.1229, 0.3),
+    "raw_coal": (0.7143, 0.7143),
+    "natural_gas": (None, None),
+}
+"""Calorific and equivalent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,8 @@ class Hour:
     estimated: float
     present: int
     held: bool
-    tce: float | None
+    calorific: float | None
+    equivalent: float | None
 
 
 async def live(connection: Connection, chance: random.Random) -> list[Hour]:
@@ -84,15 +90,17 @@ def moments(chance: random.Random) -> set[datetime]:
 
 
 def used(
-    chance: random.Random, kgce: float | None
-) -> tuple[float | None, float, int, bool, float | None]:
-    """Return quantity, estimated part, readings, held, tce of an hour; some have no factor."""
+    chance: random.Random, kgce: Sequence[float | None]
+) -> tuple[float | None, float, int, bool, float | None, float | None]:
+    """Return quantity, estimated part, readings, held, tce (two) of an hour; some lack a factor."""
     if chance.random() < 0.1:
-        return None, 0.0, chance.randrange(2), chance.random() < 0.5, None
+        return None, 0.0, chance.randrange(2), chance.random() < 0.5, None, None
     quantity = round(chance.uniform(0, 900), 3)
-    lacks = kgce is None or chance.random() < 0.1
+    calorific, equivalent = (
+        None if each is None or chance.random() < 0.1 else quantity * each / 1000 for each in kgce
+    )
     estimated = quantity * chance.choice([0, 0, 0.5, 1])
-    return quantity, estimated, 4, False, None if lacks else quantity * (kgce or 0) / 1000
+    return quantity, estimated, 4, False, calorific, equivalent
 
 
 async def own_factor(connection: Connection, unit_id: int) -> None:
@@ -108,10 +116,10 @@ async def own_factor(connection: Connection, unit_id: int) -> None:
 
 async def add_up(connection: Connection, unit_id: int, hours: list[Hour]) -> None:
     await connection.executemany(
-        "INSERT INTO meter_consumption VALUES ($1, 'hour', $2, $3, $4, $5, $6, $7, $7)",
+        "INSERT INTO meter_consumption VALUES ($1, 'hour', $2, $3, $4, $5, $6, $7, $8)",
         [
             (one.meter_id, one.starts_at, one.quantity, one.estimated, one.present, one.held,
-             one.tce)
+             one.calorific, one.equivalent)
             for one in hours
         ],
     )  # fmt: skip
@@ -128,7 +136,7 @@ def questions(chance: random.Random) -> Iterable[Selection]:
         yield Selection(
             span=SPAN,
             bucket=bucket,
-            basis=Basis.CALORIFIC,
+            basis=chance.choice([*Basis]),
             groups=frozenset(chance.sample(groups, chance.randrange(4))),
             tier=chance.choice([*Tier]),
             region_prefix=chance.choice(["", "", "4502", "450302"]),
@@ -168,14 +176,14 @@ def of_hours(hours: Iterable[Hour], asked: Selection, scope: Scope) -> list[Sum]
             )
             within[periods.floor(one.starts_at, asked.bucket), key].append(one)
     order = sorted(within, key=lambda each: (each[0], tuple(part or "" for part in each[1])))
-    return [told(*each, within[each]) for each in order]
+    return [told(*each, within[each], asked.basis) for each in order]
 
 
 def place(region: str, tier: Tier) -> str:
     return {Tier.PROVINCE: region[:2] + "0000", Tier.CITY: region[:4] + "00"}.get(tier, region)
 
 
-def told(starts_at: datetime, key: Key, hours: list[Hour]) -> Sum:
+def told(starts_at: datetime, key: Key, hours: list[Hour], basis: Basis) -> Sum:
     def total(name: str) -> float | None:
         signed = [
             -value if one.role == "export" else value
@@ -184,9 +192,11 @@ def told(starts_at: datetime, key: Key, hours: list[Hour]) -> Sum:
         ]
         return sum(signed) if signed else None
 
-    lacking = {one.carrier for one in hours if one.quantity is not None and one.tce is None}
+    lacking = {
+        one.carrier for one in hours if one.quantity is not None and getattr(one, basis) is None
+    }
     return Sum(
-        starts_at, key, total("tce"), total("quantity"), None, None, 0.0, None,
+        starts_at, key, total(basis), total("quantity"), None, None, 0.0, None,
         sum(one.present for one in hours), any(one.held for one in hours), sorted(lacking),
     )  # fmt: skip
 
