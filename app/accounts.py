@@ -9,11 +9,12 @@ from math import fsum
 
 from app import deductions
 from app.account_facts import Facts, YearFacts
-from app.deductions import ELECTRICITY, Deduction, Doubt, Kind
+from app.deductions import Deduction, Doubt, Kind
 from db.certificates import CertificateRow
 from db.meter_sums import MeterSum
 from energy import certificates, rulesets, targets
 from energy.balance import Origin
+from energy.carriers import ELECTRICITY
 from energy.certificates import EnergyType, Source
 from energy.indicators import Indicator
 from energy.roles import Role

@@ -17,13 +17,12 @@ from app.account_facts import Facts, YearFacts
 from db.meter_sums import MeterSum
 from energy import rulesets
 from energy.balance import Absence, Flow, Origin
+from energy.carriers import ELECTRICITY
 from energy.certificates import Source
 from energy.factors import KGCE_PER_TCE
 from energy.periods import LOCAL
 from energy.roles import Role
 from energy.rulesets import TOLERANCE
-
-ELECTRICITY = "electricity"
 
 
 class Kind(StrEnum):

@@ -14,12 +14,12 @@ from app.lineage import Lineage, Recorded
 from app.parts import Formula, Part, Whole, leaves
 from db.production import ProductionRow
 from energy import explanation, intensity, intensity_uoms, production
+from energy.carriers import ELECTRICITY
 from energy.intensity import Missing
 from energy.intensity_uoms import Energy, IntensityUom
 from energy.periods import Span
 from energy.production import Output
 
-ELECTRICITY = "electricity"
 WORDS = (
     "全单位能耗除以该产品产量",
     "energy of the whole unit divided by its output of the product",

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from energy import periods
-from energy.periods import LOCAL, Step
+from energy.periods import LOCAL
 
 AGREEMENT_MAX = 0.05
 DAY_BEGINS_WITHIN = timedelta(minutes=1)
@@ -69,25 +68,6 @@ def compare(
     return Comparison(
         Agreement.AGREES if within else Agreement.DISAGREES, summed, filed, difference
     )
-
-
-def opening_offset_s(read_at: datetime) -> float:
-    """Return how far a reading lies from the nearest 00:00 of Asia/Shanghai. [s, later is positive]
-
-    >>> opening_offset_s(datetime(2026, 11, 22, 23, 59, 30, tzinfo=LOCAL))
-    -30.0
-    """
-    start = periods.floor(read_at, Step.DAY)
-    after = (read_at - start).total_seconds()
-    day = timedelta(days=1).total_seconds()
-    return after if after <= day / 2 else after - day
-
-
-def begins_the_day(offset_s: float) -> bool:
-    """Return whether a day that opens `offset_s` off 00:00 begins in time. (± 1 min, both borders
-    included; national upload rules 2019)
-    """
-    return abs(offset_s) <= DAY_BEGINS_WITHIN.total_seconds()
 
 
 def begins_the_month(starts_on: date, month: date) -> bool:

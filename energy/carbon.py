@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from energy.carriers import ELECTRICITY
 from energy.factors import Unverified
 
 KG_PER_T = 1000.0
-ELECTRICITY = "electricity"
 
 
 class Obstacle(StrEnum):

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+ELECTRICITY = "electricity"
+"""The carrier whose quantity is asked for beside its coal."""
+
 _ENERGY_KJ = {
     "kJ": 1,
     "MJ": 1_000,

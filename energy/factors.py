@@ -13,6 +13,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from energy import validity
+from energy.carriers import ELECTRICITY
 from energy.validity import Days
 
 KGCE_PER_TCE = 1000.0
@@ -214,7 +215,6 @@ def coal_equivalent(quantity: float, factor: Factor | None) -> float | None:
     return None if factor is None else quantity * factor.kgce_per_uom / KGCE_PER_TCE
 
 
-ELECTRICITY = "electricity"
 ELECTRICITY_KGCE_PER_KWH = 0.1229
 """The calorific value as published; 3,600 ÷ 29,307.6 is 0.12284, and is not to be used instead."""
 

@@ -27,22 +27,6 @@ _PIECES = {"piece": 1.0, "1e4piece": 10_000.0}
 _MASS_T = {"t": 1.0, "1e4t": 10_000.0}
 _OUTPUTS = (_AREA_M2, _GLASS_CASES, _PIECES, _MASS_T, {ENERGY_FACTOR_TON: 1.0})
 
-EXPLAINED = {
-    "kgce": "standard coal (标准煤), calorific basis; 1 tce = 1000 kgce",
-    "tce": "standard coal (标准煤), calorific basis",
-    "kgoe": "standard oil (标准油); its worth in kgce is a dated row of reference data",
-    "kWh": "electricity as a physical quantity, whatever coal it is worth",
-    "t": "ton of product; kg, kt and the other units of mass, volume and energy likewise",
-    "m2": "square metre (平方米), as of ceramic tiles; also 1e4m2 (万平方米)",
-    "weight_case": "weight case (重量箱) of flat glass; also 1e4weight_case (万重量箱)",
-    "piece": "piece (件), as of tyres; also 1e4piece (万件)",
-    ENERGY_FACTOR_TON: "ton of crude times the energy factor (能量因数) of the refinery",
-    OUTPUT_VALUE: "10,000 yuan of output value (万元产值)",
-    VALUE_ADDED: "10,000 yuan of value added (万元增加值)",
-    PUE: "total electricity ÷ electricity of the IT equipment, a ratio",
-}
-"""What the parts of a unit of measure mean, for people."""
-
 _SYNONYMS = {
     "平方米": "m2",
     "1e4平方米": "1e4m2",

@@ -108,14 +108,6 @@ class Scheme:
                 return band
         raise KeyError(level)
 
-    def is_as_severe(self, level: str, floor: str) -> bool:
-        """Return whether `level` is as severe as `floor`, or more.
-
-        >>> NATIONAL.is_as_severe("1", "2"), NATIONAL.is_as_severe("3", "2")
-        (True, False)
-        """
-        return self.find(level).severity <= self.find(floor).severity
-
     def level_of_rate(self, rate: float, required_rate: float) -> Band:
         """Return the level of a change against the one required. [shares, -0.0283 of -0.02747]
 

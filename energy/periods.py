@@ -14,6 +14,10 @@ from zoneinfo import ZoneInfo
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 HOUR = timedelta(hours=1)
+EARLIEST, LATEST = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""The table of readings refuses what is before or after, so that a bad clock cannot scatter its
+chunks."""
+
 _NEXT_DAY_HOUR = 16
 """From this hour of UTC on it is the next day in Shanghai."""
 

@@ -7,18 +7,15 @@ it ends and begins; and it may put the reading before it in doubt.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import db.settlement
 from db.pool import Connection
 from db.settlement import History, Point, Stale
-from energy.periods import Span
+from energy.periods import EARLIEST, LATEST, Span
 
 NEAR = timedelta(days=8)
 """How far one looks for the neighbour of a reading at first: nearly always it is there."""
-
-EARLIEST, LATEST = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-"""No reading is stored before or after."""
 
 JUST_AFTER = timedelta(microseconds=1)
 

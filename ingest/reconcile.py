@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -21,7 +21,7 @@ from db.reconciliation import Difference, Tally
 from db.settlement import Stale
 from energy import periods
 from energy.factors import Unverified
-from energy.periods import LOCAL, Span, Step
+from energy.periods import EARLIEST, LATEST, LOCAL, Span, Step
 from ingest import rollups, unit_settlement
 
 NIGHTLY_SPAN = timedelta(days=40)
@@ -36,7 +36,7 @@ LEASE = timedelta(minutes=10)
 """Of whoever reconciles tonight, from its last unit on: then another goes on where it was."""
 
 RANGES_MAX = 1_000_000
-ALL_TIME = Span(datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+ALL_TIME = Span(EARLIEST, LATEST)
 
 log = structlog.get_logger("settle")
 

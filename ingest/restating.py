@@ -15,13 +15,13 @@ from db.metering import MeterSpec
 from db.pool import Connection
 from db.restatements import Bucket, Counted, Energy, Figure, Restatement, Stated
 from energy import coverage, finality, intervals, periods, roles
+from energy.carriers import ELECTRICITY
 from energy.periods import Span, Step
 from ingest import rollups
 
 STEPS = (Step.DAY, Step.MONTH, Step.YEAR)
 """Output is stated for whole days."""
 
-ELECTRICITY = "electricity"
 TOLERANCE = 1e-9
 """Sums of the same energy differ by less: they are added up in any order."""
 

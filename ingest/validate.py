@@ -5,21 +5,20 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import inf
 from uuid import UUID
 
 from db import reading_rows
 from db.metering import GatewayEntry, MeterEntry, UnitEntry
 from energy import instants, registers
+from energy.periods import EARLIEST
 from energy.registers import EpochReason, Kind
 from ingest import payload
 from ingest.payload import Quality, Reason, Rejection
 from ingest.topics import Address
 
 FUTURE_MAX = timedelta(minutes=5)
-EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
-"""The table of readings refuses what is older, so that a bad clock cannot scatter its chunks."""
 
 NEW_REGISTER = (EpochReason.REPLACED, EpochReason.RESET)
 BY_HAND = timedelta(days=1)

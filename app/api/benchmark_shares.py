@@ -22,7 +22,6 @@ from app import known_tables, stated
 from app.api import parameters
 from app.api.answers import Answer, ListOf, problems
 from app.api.consumption import Note, notes
-from app.api.intensity import ELECTRICITY
 from app.api.intensity_answers import limit_notes
 from app.api.parameters import AsKnown, WithinRegion
 from app.benchmark_shares import Known, Obscurity, Placed, Share, Slot
@@ -33,6 +32,7 @@ from db.consumption import Group, Selection
 from db.limits import LimitRow
 from db.outputs import Output, OutputMeter
 from energy import roles
+from energy.carriers import ELECTRICITY
 from energy.factors import Basis
 from energy.finality import State
 from energy.intensity import Grade

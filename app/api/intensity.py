@@ -40,12 +40,12 @@ from db.outputs import OutputMeter
 from db.production import ProductionRow
 from db.products import Product
 from energy import roles
+from energy.carriers import ELECTRICITY
 from energy.comparison import Calendar
 from energy.factors import Basis
 from energy.periods import Span, Step
 from energy.production import PRODUCT_REMEMBERED
 
-ELECTRICITY = "electricity"
 router = APIRouter(tags=["consumption"])
 
 

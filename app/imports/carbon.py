@@ -13,7 +13,8 @@ from app.imports.places import ANYWHERE, Places
 from app.imports.sheet import Change, Findings, Key, Sheet
 from app.tables import Row
 from db.pool import Connection
-from energy.carbon import ELECTRICITY, CarbonFactor, GridChoice
+from energy.carbon import CarbonFactor, GridChoice
+from energy.carriers import ELECTRICITY
 
 
 class FactorLine(Line):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import db.epochs
 import db.factors
@@ -32,12 +31,12 @@ from app.imports.sheet import Change, Findings, Key, Sheet
 from app.tables import Row
 from db.pool import Connection
 from db.registry import MeterRow, StoredMeter
+from energy.periods import EARLIEST
 from energy.registers import Kind as MeterKind
 from energy.registers import Side
 from energy.roles import Role
 
 INTERVAL_S = 900
-EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 OUTPUT = "output"
 
 OF_REGISTER = frozenset({"multiplier", "rollover", "side", "rate_max"})

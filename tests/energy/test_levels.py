@@ -149,9 +149,9 @@ def test_where_nothing_is_required_only_a_rise_is_severe(scheme: Scheme) -> None
 
 def test_what_is_worse_is_not_told_by_the_code_of_a_level() -> None:
     shares = SCHEMES["municipal_shares"]
-    assert shares.is_as_severe("red", "orange")
-    assert not shares.is_as_severe("green", "yellow")
-    assert levels.NATIONAL.is_as_severe("1", "3")
+    assert shares.find("red").severity < shares.find("orange").severity
+    assert shares.find("yellow").severity < shares.find("green").severity
+    assert levels.NATIONAL.find("1").severity < levels.NATIONAL.find("3").severity
 
 
 @given(scheme=st.sampled_from(OF_RATES), rates=st.tuples(shares, shares), required=shares)

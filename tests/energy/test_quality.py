@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from energy import agreement, quality, verification
 from energy.agreement import Agreement, NotComparable
-from energy.periods import LOCAL
 from energy.quality import Index, Scheme, Tally, Unscored
 from energy.verification import Certificate, Irregularity, Verification
 
@@ -164,14 +163,6 @@ def test_a_month_with_an_unknown_day_cannot_be_compared() -> None:
 def test_against_a_filed_zero_only_nothing_agrees() -> None:
     assert agreement.compare([0.0], 0.0).agreement is Agreement.AGREES
     assert agreement.compare([0.1], 0.0).agreement is Agreement.DISAGREES
-
-
-@pytest.mark.parametrize(
-    ("offset_s", "in_time"), [(60, True), (-60, True), (60.001, False), (-60.001, False)]
-)
-def test_a_day_begins_within_a_minute(offset_s: float, in_time: bool) -> None:
-    read_at = datetime(2026, 11, 23, tzinfo=LOCAL) + timedelta(seconds=offset_s)
-    assert agreement.begins_the_day(agreement.opening_offset_s(read_at)) is in_time
 
 
 @pytest.mark.parametrize(

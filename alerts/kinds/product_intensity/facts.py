@@ -17,7 +17,8 @@ from db.facts import MeterUse
 from db.limits import LimitRow
 from db.products import Equivalent, Product
 from energy import intensity_uoms
-from energy.factors import ELECTRICITY, Basis, Unverified
+from energy.carriers import ELECTRICITY
+from energy.factors import Basis, Unverified
 from energy.intensity import Levels
 from energy.intensity_uoms import MONEY, PUE, Energy, IntensityUomError
 from energy.periods import LOCAL, Span
