@@ -6,7 +6,6 @@ today nothing is stated yet, so that what comes in on time costs one question.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,16 +13,13 @@ import db.restatements
 from db.metering import MeterSpec
 from db.pool import Connection
 from db.restatements import Bucket, Counted, Energy, Figure, Restatement, Stated
-from energy import coverage, finality, intervals, periods, roles
+from energy import coverage, explanation, finality, intervals, periods, roles
 from energy.carriers import ELECTRICITY
 from energy.periods import Span, Step
 from ingest import rollups
 
 STEPS = (Step.DAY, Step.MONTH, Step.YEAR)
 """Output is stated for whole days."""
-
-TOLERANCE = 1e-9
-"""Sums of the same energy differ by less: they are added up in any order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +88,7 @@ def is_final(used: Energy, due: int) -> bool:
 
 def differs(before: Energy, after: Energy | None) -> bool:
     """Return whether the amount changed, or is not known any more."""
-    if before.amount is None or after is None or after.amount is None:
-        return True
-    return not math.isclose(before.amount, after.amount, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return after is None or not explanation.agrees(before.amount, after.amount)
 
 
 def _buckets(spans: Iterable[Span]) -> Iterator[Bucket]:

@@ -64,7 +64,7 @@ JOINED = {
     "meter_consumption", "meters", "quality_days", "quality_unit_days", "readings", "stale_ranges",
     "unit_consumption", "units",
 }  # fmt: skip
-"""Without a barrier, or no index serves a join: docs/decisions/0021-views-for-looking.md."""
+"""Without a barrier, or no index serves a join: docs/decisions/0023-views-for-looking.md."""
 
 OF_REGIONS = {"area_consumption", "contacts", "told_parts", "two_high_projects"}
 """An enterprise sees none of them, though it is in one: others are in it too."""
