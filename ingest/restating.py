@@ -38,7 +38,8 @@ async def list_final(
 ) -> list[Final]:
     """Return the figures of `changed` spans that are final as sums say now."""
     spans = periods.merged(span for spans in changed for span in spans)
-    stated = await db.restatements.list_stated(connection, unit_id, list(_buckets(spans)))
+    touched = list(_buckets(spans))
+    stated = await db.restatements.list_stated(connection, unit_id, touched) if touched else []
     if not stated:
         return []
     buckets = sorted({each.bucket for each in stated}, key=lambda each: each.span.starts_at)

@@ -60,7 +60,7 @@ async def settle(
     await rollups.add_up_meters(connection, changed)
     if touched:
         await rollups.add_up_unit(connection, unit_id, touched)
-    await restating.note(connection, unit_id, final)
+        await restating.note(connection, unit_id, final)
     if changed:
         spans = periods.merged(window.span for window in changed)
         await db.fresh.mark(connection, unit_id, spans)
@@ -166,7 +166,8 @@ async def _replace(
     await db.settlement.delete_hours(connection, [window for window, _, _ in followed])
     await db.settlement.copy_hours(connection, rows)
     await db.settlement.delete_doubts(connection, reaches)
-    await db.settlement.copy_doubts(connection, list(doubts.values()))
+    if doubts:
+        await db.settlement.copy_doubts(connection, list(doubts.values()))
     return len(rows)
 
 
