@@ -48,7 +48,7 @@ async def list_final(
     firm = {
         (bucket, counted)
         for (bucket, counted), used in energy.items()
-        if is_final(used, _due(counting, bucket.span, counted))
+        if is_final(used, due(counting, bucket.span, counted))
     }
     return [
         Final(each, energy[each.bucket, each.counted])
@@ -70,6 +70,16 @@ async def note(connection: Connection, unit_id: int, final: Sequence[Final]) -> 
     ]
     if restated:
         await db.restatements.insert(connection, unit_id, restated)
+
+
+def due(counting: Iterable[MeterSpec], span: Span, counted: Counted) -> int:
+    """Return how many readings were due of a span that is over. [readings]"""
+    return sum(
+        coverage.due_of(spec.kind, spec.intervals, Span(installed_at, span.ends_at), intervals.END)
+        for spec in counting
+        if counted is Counted.TOTAL or spec.carrier == ELECTRICITY
+        if (installed_at := max(span.starts_at, spec.epochs[0].starts_at)) < span.ends_at
+    )
 
 
 def is_final(used: Energy, due: int) -> bool:
@@ -106,13 +116,3 @@ def _restatements(stated: Iterable[Stated]) -> Iterator[Restatement]:
         for figure in sorted(each.figures):
             for counted in Counted if figure is Figure.QUANTITY else (Counted.TOTAL,):
                 yield Restatement(each.bucket, each.product, figure, counted)
-
-
-def _due(counting: Iterable[MeterSpec], span: Span, counted: Counted) -> int:
-    """Return how many readings were due of a span that is over. [readings]"""
-    return sum(
-        coverage.due_of(spec.kind, spec.intervals, Span(installed_at, span.ends_at), intervals.END)
-        for spec in counting
-        if counted is Counted.TOTAL or spec.carrier == ELECTRICITY
-        if (installed_at := max(span.starts_at, spec.epochs[0].starts_at)) < span.ends_at
-    )

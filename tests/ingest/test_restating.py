@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from db.restatements import Energy
+from db.metering import MeterSpec
+from db.restatements import Counted, Energy
+from energy import intervals
+from energy.periods import Span
+from energy.registers import Epoch, EpochReason, Kind
 from ingest import restating
+
+DAY = Span(datetime(2026, 10, 1, 16, tzinfo=UTC), datetime(2026, 10, 2, 16, tzinfo=UTC))
+
+
+def spec(carrier: str, installed_at: datetime, interval_s: int) -> MeterSpec:
+    epochs = (Epoch(installed_at, EpochReason.INSTALLED),)
+    every = intervals.plain(interval_s)
+    return MeterSpec(1, carrier, "kWh", Kind.REGISTER, "kWh", "boundary", epochs, every)
+
+
+def test_what_was_due_is_due_since_a_meter_is_there_and_of_what_a_figure_counts() -> None:
+    before, noon = DAY.starts_at - timedelta(days=9), DAY.starts_at + timedelta(hours=12)
+    meters = [spec("electricity", before, 900), spec("raw_coal", noon, 3600)]
+    meters.append(spec("electricity", DAY.ends_at, 900))
+    assert restating.due(meters, DAY, Counted.TOTAL) == 96 + 12
+    assert restating.due(meters, DAY, Counted.ELECTRICITY) == 96
 
 
 @pytest.mark.parametrize(
