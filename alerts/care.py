@@ -177,6 +177,7 @@ async def _go_on_with(
             outbox.link_to(around.public_url, task.alert.alert_id),
             cities=_named(task.cities, names),
             untold=_named(task.untold, names),
+            task_id=task.task_id,
         )
         await _write(connection, notice, step.to, event_id, around.now, reminds=False)
     return True

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from alerts import frame, tasks, witness
+from alerts import answering, frame, tasks, witness
+from alerts.answering import Deed
 from alerts.kinds import words
 from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
@@ -144,16 +145,19 @@ def compose_digest(
     """
     write = _zh if language is Language.ZH else _en
     page = write(words.collapse(region_name), period, sorted(items, key=_rank), link)
-    return frame.write(replace(page, sections=[*page.sections, *witness.sections(heads, language)]))
+    deeds = [Deed.CONFIRM, Deed.REPLY] if any(item.is_open for item in items) else [Deed.REPLY]
+    how = answering.sections(link, language, deeds)
+    sections = [*page.sections, *how, *witness.sections(heads, language)]
+    return frame.write(replace(page, sections=sections))
 
 
 def _zh(name: str, period: Span, ranked: Sequence[DigestItem], link: str) -> Page:
     window, more = words.window(period), [_short(each, Language.ZH) for each in ranked[ITEMS_MAX:]]
     by_reason, by_level = _by_reason(ranked, Language.ZH), _by_level(ranked, Language.ZH)
     asked = [
-        "逐条打开预警，确认由谁负责（确认后不再提醒）；已解除的无需处理。",
+        "逐条登记由谁负责（登记后不再提醒）；已解除的无需处理。",
         "核查表计读数、产量与工况；属实的督促用能单位查明原因并采取措施。",
-        "在预警页面写明核查结果；有办理期限的请在期限前反馈。",
+        "把核查结果写进预警记录；有办理期限的请在期限前反馈。",
     ]
     return Page(
         language=Language.ZH,
@@ -170,7 +174,7 @@ def _zh(name: str, period: Span, ranked: Sequence[DigestItem], link: str) -> Pag
             *([Section(f"其余 {len(more):,} 条", more, is_small=True)] if more else []),
             *([Section("请您", asked, is_numbered=True)] if by_level else []),
         ],
-        links=[Link("全部预警", link)] if link else [],
+        links=[Link("全部预警（须密钥）", link)] if link else [],
         foot=["本邮件由能耗在线监测平台自动发送；同一时段的多条预警合并为一封。"],
     )
 
@@ -179,11 +183,11 @@ def _en(name: str, period: Span, ranked: Sequence[DigestItem], link: str) -> Pag
     window, more = words.window(period), [_short(each, Language.EN) for each in ranked[ITEMS_MAX:]]
     by_reason, by_level = _by_reason(ranked, Language.EN), _by_level(ranked, Language.EN)
     asked = [
-        "Open each alert and say who takes care of it (nobody is reminded then); what is over "
+        "Have noted for each alert who takes care of it (nobody is reminded then); what is over "
         "needs nothing.",
         "Check the readings, the output and what the plant was doing; if it is so, have the unit "
         "find the cause and mend it.",
-        "Write down at the alert what was found; answer by the date where there is one.",
+        "Write in its record what was found; answer by the date where there is one.",
     ]
     return Page(
         language=Language.EN,
@@ -200,7 +204,7 @@ def _en(name: str, period: Span, ranked: Sequence[DigestItem], link: str) -> Pag
             *([Section(f"{len(more):,} more", more, is_small=True)] if more else []),
             *([Section("What is asked of you", asked, is_numbered=True)] if by_level else []),
         ],
-        links=[Link("All alerts", link)] if link else [],
+        links=[Link("All alerts (asks for a key)", link)] if link else [],
         foot=["Sent automatically by the monitoring platform: one letter for many alerts."],
     )
 
@@ -209,7 +213,8 @@ def _item(item: DigestItem, language: Language) -> Item:
     who = words.collapse(item.region_name if item.unit_name is None else item.unit_name)
     where = "" if item.unit_name is None else words.collapse(item.region_name)
     figure, beside = _figure(item, language)
-    about = [where, words.collapse(item.rule_name), words.window(item.window)]
+    number = f"#{item.alert_id}"
+    about = [where, words.collapse(item.rule_name), words.window(item.window), number]
     what = BADGES[language].get(item.reason, item.reason)
     if not item.is_open and item.reason not in SAYS_OVER:
         what = IS_OVER[language].format(what)

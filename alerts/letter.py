@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from alerts import captions, frame, notes, witness
+from alerts import answering, captions, frame, notes, witness
+from alerts.answering import ALERTS, Deed
 from alerts.kinds.words import (
+    CONFIRM_EN,
+    CONFIRM_ZH,
     SHARE,
     Amended,
     Language,
@@ -28,7 +31,6 @@ from alerts.page import Fact, Letter, Link, Page, Section, Tone
 from alerts.verdicts import State
 
 SUBJECT_LENGTH_MAX = frame.SUBJECT_LENGTH_MAX
-ALERTS = "/v1/alerts/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +98,19 @@ ZH = Phrases(
     asked="请您",
     asked_until="请您（{due} 前）",
     asked_if_over=[
-        "确认：在预警页面确认由谁负责，确认后不再提醒。",
+        CONFIRM_ZH,
         "核查：核对表计读数、产量记录和当时的生产工况；数据有误的，由用能单位更正并附证据。",
         "整改：属实的，督促用能单位查明原因、采取措施，使数值回到阈值以内。",
-        "反馈：把核查结果和措施写在预警页面。",
+        "反馈：把核查结果和措施写进预警记录。",
     ],
-    asked_if_fine=["无需处理；请在预警页面写明原因和措施，以备查考。"],
-    asked_if_withdrawn=["此前要求的核查和整改可以停止；已采取的措施请在预警页面写明。"],
+    asked_if_fine=["无需处理；请把原因和措施写进预警记录，以备查考。"],
+    asked_if_withdrawn=["此前要求的核查和整改可以停止；已采取的措施请写进预警记录。"],
     computed="如何算出",
     unverified="所用系数未经核实：{factors}。",
     factor="{name} {value:g} kgce/{uom}（{edition}）",
     between="；",
-    details="预警详情",
-    explained="数值来源",
+    details="预警详情（须密钥）",
+    explained="数值来源（须密钥）",
     rule="依据规则：{name}（第 {version} 版）。",
     told="本通知发送至：{regions}。",
     comma="、",
@@ -146,22 +148,22 @@ EN = Phrases(
     asked="What is asked of you",
     asked_until="What is asked of you, by {due}",
     asked_if_over=[
-        "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+        CONFIRM_EN,
         "Check: the readings, the records of output and what the plant was doing; where data are "
         "wrong, the unit corrects them with evidence.",
         "Remedy: if it is so, have the unit find the cause and bring it back within the threshold.",
-        "Reply: write at the alert what was found and what is done.",
+        "Reply: write in its record what was found and what is done.",
     ],
-    asked_if_fine=["Nothing; write the cause and what was done at the alert, for the record."],
+    asked_if_fine=["Nothing; write the cause and what was done in its record."],
     asked_if_withdrawn=[
-        "What was asked before may stop; write at the alert what has been done already."
+        "What was asked before may stop; write in its record what has been done already."
     ],
     computed="How it is computed",
     unverified="Factors used that nobody verified: {factors}.",
     factor="{name} {value:g} kgce/{uom} ({edition})",
     between="; ",
-    details="The alert",
-    explained="Where the figure comes from",
+    details="The alert (asks for a key)",
+    explained="Where the figure comes from (asks for a key)",
     rule="By the rule {name} (version {version}).",
     told="Sent to the contacts of {regions}.",
     comma=", ",
@@ -206,6 +208,7 @@ def page(occasion: Occasion, words: Words, language: Language) -> Page:
         picture=None if series is None else captions.picture(series, measure, language),
         sections=[
             _asked(occasion, words, says),
+            *answering.sections(occasion.link, language, _deeds(occasion)),
             _computed(occasion, words, says),
             *witness.sections(occasion.heads, language),
         ],
@@ -284,7 +287,28 @@ def _asked(occasion: Occasion, words: Words, says: Phrases) -> Section:
     heading = says.asked
     if occasion.due_on is not None:
         heading = says.asked_until.format(due=f"{occasion.due_on:%Y-%m-%d}")
-    return Section(heading, words.asks or says.asked_if_over, is_numbered=True)
+    asks = words.asks or says.asked_if_over
+    if _is_closed(occasion):
+        asks = [each for each in asks if each not in (CONFIRM_ZH, CONFIRM_EN)]
+    return Section(heading, asks, is_numbered=True)
+
+
+def _is_closed(occasion: Occasion) -> bool:
+    """Return whether there is nothing to take care of any more, as in what came late."""
+    return not occasion.is_over or (occasion.note is not None and occasion.note.is_past)
+
+
+def _deeds(occasion: Occasion) -> list[Deed]:
+    """Return how a letter can be answered: who is told a part answers to who is told all."""
+    if occasion.part_name is not None:
+        return []
+    if _is_closed(occasion):
+        return [Deed.REPLY]
+    deeds = [Deed.CONFIRM, Deed.REPLY]
+    is_notice = occasion.reason in (Reason.EARLY, Reason.UNKNOWN)
+    if occasion.facts.about_unit is not None and not is_notice:
+        deeds.append(Deed.CONTEST)
+    return deeds
 
 
 def _computed(occasion: Occasion, words: Words, says: Phrases) -> Section:

@@ -146,7 +146,7 @@ def _gone_zh(occasion: Occasion, note: Note) -> Words:
         figures=[("原因", why), ("末次预警时段", f"{window(occasion.verdict.period)}（北京时间）")],
         method="规则对全部对象作了判定，其中不再有该对象。",
         asks=["核实：是否属实、是否应当终止；应继续监视的，请补报预算、限值或数据。",
-              "归档：在预警页面写明处理结果，不再提醒。"],
+              "归档：把处理结果写进预警记录，不再提醒。"],
     )  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def _gone_en(occasion: Occasion, note: Note) -> Words:
         asks=[
             "Check: that this is right; what is to be watched on needs its budget, limit or "
             "figures stated again.",
-            "File: write at the alert what came of it; nobody is reminded any more.",
+            "File: write in its record what came of it; nobody is reminded any more.",
         ],
     )
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from alerts import frame, tasks, witness
+from alerts import answering, frame, tasks, witness
+from alerts.answering import Deed
 from alerts.dues import Turn
 from alerts.kinds.words import SHARE, Language, beside, collapse, moment, percent
 from alerts.page import Fact, Letter, Link, Page, Section, Tone
@@ -27,7 +28,8 @@ class Notice:
     """What a letter is about, and to whose desk it goes. `due_on`: the last day in time.
 
     `cities` are those that a task is about, `untold` those of which nobody knows, by name. `heads`:
-    as a letter has them. `to_name` is who takes over. `link` "": its reader sees the alert no more.
+    as a letter has them. `to_name` is who takes over. `task_id`: of what is about a task. `link`
+    "": its reader sees the alert no more.
     """
 
     turn: str
@@ -39,6 +41,7 @@ class Notice:
     untold: Sequence[str] = ()
     heads: Sequence[KeptHead] = ()
     to_name: str = ""
+    task_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +100,13 @@ ZH = Phrases(
     },
     greeting="{region}节能主管部门：",
     asked="请您",
-    raised=["督促处置，并在预警页面确认由谁负责；确认后不再上报。"],
+    raised=["督促处置，并登记由谁负责；登记后不再上报。"],
     not_remedied=[
         "督促整改：由用能单位查明原因、采取措施，使数值回到阈值以内。",
-        "确有困难的，在预警页面写明原因、措施和计划完成时间。",
+        "确有困难的，把原因、措施和计划完成时间写进预警记录。",
     ],
     handed_over=["无需继续处理；已开展的核查和已采取的措施请告知接办单位。"],
-    done="办结后在平台登记并附依据，不再提醒。",
+    done="办结后登记并附依据，不再提醒。",
     rose="能耗强度上升的地区",
     untold="尚无数据、无法判断的市",
     due={Turn.RAISED_TO: "确认期限", Turn.REMEDY_OVERDUE: "整改期限"},
@@ -116,7 +119,7 @@ ZH = Phrases(
     levels={1: "一级", 2: "二级", 3: "三级"},
     fired="预警时间",
     rule="依据规则：{name}。",
-    details="预警详情",
+    details="预警详情（须密钥）",
     between="、",
     end="本邮件由能耗在线监测平台自动发送，请勿直接回复。",
 )
@@ -149,13 +152,13 @@ EN = Phrases(
     },
     greeting="To the energy conservation authority, {region}",
     asked="What is asked of you",
-    raised=["See that it is taken care of, and say at the alert by whom; then it goes no further."],
+    raised=["See that it is taken care of, and have noted by whom; then it goes no further."],
     not_remedied=[
         "See that the unit finds the cause and brings it back within the threshold.",
-        "Where that is not possible yet, write at the alert why, what is done and until when.",
+        "Where that is not possible yet, write in its record why, what is done and until when.",
     ],
     handed_over=["Nothing more; tell who takes over what was checked and done already."],
-    done="Say on the platform when it is done, with what proves it; then nobody is reminded.",
+    done="Have noted that it is done, with what proves it; then nobody is reminded.",
     rose="Regions whose intensity rose",
     untold="Cities without figures yet",
     due={
@@ -171,7 +174,7 @@ EN = Phrases(
     levels={},
     fired="Warned at",
     rule="By the rule {name}.",
-    details="The alert",
+    details="The alert (asks for a key)",
     between=", ",
     end="Sent automatically by the monitoring platform; please do not reply to this message.",
 )
@@ -198,6 +201,7 @@ def compose(notice: Notice, language: Language) -> Letter:
         facts=[*_facts(notice, says), *_places(notice, says)],
         sections=[
             Section(says.asked, _asked(notice, says, language), is_numbered=True),
+            *answering.sections(notice.link, language, _deeds(notice), task_id=notice.task_id),
             *witness.sections(notice.heads, language),
         ],
         links=[Link(says.details, notice.link)] if notice.link else [],
@@ -240,3 +244,9 @@ def _asked(notice: Notice, says: Phrases, language: Language) -> Sequence[str]:
         return says.not_remedied if notice.turn is Turn.REMEDY_OVERDUE else says.raised
     text = tasks.text_zh if language is Language.ZH else tasks.text_en
     return [text(notice.due_on), says.done]
+
+
+def _deeds(notice: Notice) -> list[Deed]:
+    if notice.task_id is not None:
+        return [Deed.TASK]
+    return [Deed.CONFIRM, Deed.REPLY] if notice.turn is Turn.RAISED_TO else [Deed.REPLY]

@@ -24,6 +24,7 @@ ELSEWHERE = {
     "repairs": "app.quality_commands:repairs_app",
     "corrections": "app.corrections:corrections_app",
     "rules": "app.rule_commands:rules_app",
+    "alerts": "app.alert_commands:alerts_app",
     "contacts": "app.contact_commands:contacts_app",
     "silences": "app.silence_commands:silences_app",
     "proposals": "app.proposals:proposals_app",

@@ -139,6 +139,10 @@ class Words:
     explain: Mapping[str, str] = field(default_factory=dict)
 
 
+CONFIRM_ZH = "确认：登记由谁负责，登记后不再提醒。"
+CONFIRM_EN = "Confirm: have noted who takes care of it; nobody is reminded then."
+"""What is asked first of whoever is told of what is over."""
+
 BASIS_ZH = {Basis.CALORIFIC: "当量值", Basis.EQUIVALENT: "等价值"}
 BASIS_EN = {Basis.CALORIFIC: "calorific value", Basis.EQUIVALENT: "equivalent value"}
 MONTHS_EN = (

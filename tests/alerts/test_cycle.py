@@ -237,7 +237,7 @@ async def test_the_link_leads_to_the_alert(works: Works) -> None:
     await works.evaluate()
     body = await works.pool.fetchval("SELECT body FROM outbox")
     alert_id = await works.pool.fetchval("SELECT alert_id FROM alerts")
-    assert f"详情：{PUBLIC_URL}/v1/alerts/{alert_id}\n" in body
+    assert f"详情（须密钥）：{PUBLIC_URL}/v1/alerts/{alert_id}\n" in body
 
 
 @pytest.mark.parametrize(

@@ -31,10 +31,17 @@ UNTOLD = ("河池市",)
 NOTICES = {
     "raised_to": Notice(Turn.RAISED_TO, WORKS, "柳州市", date(2026, 11, 23), LINK),
     "task_reminder": Notice(
-        TaskTurn.TASK_REMINDER, REGION, "广西壮族自治区", date(2026, 12, 17), LINK, CITIES, UNTOLD
+        TaskTurn.TASK_REMINDER,
+        REGION,
+        "广西壮族自治区",
+        date(2026, 12, 17),
+        LINK,
+        CITIES,
+        UNTOLD,
+        task_id=3,
     ),
     "task_overdue": Notice(
-        TaskTurn.TASK_OVERDUE, REGION, "广西壮族自治区", date(2026, 12, 17), LINK, CITIES
+        TaskTurn.TASK_OVERDUE, REGION, "广西壮族自治区", date(2026, 12, 17), LINK, CITIES, task_id=4
     ),
     "remedy_overdue": Notice(Turn.REMEDY_OVERDUE, WORKS, "柳州市", date(2026, 12, 21), LINK),
     "handed_over": Notice(HANDED_OVER, WORKS, "柳州市城中区", None, "", to_name="桂林市秀峰区"),

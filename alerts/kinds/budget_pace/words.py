@@ -10,6 +10,8 @@ from alerts.kinds.budget_pace.facts import BudgetFacts
 from alerts.kinds.words import (
     BASIS_EN,
     BASIS_ZH,
+    CONFIRM_EN,
+    CONFIRM_ZH,
     Language,
     Occasion,
     Words,
@@ -21,16 +23,16 @@ from alerts.kinds.words import (
 from energy.forecast import Projection
 
 ASKS_ZH = [
-    "确认：在预警页面确认由谁负责，确认后不再提醒。",
+    CONFIRM_ZH,
     "核查：核对用能数据和预算；数据有误的，由用能单位更正并附证据。",
     "调控：属实的，压减后续用能，或按程序申请调整预算。",
-    "反馈：把原因和措施写在预警页面。",
+    "反馈：把原因和措施写进预警记录。",
 ]
 ASKS_EN = [
-    "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+    CONFIRM_EN,
     "Check: the data and the budget; where data are wrong, the unit corrects them with evidence.",
     "Act: if it is so, use less from now on, or apply for another budget.",
-    "Reply: write at the alert why it is so and what is done.",
+    "Reply: write in its record why it is so and what is done.",
 ]
 EDGE_ZH = {"low": "（按区间下限）", "high": "（按区间上限）"}
 EDGE_EN = {"low": ", at least", "high": ", at most"}

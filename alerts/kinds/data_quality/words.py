@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from alerts.kinds.data_quality.facts import QualityFacts
 from alerts.kinds.data_quality.parameters import MEASURES, Check, Scored
 from alerts.kinds.words import (
+    CONFIRM_EN,
+    CONFIRM_ZH,
     Language,
     Occasion,
     Words,
@@ -134,17 +136,17 @@ FAULT_EN = {
 
 
 ASKS_ZH = [
-    "确认：在预警页面确认由谁负责，确认后不再提醒。",
+    CONFIRM_ZH,
     "核查：请用能单位检查表计、端设备、网络和时钟，核对登记信息。",
     "整改：故障发生次日起 3 个工作日内修复；期满未修复的，报备并人工填报数据。",
-    "反馈：把原因和处理结果写在预警页面。",
+    "反馈：把原因和处理结果写进预警记录。",
 ]
 ASKS_EN = [
-    "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+    CONFIRM_EN,
     "Check: have the unit look at meter, gateway, network and clock, and at what is registered.",
     "Repair: within 3 working days after the day it began; after that, report the fault and have "
     "the data keyed by hand.",
-    "Reply: write at the alert what it was and what was done.",
+    "Reply: write in its record what it was and what was done.",
 ]
 CARE_ZH: Mapping[Check, Sequence[str]] = {
     Check.FLAT: (

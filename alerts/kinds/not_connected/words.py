@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts.kinds.not_connected.facts import ConnectionFacts
-from alerts.kinds.words import Language, Occasion, Words, collapse, level_zh, number
+from alerts.kinds.words import (
+    CONFIRM_EN,
+    CONFIRM_ZH,
+    Language,
+    Occasion,
+    Words,
+    collapse,
+    level_zh,
+    number,
+)
 
 ASKS_ZH = [
-    "确认：在预警页面确认由谁负责，确认后不再提醒。",
+    CONFIRM_ZH,
     "核查：核对投产日期、边界表计清单和接入情况；登记有误的，更正后重新导入。",
     "整改：属实的，书面限定接入日期，并督促用能单位按期接入。",
-    "反馈：把原因和接入计划写在预警页面。",
+    "反馈：把原因和接入计划写进预警记录。",
 ]
 ASKS_EN = [
-    "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+    CONFIRM_EN,
     "Check: the day of commissioning, the list of boundary meters, what is connected; import it "
     "anew where it is wrong.",
     "Act: if it is so, set the unit a day in writing by which they are connected.",
-    "Reply: write at the alert why it is so and when it will be connected.",
+    "Reply: write in its record why it is so and when it will be connected.",
 ]
 
 

@@ -5,19 +5,28 @@ from __future__ import annotations
 from datetime import timedelta
 
 from alerts.kinds.outage.facts import OutageFacts, Scale, silent_meters
-from alerts.kinds.words import Language, Occasion, Words, collapse, level_zh, moment
+from alerts.kinds.words import (
+    CONFIRM_EN,
+    CONFIRM_ZH,
+    Language,
+    Occasion,
+    Words,
+    collapse,
+    level_zh,
+    moment,
+)
 from db.outages import Site
 
 ASKS_ZH = [
-    "确认：在预警页面确认由谁负责，确认后不再提醒。",
+    CONFIRM_ZH,
     "核查：网络、供电、端设备和消息代理是否正常；端设备会保留未回执的数据，恢复后自动补传。",
-    "反馈：把原因和恢复时间写在预警页面。",
+    "反馈：把原因和恢复时间写进预警记录。",
 ]
 ASKS_EN = [
-    "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+    CONFIRM_EN,
     "Check: network, power, gateways and broker. Gateways keep what has no receipt, and send it "
     "when they are back.",
-    "Reply: write at the alert what it was and when it was over.",
+    "Reply: write in its record what it was and when it was over.",
 ]
 COUNTED_ZH = {
     Scale.BROKER: ("台", "端设备"),
@@ -26,7 +35,7 @@ COUNTED_ZH = {
 }
 ASKS_PART_ZH = [
     ASKS_ZH[1],
-    "反馈：把原因和恢复时间告知{region}节能主管部门，由其在预警页面确认和登记，贵单位无需确认。",
+    "反馈：把原因和恢复时间告知{region}节能主管部门，由其登记确认和反馈，贵单位无需确认。",
 ]
 ASKS_PART_EN = [
     ASKS_EN[1],

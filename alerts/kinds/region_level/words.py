@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from alerts import tasks
 from alerts.kinds.region_level.facts import RegionFacts
 from alerts.kinds.region_level.verdict import finding
-from alerts.kinds.words import Language, Occasion, Words, collapse, months_en, number, percent
+from alerts.kinds.words import (
+    CONFIRM_EN,
+    CONFIRM_ZH,
+    Language,
+    Occasion,
+    Words,
+    collapse,
+    months_en,
+    number,
+    percent,
+)
 from alerts.verdicts import Verdict
 from energy import levels
 from energy.indicators import DESCRIPTIONS, Growth, Indicator
@@ -65,18 +75,18 @@ GROWTH_EN = {
 LABELS_EN = GROWTH_EN | {Growth.ENERGY: "growth of energy consumption"}
 
 ASKS_ZH = [
-    "确认：在预警页面确认由谁负责，确认后不再提醒。",
+    CONFIRM_ZH,
     "核查：与统计部门核对能源消费总量和地区生产总值的增速；数据有误的，更正后重新导入。",
     "调控：属实的，启动预警调控方案，分解到重点用能单位和两高项目。",
-    "反馈：把原因和调控措施写在预警页面。",
+    "反馈：把原因和调控措施写进预警记录。",
 ]
 ASKS_EN = [
-    "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+    CONFIRM_EN,
     "Check: the growth of energy and of GDP with the statistics office; import it anew where it is "
     "wrong.",
     "Act: if it is so, start the response plan and break it down to key units and two-high "
     "projects.",
-    "Reply: write at the alert why it is so and what is done.",
+    "Reply: write in its record why it is so and what is done.",
 ]
 
 

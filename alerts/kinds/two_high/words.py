@@ -5,6 +5,8 @@ from __future__ import annotations
 from alerts.kinds.region_level.verdict import finding
 from alerts.kinds.two_high.facts import TwoHighFacts
 from alerts.kinds.words import (
+    CONFIRM_EN,
+    CONFIRM_ZH,
     Language,
     Occasion,
     Words,
@@ -20,18 +22,18 @@ NAMED_MAX = 20
 """Projects that a letter names; more are counted."""
 
 ASKS_ZH = [
-    "确认：在预警页面确认由谁负责，确认后不再提醒。",
+    CONFIRM_ZH,
     "核查：核对增速数据和两高项目清单；有误的，更正后重新导入。",
     "暂停：属实的，除国家规划布局的重大项目外，本年度内暂停上述项目的节能审查。",
-    "报送：20 个工作日内报送能耗强度不降反升的地区名单，并把措施写在预警页面。",
+    "报送：20 个工作日内报送能耗强度不降反升的地区名单，并把措施写进预警记录。",
 ]
 ASKS_EN = [
-    "Confirm: say at the alert who takes care of it; nobody is reminded then.",
+    CONFIRM_EN,
     "Check: the figures of growth and the list of projects; import anew what is wrong.",
     "Suspend: if it is so, the energy review of these projects for the rest of the year, but for "
     "major projects that are planned nationally.",
-    "Report: the list of regions whose energy intensity rose within 20 working days; write at the "
-    "alert what is done.",
+    "Report: the list of regions whose energy intensity rose within 20 working days; write in "
+    "its record what is done.",
 ]
 
 
