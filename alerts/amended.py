@@ -27,6 +27,7 @@ from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Amended, Note, Occasion
 from alerts.lifecycle import Reason
 from alerts.outbox import Posting
+from alerts.reach import full_name
 from alerts.rejudging import Looked
 from alerts.verdicts import HIGH_LEVEL, State
 from db.alerts import AlertState
@@ -317,7 +318,7 @@ async def _write(
         reason=reason,
         verdict=judged.verdict,
         facts=judged.facts,
-        region_name=around.region_names.get(life.region, life.region),
+        region_name=full_name(life.region, around.region_names),
         link=outbox.link_to(around.public_url, life.alert_id),
         unverified=await factors.list_unverified(connection, judged, around.unverified),
         rule_name=rule.name,

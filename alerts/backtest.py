@@ -33,7 +33,7 @@ from alerts.lifecycle import ABOUT, Reason, Transition
 from alerts.past_keepers import PastKeepers
 from alerts.past_notes import PastNote
 from alerts.preview import Preview
-from alerts.reach import of_incident
+from alerts.reach import full_name, of_incident
 from alerts.verdicts import State, Verdict
 from db.alerts import About, AlertState, OpenAlert
 from db.kept import NOTHING, Owed
@@ -322,7 +322,7 @@ class Letterbox:
             reason=transition.reason,
             verdict=judged.verdict,
             facts=judged.facts,
-            region_name=self.around.region_names.get(region, region),
+            region_name=full_name(region, self.around.region_names),
             link="",
             note=Note(judged.watched.subject),
             rule_name=self.rule.name,

@@ -24,6 +24,7 @@ from alerts.keepers import Keepers
 from alerts.kinds.kind import Parameters, Surroundings
 from alerts.kinds.words import Language
 from alerts.notices import Notice
+from alerts.reach import full_name
 from alerts.tasks import TaskStep, TaskTurn
 from db.alert_cases import Case, Undated
 from db.pool import Connection
@@ -145,7 +146,7 @@ async def _go_on(connection: Connection, case: Case, step: Step, around: Surroun
         )
         link = outbox.link_to(around.public_url, case.alert_id)
         for region in regions:
-            notice = Notice(step.turn, matter, names.get(region, region), due_on, link)
+            notice = Notice(step.turn, matter, full_name(region, names), due_on, link)
             await _write(connection, notice, region, event_id, around.now, reminds=is_raised)
     return True
 
@@ -172,7 +173,7 @@ async def _go_on_with(
         notice = Notice(
             step.turn,
             matter,
-            desk,
+            full_name(step.to, names),
             due_on,
             outbox.link_to(around.public_url, task.alert.alert_id),
             cities=_named(task.cities, names),

@@ -21,6 +21,7 @@ from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Note, Occasion, UnverifiedFactor
 from alerts.lifecycle import ABOUT, Reason, Transition
 from alerts.outbox import Posting
+from alerts.reach import full_name
 from alerts.series import Series
 from alerts.tasks import TaskKind
 from alerts.verdicts import Verdict
@@ -277,7 +278,7 @@ def _occasion(
         reason=transition.reason,
         verdict=judged.verdict,
         facts=judged.facts,
-        region_name=around.region_names.get(posting.region, posting.region),
+        region_name=full_name(posting.region, around.region_names),
         link=outbox.link_to(around.public_url, posting.alert_id),
         unverified=unverified,
         note=Note(judged.watched.subject),

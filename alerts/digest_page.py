@@ -118,6 +118,10 @@ COLON = {Language.ZH: "：", Language.EN: ": "}
 DUE = {Language.ZH: "请于 {} 前反馈", Language.EN: "Answer by {}"}
 TASK = {Language.ZH: "任务", Language.EN: "Task"}
 THRESHOLD = {Language.ZH: "阈值", Language.EN: "threshold"}
+GREETING = {
+    Language.ZH: "{}节能主管部门：",
+    Language.EN: "To the energy conservation authority, {}",
+}
 
 
 def place(city: str | None, names: Mapping[str, str], language: Language) -> str:
@@ -136,19 +140,22 @@ def compose_digest(
     items: Sequence[DigestItem],
     language: Language,
     *,
+    desk: str = "",
     heads: Sequence[KeptHead] = (),
     link: str = "",
 ) -> Letter:
     """Return the digest of alerts that changed in a period, one or more.
 
-    `heads` are those that were kept of the newest day; `link` leads to all alerts of the region.
+    `desk` is the region whose desk reads it; "": not known, and greeted by none. `heads` are those
+    that were kept of the newest day; `link` leads to all alerts of the region.
     """
     write = _zh if language is Language.ZH else _en
     page = write(words.collapse(region_name), period, sorted(items, key=_rank), link)
     deeds = [Deed.CONFIRM, Deed.REPLY] if any(item.is_open for item in items) else [Deed.REPLY]
     how = answering.sections(link, language, deeds)
     sections = [*page.sections, *how, *witness.sections(heads, language)]
-    return frame.write(replace(page, sections=sections))
+    greeting = GREETING[language].format(words.collapse(desk)) if desk else ""
+    return frame.write(replace(page, sections=sections, greeting=greeting))
 
 
 def _zh(name: str, period: Span, ranked: Sequence[DigestItem], link: str) -> Page:
@@ -165,7 +172,6 @@ def _zh(name: str, period: Span, ranked: Sequence[DigestItem], link: str) -> Pag
         tone=_tone(ranked),
         badge=f"预警汇总 · {window}（北京时间）",
         title=f"{name}：{len(ranked):,} 条预警有变化",
-        greeting=f"{name}节能主管部门：",
         lead=f"本期变化：{by_reason}。"
         + (f"仍在预警的按等级：{by_level}。" if by_level else "没有仍在预警的。")
         + "以下按严重程度排列，一级最严峻。",
@@ -195,7 +201,6 @@ def _en(name: str, period: Span, ranked: Sequence[DigestItem], link: str) -> Pag
         tone=_tone(ranked),
         badge=f"Digest · {window} (Asia/Shanghai)",
         title=f"{name}: {_counted(len(ranked), 'alert')} changed",
-        greeting=f"To the energy conservation authority, {name}",
         lead=f"What changed: {by_reason}. "
         + (f"Still open, by level: {by_level}. " if by_level else "Nothing is still open. ")
         + "The worst come first; level 1 is the worst.",

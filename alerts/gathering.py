@@ -10,6 +10,7 @@ from datetime import datetime
 
 import structlog
 
+import db.contacts
 import db.digests
 import db.heads
 import db.outbox
@@ -19,6 +20,7 @@ from alerts.digest import Bundle, Held, Told
 from alerts.digest_page import DigestItem, compose_digest
 from alerts.kinds.words import Language
 from alerts.page import Letter
+from alerts.reach import full_name, upward
 from db.digests import HeldLetter, Reader, ToldOf
 from db.outbox import NewLetter
 from db.pool import Connection, Pool
@@ -93,9 +95,21 @@ async def _compose(
         digest_page.window(first.held_since, now),
         [_item(each, names, public_url) for each in about],
         language,
+        desk=await _desk(connection, reader, bundle.city, names),
         heads=await db.heads.list_newest(connection, now),
         link=f"{public_url.rstrip('/')}/v1/alerts{place}",
     )
+
+
+async def _desk(
+    connection: Connection, reader: Reader, city: str | None, names: Mapping[str, str]
+) -> str:
+    """Return the region whose desk a digest goes to, by name; "": it is no contact any more."""
+    regions = await db.contacts.list_regions(connection, reader.address)
+    near = [
+        each for each in regions if city is None or city in upward(each) or each in upward(city)
+    ]
+    return full_name((near or regions)[0], names) if regions else ""
 
 
 def _item(told: ToldOf, names: Mapping[str, str], public_url: str) -> DigestItem:

@@ -7,7 +7,7 @@ all letters have: reason, salutation, order, what is asked, links and end.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from alerts import answering, captions, frame, notes, witness
@@ -47,6 +47,7 @@ class Phrases:
     now: str
     over: str
     not_over: str
+    place: str
     due: str
     remedy: str
     due_note: str
@@ -92,6 +93,7 @@ ZH = Phrases(
     now="更正后",
     over="超过阈值 {threshold}",
     not_over="未超过阈值 {threshold}",
+    place="所在地区",
     due="反馈期限",
     remedy="整改期限",
     due_note="按工作日计算",
@@ -142,6 +144,7 @@ EN = Phrases(
     now="Now",
     over="over the threshold of {threshold}",
     not_over="not over the threshold of {threshold}",
+    place="Region",
     due="Answer by",
     remedy="Remedy by",
     due_note="counted in working days",
@@ -172,12 +175,30 @@ EN = Phrases(
 )
 PHRASES = {Language.ZH: ZH, Language.EN: EN}
 TONES = {1: Tone.WORST, 2: Tone.BAD}
+BY_NAME = frozenset({Reason.UNKNOWN, Reason.UNWATCHED})
+"""Reasons of letters that tell what they are about by its name alone."""
 
 
-def compose(occasion: Occasion, language: Language) -> Letter:
-    """Return the letter for `occasion`."""
+def compose(occasion: Occasion, language: Language, desk: str | None = None) -> Letter:
+    """Return the letter for `occasion` to the desk of a region; None: of the one it is about."""
+    own = occasion.part_name or occasion.region_name
+    return compose_each(occasion, language, {"": desk or own})[""]
+
+
+def compose_each(
+    occasion: Occasion, language: Language, desks: Mapping[str, str]
+) -> dict[str, Letter]:
+    """Return the letter for `occasion` to each of some desks, which are regions by name.
+
+    They differ in whom they greet: what takes time is done once.
+    """
     words = notes.write(occasion, language)
-    return frame.write(page(occasion, words, language))
+    made = page(occasion, words, language)
+    greeting = PHRASES[language].greeting
+    return {
+        key: frame.write(replace(made, greeting=greeting.format(region=collapse(name))))
+        for key, name in desks.items()
+    }
 
 
 def subject(occasion: Occasion, language: Language) -> str:
@@ -187,7 +208,7 @@ def subject(occasion: Occasion, language: Language) -> str:
 
 
 def page(occasion: Occasion, words: Words, language: Language) -> Page:
-    """Return the parts of the letter for `occasion`."""
+    """Return the parts of the letter for `occasion`, whoever it greets."""
     says = PHRASES[language]
     reason = says.reasons[occasion.reason]
     amended, level = occasion.amended, occasion.verdict.level
@@ -201,10 +222,9 @@ def page(occasion: Occasion, words: Words, language: Language) -> Page:
         if occasion.is_over and level is not None
         else reason,
         title=words.subject,
-        greeting=says.greeting.format(region=collapse(occasion.part_name or occasion.region_name)),
         lead=words.opening if amended is None else says.amended.format(opening=words.opening),
         changed=[] if amended is None else _changed(amended, occasion, words, says),
-        facts=[*_figures(words), *_due(occasion, says)],
+        facts=[*_figures(words), *_place(occasion, says), *_due(occasion, says)],
         picture=None if series is None else captions.picture(series, measure, language),
         sections=[
             _asked(occasion, words, says),
@@ -264,6 +284,12 @@ def _figures(words: Words) -> list[Fact]:
         Fact(label, value, stands_out=index == 0)
         for index, (label, value) in enumerate(words.figures)
     ]
+
+
+def _place(occasion: Occasion, says: Phrases) -> list[Fact]:
+    """Return where a unit lies; the words about a region name it themselves."""
+    is_named = occasion.facts.about_unit is None and occasion.reason not in BY_NAME
+    return [] if is_named else [Fact(says.place, collapse(occasion.region_name))]
 
 
 def _due(occasion: Occasion, says: Phrases) -> list[Fact]:

@@ -9,6 +9,7 @@ other.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import structlog
 
@@ -22,6 +23,7 @@ from alerts.kinds.kind import Surroundings
 from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
 from alerts.notices import HANDED_OVER, Notice
+from alerts.reach import full_name
 from db.alerts import About
 from db.moves import Moved
 from db.pool import Connection
@@ -44,7 +46,7 @@ async def hand_over(
 
 
 async def _hand_over(connection: Connection, moved: Moved, around: Surroundings) -> None:
-    name = around.region_names.get(moved.to, moved.to)
+    name = full_name(moved.to, around.region_names)
     said = f"the unit is now looked after by {name} ({moved.to})"
     if not moved.is_told:
         await db.moves.rehome(connection, moved.alert_id, moved.to)
@@ -65,11 +67,15 @@ async def _hand_over(connection: Connection, moved: Moved, around: Surroundings)
         await _note(connection, opened, around, origin, matter.measured)
     await db.outbox.drop_reminders(connection, moved.alert_id)
     heads = await db.heads.list_newest(connection, around.now)
-    notice = Notice(HANDED_OVER, matter, matter.region_name, None, "", heads=heads, to_name=name)
+    notice = Notice(HANDED_OVER, matter, "", None, "", heads=heads, to_name=name)
+    names = around.region_names
     letters = [
         outbox.addressed(
             recipient,
-            notices.compose(notice, Language(recipient.language)),
+            notices.compose(
+                replace(notice, desk=full_name(recipient.region, names)),
+                Language(recipient.language),
+            ),
             alert_id=moved.alert_id,
             opened_at=matter.pending_at,
             event_id=event_id,

@@ -63,6 +63,7 @@ class Phrases:
     due: Mapping[str, str]
     due_else: str
     about: str
+    place: str
     zone: str
     measured: str
     threshold: str
@@ -112,6 +113,7 @@ ZH = Phrases(
     due={Turn.RAISED_TO: "确认期限", Turn.REMEDY_OVERDUE: "整改期限"},
     due_else="办理期限",
     about="预警对象",
+    place="所在地区",
     zone="（北京时间）",
     measured="实测值",
     threshold="阈值",
@@ -167,6 +169,7 @@ EN = Phrases(
     },
     due_else="Due by",
     about="What it is about",
+    place="Region",
     zone=" (Asia/Shanghai)",
     measured="Measured",
     threshold="Threshold",
@@ -222,6 +225,7 @@ def _facts(notice: Notice, says: Phrases) -> list[Fact]:
     return [
         *([] if due_on is None else [Fact(label, f"{due_on}", stands_out=True)]),
         *([Fact(says.about, about)] if about else []),
+        *([] if matter.unit is None else [Fact(says.place, collapse(matter.region_name))]),
         Fact(says.measured, measured),
         Fact(says.threshold, threshold),
         Fact(says.level, says.levels.get(matter.level, f"{matter.level}")),

@@ -25,7 +25,7 @@ from alerts.digest import Told
 from alerts.kinds.words import Language, Occasion
 from alerts.lifecycle import Reason
 from alerts.page import Letter
-from alerts.reach import upward
+from alerts.reach import full_name, upward
 from alerts.smtp import MailError, MailServerError, RecipientAwayError
 from db.outbox import ClaimedLetter, NewLetter, Recipient
 from db.pool import Connection, Pool
@@ -152,21 +152,23 @@ def _written(
 ) -> dict[tuple[str, str], _Written]:
     """Return the letters by region and language, of the regions that are told something.
 
-    Once in each language: a letter is the same to all who are told all, and its chart takes time.
+    Each greets the desk of its region. What all who are told all read is made once in each
+    language, for its chart takes time.
     """
     names = posting.region_names
     regions = list(dict.fromkeys(recipient.region for recipient in recipients))
     occasion = replace(occasion, told=[names.get(each, each) for each in regions])
-    whole: dict[str, _Written] = {}
+    whole: dict[Language, dict[str, str]] = {}
     written = {}
     for region, language in dict.fromkeys((each.region, each.language) for each in recipients):
         told = parts.told(occasion, region, regions, names)
-        if told is occasion and language not in whole:
-            whole[language] = _Written(letter.compose(occasion, Language(language)))
         if told is occasion:
-            written[region, language] = whole[language]
+            whole.setdefault(Language(language), {})[region] = full_name(region, names)
         elif told is not None:
             written[region, language] = _Written(letter.compose(told, Language(language)), region)
+    for read, desks in whole.items():
+        made = letter.compose_each(occasion, read, desks)
+        written |= {(region, str(read)): _Written(each) for region, each in made.items()}
     return written
 
 

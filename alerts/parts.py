@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from alerts.kinds.kind import Facts, Part
 from alerts.kinds.words import Occasion
+from alerts.reach import full_name
 from db.scope import Scope
 
 
@@ -34,7 +35,7 @@ def told(
     return replace(
         occasion,
         facts=part.facts,
-        part_name=names.get(region, region),
+        part_name=full_name(region, names),
         told=[names.get(each, each) for each in near],
         due_on=None,
         remedy_on=None,

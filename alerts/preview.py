@@ -19,6 +19,7 @@ from alerts.kinds.kind import Judged, Rule
 from alerts.kinds.words import Language, Occasion
 from alerts.lifecycle import Transition
 from alerts.page import Letter
+from alerts.reach import full_name
 from db.alerts import AlertState
 from db.outbox import Recipient
 
@@ -156,13 +157,14 @@ def words(
     if mail.tells[-1] >= len(preview.tellings):
         return None
     told = [preview.tellings[number] for number in mail.tells]
+    desks = letter.PHRASES[language].comma.join(full_name(each, names) for each in mail.recipients)
     if len(told) == 1:
-        return letter.compose(told[0].occasion, language)
+        return letter.compose(told[0].occasion, language, desks)
     newest = {each.alert: each for each in told}
     items = [_item(each, mail, preview, rule, names) for each in newest.values()]
     name = digest_page.place(mail.city, names, language)
     window = digest_page.window(told[0].transition.at, mail.at)
-    return compose_digest(name, window, items, language)
+    return compose_digest(name, window, items, language, desk=desks)
 
 
 def _item(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from db.scope import Scope
 
@@ -14,6 +14,18 @@ def upward(region: str) -> list[str]:
     (['450202', '450200', '450000'], ['450200', '450000'], ['450000'])
     """
     return list(dict.fromkeys([region, f"{region[:4]}00", f"{region[:2]}0000"]))
+
+
+def full_name(region: str, names: Mapping[str, str]) -> str:
+    """Return what a region is called, a county with its city: other cities have one of its name.
+
+    >>> names = {"450000": "广西壮族自治区", "450200": "柳州市", "450202": "城中区"}
+    >>> full_name("450202", names), full_name("450200", names), full_name("450300", names)
+    ('柳州市城中区', '柳州市', '450300')
+    """
+    name = names.get(region, region)
+    city = "" if region.endswith("00") else names.get(f"{region[:4]}00", "")
+    return city + name
 
 
 def of_incident(

@@ -19,6 +19,7 @@ from alerts.kinds.kind import Facts, Rule, Surroundings
 from alerts.kinds.words import Note, Occasion
 from alerts.lifecycle import Reason
 from alerts.outbox import Posting
+from alerts.reach import full_name
 from alerts.verdicts import MILD_LEVEL, State, Verdict
 from db.alerts import About, AlertState, Finding, OpenAlert, Watched
 from db.kept import Standing
@@ -155,7 +156,7 @@ def _finding(rule: Rule, unknown: Unknown, around: Surroundings) -> Finding:
 def _occasion(
     rule: Rule, unknown: Unknown, finding: Finding, alert_id: int, around: Surroundings
 ) -> Occasion:
-    name = around.region_names.get(unknown.region, unknown.region)
+    name = full_name(unknown.region, around.region_names)
     return Occasion(
         kind=rule.kind,
         reason=Reason.UNKNOWN,

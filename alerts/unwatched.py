@@ -25,6 +25,7 @@ from alerts.kinds.registry import KINDS
 from alerts.kinds.words import Note, Occasion
 from alerts.lifecycle import Reason, Transition
 from alerts.outbox import Posting
+from alerts.reach import full_name
 from alerts.verdicts import State, Verdict
 from db.alerts import About, AlertState, OpenAlert
 from db.kept import NOTHING, Owed, Standing
@@ -161,7 +162,7 @@ async def _write(
         reason=Reason.UNWATCHED,
         verdict=Verdict(State.UNKNOWN, alert.period, gone.EN[why]),
         facts=Facts(),
-        region_name=around.region_names.get(alert.region, alert.region),
+        region_name=full_name(alert.region, around.region_names),
         link=outbox.link_to(around.public_url, alert.alert_id),
         note=Note(f"{name} {alert.subject}", gone=why),
         rule_name=rule.name,

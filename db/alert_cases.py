@@ -91,7 +91,7 @@ class Undated:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What an alert is about, as letters about what people do tell it."""
+    """What an alert is about, as letters about what people do tell it: a county with its city."""
 
     alert_id: int
     rule: str
@@ -112,13 +112,14 @@ async def fetch_matter(connection: Connection, alert_id: int) -> Matter:
     """Return what an alert that fired is about."""
     row = await connection.fetchrow(
         """
-        SELECT alert_id, said.name AS rule, alerts.region, regions.name AS region_name, units.unit,
-               units.name AS unit_name, subject, level, measured, threshold, uom, pending_at,
-               fired_at
+        SELECT alert_id, said.name AS rule, alerts.region,
+               concat(city.name, regions.name) AS region_name, units.unit, units.name AS unit_name,
+               subject, level, measured, threshold, uom, pending_at, fired_at
           FROM alerts
           JOIN rule_versions AS said
             ON said.rule_id = alerts.rule_id AND said.version = alerts.rule_version
           JOIN regions ON regions.region = alerts.region
+          LEFT JOIN regions AS city ON city.region = regions.parent AND regions.tier = 'county'
           LEFT JOIN units USING (unit_id)
          WHERE alert_id = $1
         """,

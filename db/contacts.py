@@ -58,6 +58,21 @@ async def find_name(connection: Connection, regions: Sequence[str], email: str) 
     return name
 
 
+async def list_regions(connection: Connection, email: str) -> list[str]:
+    """Return the regions that have a contact with an address, the widest first."""
+    rows = await connection.fetch(
+        """
+        SELECT region
+          FROM contacts
+         WHERE lower(email) = lower($1)
+         GROUP BY region
+         ORDER BY length(rtrim(region, '0')), region
+        """,
+        email,
+    )
+    return [row["region"] for row in rows]
+
+
 async def list_contacts(connection: Connection) -> list[ContactRow]:
     rows = await connection.fetch(
         """

@@ -181,12 +181,23 @@ async def test_a_hundred_units_of_all_cities_write_to_their_own_city_only(pool: 
     assert (wrong, len(await works.letters())) == (0, 100)
 
 
-async def test_a_contact_is_written_to_in_their_language(works: Works) -> None:
+async def test_each_desk_is_greeted_by_its_own_name_and_language_and_reads_where_it_is(
+    works: Works,
+) -> None:
     await contact(works.pool, "450202", "english@desk.example", language="en")
+    await contact(works.pool, "450000", "zhao@desk.example")
     await works.made(140.0)
     await works.evaluate()
     subjects = dict(await works.letters())
     assert subjects["english@desk.example"].startswith("[Warning] 水泥厂: clinker 140 kgce/t, over")
+    rows = await works.pool.fetch("SELECT split_part(recipient_email, '@', 1) AS who, body "
+                                  "FROM outbox ORDER BY who")  # fmt: skip
+    assert [(row["who"], row["body"].split("\n")[2]) for row in rows] == [
+        ("english", "To the energy conservation authority, 柳州市城中区"),
+        ("liuzhou", "柳州市节能主管部门："),
+        ("zhao", "广西壮族自治区节能主管部门："),
+    ]
+    assert ["柳州市城中区\n" in row["body"][100:] for row in rows] == [True] * 3
 
 
 async def test_letters_are_there_with_the_alert_or_not_at_all(works: Works) -> None:

@@ -15,7 +15,7 @@ from alerts import digest, gathering, outbox
 from app import verify
 from db.outbox import NewLetter
 from db.pool import Connection, Pool
-from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, PUBLIC_URL, Post, Works, plain
+from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, PUBLIC_URL, Post, Works, contact, plain
 
 SECOND = timedelta(seconds=1)
 
@@ -200,6 +200,15 @@ async def test_whom_a_digest_goes_to_is_frozen_when_its_letters_are_written(work
     await gather(works.pool, NOW + digest.WINDOW)
     rows = await works.pool.fetch("SELECT DISTINCT recipient_email FROM outbox")
     assert [row["recipient_email"] for row in rows] == ["liuzhou@desk.example"]
+
+
+async def test_a_digest_greets_the_desk_that_reads_it(works: Works) -> None:
+    await contact(works.pool, "450000", "zhao@desk.example")
+    for number in range(3):
+        await write(works.pool, number, to="zhao@desk.example")
+    await gather(works.pool, NOW + digest.WINDOW)
+    body = await works.pool.fetchval("SELECT body FROM outbox WHERE alert_id IS NULL")
+    assert "广西壮族自治区节能主管部门：" in body
 
 
 async def test_the_posting_of_an_alert_says_its_event_and_city(works: Works) -> None:

@@ -80,6 +80,7 @@ def digest(count: int, language: Language) -> Letter:
         Span(occasions.DAY_AT, occasions.DAY_AT + 24 * HOUR),
         [*occasions.items(count), occasions.REGION_ITEM],
         language,
+        desk="柳州市",
         heads=occasions.HEADS,
         link="https://nenghao.example/v1/alerts?region=450200",
     )

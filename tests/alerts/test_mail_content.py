@@ -155,7 +155,7 @@ def digest_of(name: str) -> Letter:
         replace(item, unit_name=name, about=name, rule_name=name, uom=name, link=name)
         for item in items(3)
     ]
-    return compose_digest(name, OVER.window, told, Language.ZH, link=name)
+    return compose_digest(name, OVER.window, told, Language.ZH, desk=name or "名", link=name)
 
 
 def written(name: str, language: Language) -> Letter:

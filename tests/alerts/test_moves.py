@@ -42,7 +42,7 @@ async def test_the_new_desk_is_warned_and_the_old_one_hears_who_takes_over(moved
             "SELECT body FROM outbox ORDER BY letter_id OFFSET 1 LIMIT 2"
         )
     )
-    assert "水泥厂现由秀峰区管辖" in handed
+    assert "水泥厂现由桂林市秀峰区管辖" in handed
     assert "151.5" not in handed
     assert "/v1/alerts/" not in handed
     assert ("151.5" in warned, "柳州" in warned) == (True, False)
@@ -61,8 +61,8 @@ async def test_the_history_of_either_alert_names_the_other(moved: Works) -> None
         "SELECT alert_id, reason FROM alert_events WHERE kind = 'handed_over' ORDER BY alert_id"
     )
     assert [tuple(row) for row in events] == [
-        (1, "the unit is now looked after by 秀峰区 (450302): alert 2"),
-        (2, "taken over with the unit from 城中区: alert 1"),
+        (1, "the unit is now looked after by 桂林市秀峰区 (450302): alert 2"),
+        (2, "taken over with the unit from 柳州市城中区: alert 1"),
     ]
 
 

@@ -215,7 +215,7 @@ async def test_each_desk_is_told_of_the_plants_of_its_own_region(works: Works) -
     rows = await works.pool.fetch("SELECT recipient_email AS email, subject, body FROM outbox")
     letters = {row["email"][:6]: row for row in rows}
     part = letters["450203"]
-    assert part["subject"] == "【预警】广西壮族自治区消息代理：鱼峰区端设备 4 台中 4 台中断"
+    assert part["subject"] == "【预警】广西壮族自治区消息代理：柳州市鱼峰区端设备 4 台中 4 台中断"
     assert "本通知发送至：柳州市、广西壮族自治区、鱼峰区。" in part["body"]
     await works.evaluate(now=NOW + timedelta(hours=30))
     assert len(await works.letters()) == 6  # only who may acknowledge it is reminded
