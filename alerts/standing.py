@@ -15,6 +15,7 @@ import db.standings
 from alerts import lifecycle
 from alerts.episodes import Episodes
 from alerts.kinds.kind import Judged, Rule, Surroundings
+from alerts.kinds.words import moment
 from alerts.verdicts import State
 from db.alerts import AlertState, OpenAlert
 from db.pool import Connection
@@ -32,6 +33,28 @@ UNREADABLE = (
     "nobody is judged by this rule: nenghao alert cannot read it; whoever runs it updates that "
     "program, or states rule {rule_id} anew"
 )
+
+NOBODY = (
+    "nobody judges the rules: none was judged {since}; whoever runs the platform starts "
+    "`nenghao alert`, or finds in its log why it does not come to an end"
+)
+STALE_AFTER = timedelta(minutes=15)
+"""Nobody judges where no evaluation came to its end for so long: the longest pause is 10 min."""
+
+
+def nobody_judges(evaluated_at: datetime | None, now: datetime) -> str | None:
+    """Return why what was found is no word on now; None: rules are judged.
+
+    >>> from datetime import UTC
+    >>> at = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    >>> nobody_judges(at, at + STALE_AFTER)
+    >>> nobody_judges(at, at + 2 * STALE_AFTER)[:69]
+    'nobody judges the rules: none was judged since 2026-11-23 16:00 (Asia'
+    """
+    if evaluated_at is not None and now - evaluated_at <= STALE_AFTER:
+        return None
+    since = "yet" if evaluated_at is None else f"since {moment(evaluated_at)} (Asia/Shanghai)"
+    return NOBODY.format(since=since)
 
 
 async def keep(

@@ -7,6 +7,8 @@ lock of the row, so no statement can forget to ask.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from db.pool import Connection
 
 LOCK_KEY = 0x616C6572  # "aler": advisory lock of the one evaluator
@@ -71,6 +73,12 @@ async def end_term(connection: Connection, epoch: int) -> None:
     await connection.execute(
         "UPDATE evaluators SET ended_at = now() WHERE name = $1 AND epoch = $2", NAME, epoch
     )
+
+
+async def fetch_ended_at(connection: Connection) -> datetime | None:
+    """Return when all rules had been judged last; None: never yet."""
+    ended_at: datetime | None = await connection.fetchval("SELECT max(ended_at) FROM evaluators")
+    return ended_at
 
 
 async def enter_term(connection: Connection, epoch: int | None) -> None:

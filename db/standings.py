@@ -45,6 +45,14 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class Unjudged:
+    """That nobody judges since an instant, and a sentence why: all that was known is unknown."""
+
+    since_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StandingRow:
     """A standing as callers see it. `told_at`: when a notice said that it is unknown."""
 
@@ -265,19 +273,29 @@ async def list_visible(
     state: str | None,
     after: tuple[int, str],
     limit: int,
+    unjudged: Unjudged | None = None,
 ) -> list[StandingRow]:
-    """Return what rules find now, in order of rule and subject, after a pair of the two."""
+    """Return what rules find now, in order of rule and subject, after a pair of the two.
+
+    `unjudged`: nothing is found now; its figures are those of before.
+    """
     rows = await connection.fetch(
         """
         SELECT rule_id, rule_version, subject, units.unit, units.name AS unit_name,
-               standings.region, state, since_at, told_at, starts_at, ends_at, measured,
-               threshold, uom, level, coverage, estimated_share, reason, judged_at
+               standings.region, shown.state, shown.since_at, told_at, starts_at, ends_at, measured,
+               threshold, uom, level, coverage, estimated_share, shown.reason, judged_at
           FROM visible_standings($1, $2) AS standings
           LEFT JOIN units USING (unit_id)
+         CROSS JOIN LATERAL (
+               SELECT standings.state, standings.since_at, standings.reason
+                WHERE $10::text IS NULL OR standings.state = 'unknown'
+                UNION ALL
+               SELECT 'unknown', greatest(standings.since_at, $11), $10
+                WHERE $10 IS NOT NULL AND standings.state <> 'unknown') AS shown
          WHERE ($3::integer IS NULL OR rule_id = $3)
            AND standings.region LIKE $4 || '%'
            AND ($5::text IS NULL OR units.unit = $5)
-           AND ($6::text IS NULL OR state = $6)
+           AND ($6::text IS NULL OR shown.state = $6)
            AND (rule_id, subject) > ($7, $8)
          ORDER BY rule_id, subject
          LIMIT $9
@@ -290,6 +308,8 @@ async def list_visible(
         state,
         *after,
         limit,
+        None if unjudged is None else unjudged.reason,
+        None if unjudged is None else unjudged.since_at,
     )
     return [_standing(row) for row in rows]
 

@@ -7,14 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+import db.evaluators
 import db.standings
+from alerts import standing
 from alerts.verdicts import State
 from app import cursor
 from app.api import parameters
 from app.api.answers import Answer, ListOf, LocalTime, problems
 from app.api.parameters import OfUnit, Page, WithinRegion
 from app.depends import AuthenticatedCaller
-from db.standings import StandingRow
+from db.standings import StandingRow, Unjudged
 
 RULE_ID_MAX = 2**31 - 1
 
@@ -93,6 +95,17 @@ class Verdicts(ListOf[VerdictAnswer]):
     """A page of verdicts, in order of rule and subject."""
 
     counts: VerdictCounts
+    evaluated_at: LocalTime | None = Field(
+        description="when all rules had been judged last; null: never yet",
+        examples=["2026-11-23T16:00:20+08:00"],
+    )
+    is_stale: bool = Field(
+        description="nobody judges the rules: all is unknown, figures are those of before",
+        examples=[False],
+    )
+    stale_reason: str | None = Field(
+        description="a sentence, with whom to ask; null: rules are judged", examples=[None]
+    )
 
 
 @router.get(
@@ -107,11 +120,14 @@ async def list_verdicts(
     """Return how each subject of a rule stands, also where there is no alert.
 
     A subject is unknown when its data do not suffice, and within two intervals of a meter that
-    says nothing any more; an alert stays open meanwhile.
+    says nothing any more; an alert stays open meanwhile. So is everything while nobody judges.
     """
     prefix = await parameters.region_prefix(caller, where.region)
     if where.unit is not None:
         await parameters.visible_unit(caller, where.unit)
+    evaluated_at = await db.evaluators.fetch_ended_at(caller.connection)
+    reason = standing.nobody_judges(evaluated_at, caller.now)
+    unjudged = None if reason is None else Unjudged(evaluated_at, reason)
     rows = await db.standings.list_visible(
         caller.connection,
         caller.scope,
@@ -121,16 +137,22 @@ async def list_verdicts(
         state=where.state,
         after=_after(where.cursor),
         limit=where.limit + 1,
+        unjudged=unjudged,
     )
     counts = await db.standings.count_visible(
         caller.connection, caller.scope, rule_id=where.rule_id, region_prefix=prefix
     )
+    if unjudged is not None:
+        counts = {State.UNKNOWN: sum(counts.values())}
     page = rows[: where.limit]
     last = cursor.encode(str(page[-1].rule_id), page[-1].subject) if page else None
     return Verdicts(
         items=[_answer(row) for row in page],
         next=last if len(rows) > len(page) else None,
         counts=VerdictCounts(**{str(state): counts.get(state, 0) for state in State}),
+        evaluated_at=evaluated_at,
+        is_stale=unjudged is not None,
+        stale_reason=reason,
     )
 
 

@@ -5,9 +5,20 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from alerts.standing import STALE_AFTER
 from app import auth
 from tests import cast, factories
-from tests.app.conftest import Stage
+from tests.app.conftest import NOW, Stage
+
+STANDING = """
+INSERT INTO standings (rule_id, rule_version, subject, unit_id, region, state, since_at, starts_at,
+                       ends_at, measured, threshold, uom, coverage, estimated_share, reason,
+                       judged_at)
+SELECT $1, 1, 'x', unit_id, region, 'ok', '2026-11-01 00:00+08', '2026-11-01 00:00+08',
+       '2026-11-01 01:00+08', 600, 640, 'kgce/t', 1, 0, 'r', '2026-11-01 01:00+08'
+  FROM units
+ WHERE unit = $2
+"""
 
 
 @pytest.fixture
@@ -97,6 +108,24 @@ async def test_an_open_alert_shows_the_newest_figures_beside_those_it_was_writte
     assert newest == ["firing", "2026-11-02T01:00:00+08:00", 900, 640]
     assert (firing["measured"], firing["threshold"]) == (655.2, 635)
     assert {each[f"newest_{name}"] for each in (resolved, suns) for name in names} == {None}
+
+
+async def test_nobody_reads_that_all_is_well_while_nobody_judges(stage: Stage) -> None:
+    async with stage.pool.acquire() as connection:
+        rule_id = await factories.rule(connection, name="r")
+    await stage.pool.execute(STANDING, rule_id, cast.QIANS_UNIT)
+    await stage.pool.execute("INSERT INTO evaluators VALUES ('alert', 1, $1, $1)", NOW)
+
+    async def read(**query: str) -> tuple[object, ...]:
+        told = (await stage.get("qian", "/v1/verdicts", **query)).json()
+        items = [(item["state"], item["since_at"][:16]) for item in told["items"]]
+        return items, told["counts"]["ok"], told["is_stale"], told["evaluated_at"][:16]
+
+    assert await read() == ([("ok", "2026-11-01T00:00")], 1, False, "2026-11-23T16:00")
+    await stage.pool.execute("UPDATE evaluators SET ended_at = $1", NOW - 2 * STALE_AFTER)
+    stale = ([("unknown", "2026-11-23T15:30")], 0, True, "2026-11-23T15:30")
+    assert await read() == await read(state="unknown") == stale
+    assert (await read(state="ok"))[0] == []
 
 
 async def test_an_alert_shows_its_figures_and_history(stage: Stage, alert_ids: list[int]) -> None:

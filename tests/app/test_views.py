@@ -19,9 +19,9 @@ from tests import cast
 from tests.app import possessions
 
 EVERYONES = {
-    "carbon_factors", "carriers", "chain_heads", "equivalents", "factor_ranges", "grid_choices",
-    "grids", "industries", "level_bands", "limits", "links", "products", "quality_schemes",
-    "region_aliases", "regions", "registry_stamp", "rule_sets", "scheme_choices",
+    "carbon_factors", "carriers", "chain_heads", "equivalents", "evaluators", "factor_ranges",
+    "grid_choices", "grids", "industries", "level_bands", "limits", "links", "products",
+    "quality_schemes", "region_aliases", "regions", "registry_stamp", "rule_sets", "scheme_choices",
 }  # fmt: skip
 """Shown alike to whoever has a scope."""
 
@@ -51,7 +51,7 @@ FOR_AUDITORS = {"audit"}
 
 HIDDEN = {
     "alembic_version", "alert_parts", "api_keys", "arrivals", "audit_links", "audit_removals",
-    "audit_waiting", "births", "downtimes", "evaluators", "fresh_hours",
+    "audit_waiting", "births", "downtimes", "fresh_hours",
     "gateway_certificates", "gateway_keys", "heads", "heartbeats", "ingest_totals",
     "meters_in_scope", "nightly_checks", "outbox", "quarantine_size",
     "reconciliation_nights", "reconciliations", "regions_in_scope", "requests", "sequence_requests",

@@ -142,6 +142,7 @@ async def enter(pool: Pool, folder: Path) -> Keys:
     judged = await cycle.evaluate_once(pool, now=NOW, coverage_floor=0.75, public_url="")
     assert judged == 2, "the overrun of the last hour and the county at level 1 are alerted"
     async with pool.acquire() as connection:
+        await connection.execute("UPDATE evaluators SET ended_at = $1", NOW)
         return await _hand_out(connection)
 
 
