@@ -49,7 +49,8 @@ class Readiness(Answer):
     ready: bool = Field(examples=[True])
     schema_revision: str = Field(description="of the database", examples=["0005"])
     collected: bool = Field(
-        description="every collector that was heard within a day is ready", examples=[True]
+        description="each collector that was heard within a day, and not told to stop, is ready",
+        examples=[True],
     )
     collectors: list[CollectorReadiness]
 

@@ -165,8 +165,14 @@ def _settlement(signs: Signs) -> str | None:
 
 
 def _collectors(unready: Sequence[tuple[str, str]] | None) -> str | None:
+    """Return what keeps collectors from collecting. Who should collect is known for a day after its
+    last sign of life (`ingest.readiness.FORGOTTEN_AFTER`), unless it was told to stop.
+    """
     if unready is None:
-        return "no collector was heard within a day"
+        return (
+            "nobody collects: each collector was told to stop, was silent for over a day, or never "
+            "began"
+        )
     if unready:
         return "not collecting: " + ", ".join(f"{name} ({state})" for name, state in unready)
     return None

@@ -48,6 +48,17 @@ def logs_as_they_were() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+def test_that_nobody_collects_is_not_told_as_that_nobody_was_heard() -> None:
+    """A collector that was told to stop was heard a minute ago, and is not to collect."""
+    signs = db.watch.Signs(NOW, NOW, NOW, NOW, None, None)
+    told = {
+        state: parts.of_signs(signs, unready)[-1].trouble or ""
+        for state, unready in {"none": None, "all": [], "one": [("a", "silent")]}.items()
+    }
+    assert "told to stop, was silent for over a day" in told["none"]
+    assert (told["all"], told["one"]) == ("", "not collecting: a (silent)")
+
+
 @pytest.fixture
 def routes(post: Post) -> Routes:
     return Routes(post.url, "dog@nenghao.example", ["duty@desk.example"], None, "广西")
