@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import db.heads
-from alerts.kinds.words import Language
+from alerts.kinds.words import Language, moment
 from alerts.page import Section
 from db.heads import KeptHead
 
@@ -20,10 +20,12 @@ def sections(heads: Sequence[KeptHead], language: Language) -> list[Section]:
     if not heads:
         return []
     lines = db.heads.written(heads[-HEADS_MAX:]).splitlines()
+    day, noted = heads[-1].day, moment(max(each.noted_at for each in heads))
     if language is Language.ZH:
-        what = "请保留本邮件：下列链头是平台账簿当日的指纹，日后若有人改动或截断账簿，"
-        what += "以 nenghao verify --heads 核验即可发现。"
+        what = f"请保留本邮件：下列链头是平台账簿 {day} 日终（北京时间）的指纹（{noted} 记），"
+        what += "日后若有人改动或截断账簿，以 nenghao verify --heads 核验即可发现。"
         return [Section("存证", [what, *lines], is_small=True)]
-    what = "Keep this letter: these heads are the fingerprint of the books on that day. Whoever "
+    what = f"Keep this letter: these heads are the fingerprint of the books at the end of {day} "
+    what += f"(Asia/Shanghai), noted at {noted}. Whoever "
     what += "changes the books or cuts them off is found by `nenghao verify --heads` with them."
     return [Section("Witness of the books", [what, *lines], is_small=True)]

@@ -22,7 +22,7 @@ READINGS = "readings/"
 
 @dataclass(frozen=True, slots=True)
 class KeptHead:
-    """Where a chain stood when `day` (of Asia/Shanghai) had ended."""
+    """Where a chain stood at `noted_at`, soon after `day` (of Asia/Shanghai) had ended."""
 
     day: date
     chain: str
@@ -31,7 +31,10 @@ class KeptHead:
 
 
 async def note(connection: Connection, day: date, now: datetime) -> int:
-    """Keep the head of every chain that has grown, once a day; return how many were kept."""
+    """Keep the heads of the chains that have grown, once a day; return how many were kept.
+
+    What begins to grow later waits for the next day: its head would be of hours after `day`.
+    """
     answer = await connection.execute(
         """
         INSERT INTO heads (day, chain, links, sha256, noted_at)
@@ -40,6 +43,9 @@ async def note(connection: Connection, day: date, now: datetime) -> int:
          WHERE links > (SELECT coalesce(max(kept.links), 0)
                           FROM heads AS kept
                          WHERE kept.chain = newest.chain)
+           AND NOT EXISTS (SELECT
+                             FROM heads
+                            WHERE day = $1)
             ON CONFLICT (day, chain) DO NOTHING
         """,
         day,

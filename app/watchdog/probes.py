@@ -16,11 +16,13 @@ import aiosmtplib
 import asyncpg
 import httpx
 
+import db.heads
 import db.metrics
 import db.watch
 from alerts import smtp
 from alerts.smtp import Security
 from app.watchdog.parts import Look, Part, of_signs
+from db.heads import KeptHead
 from ingest import broker_url, readiness
 
 WITHIN_S = 10.0
@@ -54,6 +56,21 @@ async def look(ways: Ways, at: datetime | None = None) -> list[Look]:
     ]
     asked += [_tried(part, knock(url)) for part, url, knock in knocks if url is not None]
     return [one for found in await asyncio.gather(*asked) for one in found]
+
+
+async def heads(ways: Ways, now: datetime) -> list[KeptHead]:
+    """Return the newest daily heads of the books; none where the database does not tell."""
+    if ways.database is None:
+        return []
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            connection = await asyncpg.connect(ways.database, server_settings={"timezone": "UTC"})
+            try:
+                return await db.heads.list_newest(connection, now)
+            finally:
+                await connection.close()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        return []
 
 
 async def _database(url: str, at: datetime | None) -> list[Look]:

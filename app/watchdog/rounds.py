@@ -50,7 +50,8 @@ async def once(
     looks = await probes.look(ways, database_at)
     news = parts.news(looks, before, now, daily=daily)
     told = True
-    for message in telling.messages(news, routes.place, now):
+    heads = await probes.heads(ways, database_at or now) if news.daily else []
+    for message in telling.messages(news, routes.place, now, heads):
         told = await telling.tell(routes, message, now) and told
     memory = news.memory if told else news.untold(before)
     remember(file, memory)

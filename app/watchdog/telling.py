@@ -16,10 +16,12 @@ import aiosmtplib
 import httpx
 import structlog
 
-from alerts import smtp, webhook_messages
+from alerts import smtp, webhook_messages, witness
+from alerts.kinds.words import Language
 from alerts.smtp import MailServerError, Security
 from alerts.webhook_messages import Webhook
 from app.watchdog.parts import Death, News, Part
+from db.heads import KeptHead
 from db.outbox import ClaimedLetter, NewLetter
 
 WITHIN_S = 20.0
@@ -55,8 +57,13 @@ class Message:
     body: str
 
 
-def messages(news: News, place: str, now: datetime) -> Iterator[Message]:
-    """Return what is said: one message for what began, one for what is over, one a day."""
+def messages(
+    news: News, place: str, now: datetime, heads: Sequence[KeptHead] = ()
+) -> Iterator[Message]:
+    """Return what is said: one message for what began, one for what is over, one a day.
+
+    That of the day has the newest heads of the books: cities that nothing is written to get none.
+    """
     if news.begun:
         yield _message("平台部件失效 / DEAD", place, news.begun, now)
     if news.over:
@@ -64,7 +71,7 @@ def messages(news: News, place: str, now: datetime) -> Iterator[Message]:
     if news.daily:
         dead = news.memory.deaths
         state = "全部正常 / all live" if not dead else f"{len(dead)} 项异常 / dead"
-        yield _message(f"每日平安信 / DAILY，{state}", place, dead, now, is_daily=True)
+        yield _message(f"每日平安信 / DAILY，{state}", place, dead, now, heads, is_daily=True)
 
 
 async def tell(routes: Routes, message: Message, now: datetime) -> bool:
@@ -78,7 +85,13 @@ async def tell(routes: Routes, message: Message, now: datetime) -> bool:
 
 
 def _message(
-    what: str, place: str, deaths: Mapping[Part, Death], now: datetime, *, is_daily: bool = False
+    what: str,
+    place: str,
+    deaths: Mapping[Part, Death],
+    now: datetime,
+    heads: Sequence[KeptHead] = (),
+    *,
+    is_daily: bool = False,
 ) -> Message:
     names = "、".join(NAMES[part] for part in deaths)
     subject = f"【能耗平台看门狗】{place} {what}" + (f"：{names}" if names else "")
@@ -91,7 +104,15 @@ def _message(
             "看门狗每日发送本信；收不到本信即是警报。 / "
             "This letter comes every day; that it does not is the alarm."
         )
+        lines += _witness(heads)
     return Message(subject, "\n".join([*lines, f"{now:%Y-%m-%d %H:%M:%SZ}", ""]))
+
+
+def _witness(heads: Sequence[KeptHead]) -> list[str]:
+    if not heads:
+        return []
+    (chinese,), (english,) = (witness.sections(heads, each) for each in (Language.ZH, Language.EN))
+    return ["", chinese.lines[0], *english.lines, ""]
 
 
 async def _mail(routes: Routes, url: str, message: Message) -> bool:

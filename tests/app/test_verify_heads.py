@@ -22,8 +22,8 @@ from tests.ingest.conftest import NOW, Plant, reading
 async def test_heads_are_kept_once_a_day_and_only_of_chains_that_grew(books: Plant) -> None:
     async with books.pool.acquire() as connection:
         assert await heads.note_once(connection, NOW) == 3
-        assert await heads.note_once(connection, NOW + timedelta(hours=1)) == 0
         await books.send(reading(-1, 3, "C01"), batch="next")
+        assert await heads.note_once(connection, NOW + timedelta(hours=1)) == 0
         assert await heads.note_once(connection, NOW + timedelta(days=1)) == 1
         kept = await db.heads.list_kept(connection)
     assert [(each.day.isoformat(), each.chain) for each in kept] == [

@@ -30,7 +30,7 @@ from db.pool import Connection, Pool
 from deploy.services import Services
 from ingest.readiness import Readiness
 from settings import Settings
-from tests.alerts.conftest import Post
+from tests.alerts.conftest import Post, plain
 from tests.alerts.conftest import post as post
 from tests.alerts.test_webhooks import SECRET, Receiver
 from tests.alerts.test_webhooks import receiver as receiver
@@ -144,15 +144,23 @@ async def test_what_is_told_is_told_by_the_next_round_when_nobody_could_be_told(
     assert [subject.split("：")[-1] for subject in subjects(post)] == ["数据库"]
 
 
-async def test_a_letter_a_day_says_that_the_watchdog_lives(
+@pytest.mark.tampers("a head that no chain has")
+async def test_a_letter_a_day_says_that_the_watchdog_lives_and_keeps_the_heads(
     pool: Pool, database_url: str, routes: Routes, post: Post, tmp_path: Path
 ) -> None:
     ways, file = Ways(database_url), tmp_path / "watchdog.json"
+    await pool.execute(
+        "INSERT INTO heads (day, chain, links, sha256, noted_at) VALUES ($1, 'changes', 7, $2, $3)",
+        NOW.date() - timedelta(days=1),
+        bytes(32),
+        NOW,
+    )
     for hours in (0, 1, 23, 24, 25):
         at = NOW + timedelta(hours=hours)
         await live(pool, at)
         await rounds.once(ways, routes, file, at, daily=True, database_at=at)
     assert subjects(post) == ["【能耗平台看门狗】广西 每日平安信 / DAILY，全部正常 / all live"] * 2
+    assert '"chain": "changes", "links": 7' in plain(post.received()[0])
 
 
 async def test_a_letter_that_waits_for_another_is_not_stuck(connection: Connection) -> None:
