@@ -67,6 +67,7 @@ BADGES: dict[Language, Mapping[str, str]] = {
         Reason.REMINDER: "提醒",
         Reason.RESOLVED: "解除",
         Reason.UNWATCHED: "终止",
+        Reason.RULE_ENDED: "终止",
         Reason.AMENDED: "更正",
         Reason.RETRACTED: "撤回",
         Reason.LATE: "补发",
@@ -88,6 +89,7 @@ BADGES: dict[Language, Mapping[str, str]] = {
         Reason.REMINDER: "reminded",
         Reason.RESOLVED: "over",
         Reason.UNWATCHED: "not watched any more",
+        Reason.RULE_ENDED: "ended",
         Reason.AMENDED: "amended",
         Reason.RETRACTED: "withdrawn",
         Reason.LATE: "told late",
@@ -104,7 +106,14 @@ BADGES: dict[Language, Mapping[str, str]] = {
     },
 }
 SAYS_OVER = frozenset(
-    {Reason.RESOLVED, Reason.UNWATCHED, Reason.RETRACTED, Reason.PASSED, "handed_over"}
+    {
+        Reason.RESOLVED,
+        Reason.UNWATCHED,
+        Reason.RULE_ENDED,
+        Reason.RETRACTED,
+        Reason.PASSED,
+        "handed_over",
+    }
 )
 """Whoever reads these knows that the alert is not open any more."""
 

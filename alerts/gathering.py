@@ -19,6 +19,8 @@ from alerts import digest, digest_page, dues, outbox
 from alerts.digest import Bundle, Held, Told
 from alerts.digest_page import DigestItem, compose_digest
 from alerts.kinds.words import Language
+from alerts.lifecycle import Reason
+from alerts.notices import HANDED_OVER
 from alerts.page import Letter
 from alerts.reach import full_name, upward
 from db.digests import HeldLetter, Reader, ToldOf
@@ -28,6 +30,9 @@ from energy.periods import LOCAL
 
 LETTERS_MAX = 5_000
 """Held letters that are gathered at a time; more leave in the next digest."""
+
+MOVED_AWAY = frozenset({HANDED_OVER, Reason.RULE_ENDED})
+"""Events of alerts whose readers see them no more: the unit is not theirs now."""
 
 log = structlog.get_logger("alert")
 
@@ -125,7 +130,7 @@ def _item(told: ToldOf, names: Mapping[str, str], public_url: str) -> DigestItem
         threshold=told.threshold,
         uom=told.uom,
         window=told.period,
-        link=outbox.link_to(public_url, told.alert_id),
+        link="" if told.kind in MOVED_AWAY else outbox.link_to(public_url, told.alert_id),
         is_open=told.is_open,
         due_on=dues.last_day(told.acknowledge_by),
         has_task=told.has_task,

@@ -130,26 +130,31 @@ async def show(connection: Connection, keeping: Keepers) -> None:
         ):
             marks.append(Mark(each.alert_id, silence_id, by, nobody))
         if kept is None and each.owed_anew:
-            await _look_anew(connection, each)
+            await _look_anew(connection, each, is_nobody=nobody)
     if marks:
         await db.kept.mark(connection, marks)
 
 
-async def _look_anew(connection: Connection, alert: Standing) -> None:
-    """Let what was kept back be found again by the next round, which tells it as it is then."""
+async def _look_anew(connection: Connection, alert: Standing, *, is_nobody: bool) -> None:
+    """Let what was kept back be found again by the next round, which tells it as it is then.
+
+    `is_nobody`: that it is unknown waits for somebody to tell.
+    """
+    due = [kind for kind in alert.owed_anew if not (is_nobody and kind == Reason.UNKNOWN)]
     async with connection.transaction():
-        for kind in alert.owed_anew:
+        for kind in due:
             await db.kept.let_go(connection, alert.alert_id, kind)
         if Reason.AMENDED in alert.owed_anew and alert.unit_id is not None:
             told = await db.kept.list_told_periods(connection, alert.alert_id, amending.TOLD)
             await db.fresh.mark(connection, alert.unit_id, told)
-        if Reason.UNKNOWN in alert.owed_anew:
+        if Reason.UNKNOWN in due:
             await db.kept.untell(connection, alert.alert_id)
 
 
 def _waits_for_somebody(alert: Standing, keeping: Keepers) -> bool:
     """Return whether the letter that an alert owes waits only for a contact that it would go to."""
-    if alert.owed is None or alert.state != AlertState.FIRING:
+    owes = alert.owed is not None or Reason.UNKNOWN in alert.owed_anew
+    if not owes or alert.state != AlertState.FIRING:
         return False
     kept = keeping.before(alert)
     return kept is not None and kept.is_nobody

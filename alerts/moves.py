@@ -3,7 +3,7 @@
 An alert belongs to the region its unit lay in when it began. So it is closed there, and another
 one is opened where the unit lies now, which is owed there as one that was kept back: its letter has
 the figures of now, and goes as soon as nothing keeps it back. Neither desk is told what is of the
-other.
+other. Where its rule does not act in the new place, it ends, and whoever was told of it hears so.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from alerts import digest, notices, outbox
 from alerts.kinds.kind import Surroundings
 from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
-from alerts.notices import HANDED_OVER, Notice
+from alerts.notices import HANDED_OVER, LEFT, Notice
 from alerts.reach import full_name
+from db.alert_cases import Matter
 from db.alerts import About
 from db.moves import Moved
 from db.pool import Connection
@@ -48,6 +49,9 @@ async def hand_over(
 async def _hand_over(connection: Connection, moved: Moved, around: Surroundings) -> None:
     name = full_name(moved.to, around.region_names)
     said = f"the unit is now looked after by {name} ({moved.to})"
+    if not moved.acts:
+        await _end(connection, moved, around, f"{said}, where this rule does not act", name)
+        return
     if not moved.is_told:
         await db.moves.rehome(connection, moved.alert_id, moved.to)
         await _note(connection, moved.alert_id, around, said)
@@ -65,9 +69,41 @@ async def _hand_over(connection: Connection, moved: Moved, around: Surroundings)
     if opened is not None:
         origin = f"taken over with the unit from {matter.region_name}: alert {moved.alert_id}"
         await _note(connection, opened, around, origin, matter.measured)
+    letters = await _write(connection, moved, HANDED_OVER, matter, around, event_id, name)
+    log.info("alert_handed_over", alert_id=moved.alert_id, to=opened, letters=letters)
+
+
+async def _end(
+    connection: Connection, moved: Moved, around: Surroundings, said: str, name: str
+) -> None:
+    """End an alert that nobody goes on with."""
+    if not await db.moves.close(connection, moved.alert_id, around.now):
+        return
+    event_id = await db.alert_events.insert(
+        connection, moved.alert_id, at=around.now, kind=Reason.RULE_ENDED, reason=said
+    )
+    letters = 0
+    if moved.is_told:
+        matter = await db.alert_cases.fetch_matter(connection, moved.alert_id)
+        letters = await _write(connection, moved, LEFT, matter, around, event_id, name)
+    else:
+        await db.outbox.drop_reminders(connection, moved.alert_id)
+    log.info("alert_changed", alert_id=moved.alert_id, reason=Reason.RULE_ENDED, letters=letters)
+
+
+async def _write(
+    connection: Connection,
+    moved: Moved,
+    turn: str,
+    matter: Matter,
+    around: Surroundings,
+    event_id: int,
+    name: str,
+) -> int:
+    """Write to the desks that an alert leaves; return how many letters there are."""
     await db.outbox.drop_reminders(connection, moved.alert_id)
     heads = await db.heads.list_newest(connection, around.now)
-    notice = Notice(HANDED_OVER, matter, "", None, "", heads=heads, to_name=name)
+    notice = Notice(turn, matter, "", None, "", heads=heads, to_name=name)
     names = around.region_names
     letters = [
         outbox.addressed(
@@ -88,7 +124,7 @@ async def _hand_over(connection: Connection, moved: Moved, around: Surroundings)
         )
     ]
     await outbox.put(connection, letters, digest.city_of(moved.region), around.now)
-    log.info("alert_handed_over", alert_id=moved.alert_id, to=opened, letters=len(letters))
+    return len(letters)
 
 
 async def _note(

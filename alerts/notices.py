@@ -22,6 +22,9 @@ from db.heads import KeptHead
 HANDED_OVER = "handed_over"
 """Event of an alert whose unit lies elsewhere by now."""
 
+LEFT = "left"
+"""Of a letter: the unit lies where the rule of its alert does not act."""
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -84,6 +87,7 @@ ZH = Phrases(
         TaskTurn.TASK_REMINDER: "任务提醒",
         TaskTurn.TASK_OVERDUE: "任务逾期",
         HANDED_OVER: "预警移交",
+        LEFT: "预警终止",
     },
     titles={
         Turn.RAISED_TO: "{who}：预警应于 {due} 前确认，逾期未确认",
@@ -91,6 +95,7 @@ ZH = Phrases(
         TaskTurn.TASK_REMINDER: "{who}：一级预警任务须于 {due} 前办结",
         TaskTurn.TASK_OVERDUE: "{who}：一级预警任务应于 {due} 前办结，逾期未办结",
         HANDED_OVER: "{who}：预警随单位移交{to}",
+        LEFT: "{who}：已划归{to}，预警终止",
     },
     leads={
         Turn.RAISED_TO: "{who}的预警应于 {due} 前确认，至今无人确认，现上报贵单位。",
@@ -98,6 +103,8 @@ ZH = Phrases(
         TaskTurn.TASK_REMINDER: "{who}的一级预警任务即将到期，尚未办结。",
         TaskTurn.TASK_OVERDUE: "{who}的一级预警任务逾期未办结，请督促办理。",
         HANDED_OVER: "{who}现由{to}管辖，其预警由{to}继续办理，不再向{from_}发送后续通知。",
+        LEFT: "{who}现由{to}管辖，本规则不适用于该地，其预警终止，不再判定是否超过；"
+        "这不表示已恢复正常。",
     },
     greeting="{region}节能主管部门：",
     asked="请您",
@@ -133,6 +140,7 @@ EN = Phrases(
         TaskTurn.TASK_REMINDER: "Task due soon",
         TaskTurn.TASK_OVERDUE: "Task overdue",
         HANDED_OVER: "Handed over",
+        LEFT: "Warning ended",
     },
     titles={
         Turn.RAISED_TO: "{who}: to be acknowledged by {due}, and nobody did",
@@ -140,6 +148,7 @@ EN = Phrases(
         TaskTurn.TASK_REMINDER: "{who}: the task of level 1 is due by {due}",
         TaskTurn.TASK_OVERDUE: "{who}: the task of level 1 was due by {due}",
         HANDED_OVER: "{who}: the warning goes with the unit to {to}",
+        LEFT: "{who} is now of {to}: its warning ends",
     },
     leads={
         Turn.REMEDY_OVERDUE: "The warning about {who} was to be remedied by {due}. It is still not "
@@ -151,6 +160,9 @@ EN = Phrases(
         "that it is.",
         HANDED_OVER: "{who} is now looked after by {to}, which goes on with its warning. Nothing "
         "more of it is sent to {from_}.",
+        LEFT: "{who} is now looked after by {to}, where this rule does not act: its warning ends. "
+        "Whether it is still over is not looked at any more; that is not to say that it is in "
+        "order.",
     },
     greeting="To the energy conservation authority, {region}",
     asked="What is asked of you",
@@ -182,7 +194,7 @@ EN = Phrases(
     end="Sent automatically by the monitoring platform; please do not reply to this message.",
 )
 PHRASES = {Language.ZH: ZH, Language.EN: EN}
-TONES = {TaskTurn.TASK_REMINDER: Tone.MILD, HANDED_OVER: Tone.FINE}
+TONES = {TaskTurn.TASK_REMINDER: Tone.MILD, HANDED_OVER: Tone.FINE, LEFT: Tone.MILD}
 
 
 def compose(notice: Notice, language: Language) -> Letter:
@@ -221,11 +233,12 @@ def _facts(notice: Notice, says: Phrases) -> list[Fact]:
         value, limit = beside(matter.measured, matter.threshold)
         measured, threshold = (f"{each} {collapse(matter.uom)}" for each in (value, limit))
     about = "" if matter.unit is None else collapse(matter.subject.rpartition("/")[2])
+    is_there = matter.unit is not None and notice.turn not in (HANDED_OVER, LEFT)
     label, due_on = says.due.get(notice.turn, says.due_else), notice.due_on
     return [
         *([] if due_on is None else [Fact(label, f"{due_on}", stands_out=True)]),
         *([Fact(says.about, about)] if about else []),
-        *([] if matter.unit is None else [Fact(says.place, collapse(matter.region_name))]),
+        *([Fact(says.place, collapse(matter.region_name))] if is_there else []),
         Fact(says.measured, measured),
         Fact(says.threshold, threshold),
         Fact(says.level, says.levels.get(matter.level, f"{matter.level}")),
@@ -242,7 +255,7 @@ def _places(notice: Notice, says: Phrases) -> list[Fact]:
 
 
 def _asked(notice: Notice, says: Phrases, language: Language) -> Sequence[str]:
-    if notice.turn == HANDED_OVER:
+    if notice.turn in (HANDED_OVER, LEFT):
         return says.handed_over
     if not isinstance(notice.turn, TaskTurn):
         return says.not_remedied if notice.turn is Turn.REMEDY_OVERDUE else says.raised

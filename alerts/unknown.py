@@ -49,7 +49,7 @@ async def tell(connection: Connection, rule: Rule, around: Surroundings, keeping
             unknown,
             alert := opened.get(unknown.subject),
             around,
-            keeping.over(_standing(rule, unknown, alert)),
+            keeping.before(_standing(rule, unknown, alert)),
         )
         for unknown in found
     ]

@@ -14,7 +14,10 @@ from db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """An open alert of `region` whose unit lies in `to` by now. `is_told`: somebody was told."""
+    """An open alert of `region` whose unit lies in `to` by now. `is_told`: somebody was told.
+
+    `acts`: its rule acts there, too.
+    """
 
     alert_id: int
     rule_id: int
@@ -24,20 +27,21 @@ class Moved:
     level: int
     about: str
     is_told: bool
+    acts: bool
 
 
 async def list_moved(connection: Connection, rules: Collection[int]) -> list[Moved]:
-    """Return open alerts of some rules about units that moved to where these act, too."""
+    """Return open alerts of some rules about units that moved."""
     rows = await connection.fetch(
         """
         SELECT alert_id, alerts.rule_id, rules.region AS rule_region, alerts.region,
-               units.region AS to, level, about, told_at IS NOT NULL AS is_told
+               units.region AS to, level, about, told_at IS NOT NULL AS is_told,
+               units.region LIKE within || '%' AS acts
           FROM alerts
           JOIN rules USING (rule_id)
           JOIN units USING (unit_id)
          WHERE state <> 'resolved'
            AND units.region <> alerts.region
-           AND units.region LIKE within || '%'
            AND alerts.rule_id = ANY ($1::integer[])
          ORDER BY alert_id
         """,

@@ -59,5 +59,5 @@ def test_whether_it_is_open_is_what_the_alert_says_whatever_happened_last(reason
 
 @pytest.mark.parametrize("language", list(Language))
 def test_every_reason_has_a_badge(language: Language) -> None:
-    untold = {Reason.PENDING, Reason.WITHDRAWN, Reason.RULE_ENDED, Reason.NOTED}
+    untold = {Reason.PENDING, Reason.WITHDRAWN, Reason.NOTED}
     assert set(Reason) - untold <= digest_page.BADGES[language].keys()

@@ -224,6 +224,8 @@ async def test_a_digest_says_what_is_open_what_is_due_and_what_is_asked(works: W
         await write(works.pool, number)
     await works.pool.execute("UPDATE alerts SET state = 'firing' WHERE alert_id IN (2, 3)")
     await works.pool.execute("UPDATE alert_events SET kind = 'retracted' WHERE alert_id = 4")
+    await write(works.pool, 4)
+    await works.pool.execute("UPDATE alert_events SET kind = 'handed_over' WHERE alert_id = 5")
     await works.pool.execute(
         "INSERT INTO alert_cases (alert_id, dated_level, dated_at, clock_from, acknowledge_by)"
         " SELECT alert_id, 1, $1, $1, $2 FROM alerts",
@@ -240,11 +242,13 @@ async def test_a_digest_says_what_is_open_what_is_due_and_what_is_asked(works: W
         datetime(2026, 12, 21, 16, tzinfo=UTC),
     )
     await gather(works.pool, NOW + digest.WINDOW)
-    said = await works.pool.fetchval("SELECT body FROM outbox WHERE letter_id = 5")
+    said = await works.pool.fetchval("SELECT body FROM outbox WHERE letter_id = 6")
     assert "仍在预警的按等级：一级 2。" in said
     assert "[撤回]" in said
     assert said.count("请于 2026-11-25 前反馈") == 1
     assert "任务：于2026年12月21日前" in said
+    assert ("[移交]" in said, f"{PUBLIC_URL}/v1/alerts/4\n" in said) == (True, True)
+    assert f"{PUBLIC_URL}/v1/alerts/5\n" not in said, "its reader would find nothing there"
 
 
 async def test_who_reads_two_languages_gets_a_digest_of_each(works: Works) -> None:

@@ -11,7 +11,7 @@ import pytest
 from alerts import notices
 from alerts.dues import Turn
 from alerts.kinds.words import Language
-from alerts.notices import HANDED_OVER, Notice
+from alerts.notices import HANDED_OVER, LEFT, Notice
 from alerts.tasks import TaskTurn
 from db.alert_cases import Matter
 
@@ -45,6 +45,7 @@ NOTICES = {
     ),
     "remedy_overdue": Notice(Turn.REMEDY_OVERDUE, WORKS, "柳州市", date(2026, 12, 21), LINK),
     "handed_over": Notice(HANDED_OVER, WORKS, "柳州市城中区", None, "", to_name="桂林市秀峰区"),
+    "left": Notice(LEFT, WORKS, "柳州市城中区", None, "", to_name="桂林市秀峰区"),
 }
 
 

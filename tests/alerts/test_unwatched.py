@@ -103,7 +103,7 @@ async def test_an_end_waits_for_the_letters_that_may_be_written(works: Works) ->
     assert await works.states() == ["resolved"]
 
 
-async def test_who_left_the_region_of_the_rule_is_of_the_rule_that_ended_for_it(
+async def test_who_left_the_region_of_the_rule_is_of_the_rule_that_ended_for_it_as_its_desk_hears(
     works: Works,
 ) -> None:
     await works.pool.execute("UPDATE rules SET region = '450200' WHERE rule_id = 1")
@@ -112,6 +112,12 @@ async def test_who_left_the_region_of_the_rule_is_of_the_rule_that_ended_for_it(
     await works.pool.execute("UPDATE units SET region = '450302'")
     await works.evaluate(now=NOW + HOUR)
     assert await works.events() == ["first", "rule_ended"]
+    assert (await works.letters())[-1] == (
+        "liuzhou@desk.example",
+        "【预警终止】水泥厂：已划归桂林市秀峰区，预警终止",
+    )
+    body = await works.pool.fetchval("SELECT body FROM outbox ORDER BY letter_id DESC LIMIT 1")
+    assert ("这不表示已恢复正常" in body, "/v1/alerts/" in body) == (True, False)
 
 
 async def test_a_silence_keeps_the_end_back_and_it_is_told_later(works: Works) -> None:
