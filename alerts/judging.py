@@ -112,7 +112,8 @@ class Seen:
 
     `found`: rules of which it is kept how their subjects stand; `letters_left`: alerts that may
     still be written about; `waiting`: rules that wait for that, with units that were `put_off`;
-    `has_failed`: some rule could not be judged.
+    `has_failed`: some rule could not be judged; `not_restated`: rules of which nobody states anew
+    what they read.
     """
 
     fresh: Sequence[Fresh]
@@ -124,6 +125,7 @@ class Seen:
     waiting: set[int] = field(default_factory=set)
     put_off: set[int | None] = field(default_factory=set)
     has_failed: bool = False
+    not_restated: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.letters_left = self.progress.letters_max
@@ -172,9 +174,12 @@ async def end(connection: Connection, seen: Seen, around: Surroundings, *, is_wh
         progress.news_at.clear()
     hour = periods.floor(around.now, Step.HOUR)
     if progress.removed_at != hour:
-        before = around.now - around.amended_within
         left = await db.judgements.delete_old(
-            connection, before, REMOVED_MAX, regions_before=rejudging.since_last_year(around.now)
+            connection,
+            around.now - around.amended_within,
+            REMOVED_MAX,
+            restated_before=rejudging.since_last_year(around.now),
+            not_restated=sorted(seen.not_restated),
         )
         if left < REMOVED_MAX:
             progress.removed_at = hour
@@ -190,6 +195,8 @@ async def judge(
     """
     every, done = rule.parameters.judged_every, seen.progress.done
     due = (_floor(around.now, every), rule.version)
+    if not rule.parameters.is_restated or rule.parameters.drifts:
+        seen.not_restated.add(rule.rule_id)
     is_due = not every or done.get(rule.rule_id) != due
     asked = _asked(rule, seen, around, everybody=is_due or keeps.let_go(rule.rule_id))
     changed, looked, opened = 0, Looked(), list[OpenAlert]()

@@ -13,7 +13,7 @@ from graphlib import TopologicalSorter
 
 from alerts.desks import Desks
 from alerts.kinds.kind import Judged, Rule, Same, check_of
-from alerts.lifecycle import Transition
+from alerts.lifecycle import Reason, Transition
 from db.alerts import AlertState, OpenAlert
 from db.kept import Standing
 from db.scope import Scope
@@ -191,8 +191,14 @@ class Keepers:
         return None if is_there else Kept()
 
     def let_go(self, rule_id: int) -> bool:
-        """Return whether alerts of a rule were kept back, and are not any more."""
-        return any(self.before(each) is None for each in self.marked.get(rule_id, ()))
+        """Return whether alerts of a rule were kept back, and are not any more.
+
+        An amendment goes to who was told before, whether or not a beginning would reach anybody.
+        """
+        return any(
+            (self.over if Reason.AMENDED in each.owed_anew else self.before)(each) is None
+            for each in self.marked.get(rule_id, ())
+        )
 
     def see(self, judged: Judged) -> None:
         """Note what units a subject takes in by what was found just now."""

@@ -233,11 +233,17 @@ async def link(
 
 
 async def delete_old(
-    connection: Connection, before: datetime, limit: int, *, regions_before: datetime
+    connection: Connection,
+    before: datetime,
+    limit: int,
+    *,
+    restated_before: datetime,
+    not_restated: Sequence[int] = (),
 ) -> int:
     """Remove judgements of periods that are too old to be amended; return how many there were.
 
-    Figures of regions come weeks after their month, and are stated anew: theirs are kept longer.
+    Figures of regions come weeks after their month, and are stated anew: what was found of them is
+    kept longer, unless it is by one of the rules `not_restated`, as those on budgets are.
     """
     deleted: int = await connection.fetchval(
         """
@@ -245,7 +251,7 @@ async def delete_old(
             SELECT rule_id, subject, ends_at, starts_at
               FROM judgements
              WHERE ends_at < $1
-               AND (unit_id IS NOT NULL OR ends_at <= $3)
+               AND (unit_id IS NOT NULL OR ends_at <= $3 OR rule_id = ANY ($4::integer[]))
              ORDER BY ends_at
              LIMIT $2
         ), gone AS (
@@ -262,7 +268,8 @@ async def delete_old(
         """,
         before,
         limit,
-        regions_before,
+        restated_before,
+        not_restated,
     )
     return deleted
 

@@ -145,6 +145,9 @@ async def test_budgets_of_units_and_cities_are_written_about_to_their_regions(
     assert await works.evaluate() == 2
     rows = await works.pool.fetch("SELECT region, unit_id FROM alerts ORDER BY region")
     assert [tuple(row) for row in rows] == [("450200", None), ("450202", works.unit_id)]
+    await works.evaluate(now=NOW + timedelta(days=40))
+    kept = "SELECT count(*) FROM judgements WHERE unit_id IS NULL AND ends_at < $1"
+    assert await works.pool.fetchval(kept, NOW) == 0, "what nobody amends is not kept"
     told = [subject for _, subject in await works.letters()]
     assert told[0] == "【预警】水泥厂：2,400 tce 用能预算预计2026年12月9日用完，早于期末"
 

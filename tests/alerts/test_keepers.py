@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts import keepers
+from alerts.desks import Desks
 from alerts.kinds.kind import Keeps, Rule, Same
 from alerts.kinds.product_intensity.parameters import ProductIntensity
 from alerts.kinds.region_level.parameters import RegionLevel
@@ -66,6 +68,14 @@ def test_a_rule_may_be_told_to_go_before_others_of_its_region() -> None:
     of_place = [rule(1), rule(2, "450000", 1, same=Same.PLACE)]
     assert kept(of_place, fires(1, subject="u/a"), fires(2, subject="u/b")) == [1]
     assert kept(of_place, fires(1, unit_id=7), fires(2)) == []
+
+
+def test_an_amendment_is_let_go_though_nobody_would_be_told_of_a_beginning() -> None:
+    """It goes to who was told before; a region has no hours to mark, so it is judged at once."""
+    nobody = Desks({}, {1: "450000"})
+    for owed, is_let_go in (((), False), (("amended",), True)):
+        waits = replace(fires(1), silenced_by=1, owed_anew=owed)
+        assert keepers.Keepers.of([], [rule(1)], [waits], nobody).let_go(1) is is_let_go
 
 
 @pytest.mark.parametrize("firing", [(1, 2, 3), (1, 2), (2, 3), (1, 3)])

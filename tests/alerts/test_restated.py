@@ -9,6 +9,7 @@ import pytest
 from alerts.judging import Progress
 from tests.alerts.conftest import HOUR, NOW, Works
 from tests.alerts.test_regions import figure, region  # noqa: F401
+from tests.alerts.test_silences import shown, silence, subjects
 
 
 async def measured(works: Works) -> list[float]:
@@ -94,3 +95,21 @@ async def test_an_hour_whose_facts_were_stated_anew_is_amended_without_a_mark(
     await works.made(150.0)
     await works.evaluate(progress=progress, now=NOW + HOUR)
     assert await works.events() == ["first", "amended"]
+
+
+async def test_a_correction_of_a_region_in_a_silence_is_told_as_it_ends(
+    region: Works,  # noqa: F811
+) -> None:
+    """A region has no hours that settlement marks: it is judged again as the silence ends."""
+    progress = Progress()
+    await figure(region, 9, 0.07)
+    await region.evaluate(progress=progress)
+    rule_id = await region.pool.fetchval("SELECT rule_id FROM alerts")
+    await silence(region, rule_id=rule_id, until=NOW + 2.5 * HOUR)
+    await figure(region, 9, 0.12)
+    await region.evaluate(progress=progress, now=NOW + 2 * HOUR)
+    assert await shown(region) == ("firing", 1, "amended")
+    for minutes in (151, 152):
+        await region.evaluate(progress=progress, now=NOW + minutes * HOUR / 60)
+    assert await subjects(region) == ["【预警"] * 2 + ["【预警更正"] * 2
+    assert await shown(region) == ("firing", None, None)
