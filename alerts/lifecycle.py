@@ -98,8 +98,8 @@ def next_transition(
     about says nothing about it, and one older than `resolved_by`, which resolved the last one,
     opens none. Nobody is reminded of what was acknowledged, or of what cannot be told at the
     moment. Where the very window that opened an alert turns out not to be over, there was no reason
-    for it: unless another `version` of the rule found it so. A notice that nothing is known is
-    about no window: it keeps no warning back.
+    for it: unless another `version` of the rule found it so, or what the rule finds of a window is
+    how things are now. A notice that nothing is known is about no window: it keeps no warning back.
     """
     if verdict.state is State.UNKNOWN:
         return None
@@ -114,7 +114,9 @@ def next_transition(
         return _pending(alert, verdict, rule, now, held)
     if over:
         return _still_firing(alert, verdict, rule, now)
-    if alert.opened_by == verdict.period.ends_at and alert.rule_version == version:
+    is_of_window = rule.judges_again and not rule.drifts
+    opened_it = alert.opened_by == verdict.period.ends_at and alert.rule_version == version
+    if is_of_window and opened_it:
         return Transition(AlertState.RESOLVED, Reason.RETRACTED, now)
     if _is_clear(verdict, rule):
         return Transition(AlertState.RESOLVED, Reason.RESOLVED, now)

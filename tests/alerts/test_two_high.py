@@ -76,3 +76,4 @@ async def test_a_letter_names_the_projects_and_ends_with_their_review(works: Wor
     await works.pool.execute("UPDATE two_high_projects SET state = 'under_construction'")
     assert await works.evaluate() == 1
     assert await works.states() == ["resolved"]
+    assert await works.events() == ["first", "resolved"], "what was asked was done: no retraction"
