@@ -37,6 +37,7 @@ from energy.registers import Side
 from energy.roles import Role
 
 INTERVAL_S = 900
+METERS_NAMED = 3
 OUTPUT = "output"
 
 OF_REGISTER = frozenset({"multiplier", "rollover", "side", "rate_max"})
@@ -132,6 +133,13 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
             + ("a rate, as in kW or t/h" if is_gauge else "a quantity"),
         )
 
+    def remark(self, taken: Sequence[tuple[Row, MeterRow]], findings: Findings) -> None:
+        """Name the registers that can hardly be judged: once, however many they are."""
+        unbounded = [(row, meter) for row, meter in taken if _is_unbounded(meter)]
+        if unbounded:
+            meters = [meter for _, meter in unbounded]
+            findings.note(unbounded[0][0], "rate_max", unbounded_note(meters))
+
     async def stored(self, connection: Connection, records: Sequence[MeterRow]) -> list[MeterRow]:
         units = sorted({record.unit for record in records})
         meters = await db.registry.list_meters_by_unit(connection, units)
@@ -196,6 +204,28 @@ class MeterSheet(Sheet[MeterLine, MeterRow]):
         for limited in (change.new for change in changes if "rate_max" in change.columns):
             meter_id = await db.epochs.fetch_meter_id(connection, limited.unit, limited.meter)
             await db.factors.mark_stale(connection, [meter_id], EARLIEST, None)
+
+
+def _is_unbounded(meter: MeterRow) -> bool:
+    is_register = meter.kind == MeterKind.REGISTER
+    return is_register and meter.rollover is None and meter.rate_max is None
+
+
+def unbounded_note(meters: Sequence[MeterRow]) -> str:
+    """Return how many of the registers `meters` have no bounds, which, and what to write.
+
+    What cannot be told without: decisions 0009 and 0016.
+    """
+    named = ", ".join(f"{meter.unit} {meter.meter}" for meter in meters[:METERS_NAMED])
+    rest = len(meters) - METERS_NAMED
+    more = f" and {rest:,} more" if rest > 0 else ""
+    have = "register has" if len(meters) == 1 else "registers have"
+    return (
+        f"{len(meters):,} {have} neither rollover nor rate_max ({named}{more}): any rise counts "
+        f"as energy, that from a first zero or to two wrong high values too, and each wrap waits "
+        f"for review; write rollover (six digits wrap at 1000000) and rate_max: rated power, in "
+        f"uom per hour (kW for kWh) with the multiplier in it"
+    )
 
 
 def _refusal(change: Change[MeterRow], column: str) -> str:

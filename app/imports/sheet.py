@@ -99,6 +99,13 @@ class Sheet(ABC, Generic[L, R]):
         """Return whether each record is of one unit, whose code begins its subject."""
         return cls.key[0] == "unit"
 
+    def remark(self, taken: Sequence[tuple[Row, R]], findings: Findings) -> None:
+        """Put into `findings` what the author of these rows should know of all of them together.
+
+        The records are as they would be after the import, unchanged ones too.
+        """
+        return
+
     async def review(
         self, connection: Connection, changes: Sequence[Change[R]], findings: Findings
     ) -> None:
@@ -143,12 +150,16 @@ async def draft(
     absent = {column for group in sheet.columns() for column in group} - set(table.columns)
     new: list[tuple[Row, R]] = []
     changes: list[Change[R]] = []
+    taken: list[tuple[Row, R]] = []
     for row, record in records:
         old = by_key.get(sheet.key_of(record))
+        change = None if old is None else _change(row, old, record, absent)
         if old is None:
             new.append((row, record))
-        elif change := _change(row, old, record, absent):
+        elif change:
             changes.append(change)
+        taken.append((row, change.new if change else old or record))
+    sheet.remark(taken, findings)
     await sheet.review(connection, changes, findings)
 
     async def store(connection: Connection) -> None:

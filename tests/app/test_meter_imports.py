@@ -121,3 +121,16 @@ async def test_an_import_leaves_later_epochs_alone(meter_desk: Desk) -> None:
     earlier = await meter_desk.problem(Kind.METERS, {**current, "installed_at": "2019-01-01"})
     assert earlier[0] == "installed_at"
     assert (await meter_desk.problem(Kind.METERS, METER))[0] == "multiplier"
+
+
+async def test_registers_that_can_hardly_be_judged_are_named_once(meter_desk: Desk) -> None:
+    await meter_desk.take(Kind.METERS, METER)
+    known = {column: cell for column, cell in METER.items() if column != "rollover"}
+    gauge = {**known, "meter": "G1", "kind": "gauge", "uom": "kW"}
+    assert (await meter_desk.plan(Kind.METERS, known, gauge)).notes == []
+    bare = [{**known, "meter": f"B{number}"} for number in range(1, 6)]
+    plan = await meter_desk.plan(Kind.METERS, known, gauge, *bare)
+    (note,), unit = plan.notes, METER["unit"]
+    assert (plan.problems, note.line, note.column) == ([], 4, "rate_max")
+    assert note.text.startswith("5 registers have neither rollover nor rate_max")
+    assert f"({unit} B1, {unit} B2, {unit} B3 and 2 more)" in note.text
