@@ -54,7 +54,12 @@ class Statement:
 def import_command(
     context: typer.Context,
     kind: Annotated[Imported, typer.Argument(help="what the file holds")],
-    file: Annotated[Path, typer.Argument(help="CSV or XLSX", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV or XLSX", exists=True, dir_okay=False)
+    ] = None,
+    columns: Annotated[
+        bool, typer.Option("--columns", help="list the columns of such a file instead")
+    ] = False,
     apply: Annotated[bool, typer.Option("--apply", help="write it; without: a dry run")] = False,
     actor: Annotated[str | None, typer.Option(help="who states this; the login's name")] = None,
     reason: Annotated[str | None, typer.Option(help="why, for the ledger of changes")] = None,
@@ -75,6 +80,11 @@ def import_command(
 
     A dry run shows what would become of it.
     """
+    if columns:
+        _list_columns(kind)
+        return
+    if file is None:
+        raise Refusal(f"give a FILE; its columns: `nenghao import {kind} --columns`")
     statement = Statement(actor, reason, evidence)
     if kind == READINGS:
         is_well = _import_readings(context, file, statement, offset, oldest_days, apply=apply)
@@ -84,6 +94,13 @@ def import_command(
         is_well = _import_facts(context, Kind(kind), file, statement, apply=apply)
     if not is_well:
         raise typer.Exit(1)
+
+
+def _list_columns(kind: Imported) -> None:
+    from app import import_report
+
+    session.show(console, import_report.columns(kind))
+    console.print(import_report.columns_end(kind), soft_wrap=True, markup=False)
 
 
 def _import_readings(

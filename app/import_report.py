@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app import importing
+from app.imports.kinds import READINGS, Kind, Readings
 from app.imports.plans import Entry, Note, Plan, Problem
 
 ENTRIES_SHOWN = 20
@@ -35,6 +37,22 @@ def render(plan: Plan, console: Console) -> None:
     for problem in plan.problems:
         say(console, f"{_place(plan, problem)}: {problem.reason}{_value(problem.value)}")
     say(console, summary(plan))
+
+
+def columns(kind: Kind | Readings) -> Table:
+    """Return the table of the columns that a file of a kind may have."""
+    table = Table("column", "takes", "if empty", "meaning")
+    for each in importing.columns(kind):
+        table.add_row(each.name, each.takes, each.if_empty, each.meaning)
+    return table
+
+
+def columns_end(kind: Kind | Readings) -> str:
+    """Return what is to be known beside the columns."""
+    kept = (
+        "" if kind == READINGS else " A column that the file lacks leaves what is stored as it is."
+    )
+    return f"{importing.what(kind)}{kept} An example: docs/examples/{kind}.csv"
 
 
 def summary(plan: Plan) -> str:

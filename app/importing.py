@@ -40,15 +40,36 @@ from app.imports import (
     two_high,
     units,
 )
-from app.imports.kinds import Kind
+from app.imports.columns import OF_READINGS, Column, list_columns
+from app.imports.kinds import READINGS, Kind, Readings
 from app.imports.plans import Plan
 from app.imports.sheet import L, Progress, R, Sheet, draft
 from app.resolve import Refusal
 from db.changes import Author
 from db.pool import Connection
 
+READINGS_ARE = "Readings, judged as those that a gateway sends."
+
 Sheets = Callable[[Connection], Awaitable[Sheet[Any, Any]]]
 """Makes the sheet of one kind of file, which may have to know what is stored."""
+
+
+def sheet_class(kind: Kind) -> type[Sheet[Any, Any]]:
+    """Return what files of a kind are, without looking at what is stored."""
+    return next(sheet for sheet in Sheet.__subclasses__() if sheet.kind is kind)
+
+
+def columns(kind: Kind | Readings) -> list[Column]:
+    """Return the columns that files of a kind may have."""
+    if kind == READINGS:
+        return list(OF_READINGS)
+    return list_columns(Kind(kind), sheet_class(Kind(kind)).line)
+
+
+def what(kind: Kind | Readings) -> str:
+    """Return in a sentence what the rows of a kind are."""
+    told = READINGS_ARE if kind == READINGS else sheet_class(Kind(kind)).__doc__
+    return (told or "").splitlines()[0]
 
 
 async def plan(connection: Connection, kind: Kind, path: Path, progress: Progress) -> Plan:

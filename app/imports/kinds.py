@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 
 class Kind(StrEnum):
@@ -38,5 +39,7 @@ class Kind(StrEnum):
     TWO_HIGH = "two_high"
 
 
-READINGS = "readings"
+Readings = Literal["readings"]
+
+READINGS: Readings = "readings"
 """What else `nenghao import` takes: no facts that somebody states, but what meters said."""

@@ -130,9 +130,10 @@ class Sheet(ABC, Generic[L, R]):
     def key_of(self, record: R) -> Key:
         return tuple(str(getattr(record, column)) for column in self.key)
 
-    def columns(self) -> tuple[list[str], list[str]]:
+    @classmethod
+    def columns(cls) -> tuple[list[str], list[str]]:
         """Return the columns that a header must name, and those it may."""
-        fields = [(each.alias or name, each) for name, each in self.line.model_fields.items()]
+        fields = [(each.alias or name, each) for name, each in cls.line.model_fields.items()]
         return (
             [name for name, each in fields if each.is_required()],
             [name for name, each in fields if not each.is_required()],
