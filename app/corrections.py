@@ -12,7 +12,7 @@ from rich.table import Table
 
 import db.changes
 import db.corrections
-from app import correcting, proposals, session
+from app import correcting, foreseen, proposals, session
 from app.approval import Deed, Rule
 from app.imports import fields
 from app.imports.kinds import Kind
@@ -62,10 +62,13 @@ def add_command(
         now = datetime.now(UTC)
         async with pool.acquire() as connection, connection.transaction():
             target = await _target(connection, row)
+            held = await foreseen.list_held(connection, [(row, target)])
             if rule.asks(Deed.CORRECTION, Kind.CORRECTIONS):
-                return await _proposed(connection, rule, row, author, Deed.CORRECTION, now)
-            stated = await correcting.state(connection, author, [(row, target)], now)
-            return "stated" if stated else "was stated already"
+                told = await _proposed(connection, rule, row, author, Deed.CORRECTION, now)
+            else:
+                stated = await correcting.state(connection, author, [(row, target)], now)
+                told = "stated" if stated else "was stated already"
+            return "\n".join([told, *map(str, held)])
 
     console.print(session.with_pool(context, work), markup=False, soft_wrap=True)
 

@@ -9,11 +9,11 @@ from fastapi.responses import JSONResponse
 from pydantic import Field, StringConstraints
 
 import db.corrections
-from app import correcting
+from app import correcting, foreseen
 from app.api import proposed
 from app.api.answers import Answer, LocalTime, problems
 from app.api.parameters import CreditCode, Instant, NoParameters, Sent
-from app.api.proposed import waiting
+from app.api.proposed import WILL_BE_HELD, Holding, waiting
 from app.approval import Deed
 from app.depends import StatingCaller
 from app.drafts import Submission, written
@@ -95,6 +95,7 @@ class Stated(Answer):
         description="corrections that the same actor stated last in the same words",
         examples=[0],
     )
+    will_be_held: list[Holding] = WILL_BE_HELD
 
 
 @router.post(
@@ -125,9 +126,11 @@ async def state_corrections(
         raise NotFound("reading")
     targets = [(row, found[row.subject]) for row in rows]
     author = Author(caller.actor, statement.reason, statement.evidence)
+    held = await foreseen.list_held(caller.connection, targets)
     try:
         if caller.rule.asks(Deed.CORRECTION, Kind.CORRECTIONS):
-            return await proposed.answer(caller, corrected([row for row, _ in targets], author))
+            wanted = corrected([row for row, _ in targets], author)
+            return await proposed.answer(caller, wanted, held)
         stated = await correcting.state(caller.connection, author, targets, caller.now)
     except correcting.OutOfRangeError as error:
         raise InvalidParameter("value", str(error), code="value_out_of_range") from error
@@ -136,6 +139,7 @@ async def state_corrections(
         actor=caller.actor,
         stated=stated,
         repeated=len(targets) - stated,
+        will_be_held=proposed.holdings(held),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from app.correcting import OutOfRangeError
 from app.depends import Caller
 from app.drafts import Submission
 from app.errors import Conflict
+from app.foreseen import Held
 from app.proposing import ObstructedError
 from app.resolve import Refusal
 from db.proposals import ProposalRow
@@ -53,10 +55,26 @@ class Proposal(Answer):
     decision_reason: str | None = Field(examples=["approved as proposed"])
 
 
+class Holding(Answer):
+    """What a correction of a register will hold for review: no figure has what was used then."""
+
+    unit: str = Field(examples=["91450200MA5KF5XJ00"])
+    meter: str = Field(examples=["E01"])
+    starts_at: LocalTime = Field(examples=["2026-11-23T07:45:00+08:00"])
+    ends_at: LocalTime = Field(examples=["2026-11-23T08:15:00+08:00"])
+
+
+WILL_BE_HELD = Field(
+    description="what settlement will hold for review because of it, as the readings are now",
+    examples=[[]],
+)
+
+
 class Waiting(Answer):
     """What was asked for waits for a second person; nothing of it holds yet."""
 
     proposal: Proposal
+    will_be_held: list[Holding] = WILL_BE_HELD
 
 
 def waiting() -> dict[int | str, dict[str, Any]]:  # the type FastAPI asks for
@@ -64,7 +82,7 @@ def waiting() -> dict[int | str, dict[str, Any]]:  # the type FastAPI asks for
     return {202: {"description": "It waits for a second person", "model": Waiting}}
 
 
-async def answer(caller: Caller, submission: Submission) -> JSONResponse:
+async def answer(caller: Caller, submission: Submission, held: Sequence[Held] = ()) -> JSONResponse:
     """Keep what a caller asked for until a second person approved it; answer 202 with it."""
     try:
         drafted = await drafts.draft(caller.connection, submission)
@@ -81,8 +99,14 @@ async def answer(caller: Caller, submission: Submission) -> JSONResponse:
         ) from error
     if caller.asked is not None:
         caller.asked.promised = HTTPStatus.ACCEPTED
-    waiting = Waiting(proposal=Proposal.model_validate(fields(row, caller.now)))
+    waiting = Waiting(
+        proposal=Proposal.model_validate(fields(row, caller.now)), will_be_held=holdings(held)
+    )
     return JSONResponse(waiting.model_dump(mode="json"), status_code=HTTPStatus.ACCEPTED)
+
+
+def holdings(held: Sequence[Held]) -> list[Holding]:
+    return [Holding.model_validate(each) for each in held]
 
 
 def fields(row: ProposalRow, now: datetime) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 import db.corrections
-from app import correcting
+from app import correcting, foreseen
 from app.imports.fields import CreditCode, Finite, Instant, Line, MeterCode
 from app.imports.kinds import Kind
 from app.imports.sheet import Change, Findings, Key, Sheet
@@ -73,6 +73,19 @@ class CorrectionSheet(Sheet[CorrectionLine, CorrectionRow]):
                 findings.problem(row, "time", "the meter has no reading at this time")
             elif fault := faults.get(subject):
                 findings.problem(row, "value", f"value_out_of_range: {fault}")
+        if not findings.problems:
+            await self._foresee(connection, aimed, findings)
+
+    async def _foresee(
+        self,
+        connection: Connection,
+        aimed: Sequence[tuple[CorrectionRow, Target]],
+        findings: Findings,
+    ) -> None:
+        """Say what will be held, beside the first of the corrections of a meter."""
+        rows = {(record.unit, record.meter): row for row, record in reversed(self._rows.values())}
+        for held in await foreseen.list_held(connection, aimed):
+            findings.note(rows[held.unit, held.meter], "value", str(held))
 
     async def withdraw(self, connection: Connection, record: CorrectionRow) -> None:
         targets = await db.corrections.list_targets(connection, [record])

@@ -8,11 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from app import correcting
+from app import correcting, foreseen
 from app.main import create_app
 from db import corrections
 from db.changes import Author
 from db.corrections import CorrectionRow, Target
+from energy import instants
+from energy.registers import Epoch, EpochReason
 from ingest import settle
 from settings import Settings
 from tests import cast, factories
@@ -63,6 +65,7 @@ async def test_a_correction_stands_beside_the_reading_with_who_and_why(stage: St
         "actor": "qian",
         "stated": 1,
         "repeated": 0,
+        "will_be_held": [],
     }
     items = await stage.items("li", "/v1/readings", **METER, **SPAN)
     assert [item["value"] for item in items] == [100, 101, 102, 103, 104]
@@ -76,6 +79,15 @@ async def test_a_correction_stands_beside_the_reading_with_who_and_why(stage: St
             "stated_at": "2026-11-23T16:00:00+08:00",
         }
     ]
+
+
+@pytest.mark.usefixtures("meter_id")
+async def test_who_states_what_a_register_cannot_have_done_is_told_what_will_be_held(
+    stage: Stage,
+) -> None:
+    answer = await post(stage, "qian", correction(4, 90.5))
+    span = {"starts_at": "2026-11-01T08:45:00+08:00", "ends_at": "2026-11-01T09:00:00+08:00"}
+    assert answer.json()["will_be_held"] == [METER | span]
 
 
 @pytest.mark.usefixtures("meter_id")
@@ -264,3 +276,30 @@ async def test_a_bad_reading_counts_once_it_is_corrected(plant: Plant) -> None:
     assert await day(plant) is None
     await correct(plant, 60, 160)
     assert await day(plant) == 60
+
+
+async def test_what_is_told_to_be_held_is_what_settlement_then_holds(plant: Plant) -> None:
+    await plant.send(*(reading(15 * n, 100.0 + n) for n in range(5)))
+    stated = row(60, 90)
+    found = await target(plant, stated)
+    async with plant.pool.acquire() as connection:
+        told = await foreseen.list_held(connection, [(stated, found)])
+    await correct(plant, 60, 90)
+    await day(plant)
+    held = await plant.pool.fetch(
+        "SELECT starts_at FROM meter_consumption WHERE step = 'hour' AND held"
+    )
+    hour = timedelta(hours=1)
+    assert [(each.starts_at, each.ends_at) for each in told] == [(NOW - hour / 4, NOW)]
+    assert [each["starts_at"] for each in held] == [NOW - hour]
+
+
+def test_what_is_held_anyway_is_not_told() -> None:
+    quarter = instants.HOUR // 4
+    fell = [(quarter * n, value) for n, value in enumerate((100.0, 101.0, 5.0))]
+    meter = [Epoch(datetime(2020, 1, 1, tzinfo=UTC), EpochReason.INSTALLED)]
+    assert foreseen.newly_held(fell, {quarter: 100.5}, meter) == []
+    assert len(foreseen.newly_held(fell[:2], {quarter: 5.0}, meter)) == 1
+    assert len(foreseen.newly_held(fell[:2], {quarter * 2: 5.0}, meter)) == 1
+    assert foreseen.newly_held(fell[:2], {quarter: None}, meter) == []
+    assert foreseen.newly_held([], {quarter: 5.0}, meter) == []

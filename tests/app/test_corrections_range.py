@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from app import cli
+from app.imports.kinds import Kind
 from tests import cast
 from tests.app.conftest import Stage
+from tests.app.test_importing import CORRECTION, READ_AT, Desk, desk, insert_reading, meter_desk
+from tests.app.test_importing import METER as METER_ROW
+
+__all__ = ["desk", "meter_desk"]
 
 METER = {"unit": cast.QIANS_UNIT, "meter": "E01", "time": "2026-11-01T00:00:00+00:00"}
 TOLD = {-5.0: "a register cannot show less than zero", 2e6: "the register wraps at 1000000.0"}
@@ -55,3 +61,16 @@ async def test_what_a_register_cannot_show_is_refused_whoever_states_it(
         assert told in await command(database_url, "import", "corrections", str(file), "--apply")
     assert await stage.pool.fetchval("SELECT count(*) FROM corrections") == 0
     assert await stage.pool.fetchval("SELECT count(*) FROM changes") == 0
+
+
+async def test_what_will_be_held_is_told_before_a_file_of_corrections_is_written(
+    meter_desk: Desk,
+) -> None:
+    await meter_desk.take(Kind.METERS, METER_ROW)
+    for minutes in (0, 15):
+        await insert_reading(meter_desk, READ_AT + timedelta(minutes=minutes))
+    fallen = {**CORRECTION, "time": "2026-01-01T08:15:00+08:00", "value": "0.5"}
+    (note,) = (await meter_desk.plan(Kind.CORRECTIONS, fallen)).notes
+    assert (note.line, note.column) == (2, "value")
+    assert "from 2026-01-01T08:00:00+08:00 to 2026-01-01T08:15:00+08:00 will be held" in note.text
+    assert (await meter_desk.plan(Kind.CORRECTIONS, {**fallen, "value": "1.5"})).notes == []
