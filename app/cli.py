@@ -13,7 +13,6 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 import db.durability
 import db.migrate
@@ -258,13 +257,15 @@ def simulate_command(
 
 @app.command("settings")
 def settings_command() -> None:
-    """List every setting: its variable, its value now, its meaning."""
+    """List every setting: its variable, what will be used, where that comes from, its meaning."""
+    from app import effective
+
     settings = _settings()
-    table = Table(session.key("variable"), "value", "meaning")
-    for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        table.add_row(f"NENGHAO_{name.upper()}", str(value), field.description)
-    session.show(console, table)
+    fields = type(settings).model_fields
+    values = {name: getattr(settings, name) for name in fields}
+    sources = effective.sources(settings.model_fields_set, os.environ)
+    meanings = {name: field.description or "" for name, field in fields.items()}
+    session.show(console, effective.table(values, sources, meanings, settings.state_dir))
 
 
 @app.command("migrate")
