@@ -44,12 +44,16 @@ class CollectorReadiness(Answer):
 
 
 class Readiness(Answer):
-    """The platform can serve."""
+    """This program can serve; `collected` says whether readings come in."""
 
-    ready: bool = Field(examples=[True])
+    ready: bool = Field(
+        description="of `serve` itself: database and schema; where not, the answer is 503",
+        examples=[True],
+    )
     schema_revision: str = Field(description="of the database", examples=["0005"])
     collected: bool = Field(
-        description="each collector that was heard within a day, and not told to stop, is ready",
+        description="what `nenghao ready` says: there is a collector, and each that was heard "
+        "within a day is ready, standbys and those that were told to stop left out",
         examples=[True],
     )
     collectors: list[CollectorReadiness]
@@ -70,7 +74,8 @@ async def fetch_health(_: Annotated[NoParameters, Query()]) -> Health:
 async def fetch_readiness(request: Request, _: Annotated[NoParameters, Query()]) -> Readiness:
     """Answer 503, code `database_unavailable` or `schema_differs`, where it cannot serve.
 
-    Collectors are other programs: what they say is shown, and is no reason not to serve.
+    Collectors are other programs: what they say is shown, and is no reason not to serve. Who
+    waits for readings goes by `collected`.
     """
     held = state.of(request)
     async with lending.read_only(held["watch"]) as connection:

@@ -29,6 +29,19 @@ async def test_readiness_names_the_collectors_and_does_not_depend_on_them(stage:
     assert "c2@host" not in text.partition("nenghao_collector_ready{")[2]
 
 
+async def test_collected_is_what_the_command_says(stage: Stage) -> None:
+    """None at all is not; one that was told to stop is not waited for."""
+    assert (await stage.get("zhou", "/readyz")).json()["collected"] is False
+    await stage.pool.execute(
+        """
+        INSERT INTO heartbeats
+        VALUES ('collect', 'c1', '2026-11-23 07:59:50Z', 'ready'),
+               ('collect', 'c2', '2026-11-23 07:00:00Z', 'ended')
+        """
+    )
+    assert (await stage.get("zhou", "/readyz")).json()["collected"] is True
+
+
 async def test_a_schema_of_another_release_is_not_ready(stage: Stage) -> None:
     await stage.pool.execute("UPDATE alembic_version SET version_num = '0001'")
     answer = await stage.get("zhou", "/readyz")
