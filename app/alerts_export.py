@@ -8,8 +8,9 @@ from typing import BinaryIO
 
 import db.alert_rows
 from app import exports
+from app.cells import Columns, Kind
 from app.depends import Caller
-from app.exports import Columns, Format, Kind
+from app.exports import Format
 from db.alert_rows import AlertRow, Which
 from energy import workdays
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from app.exports import Columns, Kind
+from app.cells import Columns, Kind
 from db.consumption import Group
 
 COLUMNS: Columns = {

@@ -18,7 +18,6 @@ from typing import Any, BinaryIO, Self, TypeVar
 
 import pyarrow
 import pyarrow.parquet
-import xlsxwriter
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
@@ -26,7 +25,9 @@ from starlette.types import Receive, Scope, Send
 
 from app import downloads, quoting
 from app.api.answers import local_text
+from app.cells import Cell, Columns, Kind, Row
 from app.errors import ApiError, InvalidParameter
+from app.spreadsheet import XlsxTable, serial
 
 CHUNK_BYTES = 256 * 1024
 XLSX_ROWS_MAX = 1_048_575
@@ -44,8 +45,6 @@ SHEETS_AT_ONCE = 2
 BATCH_ROWS = 1_000
 
 T = TypeVar("T")
-Cell = str | float | bool | datetime | None
-Row = Sequence[Cell]
 
 
 class Format(StrEnum):
@@ -63,19 +62,6 @@ MEDIA_TYPES = {
     Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     Format.PARQUET: "application/vnd.apache.parquet",
 }
-
-
-class Kind(StrEnum):
-    """What the cells of a column are; any may be missing."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    FLAG = "flag"
-    INSTANT = "instant"
-
-
-Columns = dict[str, Kind]
-"""Names in order, and what each holds."""
 
 
 class CsvTable:
@@ -108,36 +94,6 @@ def _text(cell: Cell) -> str | float | None:
             return cell
 
 
-class XlsxTable:
-    """One sheet. Its texts are texts: nothing is taken for a formula, a number or an address."""
-
-    def __init__(self, file: BinaryIO, columns: Iterable[str]) -> None:
-        self._book = xlsxwriter.Workbook(file, {"constant_memory": True})
-        self._sheet = self._book.add_worksheet()
-        self._sheet.write_row(0, 0, columns)
-        self._rows = 0
-
-    def close(self) -> None:
-        self._book.close()
-
-    def add(self, rows: Iterable[Sequence[str | float | None]]) -> None:
-        for row in rows:
-            self._rows += 1
-            for column, cell in enumerate(row):
-                self._put(column, cell)
-
-    def _put(self, column: int, cell: str | float | None) -> None:
-        match cell:
-            case None:
-                return
-            case bool():
-                self._sheet.write_boolean(self._rows, column, cell)
-            case str():
-                self._sheet.write_string(self._rows, column, cell)
-            case _:
-                self._sheet.write_number(self._rows, column, cell)
-
-
 class Spool:
     """The rows of a sheet, put by in a file; what a sheet has no room for is refused here."""
 
@@ -145,7 +101,7 @@ class Spool:
         self._file = file
         self._rows = 0
         self._rows_max = sheet_rows_max(columns)
-        marshal.dump([*columns], file)
+        marshal.dump({name: kind.value for name, kind in columns.items()}, file)
 
     def __enter__(self) -> Self:
         return self
@@ -179,7 +135,7 @@ def too_long_a_sheet(rows_max: int) -> ApiError:
 def _spooled(cell: Cell) -> str | float | None:
     match cell:
         case datetime():
-            return local_text(cell)
+            return serial(cell)
         case str() if len(cell) > XLSX_TEXT_MAX:
             raise ApiError("text_too_long", XLSX_TEXT_TOO_LONG)
         case str():
@@ -205,13 +161,12 @@ async def sheet(spool: BinaryIO) -> BinaryIO:
     return file
 
 
-def _put_by(spool: BinaryIO) -> list[Any]:
-    """Return what was put by next, the names of the columns first; nothing: there is no more."""
+def _put_by(spool: BinaryIO) -> Any:
+    """Return what was put by next, the columns first; nothing: there is no more."""
     try:
-        found: list[Any] = marshal.load(spool)  # ours: the file has no name
+        return marshal.load(spool)  # ours: the file has no name
     except EOFError:
         return []
-    return found
 
 
 ARROW = {
@@ -219,6 +174,7 @@ ARROW = {
     Kind.NUMBER: pyarrow.float64(),
     Kind.FLAG: pyarrow.bool_(),
     Kind.INSTANT: pyarrow.timestamp("us", tz="UTC"),
+    Kind.DAY: pyarrow.timestamp("us", tz="UTC"),
 }
 
 

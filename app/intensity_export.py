@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.api.intensity_answers import IntensityAnswer, IntensityRow, PerValue
-from app.exports import Columns, Kind
+from app.cells import Columns, Kind, by_days
+from energy.periods import Step
 
 COLUMNS: Columns = {
     "unit": Kind.TEXT,
@@ -66,6 +67,12 @@ COMPARED: Columns = {
     "compared_reason": Kind.TEXT,
 }
 """Where a comparison was asked for."""
+
+
+def columns(step: Step, *, is_compared: bool) -> Columns:
+    """Return the columns of a file of buckets so long."""
+    found = COLUMNS | (COMPARED if is_compared else {})
+    return found if step is Step.HOUR else by_days(found)
 
 
 def cells(answer: IntensityAnswer, item: IntensityRow) -> Mapping[str, object]:

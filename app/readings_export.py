@@ -7,8 +7,9 @@ from typing import BinaryIO
 
 import db.exports
 from app import exports, quoting
+from app.cells import Columns, Kind, Row
 from app.depends import Caller
-from app.exports import Columns, Format, Kind, Row
+from app.exports import Format
 from db.catalogue import MeterEntry
 from energy.periods import Span
 

@@ -8,10 +8,12 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field
 
 import app.consumption_export
+from app import cells
 from app.api.comparing import Comparing, Ranking
 from app.api.parameters import AsKnown, Selecting, Valued
+from app.cells import Columns
 from app.errors import InvalidParameter
-from app.exports import Columns, Format
+from app.exports import Format
 from db.consumption import Group
 from energy.comparison import Calendar
 from energy.periods import Step
@@ -76,7 +78,9 @@ class ConsumptionQuery(Selecting, Valued, AsKnown, Comparing, Ranking):
             more.append(app.consumption_export.COMPARED)
         if self.calendar is Calendar.ADJUSTED:
             more.append(app.consumption_export.ADJUSTED)
-        return app.consumption_export.columns(self.groups(), *more)
+        columns = app.consumption_export.columns(self.groups(), *more)
+        is_within_days = self.bucket in (Bucket.QUARTER, Bucket.HOUR)
+        return columns if is_within_days else cells.by_days(columns)
 
     def refuse_unfitting(self) -> None:
         """Raise InvalidParameter where parameters do not go together."""

@@ -97,7 +97,7 @@ async def list_intensity(
         return answer
     file = await exports.of_items(
         query.format,
-        intensity_export.COLUMNS | ({} if query.compare is None else intensity_export.COMPARED),
+        intensity_export.columns(query.bucket, is_compared=query.compare is not None),
         exports.in_batches(answer.items, partial(intensity_export.cells, answer)),
     )
     return exports.answer(file, query.format, "intensity")

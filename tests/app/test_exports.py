@@ -16,8 +16,10 @@ import pytest
 import python_calamine
 
 from app import exports, readings_export
+from app.cells import Columns, Kind, Row
 from app.errors import ApiError
-from app.exports import Columns, Format, Kind, Row
+from app.exports import Format
+from energy.periods import LOCAL
 from tests import cast, factories
 from tests.app.conftest import Stage
 
@@ -93,7 +95,9 @@ def plain(cell: object) -> object:
 
 
 def instant(cell: object) -> datetime:
-    return cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell))
+    """Return the instant in a cell; that of a sheet has no zone, at midnight no time either."""
+    read = cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell))
+    return read if read.tzinfo else read.replace(tzinfo=LOCAL)
 
 
 async def test_a_csv_says_what_the_json_says(read: Stage) -> None:
@@ -359,3 +363,18 @@ async def test_a_file_of_what_is_compared_and_ranked_has_it_beside(shown_stage: 
         answer = await shown_stage.get("zhao", "/v1/consumption", **asked, format=form)
         names, *_ = table(form, answer.content)
         assert {"rank", "share", "compared_energy_tce", "compared_reason_per_workday"} <= {*names}
+
+
+async def test_times_of_a_sheet_are_times_of_shanghai() -> None:
+    columns = {"time": Kind.INSTANT, "day": Kind.DAY}
+    half = timedelta(hours=12, milliseconds=250)
+    rows: list[Row] = [(FIRST_AT, FIRST_AT), (FIRST_AT + half, None), (None, FIRST_AT + QUARTER)]
+    body = await written(Format.XLSX, columns, rows)
+    _, *read = table(Format.XLSX, body)
+    assert [[cell and instant(cell) for cell in row] for row in read] == [
+        [FIRST_AT, FIRST_AT], [FIRST_AT + half, ""], ["", FIRST_AT + QUARTER],
+    ]  # fmt: skip
+    assert not any(isinstance(cell, str) for row in read for cell in row if cell)
+    with zipfile.ZipFile(io.BytesIO(body)) as book:
+        styles = book.read("xl/styles.xml").decode()
+    assert "yyyy-mm-dd hh:mm:ss &quot;+08:00&quot;" in styles
