@@ -63,7 +63,7 @@ def part(
         spans = _spans(lineage, meter, hours, table)
         tally = _tally(question, each, hours, spans)
         detail = _detail(lineage, each, course, spans, listed=listed)
-        formula = formulas.of_readings(detail, tally)
+        formula = formulas.of_readings(meter.kind, detail, tally)
     return Part(
         Whole.METER,
         meter.meter,

@@ -95,21 +95,21 @@ class ReadingsUsed(Answer):
 
 
 class EpochInForce(Answer):
-    """A span in which a register counts on without a break (计量段)."""
+    """A span in which a register counts on without a break (计量段), or one multiplier holds."""
 
     quantity: float = Field(
-        description="what the readings span in it, multiplier applied", examples=[2850.0]
+        description="what the readings come to in it, multiplier applied", examples=[2850.0]
     )
     scale: float = Field(
-        description="what differences of the register are multiplied by: 1 where the side is "
-        "primary",
+        description="what differences of a register, or values of another meter, are multiplied "
+        "by: 1 where the side is primary",
         examples=[100.0],
     )
     starts_at: LocalTime = Field(examples=["2026-11-10T14:00:00+08:00"])
     reason: EpochReason = Field(examples=["replaced"])
     multiplier: float = Field(description="CT × PT", examples=[100.0])
     side: Side = Field(examples=["secondary"])
-    rollover: float | None = Field(examples=[1000000.0])
+    rollover: float | None = Field(description="of a register, as those below", examples=[1e6])
     rate_max: float | None = Field(examples=[630.0])
     first_value: float | None = Field(examples=[0.0])
     previous_last_value: float | None = Field(examples=[99991.5])
@@ -201,7 +201,9 @@ class MeterDetail(Answer):
     conversion: float = Field(description="to the unit of the carrier", examples=[1000.0])
     readings: ReadingsUsed
     course_quantity: float = Field(
-        description="what the readings span from first to last", examples=[100.4]
+        description="what a register counted from the first reading to the last; of other meters "
+        "what all readings together come to",
+        examples=[100.4],
     )
     outside_quantity: float = Field(
         description="of it before and after the span, in proportion to time", examples=[0.4]

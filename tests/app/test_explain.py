@@ -72,7 +72,7 @@ def readings(draw: st.DrawFn) -> list[ArrivedReading]:
 def meters(draw: st.DrawFn, unit_id: int, number: int) -> MeterLineage:
     carrier = draw(st.sampled_from(sorted(CARRIERS)))
     uom = CARRIERS[carrier]
-    kind = draw(st.sampled_from([Kind.REGISTER, Kind.INTERVAL]))
+    kind = draw(st.sampled_from([Kind.REGISTER, Kind.INTERVAL, Kind.GAUGE]))
     meter = MeterRow(
         unit_id * 10 + number, unit_id, f"unit{unit_id}", "厂", "450202", f"M{number}", "表",
         carrier, carrier, carrier, kind, uom, uom, 900,
@@ -132,6 +132,18 @@ def test_the_leaves_sum_to_the_root(lineage: Lineage) -> None:
         if part.parts:
             own = [(each.sign, each.tally.energy_tce) for each in part.parts]
             assert same(part.tally.energy_tce, total(own))
+
+
+@given(lineages())
+def test_a_meter_is_told_in_the_words_of_its_kind(lineage: Lineage) -> None:
+    """Only a register has differences; an interval has quantities, a gauge a rate."""
+    told = {
+        (part.kind, ("表底数" in part.formula.zh, "时段量" in part.formula.zh))
+        for _, part in leaves(explain.explained(lineage).root)
+    }
+    assert told <= {
+        (Kind.REGISTER, (True, False)), (Kind.INTERVAL, (False, True)), (Kind.GAUGE, (False, False))
+    }  # fmt: skip
 
 
 def every(part: Part) -> list[Part]:
