@@ -82,6 +82,23 @@ def test_what_the_readme_says_to_paste_writes_what_it_imports(name: str) -> None
     assert [line for line in imports if "--apply" not in line.partition("#")[0]] == []
 
 
+def told(name: str) -> tuple[int, int, set[str], set[str], list[str]]:
+    """Return of a readme: sections, rows of its tables, what is in code, links, what to paste."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    prose, blocks = text.split("```")[::2], text.split("```")[1::2]
+    return (
+        text.count("\n## "),
+        text.count("\n| "),
+        set(re.findall(r"`([^`\n]+)`", "".join(prose))),
+        set(re.findall(r"\]\(([^)]+)\)", text)) - {"README.md", "README.zh-CN.md"},
+        [line.partition("#")[0].rstrip() for block in blocks for line in block.splitlines()],
+    )
+
+
+def test_the_chinese_readme_tells_what_the_english_one_tells() -> None:
+    assert told("README.zh-CN.md") == told("README.md")
+
+
 def test_every_credit_code_that_is_shown_is_well_formed() -> None:
     """Whoever copies an example is told of its check digit otherwise (GB 32100)."""
     shown = {
