@@ -15,6 +15,11 @@ class Kind(StrEnum):
 
     TEXT = "text"
     NUMBER = "number"
+    """It arrived, or was stated: it leaves exactly."""
+
+    FIGURE = "figure"
+    """It was reckoned: it leaves rounded, as in JSON."""
+
     FLAG = "flag"
     INSTANT = "instant"
     DAY = "day"

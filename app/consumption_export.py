@@ -19,11 +19,11 @@ COLUMNS: Columns = {
     "meter": Kind.TEXT,
     "role": Kind.TEXT,
     "energy": Kind.TEXT,
-    "energy_tce": Kind.NUMBER,
-    "quantity": Kind.NUMBER,
+    "energy_tce": Kind.FIGURE,
+    "quantity": Kind.FIGURE,
     "uom": Kind.TEXT,
-    "coverage": Kind.NUMBER,
-    "estimated_share": Kind.NUMBER,
+    "coverage": Kind.FIGURE,
+    "estimated_share": Kind.FIGURE,
     "held": Kind.FLAG,
     "left_out": Kind.TEXT,
     "left_out_reasons": Kind.TEXT,
@@ -38,19 +38,19 @@ NAMES = {
 }
 """Those of what a question does not group by are left out of its file."""
 
-RANKED: Columns = {"rank": Kind.NUMBER, "share": Kind.NUMBER}
+RANKED: Columns = {"rank": Kind.NUMBER, "share": Kind.FIGURE}
 """Where an order was asked for."""
 
 COMPARED: Columns = {
     "compared_rule": Kind.TEXT,
     "compared_starts_at": Kind.INSTANT,
     "compared_ends_at": Kind.INSTANT,
-    "compared_energy_tce": Kind.NUMBER,
-    "compared_quantity": Kind.NUMBER,
-    "compared_coverage": Kind.NUMBER,
-    "compared_estimated_share": Kind.NUMBER,
-    "compared_change_tce": Kind.NUMBER,
-    "compared_change_percent": Kind.NUMBER,
+    "compared_energy_tce": Kind.FIGURE,
+    "compared_quantity": Kind.FIGURE,
+    "compared_coverage": Kind.FIGURE,
+    "compared_estimated_share": Kind.FIGURE,
+    "compared_change_tce": Kind.FIGURE,
+    "compared_change_percent": Kind.FIGURE,
     "compared_reason": Kind.TEXT,
 }
 """Where a comparison was asked for."""
@@ -58,7 +58,7 @@ COMPARED: Columns = {
 ADJUSTED: Columns = {
     "compared_workdays": Kind.NUMBER,
     "compared_workdays_then": Kind.NUMBER,
-    "compared_change_percent_per_workday": Kind.NUMBER,
+    "compared_change_percent_per_workday": Kind.FIGURE,
     "compared_reason_per_workday": Kind.TEXT,
 }
 """Where it is by working days."""

@@ -24,7 +24,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from app import downloads, quoting
-from app.api.answers import local_text
+from app.api.answers import local_text, rounded
 from app.cells import Cell, Columns, Kind, Row
 from app.errors import ApiError, InvalidParameter
 from app.spreadsheet import XlsxTable, serial
@@ -172,6 +172,7 @@ def _put_by(spool: BinaryIO) -> Any:
 ARROW = {
     Kind.TEXT: pyarrow.string(),
     Kind.NUMBER: pyarrow.float64(),
+    Kind.FIGURE: pyarrow.float64(),
     Kind.FLAG: pyarrow.bool_(),
     Kind.INSTANT: pyarrow.timestamp("us", tz="UTC"),
     Kind.DAY: pyarrow.timestamp("us", tz="UTC"),
@@ -237,7 +238,7 @@ async def of_items(
 
     async def rows() -> AsyncIterator[list[Row]]:
         async for items in batches:
-            yield [[cell(item[name]) for name in columns] for item in items]
+            yield [[cell(item[name], kind) for name, kind in columns.items()] for item in items]
 
     return await written(form, columns, rows())
 
@@ -250,13 +251,17 @@ async def in_batches(
         yield [cells(item) for item in items[first : first + BATCH_ROWS]]
 
 
-def cell(said: object) -> Cell:
-    """Return what stands in a cell: of several things a list.
+def cell(said: object, kind: Kind = Kind.NUMBER) -> Cell:
+    """Return what stands in a cell: of several things a list; figures are rounded as in JSON.
 
     >>> cell(["coke", "heat"]), cell({"natural_gas": ["range_only", "expired"]})
     ('coke;heat', 'natural_gas:range_only,expired')
+    >>> cell(0.1 + 0.2, Kind.FIGURE), cell(0.1 + 0.2)
+    (0.3, 0.30000000000000004)
     """
     match said:
+        case float() if kind is Kind.FIGURE:
+            return rounded(said)
         case list():
             return ";".join(said)
         case dict():

@@ -10,7 +10,7 @@ import app.accounts
 import app.consumption
 from app.account_facts import Facts, Question, YearFacts
 from app.accounts import Accounts, Projects
-from app.api.answers import Answer, LocalTime
+from app.api.answers import Answer, LocalTime, Reckoned
 from app.deductions import Deduction, Doubt, Kind
 from energy import rulesets
 from energy.balance import Absence, Origin
@@ -39,7 +39,7 @@ class RuleSetRow(Answer):
     )
     energy_types: list[EnergyType] = Field(examples=[["wind", "solar", "nuclear"]])
     increment_base_year: int | None = Field(examples=[2020])
-    across_share_max: float | None = Field(
+    across_share_max: Reckoned | None = Field(
         description="share of the saving needed that certificates of other provinces may cover",
         examples=[0.5],
     )
@@ -50,10 +50,10 @@ class MeasureRow(Answer):
     """The energy that counts for one measure."""
 
     measure: Measure = Field(examples=["intensity"])
-    energy_tce: float | None = Field(description="null: see reason [tce]", examples=[94.0])
-    feedstock_tce: float | None = Field(description="deducted [tce]", examples=[16.0])
-    non_fossil_tce: float | None = Field(description="deducted [tce]", examples=[0.0])
-    not_counted_tce: float = Field(
+    energy_tce: Reckoned | None = Field(description="null: see reason [tce]", examples=[94.0])
+    feedstock_tce: Reckoned | None = Field(description="deducted [tce]", examples=[16.0])
+    non_fossil_tce: Reckoned | None = Field(description="deducted [tce]", examples=[0.0])
+    not_counted_tce: Reckoned = Field(
         description="of certificates from other provinces, beyond their bound [tce]", examples=[0.0]
     )
     reason: Gap | None = Field(description="why it is not known", examples=["feedstock_missing"])
@@ -65,21 +65,21 @@ class YearRow(Answer):
     year: int = Field(examples=[2024])
     starts_at: LocalTime = Field(examples=["2024-01-01T00:00:00+08:00"])
     ends_at: LocalTime = Field(examples=["2025-01-01T00:00:00+08:00"])
-    consumption_tce: float | None = Field(
+    consumption_tce: Reckoned | None = Field(
         description="as /v1/consumption: boundary meters less export meters [tce]", examples=[108.0]
     )
-    own_generation_tce: float = Field(
+    own_generation_tce: Reckoned = Field(
         description="made from renewables behind the boundary meters [tce]", examples=[2.0]
     )
-    projects_tce: float | None = Field(
+    projects_tce: Reckoned | None = Field(
         description="of projects counted apart [tce]; null: not known", examples=[0.0]
     )
-    gross_tce: float | None = Field(
+    gross_tce: Reckoned | None = Field(
         description="consumption and own generation, less projects where they are excluded [tce]",
         examples=[110.0],
     )
-    coverage: float | None = Field(examples=[0.995])
-    estimated_share: float | None = Field(examples=[0.01])
+    coverage: Reckoned | None = Field(examples=[0.995])
+    estimated_share: Reckoned | None = Field(examples=[0.01])
     held: bool = Field(
         description="a step of a register could not be explained and waits for review",
         examples=[False],
@@ -87,7 +87,7 @@ class YearRow(Answer):
     left_out: list[str] = Field(
         description="carriers with a quantity and no factor", examples=[["natural_gas"]]
     )
-    saving_needed_tce: float | None = Field(
+    saving_needed_tce: Reckoned | None = Field(
         description="what the period's intensity target asks to be saved; bounds certificates of "
         "other provinces [tce]",
         examples=[12.4],
@@ -99,7 +99,7 @@ class Change(Answer):
     """How a measure moved, both years by the same rules."""
 
     measure: Measure = Field(examples=["intensity"])
-    rate: float | None = Field(
+    rate: Reckoned | None = Field(
         description="of the total, or of energy per GDP; null: see reason", examples=[-0.0147]
     )
     reason: Gap | None = Field(description="why it is not known", examples=["gdp_missing"])
@@ -110,7 +110,7 @@ class AccountRow(Answer):
     """The account of the region, with or without projects counted apart."""
 
     projects: Projects = Field(examples=["included"])
-    gdp_ratio: float | None = Field(
+    gdp_ratio: Reckoned | None = Field(
         description="GDP of the year ÷ of the base year, constant prices", examples=[1.06]
     )
     changes: list[Change]
@@ -128,9 +128,9 @@ class DeductionRow(Answer):
     project: str | None = Field(examples=["XM-001"])
     energy_type: EnergyType | None = Field(examples=["wind"])
     is_across: bool | None = Field(description="certificates of another province", examples=[False])
-    quantity: float | None = Field(examples=[12000.0])
+    quantity: Reckoned | None = Field(examples=[12000.0])
     uom: str | None = Field(examples=["m3"])
-    tce: float | None = Field(description="null: not known, see reason", examples=[16.0])
+    tce: Reckoned | None = Field(description="null: not known, see reason", examples=[16.0])
     origin: Origin | None = Field(examples=["metered"])
     reason: Absence | Doubt | None = Field(examples=["not_stated"])
     evidence: list[str] = Field(

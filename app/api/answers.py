@@ -23,6 +23,24 @@ LocalTime = Annotated[
 ]
 
 
+FIGURE_DIGITS = 13
+"""Significant digits of a reckoned figure: one more than a register has, so that nothing it counted
+is lost, and three less than a double: those differ by the order in which it was added up."""
+
+
+def rounded(figure: float) -> float:
+    """Return a reckoned figure without the noise of adding up.
+
+    >>> rounded(0.1 + 0.2), rounded(999_999_999_999.5)
+    (0.3, 999999999999.5)
+    """
+    return float(f"{figure:.{FIGURE_DIGITS}g}")
+
+
+Reckoned = Annotated[float, PlainSerializer(rounded, return_type=float, when_used="json")]
+"""What was reckoned. What arrived or was stated is a plain float, and leaves exactly as it is."""
+
+
 class Answer(BaseModel):
     """Base of what is answered; can be made of a row that has all its fields."""
 

@@ -13,7 +13,7 @@ import db.registry
 import db.statements
 from app import known_tables
 from app.api import parameters
-from app.api.answers import Answer, ListOf, LocalTime, problems
+from app.api.answers import Answer, ListOf, LocalTime, Reckoned, problems
 from app.api.parameters import AsKnown, Between, CreditCode
 from app.balance import CarrierBalance, Side
 from app.depends import KnowingCaller
@@ -42,20 +42,20 @@ class TermRow(Answer):
     """One flow of the balance. quantity is what the balance reckons with."""
 
     flow: Flow = Field(examples=["purchased"])
-    quantity: float | None = Field(description="null: see absence", examples=[96300000.0])
+    quantity: Reckoned | None = Field(description="null: see absence", examples=[96300000.0])
     origin: Origin | None = Field(description="metered or stated", examples=["stated"])
     absence: Absence | None = Field(
         description="why there is no quantity; none_known is no gap: neither meter nor statement",
         examples=["not_stated"],
     )
-    metered_quantity: float | None = Field(examples=[96100000.0])
+    metered_quantity: Reckoned | None = Field(examples=[96100000.0])
     stated_quantity: float | None = Field(examples=[96300000.0])
-    coverage: float | None = Field(
+    coverage: Reckoned | None = Field(
         description="share of the readings due that are there, of the meters of this flow; "
         "null: none was due, or there is no meter",
         examples=[0.995],
     )
-    estimated_share: float | None = Field(
+    estimated_share: Reckoned | None = Field(
         description="share of the metered quantity that was spread over gaps", examples=[0.01]
     )
     evidence: list[str] = Field(
@@ -66,10 +66,10 @@ class TermRow(Answer):
 class Difference(Answer):
     """Two figures of the same energy; difference is whole less part."""
 
-    whole: float | None = Field(examples=[1000.0])
-    part: float | None = Field(examples=[920.0])
-    difference: float | None = Field(examples=[80.0])
-    share: float | None = Field(description="difference ÷ whole", examples=[0.08])
+    whole: Reckoned | None = Field(examples=[1000.0])
+    part: Reckoned | None = Field(examples=[920.0])
+    difference: Reckoned | None = Field(examples=[80.0])
+    share: Reckoned | None = Field(description="difference ÷ whole", examples=[0.08])
     reason: Incomparable | None = Field(
         description="why they are not compared", examples=["no_sub_meters"]
     )
@@ -80,12 +80,12 @@ class BalanceRow(Answer):
 
     energy: str = Field(examples=["raw_coal"])
     uom: str = Field(examples=["kg"])
-    used: float | None = Field(
+    used: Reckoned | None = Field(
         description="opening stock + purchased + produced − sold − closing stock; null: a term "
         "is missing",
         examples=[98850000.0],
     )
-    consumed: float | None = Field(
+    consumed: Reckoned | None = Field(
         description="the same less feedstock; null: a term is missing", examples=[98850000.0]
     )
     missing: list[Flow] = Field(
@@ -96,7 +96,7 @@ class BalanceRow(Answer):
         examples=[["sold"]],
     )
     terms: list[TermRow]
-    metered: float | None = Field(
+    metered: Reckoned | None = Field(
         description="what meters alone say: boundary and own generation less export and feedstock",
         examples=[98700000.0],
     )

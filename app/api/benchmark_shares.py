@@ -20,7 +20,7 @@ import db.products
 import db.silence
 from app import known_tables, stated
 from app.api import parameters
-from app.api.answers import Answer, ListOf, problems
+from app.api.answers import Answer, ListOf, Reckoned, problems
 from app.api.consumption import Note, notes
 from app.api.intensity_answers import limit_notes
 from app.api.parameters import AsKnown, WithinRegion
@@ -67,7 +67,7 @@ class UnitPlace(Answer):
     region: str = Field(examples=["450181"])
     capacity: float = Field(description="per year, in capacity_uom", examples=[1_550_000.0])
     capacity_uom: str = Field(examples=["t"])
-    intensity: float | None = Field(
+    intensity: Reckoned | None = Field(
         description="over the months in which energy and output are known, in the benchmark's "
         "unit of measure",
         examples=[99.2],
@@ -91,22 +91,22 @@ class ShareRow(Answer):
         description="that must be at the benchmark; null: nobody asks for one", examples=[0.3]
     )
     required_by: str | None = Field(examples=["广西“十四五”节能减排综合实施方案 三(一)"])
-    share: float | None = Field(
+    share: Reckoned | None = Field(
         description="capacity at the benchmark ÷ capacity; null while any of it is unknown",
         examples=[0.42],
     )
-    share_at_least: float | None = Field(
+    share_at_least: Reckoned | None = Field(
         description="if all that is unknown failed the benchmark", examples=[0.42]
     )
-    share_at_most: float | None = Field(
+    share_at_most: Reckoned | None = Field(
         description="if all that is unknown met the benchmark", examples=[0.42]
     )
     is_reached: bool | None = Field(
         description="null: nobody asks, or what is unknown decides", examples=[True]
     )
     capacity: float = Field(description="per year, in capacity_uom", examples=[3_700_000.0])
-    capacity_at_benchmark: float = Field(examples=[1_550_000.0])
-    capacity_unknown: float = Field(examples=[0.0])
+    capacity_at_benchmark: Reckoned = Field(examples=[1_550_000.0])
+    capacity_unknown: Reckoned = Field(examples=[0.0])
     capacity_uom: str = Field(examples=["t"])
     benchmark: float | None = Field(description="标杆水平", examples=[100.0])
     benchmark_uom: str | None = Field(examples=["kgce/t"])

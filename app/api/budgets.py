@@ -13,7 +13,7 @@ import db.budgets
 from alerts.kinds.budget_pace import charges
 from app import cursor, known_tables, state
 from app.api import parameters
-from app.api.answers import Answer, ListOf, problems
+from app.api.answers import Answer, ListOf, Reckoned, problems
 from app.api.parameters import AsKnown, CreditCode, Instant, Page, RegionCode
 from app.budgets import Charged
 from app.depends import Caller, KnowingCaller
@@ -57,9 +57,9 @@ class Forecast(Answer):
     """What the use comes to at the end of the period, and the day the budget runs out."""
 
     outlook: Outlook = Field(examples=["runs_out"])
-    expected_tce: float = Field(examples=[2650.0])
-    low_tce: float = Field(examples=[2480.0])
-    high_tce: float = Field(examples=[2900.0])
+    expected_tce: Reckoned = Field(examples=[2650.0])
+    low_tce: Reckoned = Field(examples=[2480.0])
+    high_tce: Reckoned = Field(examples=[2900.0])
     runs_out_on: date | None = Field(
         description="the day in which it is used up; null: not within the period",
         examples=["2026-11-09"],
@@ -90,15 +90,15 @@ class Budget(Answer):
     through_on: date | None = Field(
         description="last day that is counted, a whole one", examples=["2026-11-22"]
     )
-    used_tce: float | None = Field(
+    used_tce: Reckoned | None = Field(
         description="of what is known; null: nothing is known", examples=[2310.0]
     )
-    used_share: float | None = Field(description="of the budget", examples=[0.9625])
-    coverage: float | None = Field(
+    used_share: Reckoned | None = Field(description="of the budget", examples=[0.9625])
+    coverage: Reckoned | None = Field(
         description="share of the readings due that are there; null: none was due",
         examples=[0.995],
     )
-    estimated_share: float | None = Field(examples=[0.01])
+    estimated_share: Reckoned | None = Field(examples=[0.01])
     held: bool = Field(
         description="a step of a register waits for review and is in no figure", examples=[False]
     )
@@ -107,7 +107,7 @@ class Budget(Answer):
         description="carriers whose coal equivalent factor nobody verified against its source",
         examples=[[]],
     )
-    pace_tce: float | None = Field(
+    pace_tce: Reckoned | None = Field(
         description="today's rate: mean of the last seven days, a day", examples=[7.1]
     )
     forecast: Forecast | None = Field(description="null: see reason")

@@ -14,7 +14,7 @@ import app.consumption
 import db.carbon
 from app import known_tables
 from app.api import consumption, parameters
-from app.api.answers import Answer, ListOf, LocalTime, problems
+from app.api.answers import Answer, ListOf, LocalTime, Reckoned, problems
 from app.api.consumption import Note
 from app.api.parameters import AsKnown, Selecting, Valued
 from app.carbon import Part, Row
@@ -78,9 +78,9 @@ class CarbonPart(Answer):
     """A carrier, by one factor."""
 
     energy: str = Field(examples=["electricity"])
-    quantity: float | None = Field(examples=[1000000.0])
+    quantity: Reckoned | None = Field(examples=[1000000.0])
     uom: str | None = Field(examples=["kWh"])
-    carbon_t: float | None = Field(description="t of CO₂", examples=[404.2])
+    carbon_t: Reckoned | None = Field(description="t of CO₂", examples=[404.2])
     reason: Obstacle | None = Field(
         description="why there is no carbon", examples=["carbon_factor_missing"]
     )
@@ -99,25 +99,25 @@ class CarbonRow(Answer):
     unit: str | None = Field(default=None, examples=["91450200MA5KF5XJ00"])
     unit_name: str | None = Field(default=None, examples=["柳州某钢铁厂"])
     energy: str | None = Field(default=None, examples=["electricity"])
-    carbon_t: float | None = Field(
+    carbon_t: Reckoned | None = Field(
         description="t of CO₂; null: not known, see reason", examples=[404.2]
     )
     reason: Obstacle | None = Field(
         description="why there is no carbon", examples=["carbon_factor_missing"]
     )
-    carbon_known_t: float | None = Field(
+    carbon_known_t: Reckoned | None = Field(
         description="t of CO₂ of the carriers that have a factor", examples=[404.2]
     )
     carbon_left_out: list[str] = Field(description="carriers without a factor", examples=[[]])
-    energy_tce: float | None = Field(description="as in /v1/consumption [tce]", examples=[122.9])
+    energy_tce: Reckoned | None = Field(description="as in /v1/consumption [tce]", examples=[122.9])
     left_out: list[str] = Field(
         description="carriers that are not in energy_tce: no coal equivalent factor", examples=[[]]
     )
-    coverage: float | None = Field(
+    coverage: Reckoned | None = Field(
         description="share of the readings due by now that are there; null: none was due yet",
         examples=[0.995],
     )
-    estimated_share: float | None = Field(examples=[0.01])
+    estimated_share: Reckoned | None = Field(examples=[0.01])
     held: bool = Field(examples=[False])
     carriers: list[CarbonPart]
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 import app.comparison
 import app.consumption
 import app.ranking
-from app.api.answers import Answer, LocalTime
+from app.api.answers import Answer, LocalTime, Reckoned
 from app.comparison import Asked
 from app.consumption import Line
 from app.errors import InvalidParameter
@@ -81,18 +81,18 @@ class Compared(Answer):
         examples=["2025-11-01T00:00:00+08:00"],
     )
     ends_at: LocalTime | None = Field(examples=["2025-12-01T00:00:00+08:00"])
-    energy_tce: float | None = Field(
+    energy_tce: Reckoned | None = Field(
         description="then [tce]; null: nothing is known, which is not 0", examples=[11.9]
     )
-    quantity: float | None = Field(description="then, in uom", examples=[96830.0])
-    coverage: float | None = Field(
+    quantity: Reckoned | None = Field(description="then, in uom", examples=[96830.0])
+    coverage: Reckoned | None = Field(
         description="then: share of the readings due that are there", examples=[0.98]
     )
-    estimated_share: float | None = Field(
+    estimated_share: Reckoned | None = Field(
         description="then: share that was spread over gaps", examples=[0.0]
     )
-    change_tce: float | None = Field(description="energy_tce now less then", examples=[0.39])
-    change_percent: float | None = Field(
+    change_tce: Reckoned | None = Field(description="energy_tce now less then", examples=[0.39])
+    change_percent: Reckoned | None = Field(
         description="of energy_tce, in percent of then", examples=[3.277]
     )
     reason: NoChange | None = Field(
@@ -106,7 +106,7 @@ class Compared(Answer):
     workdays_then: int | None = Field(
         default=None, description="of the other period", examples=[20]
     )
-    change_percent_per_workday: float | None = Field(
+    change_percent_per_workday: Reckoned | None = Field(
         default=None,
         description="of energy_tce per working day, in percent of then",
         examples=[-1.645],

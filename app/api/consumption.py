@@ -18,7 +18,7 @@ import app.ranking
 import db.unverified
 from app import exports, known_tables
 from app.api import comparing, parameters
-from app.api.answers import Answer, ListOf, LocalTime, problems
+from app.api.answers import Answer, ListOf, LocalTime, Reckoned, problems
 from app.api.comparing import Compared
 from app.api.consumption_query import Bucket, ConsumptionQuery
 from app.comparison import Others
@@ -70,11 +70,11 @@ class ConsumptionRow(Answer):
         default=None, description="of the meter, with group_by=meter", examples=["boundary"]
     )
     energy: str | None = Field(default=None, examples=["electricity"])
-    energy_tce: float | None = Field(
+    energy_tce: Reckoned | None = Field(
         description="standard coal [tce] of what is known; null: nothing is known, which is not 0",
         examples=[12.29],
     )
-    quantity: float | None = Field(
+    quantity: Reckoned | None = Field(
         description="physical quantity, where the row is about one carrier; null otherwise, "
         "or if nothing is known",
         examples=[100000.0],
@@ -83,11 +83,11 @@ class ConsumptionRow(Answer):
         description="unit of measure of quantity: the one the carrier is accounted in",
         examples=["kWh"],
     )
-    coverage: float | None = Field(
+    coverage: Reckoned | None = Field(
         description="share of the readings due by now that are there; null: none was due yet",
         examples=[0.995],
     )
-    estimated_share: float | None = Field(
+    estimated_share: Reckoned | None = Field(
         description="share that was spread over gaps between readings; null: nothing is known",
         examples=[0.01],
     )
@@ -119,7 +119,7 @@ class ConsumptionRow(Answer):
         description="place in its bucket, with order or top; null: energy_tce is not known",
         examples=[1],
     )
-    share: float | None = Field(
+    share: Reckoned | None = Field(
         default=None,
         description="of energy_tce in that of all rows of its bucket that are known, shown or "
         "not, with order or top; null: it is not known, or the whole is not above zero",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 import app.consumption
 from app import intensity
-from app.api.answers import Answer, ListOf, LocalTime
+from app.api.answers import Answer, ListOf, LocalTime, Reckoned
 from app.api.consumption import DaysLeftOut, Note, days_left_out
 from app.intensity import Judged, Reason
 from app.intensity_rows import Row, Valued
@@ -44,7 +44,7 @@ class Limit(Answer):
     verified: bool = Field(
         description="the figures were checked against their source", examples=[True]
     )
-    intensity: float | None = Field(description="in uom", examples=[104.2])
+    intensity: Reckoned | None = Field(description="in uom", examples=[104.2])
     reason: Reason | None = Field(description="why there is no intensity", examples=[None])
     grade: Grade | None = Field(examples=["between"])
     ungraded: Ungraded | None = Field(description="why there is no grade", examples=[None])
@@ -63,7 +63,7 @@ class PerValue(Answer):
         description="null: not stated for all of the bucket and all products",
         examples=[36_500_000.0],
     )
-    intensity: float | None = Field(description="tce per 10,000 yuan", examples=[1.49])
+    intensity: Reckoned | None = Field(description="tce per 10,000 yuan", examples=[1.49])
     reason: Reason | None = Field(description="why there is no intensity", examples=[None])
     state: State = Field(examples=["final"])
     waits_for: list[Cause] = Field(description="what makes it provisional", examples=[[]])
@@ -81,10 +81,10 @@ class KnownThen(Answer):
     actor: str = Field(examples=["desk of the works"])
     reason: str = Field(examples=["inventory of October"])
     evidence: str = Field(examples=["盘点表 2026-10"])
-    output_quantity: float | None = Field(examples=[51_000.0])
+    output_quantity: Reckoned | None = Field(examples=[51_000.0])
     output_value_cny: float | None = Field(examples=[36_500_000.0])
     value_added_cny: float | None = Field(examples=[9_800_000.0])
-    intensity: float | None = Field(
+    intensity: Reckoned | None = Field(
         description="in intensity_uom, of the energy as it is known now", examples=[106.0]
     )
 
@@ -98,22 +98,22 @@ class ComparedIntensity(Answer):
         examples=["2025-11-01T00:00:00+08:00"],
     )
     ends_at: LocalTime | None = Field(examples=["2025-12-01T00:00:00+08:00"])
-    intensity: float | None = Field(description="then, in intensity_uom", examples=[109.1])
+    intensity: Reckoned | None = Field(description="then, in intensity_uom", examples=[109.1])
     intensity_reason: Reason | None = Field(
         description="why there was no intensity", examples=[None]
     )
     state: State | None = Field(
         description="then; null: no meter and no statement was there", examples=["final"]
     )
-    coverage: float | None = Field(
+    coverage: Reckoned | None = Field(
         description="then: share of the readings due that are there, of the energy meters",
         examples=[0.98],
     )
-    output_coverage: float | None = Field(
+    output_coverage: Reckoned | None = Field(
         description="the same of the output meters", examples=[1.0]
     )
-    change: float | None = Field(description="now less then, in intensity_uom", examples=[-2.2])
-    change_percent: float | None = Field(description="in percent of then", examples=[-2.016])
+    change: Reckoned | None = Field(description="now less then, in intensity_uom", examples=[-2.2])
+    change_percent: Reckoned | None = Field(description="in percent of then", examples=[-2.016])
     reason: NoChange | None = Field(
         description="why a figure of the change is null", examples=[None]
     )
@@ -124,17 +124,17 @@ class IntensityRow(Answer):
 
     starts_at: LocalTime = Field(examples=["2026-11-01T00:00:00+08:00"])
     ends_at: LocalTime = Field(examples=["2026-12-01T00:00:00+08:00"])
-    intensity: float | None = Field(
+    intensity: Reckoned | None = Field(
         description="in intensity_uom; null: not known, see reason", examples=[106.9]
     )
     intensity_uom: str = Field(examples=["kgce/t"])
     reason: Reason | None = Field(
         description="why there is no intensity", examples=["output_missing"]
     )
-    intensity_low: float | None = Field(
+    intensity_low: Reckoned | None = Field(
         description="if what is missing came at the pace of what is there", examples=[104.9]
     )
-    intensity_high: float | None = Field(examples=[108.1])
+    intensity_high: Reckoned | None = Field(examples=[108.1])
     state: State = Field(
         description="final once output is stated, the period is over and nothing waits; restated: "
         "final, and it was final before with another output or another energy",
@@ -155,33 +155,33 @@ class IntensityRow(Answer):
         description="that edition", examples=["标杆水平和基准水平（2023年版）"]
     )
     ungraded: Ungraded | None = Field(description="why there is no grade", examples=["no_levels"])
-    energy_tce: float | None = Field(
+    energy_tce: Reckoned | None = Field(
         description="standard coal of the whole unit [tce]", examples=[5452.0]
     )
-    electricity_kwh: float | None = Field(
+    electricity_kwh: Reckoned | None = Field(
         description="electricity of the whole unit [kWh], where the intensity counts that",
         examples=[None],
     )
-    output_quantity: float | None = Field(
+    output_quantity: Reckoned | None = Field(
         description="that counts: the stated one once it is there", examples=[51_000.0]
     )
     output_uom: str = Field(examples=["t"])
     output_source: Source | None = Field(examples=["stated"])
-    output_metered: float | None = Field(
+    output_metered: Reckoned | None = Field(
         description="what the output meters counted", examples=[50_400.0]
     )
-    output_difference: float | None = Field(
+    output_difference: Reckoned | None = Field(
         description="stated less metered, where there are both", examples=[600.0]
     )
-    coverage: float | None = Field(
+    coverage: Reckoned | None = Field(
         description="share of the readings due that are there, of the energy meters; "
         "null: none was due yet",
         examples=[0.995],
     )
-    output_coverage: float | None = Field(
+    output_coverage: Reckoned | None = Field(
         description="the same of the output meters", examples=[1.0]
     )
-    estimated_share: float | None = Field(
+    estimated_share: Reckoned | None = Field(
         description="share of the energy that was spread over gaps between readings",
         examples=[0.01],
     )

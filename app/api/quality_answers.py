@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import Field
 
-from app.api.answers import Answer, ListOf, LocalTime
+from app.api.answers import Answer, ListOf, LocalTime, Reckoned
 from app.quality import QualityGroup
 from energy.agreement import Agreement, NotComparable
 from energy.quality import Index, Unscored
@@ -44,9 +44,9 @@ class Filing(Answer):
     energy: str = Field(examples=["electricity"])
     month: str = Field(examples=["2026-10"])
     filed: float = Field(description="in uom", examples=[98605000.0])
-    summed: float | None = Field(description="of the days, in uom", examples=[98011000.0])
+    summed: Reckoned | None = Field(description="of the days, in uom", examples=[98011000.0])
     uom: str = Field(examples=["kWh"])
-    difference: float | None = Field(description="(summed − filed) ÷ filed", examples=[-0.006])
+    difference: Reckoned | None = Field(description="(summed − filed) ÷ filed", examples=[-0.006])
     agreement: Agreement = Field(description="within agreement_max of the scheme")
     reason: NotComparable | None = Field(examples=["days_missing"])
     days: int = Field(description="of the filed period", examples=[31])
@@ -77,7 +77,7 @@ class QualityRow(Answer):
     unit_name: str | None = Field(examples=["柳州某钢铁厂"])
     meter: str | None = Field(examples=["E01"])
     units: int = Field(description="counted in this row", examples=[1])
-    composite: float | None = Field(
+    composite: Reckoned | None = Field(
         description="综合指数: weighted by the scheme; null: see composite_reason", examples=[0.97]
     )
     composite_reason: Unscored | None = Field(examples=["index_missing"])
@@ -91,7 +91,7 @@ class QualityRow(Answer):
     day_begins: IndexScore = Field(
         description="days with a reading within 1 min of 00:00 ÷ days with one about 00:00"
     )
-    coverage: float | None = Field(
+    coverage: Reckoned | None = Field(
         description="meter-days counted ÷ meter-days so far; null: there was none", examples=[1.0]
     )
     measured_at: LocalTime | None = Field(

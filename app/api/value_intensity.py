@@ -16,7 +16,7 @@ import db.restatements
 import db.silence
 from app import known_tables, stated
 from app.api import parameters
-from app.api.answers import Answer, ListOf, LocalTime, problems
+from app.api.answers import Answer, ListOf, LocalTime, Reckoned, problems
 from app.api.consumption import BucketParameter, Note, notes
 from app.api.parameters import AsKnown, Selecting
 from app.depends import Caller, KnowingCaller
@@ -70,11 +70,11 @@ class LeftOut(Answer):
 class ValueSum(Answer):
     """Energy per 10,000 yuan of the units of which energy and value are both known."""
 
-    intensity: float | None = Field(description="tce per 10,000 yuan", examples=[1.49])
+    intensity: Reckoned | None = Field(description="tce per 10,000 yuan", examples=[1.49])
     reason: Reason | None = Field(description="why there is no intensity", examples=[None])
-    energy_tce: float | None = Field(description="of those units", examples=[5452.0])
-    value_cny: float | None = Field(description="of the same units", examples=[36_500_000.0])
-    energy_share: float | None = Field(
+    energy_tce: Reckoned | None = Field(description="of those units", examples=[5452.0])
+    value_cny: Reckoned | None = Field(description="of the same units", examples=[36_500_000.0])
+    energy_share: Reckoned | None = Field(
         description="their energy as a share of all that is known of the group", examples=[0.93]
     )
     units: int = Field(description="how many they are", examples=[14])

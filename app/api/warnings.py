@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 import app.assessments
 from app import known_tables
-from app.api.answers import Answer, ListOf, problems
+from app.api.answers import Answer, ListOf, Reckoned, problems
 from app.api.parameters import AsKnown, RegionCode
 from app.assessments import Assessed, Period
 from app.depends import KnowingCaller
@@ -77,7 +77,7 @@ class Figure(Answer):
 class Required(Answer):
     """What the year requires, and the target it comes from."""
 
-    rate: float | None = Field(description="change, as a share", examples=[-0.02747])
+    rate: Reckoned | None = Field(description="change, as a share", examples=[-0.02747])
     amount_tce: float | None = Field(description="cap on the total", examples=[21500000.0])
     path: Path = Field(
         description="filed: the region's own target of the year; geometric_default: an even share "
@@ -97,10 +97,12 @@ class Plan(Answer):
 
     period: str = Field(examples=["2026-2030"])
     target_rate: float = Field(examples=[-0.13])
-    reached_rate: float | None = Field(
+    reached_rate: Reckoned | None = Field(
         description="cumulative change; null: a year lacks its figure", examples=[-0.0283]
     )
-    scheduled_rate: float = Field(description="what its path asks for by now", examples=[-0.0275])
+    scheduled_rate: Reckoned = Field(
+        description="what its path asks for by now", examples=[-0.0275]
+    )
     missing_years: list[int] = Field(examples=[[]])
 
 
@@ -140,23 +142,23 @@ class RegionWarning(Answer):
     figures: list[Figure]
     base: Required | None = Field(description="null: no target")
     incentive: Required | None = Field(description="null: no incentive target")
-    rate: float | None = Field(
+    rate: Reckoned | None = Field(
         description="change of the indicator: (1 + growth of energy) / (1 + growth of output) - 1",
         examples=[0.00943],
     )
-    output_rate: float | None = Field(
+    output_rate: Reckoned | None = Field(
         description="the inverse view: change of output per energy (能源产出率)",
         examples=[-0.00935],
     )
-    cap_share: float | None = Field(
+    cap_share: Reckoned | None = Field(
         description="of the total: what the year comes to at the growth so far ÷ cap",
         examples=[0.998],
     )
-    progress: float | None = Field(
+    progress: Reckoned | None = Field(
         description="share of the required reduction that is reached; negative: it rose",
         examples=[-0.343],
     )
-    incentive_progress: float | None = Field(examples=[-0.314])
+    incentive_progress: Reckoned | None = Field(examples=[-0.314])
     plan: Plan | None = Field(description="null: no plan of several years")
     level: Level | None = Field(description="null: an input is missing, see reason")
     reason: Reason = Field(examples=["rose"])
