@@ -182,15 +182,22 @@ async def upsert(
 async def list_over(
     connection: Connection, rule_id: int, subject: str, first: datetime, last: datetime
 ) -> list[datetime]:
-    """Return the ends of the windows in which a subject was over, from the first to the last."""
+    """Return the ends of the windows in which a subject was over, from the first to the last, since
+    one in which it is known that it was not.
+    """
     rows = await connection.fetch(
         """
+        WITH known AS (
+            SELECT ends_at, state
+              FROM judgements
+             WHERE rule_id = $1
+               AND subject = $2
+               AND ends_at BETWEEN $3 AND $4
+               AND state <> 'unknown'
+        )
         SELECT DISTINCT ends_at
-          FROM judgements
-         WHERE rule_id = $1
-           AND subject = $2
-           AND ends_at BETWEEN $3 AND $4
-           AND state = 'firing'
+          FROM known
+         WHERE ends_at > ALL (SELECT ends_at FROM known WHERE state <> 'firing')
          ORDER BY ends_at
         """,
         rule_id,

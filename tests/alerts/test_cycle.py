@@ -91,6 +91,21 @@ async def test_time_of_which_nothing_is_known_does_not_count_as_held(works: Work
     assert await works.events() == ["pending", "first"]
 
 
+async def test_what_was_in_order_by_late_data_begins_anew_to_hold(works: Works) -> None:
+    await works.pool.execute(
+        """UPDATE rule_versions SET parameters = '{"for_h": 2}' WHERE rule_id = 1"""
+    )
+    progress, found = Progress(), []
+    for hours in (0, 2):
+        await works.made(140.0, starts_at=LAST_HOUR + hours * HOUR)
+        await works.evaluate(now=NOW + hours * HOUR, progress=progress)
+    await works.came_late(90.0, starts_at=LAST_HOUR + HOUR)
+    for hours in (3, 4):
+        await works.made(140.0, starts_at=LAST_HOUR + hours * HOUR)
+        found.append(await works.evaluate(now=NOW + hours * HOUR, progress=progress))
+    assert found == [0, 1]  # over for an hour, for two of them
+
+
 async def test_a_window_of_many_hours_is_judged_as_a_whole(works: Works) -> None:
     await works.pool.execute(
         """UPDATE rule_versions SET parameters = '{"window_h": 4}' WHERE rule_id = 1"""
