@@ -6,7 +6,7 @@ clock, the event, the letters. What is to happen is decided by `alerts/dues.py`,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ import db.alert_cases
 import db.alert_events
 import db.figures
 import db.heads
+import db.matters
 import db.outbox
 import db.tasks
 from alerts import digest, dues, notices, outbox, rules, tasks
@@ -43,14 +44,15 @@ async def look_after(connection: Connection, around: Surroundings, keeping: Keep
     for alert in await db.alert_cases.list_to_date(connection):
         await _date(connection, alert, around)
     stopped_by = around.now - dues.CONTEST_STOPS_FOR
+    staffed = () if keeping.desks is None else keeping.desks.levels.keys()
     done = [
-        await _go_on(connection, case, step, around)
+        await _go_on(connection, case, step, around, staffed)
         for case in await db.alert_cases.list_due(connection, around.now, stopped_by)
-        if (step := dues.next_step(case, around.now)) is not None
+        if (step := dues.next_step(case, around.now, staffed)) is not None
     ]
     await _withdraw(connection, around.now)
     for task in await db.tasks.list_due(connection, around.now):
-        turn = tasks.next_step(task.clock, around.now)
+        turn = tasks.next_step(task.clock, around.now, staffed)
         if turn is not None and (turn.to is None or keeping.over(task.alert) is None):
             done.append(await _go_on_with(connection, task, turn, around))
     return sum(done)
@@ -110,7 +112,13 @@ async def _open_task(
         log.info("task_opened", task_id=task_id, alert_id=alert.alert_id, due_at=clock.due_at)
 
 
-async def _go_on(connection: Connection, case: Case, step: Step, around: Surroundings) -> bool:
+async def _go_on(
+    connection: Connection,
+    case: Case,
+    step: Step,
+    around: Surroundings,
+    staffed: Collection[str],
+) -> bool:
     """Let the clock of an alert go on; False: somebody was faster, or nobody needs to know."""
     is_raised, names = step.turn is Turn.RAISED_TO, around.region_names
     async with connection.transaction():
@@ -134,13 +142,12 @@ async def _go_on(connection: Connection, case: Case, step: Step, around: Surroun
         late = case.dates.raise_at if is_raised else case.dates.remedy_by
         assert late is not None
         due_on = workdays.last_day(late)
-        told = ", ".join(f"{names.get(each, each)} ({each})" for each in regions)
-        reason = (
-            f"nobody acknowledged it by {due_on}: raised to {told}"
-            if is_raised
-            else f"not remedied by {due_on}: {told}"
-        )
-        matter = await db.alert_cases.fetch_matter(connection, case.alert_id)
+        there = [each for each in regions if each in staffed]
+        told = ", ".join(f"{names.get(each, each)} ({each})" for each in there or regions)
+        missed = "nobody acknowledged it" if is_raised else "not remedied"
+        nobody = "" if there else ", and no contact is there to write to"
+        reason = f"{missed} by {due_on}{nobody}: {'raised to ' if is_raised else ''}{told}"
+        matter = await db.matters.fetch_newest(connection, case.alert_id)
         event_id = await _note(
             connection, case.alert_id, around.now, step.turn, reason, matter.measured
         )
@@ -166,7 +173,7 @@ async def _go_on_with(
         desk = names.get(step.to, step.to)
         is_overdue = step.turn is TaskTurn.TASK_OVERDUE
         reason = f"task {task.task_id} {'was' if is_overdue else 'is'} due by {due_on}: {desk}"
-        matter = await db.alert_cases.fetch_matter(connection, task.alert.alert_id)
+        matter = await db.matters.fetch_told(connection, task.alert.alert_id)
         event_id = await _note(
             connection, task.alert.alert_id, around.now, step.turn, reason, matter.measured
         )

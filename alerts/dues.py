@@ -6,6 +6,7 @@ them unknown, never a guess. While a contest waits for its decision the clock st
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -100,10 +101,11 @@ def resumed(case: Case, at: datetime) -> Dates:
     )
 
 
-def next_step(case: Case, now: datetime) -> Step | None:
+def next_step(case: Case, now: datetime, staffed: Collection[str] = ()) -> Step | None:
     """Return what is to happen to a case that nobody took care of, or None if nothing is.
 
-    A contest that nobody decides stops the clock for so long and no longer.
+    A contest that nobody decides stops the clock for so long and no longer. A region without
+    contacts (not `staffed`) costs no step where one further up has some.
     """
     if case.stopped_at is not None:
         until = case.stopped_at + CONTEST_STOPS_FOR
@@ -116,17 +118,17 @@ def next_step(case: Case, now: datetime) -> Step | None:
             return _step(Turn.DATED, case, known)
     if case.is_kept:
         return None
-    return _raised(case, now) or _not_remedied(case, now)
+    return _raised(case, now, staffed) or _not_remedied(case, now, staffed)
 
 
 def _step(turn: Turn, case: Case, dates: Dates) -> Step:
     return Step(turn, dates, case.raised_to, case.remedy_raised_to)
 
 
-def _raised(case: Case, now: datetime) -> Step | None:
+def _raised(case: Case, now: datetime, staffed: Collection[str]) -> Step | None:
     if case.is_acknowledged or case.dates.raise_at is None or now < case.dates.raise_at:
         return None
-    to = above(case.raised_to or case.region, case.rule_region)
+    to = above(case.raised_to or case.region, case.rule_region, staffed)
     if to is None:
         return None
     following = _deadline(
@@ -141,13 +143,15 @@ def _raised(case: Case, now: datetime) -> Step | None:
     return Step(Turn.RAISED_TO, dates, to, case.remedy_raised_to)
 
 
-def _not_remedied(case: Case, now: datetime) -> Step | None:
+def _not_remedied(case: Case, now: datetime, staffed: Collection[str]) -> Step | None:
     """Return that it is written about what is not remedied: first to its own region and the next
     one up, then to each further one, as far as the rule reaches.
+
+    Of what is unknown nobody can say so; nor of what is within its threshold again.
     """
-    if case.dates.remedy_raise_at is None or now < case.dates.remedy_raise_at:
+    if case.dates.remedy_raise_at is None or now < case.dates.remedy_raise_at or not case.is_over:
         return None
-    to = above(case.remedy_raised_to or case.region, case.rule_region)
+    to = above(case.remedy_raised_to or case.region, case.rule_region, staffed)
     following = None
     if to is not None and above(to, case.rule_region) is not None:
         following = workdays.deadline(now, STEP_WORKDAYS).due_at or now + UNDATED_STEP

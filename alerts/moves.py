@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import structlog
 
-import db.alert_cases
 import db.alert_events
 import db.heads
+import db.matters
 import db.moves
 import db.outbox
 from alerts import digest, notices, outbox
@@ -24,8 +24,8 @@ from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
 from alerts.notices import HANDED_OVER, LEFT, Notice
 from alerts.reach import full_name
-from db.alert_cases import Matter
 from db.alerts import About
+from db.matters import Matter
 from db.moves import Moved
 from db.pool import Connection
 
@@ -56,7 +56,7 @@ async def _hand_over(connection: Connection, moved: Moved, around: Surroundings)
         await db.moves.rehome(connection, moved.alert_id, moved.to)
         await _note(connection, moved.alert_id, around, said)
         return
-    matter = await db.alert_cases.fetch_matter(connection, moved.alert_id)
+    matter = await db.matters.fetch_told(connection, moved.alert_id)
     if not await db.moves.close(connection, moved.alert_id, around.now):
         return
     owed, opened = OWED.get(About(moved.about)), None
@@ -84,7 +84,7 @@ async def _end(
     )
     letters = 0
     if moved.is_told:
-        matter = await db.alert_cases.fetch_matter(connection, moved.alert_id)
+        matter = await db.matters.fetch_told(connection, moved.alert_id)
         letters = await _write(connection, moved, LEFT, matter, around, event_id, name)
     else:
         await db.outbox.drop_reminders(connection, moved.alert_id)

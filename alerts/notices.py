@@ -13,11 +13,11 @@ from datetime import date
 from alerts import answering, frame, tasks, witness
 from alerts.answering import Deed
 from alerts.dues import Turn
-from alerts.kinds.words import SHARE, Language, beside, collapse, moment, percent
+from alerts.kinds.words import SHARE, Language, beside, collapse, moment, percent, window
 from alerts.page import Fact, Letter, Link, Page, Section, Tone
 from alerts.tasks import TaskTurn
-from db.alert_cases import Matter
 from db.heads import KeptHead
+from db.matters import Matter
 
 HANDED_OVER = "handed_over"
 """Event of an alert whose unit lies elsewhere by now."""
@@ -70,6 +70,7 @@ class Phrases:
     zone: str
     measured: str
     threshold: str
+    window: str
     level: str
     levels: Mapping[int, str]
     fired: str
@@ -124,6 +125,7 @@ ZH = Phrases(
     zone="（北京时间）",
     measured="实测值",
     threshold="阈值",
+    window="统计时段",
     level="预警等级（一级最严峻）",
     levels={1: "一级", 2: "二级", 3: "三级"},
     fired="预警时间",
@@ -185,6 +187,7 @@ EN = Phrases(
     zone=" (Asia/Shanghai)",
     measured="Measured",
     threshold="Threshold",
+    window="Window",
     level="Warning level (1 is the worst)",
     levels={},
     fired="Warned at",
@@ -241,6 +244,7 @@ def _facts(notice: Notice, says: Phrases) -> list[Fact]:
         *([Fact(says.place, collapse(matter.region_name))] if is_there else []),
         Fact(says.measured, measured),
         Fact(says.threshold, threshold),
+        Fact(says.window, window(matter.period) + says.zone),
         Fact(says.level, says.levels.get(matter.level, f"{matter.level}")),
         Fact(says.fired, moment(matter.fired_at) + says.zone),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from db.scope import Scope
 
@@ -44,11 +44,15 @@ def of_incident(
     return new if has_widened else list(dict.fromkeys([*upward(region), *sorted({*told, *new})]))
 
 
-def above(region: str, rule_region: str) -> str | None:
-    """Return the next region up, if a rule of `rule_region` reaches it.
+def above(region: str, rule_region: str, staffed: Collection[str] = ()) -> str | None:
+    """Return the next region up that has contacts (is `staffed`), of those that a rule of
+    `rule_region` reaches; where none has, the next one up.
 
     >>> above("450202", "450000"), above("450202", "450202"), above("450000", "450000")
     ('450200', None, None)
+    >>> above("450202", "450000", {"450000"}), above("450202", "450200", {"450000"})
+    ('450000', '450200')
     """
     within = Scope.of_region(rule_region).region_prefix
-    return next((each for each in upward(region)[1:2] if each.startswith(within)), None)
+    up = [each for each in upward(region)[1:] if each.startswith(within)]
+    return next((each for each in up if each in staffed), up[0] if up else None)

@@ -6,7 +6,7 @@ and lets no energy review of two-high projects go on there (发改办环资〔20
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -115,21 +115,24 @@ def clock(region: str, rule_region: str, opened_at: datetime) -> TaskClock:
     )
 
 
-def next_step(task: TaskClock, now: datetime) -> TaskStep | None:
-    """Return what is to happen to a task that is not done, or None if nothing is."""
+def next_step(task: TaskClock, now: datetime, staffed: Collection[str] = ()) -> TaskStep | None:
+    """Return what is to happen to a task that is not done, or None if nothing is.
+
+    `staffed`: regions that have contacts.
+    """
     if task.undated is not None:
         known = clock(task.region, task.rule_region, task.opened_at)
         return TaskStep(TaskTurn.TASK_DATED, known, None) if known.undated is None else None
     if task.raise_at is not None and task.raise_at <= now:
-        return _overdue(task, now)
+        return _overdue(task, now, staffed)
     if task.remind_at is not None and task.remind_at <= now:
         return TaskStep(TaskTurn.TASK_REMINDER, replace(task, remind_at=None), task.region)
     return None
 
 
-def _overdue(task: TaskClock, now: datetime) -> TaskStep:
+def _overdue(task: TaskClock, now: datetime, staffed: Collection[str]) -> TaskStep:
     """Return who is written to: the next region up, or where there is none the region itself."""
-    to = above(task.raised_to or task.region, task.rule_region)
+    to = above(task.raised_to or task.region, task.rule_region, staffed)
     goes_on = to is not None and above(to, task.rule_region) is not None
     raise_at = workdays.deadline(now, STEP_WORKDAYS).due_at if goes_on else None
     later = replace(task, remind_at=None, raise_at=raise_at, raised_to=to or task.raised_to)

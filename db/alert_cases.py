@@ -51,7 +51,8 @@ class Case:
 
     `stopped_at`: since when it stands still. `raised_to`: the region that was written to last;
     `remedy_raised_to`: of what is not remedied. `is_kept`: something keeps its letters back, also
-    those to the next region up.
+    those to the next region up. `is_over`: it is known to be over now; not: it is unknown, or
+    within its threshold and not far enough to resolve.
     """
 
     alert_id: int
@@ -65,6 +66,7 @@ class Case:
     remedy_raised_to: str | None = None
     is_acknowledged: bool = False
     is_kept: bool = False
+    is_over: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,46 +89,6 @@ class Undated:
     measured: float
     told_at: datetime
     dated_level: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """What an alert is about, as letters about what people do tell it: a county with its city."""
-
-    alert_id: int
-    rule: str
-    region: str
-    region_name: str
-    unit: str | None
-    unit_name: str | None
-    subject: str
-    level: int
-    measured: float
-    threshold: float
-    uom: str
-    pending_at: datetime
-    fired_at: datetime
-
-
-async def fetch_matter(connection: Connection, alert_id: int) -> Matter:
-    """Return what an alert that fired is about."""
-    row = await connection.fetchrow(
-        """
-        SELECT alert_id, said.name AS rule, alerts.region,
-               concat(city.name, regions.name) AS region_name, units.unit, units.name AS unit_name,
-               subject, level, measured, threshold, uom, pending_at, fired_at
-          FROM alerts
-          JOIN rule_versions AS said
-            ON said.rule_id = alerts.rule_id AND said.version = alerts.rule_version
-          JOIN regions ON regions.region = alerts.region
-          LEFT JOIN regions AS city ON city.region = regions.parent AND regions.tier = 'county'
-          LEFT JOIN units USING (unit_id)
-         WHERE alert_id = $1
-        """,
-        alert_id,
-    )
-    assert row is not None
-    return Matter(**row)
 
 
 async def list_to_date(connection: Connection) -> list[Undated]:
@@ -207,34 +169,39 @@ async def note_level(connection: Connection, alert_id: int, level: int) -> None:
 
 
 async def list_due(connection: Connection, now: datetime, stopped_by: datetime) -> list[Case]:
-    """Return cases of which something is due: nobody acknowledged in time, it is not remedied in
-    time, the clock has stood still since `stopped_by` or longer, or a date is not known yet. What
-    keeps letters back keeps an alert from being raised, too.
+    """Return cases of which something is due: nobody acknowledged in time, it is known not to be
+    remedied in time, the clock has stood still since `stopped_by` or longer, or a date is not known
+    yet. What keeps letters back keeps an alert from being raised, too.
     """
     rows = await connection.fetch(
         """
         SELECT alert_id, alerts.region, rules.region AS rule_region, acknowledge_workdays,
                remedy_workdays, dated_at, clock_from, acknowledge_by, remedy_by, raise_at,
                remedy_raise_at, undated, stopped_at, raised_to, remedy_raised_to,
-               acknowledged_at IS NOT NULL AS is_acknowledged, is_kept
+               acknowledged_at IS NOT NULL AS is_acknowledged, is_kept, is_over
           FROM alert_cases AS cases
           JOIN alerts USING (alert_id)
           JOIN rules USING (rule_id)
          CROSS JOIN LATERAL (
                SELECT coalesce(silenced_by, inhibited_by) IS NOT NULL
-                      OR (owed IS NOT NULL AND NOT nobody_to_tell) AS is_kept) AS kept
+                      OR (owed IS NOT NULL AND NOT nobody_to_tell) AS is_kept,
+                      EXISTS (SELECT
+                                FROM standings
+                               WHERE standings.rule_id = alerts.rule_id
+                                 AND standings.subject = alerts.subject
+                                 AND standings.state = 'firing') AS is_over) AS known
+         CROSS JOIN LATERAL (
+               SELECT coalesce((raise_at <= $1 AND acknowledged_at IS NULL
+                                OR remedy_raise_at <= $1 AND is_over)
+                               AND stopped_at IS NULL
+                               AND NOT is_kept, false) AS has_passed) AS clock
          WHERE state = 'firing'
            AND about = 'over'
            AND dated_level = level
            AND clock_from IS NOT NULL
            AND contest IS DISTINCT FROM 'upheld'
-           AND (((raise_at <= $1 AND acknowledged_at IS NULL OR remedy_raise_at <= $1)
-                 AND stopped_at IS NULL AND NOT is_kept)
-                OR stopped_at <= $2
-                OR undated IS NOT NULL)
-         ORDER BY coalesce((raise_at <= $1 AND acknowledged_at IS NULL OR remedy_raise_at <= $1)
-                           AND stopped_at IS NULL, false) DESC,
-               alert_id
+           AND (has_passed OR stopped_at <= $2 OR undated IS NOT NULL)
+         ORDER BY has_passed DESC, alert_id
          LIMIT $3
         """,
         now,

@@ -60,6 +60,21 @@ async def test_nobody_acknowledges_and_it_is_raised_once_to_each_region_up(owed:
     assert "应于 2026-11-25 前确认" in body
 
 
+async def test_it_is_raised_past_a_city_without_contacts(owed: Works) -> None:
+    await owed.pool.execute("DELETE FROM contacts WHERE region = '450200'")
+    await owed.evaluate(now=NOW + 3 * DAY)
+    assert await letters(owed) == [("450000", "【逾期上报")]
+    newest = "SELECT reason FROM alert_events ORDER BY event_id DESC"
+    assert str(await owed.pool.fetchval(newest)).endswith("raised to 广西壮族自治区 (450000)")
+
+
+async def test_where_no_contact_is_above_the_history_says_so(owed: Works) -> None:
+    await owed.pool.execute("DELETE FROM contacts WHERE region <> '450202'")
+    await owed.evaluate(now=NOW + 3 * DAY)
+    newest = await owed.pool.fetchval("SELECT reason FROM alert_events ORDER BY event_id DESC")
+    assert "no contact is there to write to: raised to 柳州市 (450200)" in newest
+
+
 async def test_it_is_raised_at_the_end_of_its_last_day_and_not_before(owed: Works) -> None:
     midnight = datetime(2026, 11, 25, 16, tzinfo=UTC)
     assert await owed.evaluate(now=midnight - timedelta(seconds=1)) == 0

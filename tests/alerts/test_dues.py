@@ -84,6 +84,23 @@ def test_it_is_raised_county_to_city_to_province_and_each_has_as_long() -> None:
     ]
 
 
+def test_a_region_without_contacts_costs_no_step_where_one_above_has_some() -> None:
+    late, up = FRIDAY + timedelta(days=30), {"450000"}
+    raised = dues.next_step(case(), late, up)
+    told = dues.next_step(replace(case(), is_acknowledged=True), late, up)
+    task = tasks.next_step(tasks.clock("450202", "450000", FRIDAY), late, up)
+    assert raised is not None
+    assert told is not None
+    assert task is not None
+    assert (raised.raised_to, told.remedy_raised_to, task.to) == ("450000",) * 3
+    assert raised.dates.raise_at is told.dates.remedy_raise_at is task.clock.raise_at is None
+
+
+def test_nobody_says_that_it_is_not_remedied_where_that_is_not_known() -> None:
+    one = replace(case(), is_acknowledged=True, is_over=False)
+    assert dues.next_step(one, FRIDAY + timedelta(days=30)) is None
+
+
 def test_what_is_not_remedied_goes_up_though_the_days_off_to_come_are_not_known() -> None:
     one = replace(case(), is_acknowledged=True)
     now = datetime(2026, 12, 31, 12, tzinfo=LOCAL)

@@ -13,18 +13,22 @@ from alerts.dues import Turn
 from alerts.kinds.words import Language
 from alerts.notices import HANDED_OVER, LEFT, Notice
 from alerts.tasks import TaskTurn
-from db.alert_cases import Matter
+from db.matters import Matter
+from energy.periods import HOUR, Span
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "letters"
 LINK = "https://nenghao.example/v1/alerts/9"
 FIRED_AT = datetime(2026, 11, 19, 7, 5, tzinfo=UTC)
+NEWEST = datetime(2026, 12, 21, 15, tzinfo=UTC)
+YEAR = datetime(2025, 12, 31, 16, tzinfo=UTC)
 WORKS = Matter(
     9, "产品单耗超限", "450202", "柳州市城中区", "91450200MA0000001X", "柳州某水泥有限公司",
-    "91450200MA0000001X/水泥熟料", 1, 140.1644, 117.0, "kgce/t", FIRED_AT, FIRED_AT,
+    "91450200MA0000001X/水泥熟料", 1, 140.1644, 117.0, "kgce/t",
+    Span(NEWEST, NEWEST + HOUR), FIRED_AT, FIRED_AT,
 )  # fmt: skip
 REGION = Matter(
     9, "地区能耗强度预警等级", "450000", "广西壮族自治区", None, None, "450000/2026", 1, 0.00943,
-    0.0, "share", FIRED_AT, FIRED_AT,
+    0.0, "share", Span(YEAR, datetime(2026, 10, 31, 16, tzinfo=UTC)), FIRED_AT, FIRED_AT,
 )  # fmt: skip
 CITIES = ("柳州市", "百色市")
 UNTOLD = ("河池市",)
