@@ -38,7 +38,8 @@ class DigestItem:
     what is watched of it: a product, a year. `measured` and `threshold` in `uom`; None: it cannot
     be told. `threshold` and `level` are those of the verdict, `level` of what is over the one it
     had. `is_open`: it fires still, whatever happened to it last. `link` leads to the alert;
-    `due_on`: when an answer is due; `has_task`: one is to be done, until `task_due_on`.
+    `due_on`: when an answer is due; `remedy_on`: when its figures are to be in order; `has_task`:
+    one is to be done, until `task_due_on`.
     """
 
     alert_id: int
@@ -55,6 +56,7 @@ class DigestItem:
     link: str
     is_open: bool
     due_on: date | None = None
+    remedy_on: date | None = None
     has_task: bool = False
     task_due_on: date | None = None
 
@@ -125,6 +127,7 @@ LEVELS = {
 COMMA = {Language.ZH: "、", Language.EN: ", "}
 COLON = {Language.ZH: "：", Language.EN: ": "}
 DUE = {Language.ZH: "请于 {} 前反馈", Language.EN: "Answer by {}"}
+REMEDY = {Language.ZH: "请于 {} 前整改到位", Language.EN: "Remedy by {}"}
 TASK = {Language.ZH: "任务", Language.EN: "Task"}
 THRESHOLD = {Language.ZH: "阈值", Language.EN: "threshold"}
 GREETING = {
@@ -245,10 +248,9 @@ def _item(item: DigestItem, language: Language) -> Item:
 
 
 def _asks(item: DigestItem, language: Language) -> list[str]:
-    """Return by when an answer is due, and the task that is to be done."""
-    lines = []
-    if item.is_open and item.due_on is not None:
-        lines.append(DUE[language].format(item.due_on))
+    """Return by when an answer and a remedy are due, and the task that is to be done."""
+    dates = ((DUE, item.due_on), (REMEDY, item.remedy_on))
+    lines = [says[language].format(on) for says, on in dates if item.is_open and on is not None]
     if item.has_task:
         text = tasks.text_zh if language is Language.ZH else tasks.text_en
         lines.append(f"{TASK[language]}{COLON[language]}{text(item.task_due_on)}")

@@ -133,6 +133,7 @@ def _item(told: ToldOf, names: Mapping[str, str], public_url: str) -> DigestItem
         link="" if told.kind in MOVED_AWAY else outbox.link_to(public_url, told.alert_id),
         is_open=told.is_open,
         due_on=dues.last_day(told.acknowledge_by),
+        remedy_on=dues.last_day(told.remedy_by),
         has_task=told.has_task,
         task_due_on=dues.last_day(told.task_due_at),
     )

@@ -188,6 +188,7 @@ def _item(
         link="",
         is_open=ended is None or ended > mail.at,
         due_on=occasion.due_on,
+        remedy_on=occasion.remedy_on,
         has_task=occasion.task is not None,
         task_due_on=occasion.task_due_on,
     )

@@ -144,11 +144,14 @@ def text_zh(due_on: date | None) -> str:
 
     >>> text_zh(date(2026, 12, 18))[:28]
     '于2026年12月18日前（20个工作日内）报送能耗强度'
+    >>> text_zh(None)[:13]
+    '20个工作日内报送能耗强度'
     """
-    by = "" if due_on is None else f"{due_on.year}年{due_on.month}月{due_on.day}日前"
-    within = f"{workdays.LIST_WORKDAYS}个工作日内"
+    by = within = f"{workdays.LIST_WORKDAYS}个工作日内"
+    if due_on is not None:
+        by = f"于{due_on.year}年{due_on.month}月{due_on.day}日前（{within}）"
     return (
-        f"于{by}（{within}）报送能耗强度不降反升的市名单，并自即日起至年底暂停上述地区“两高”项目节能审查"
+        f"{by}报送能耗强度不降反升的市名单，并自即日起至年底暂停上述地区“两高”项目节能审查"
         "（国家规划布局的重大项目除外）。依据：发改办环资〔2021〕629号。"
     )
 
@@ -158,13 +161,16 @@ def text_en(due_on: date | None) -> str:
 
     >>> text_en(date(2026, 12, 18))[:47]
     'Hand in, by 2026-12-18 (within 20 working days)'
+    >>> text_en(None)[:41]
+    'Hand in, within 20 working days, the list'
     """
-    by = "" if due_on is None else f"by {due_on:%Y-%m-%d} "
+    by = within = f"within {workdays.LIST_WORKDAYS} working days"
+    if due_on is not None:
+        by = f"by {due_on:%Y-%m-%d} ({within})"
     return (
-        f"Hand in, {by}(within {workdays.LIST_WORKDAYS} working days), the list of cities whose "
-        "energy intensity rose, and suspend the energy review of two-high projects there for the "
-        "rest of the year (nationally planned major projects excepted): NDRC 发改办环资〔2021〕"
-        "629号."
+        f"Hand in, {by}, the list of cities whose energy intensity rose, and suspend the energy "
+        "review of two-high projects there for the rest of the year (nationally planned major "
+        "projects excepted): NDRC 发改办环资〔2021〕629号."
     )
 
 

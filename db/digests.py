@@ -45,7 +45,8 @@ class ToldOf:
 
     `measured` and `threshold` in `uom`; `period` is the newest that the alert is about. `is_open`:
     it fires still. `acknowledge_by`: the first instant that is too late to answer, None: no answer
-    is waited for (any more); `task_due_at` likewise, of the task that is to be done (`has_task`).
+    is waited for (any more); `remedy_by` likewise, to remedy it, and `task_due_at`, of the task
+    that is to be done (`has_task`).
     """
 
     alert_id: int
@@ -61,6 +62,7 @@ class ToldOf:
     period: Span
     is_open: bool
     acknowledge_by: datetime | None
+    remedy_by: datetime | None
     has_task: bool
     task_due_at: datetime | None
 
@@ -160,9 +162,9 @@ async def list_told_of(connection: Connection, letter_ids: Sequence[int]) -> lis
                     ELSE alerts.threshold END AS threshold,
                alerts.uom, alerts.period_starts_at, alerts.period_ends_at,
                alerts.state <> 'resolved' AS is_open,
-               CASE WHEN alerts.acknowledged_at IS NULL AND stopped_at IS NULL
-                         AND contest IS DISTINCT FROM 'upheld'
+               CASE WHEN runs AND alerts.acknowledged_at IS NULL
                     THEN acknowledge_by END AS acknowledge_by,
+               CASE WHEN runs THEN remedy_by END AS remedy_by,
                task_id IS NOT NULL AS has_task, tasks.due_at AS task_due_at
           FROM outbox
           JOIN alerts USING (alert_id)
@@ -173,6 +175,8 @@ async def list_told_of(connection: Connection, letter_ids: Sequence[int]) -> lis
           LEFT JOIN alert_cases
                  ON alert_cases.alert_id = alerts.alert_id
                 AND outbox.part IS NULL
+         CROSS JOIN LATERAL (
+               SELECT stopped_at IS NULL AND contest IS DISTINCT FROM 'upheld' AS runs) AS clock
           LEFT JOIN tasks
                  ON tasks.alert_id = alerts.alert_id
                 AND done_at IS NULL

@@ -345,6 +345,7 @@ def items(count: int) -> list[DigestItem]:
             link=f"https://nenghao.example/v1/alerts/{number}",
             is_open=number % 5 != 3,
             due_on=date(2026, 12, 21) if number % 3 == 0 else None,
+            remedy_on=date(2026, 12, 28) if number % 2 == 0 else None,
         )
         for number in range(count)
     ]

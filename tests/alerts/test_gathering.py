@@ -227,10 +227,11 @@ async def test_a_digest_says_what_is_open_what_is_due_and_what_is_asked(works: W
     await write(works.pool, 4)
     await works.pool.execute("UPDATE alert_events SET kind = 'handed_over' WHERE alert_id = 5")
     await works.pool.execute(
-        "INSERT INTO alert_cases (alert_id, dated_level, dated_at, clock_from, acknowledge_by)"
-        " SELECT alert_id, 1, $1, $1, $2 FROM alerts",
+        "INSERT INTO alert_cases (alert_id, dated_level, dated_at, clock_from, acknowledge_by,"
+        " remedy_by) SELECT alert_id, 1, $1, $1, $2, $3 FROM alerts",
         NOW,
         datetime(2026, 11, 25, 16, tzinfo=UTC),
+        datetime(2026, 11, 30, 16, tzinfo=UTC),
     )
     await works.pool.execute(
         "UPDATE alerts SET acknowledged_at = $1, acknowledged_by = 'q' WHERE alert_id = 3", NOW
@@ -246,6 +247,7 @@ async def test_a_digest_says_what_is_open_what_is_due_and_what_is_asked(works: W
     assert "仍在预警的按等级：一级 2。" in said
     assert "[撤回]" in said
     assert said.count("请于 2026-11-25 前反馈") == 1
+    assert said.count("请于 2026-11-30 前整改到位") == 2  # acknowledging does not stop it
     assert "任务：于2026年12月21日前" in said
     assert ("[移交]" in said, f"{PUBLIC_URL}/v1/alerts/4\n" in said) == (True, True)
     assert f"{PUBLIC_URL}/v1/alerts/5\n" not in said, "its reader would find nothing there"
