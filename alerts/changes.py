@@ -173,9 +173,14 @@ async def _store(
 async def _judge(
     connection: Connection, rule: Rule, judged: Judged, alert_id: int, transition: Transition
 ) -> None:
-    """Keep what was found of the period, and to which event it led."""
+    """Keep what was found of the period, and to which event it led.
+
+    Nothing is told of what is pending: what is found of its period later takes its place.
+    """
     found = amending.judgement(judged)
     await db.judgements.upsert(connection, rule.rule_id, [found], transition.at, is_told=True)
+    if transition.state is AlertState.PENDING:
+        return
     await db.judgements.link(
         connection, rule.rule_id, [(found.subject, found.period)], alert_id, transition.reason
     )

@@ -1,9 +1,9 @@
 """Owns what becomes of letters that are kept back: none is lost, and none goes out twice.
 
 Pure. What is owed is why the letter would have been written. When nothing keeps it back any more
-and its alert still fires, one letter goes out; who was never told of a beginning hears no end. That
-what was told had no reason is kept back by nothing. An incident that grows is told to the regions
-that it came to.
+and its alert still fires, one letter goes out; where nobody was told of a beginning, nobody hears
+of an end. That what was told had no reason is kept back by nothing. An incident that grows is told
+to the regions that it came to.
 """
 
 from __future__ import annotations

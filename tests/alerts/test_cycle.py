@@ -91,7 +91,8 @@ async def test_time_of_which_nothing_is_known_does_not_count_as_held(works: Work
     assert await works.events() == ["pending", "first"]
 
 
-async def test_what_was_in_order_by_late_data_begins_anew_to_hold(works: Works) -> None:
+@pytest.mark.parametrize("late", [0, 1])
+async def test_what_was_in_order_by_late_data_begins_anew_to_hold(works: Works, late: int) -> None:
     await works.pool.execute(
         """UPDATE rule_versions SET parameters = '{"for_h": 2}' WHERE rule_id = 1"""
     )
@@ -99,7 +100,7 @@ async def test_what_was_in_order_by_late_data_begins_anew_to_hold(works: Works) 
     for hours in (0, 2):
         await works.made(140.0, starts_at=LAST_HOUR + hours * HOUR)
         await works.evaluate(now=NOW + hours * HOUR, progress=progress)
-    await works.came_late(90.0, starts_at=LAST_HOUR + HOUR)
+    await works.came_late(90.0, starts_at=LAST_HOUR + late * HOUR)
     for hours in (3, 4):
         await works.made(140.0, starts_at=LAST_HOUR + hours * HOUR)
         found.append(await works.evaluate(now=NOW + hours * HOUR, progress=progress))
