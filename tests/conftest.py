@@ -65,7 +65,7 @@ def database_url(copies: Copies, request: pytest.FixtureRequest) -> Iterator[str
 
     What the test wrote through the platform must hold at its end: tests/held.py.
     """
-    url = copies.take()
+    url = copies.take(is_new=request.node.get_closest_marker("new_database") is not None)
     yield url
     try:
         Held.of(request).check_database(url)

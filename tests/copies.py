@@ -33,9 +33,10 @@ class Copies:
         for _ in range(AHEAD):
             self._ahead.put(self._thread.submit(self._make))
 
-    def take(self) -> str:
-        """Return the URL of a copy that is as the template is."""
-        return self._ahead.get().result()
+    def take(self, *, is_new: bool = False) -> str:
+        """Return the URL of a copy that is as the template is; `is_new`: that nobody used."""
+        ready = self._thread.submit(self._make) if is_new else self._ahead.get()
+        return ready.result()
 
     def give_back(self, url: str) -> None:
         self._ahead.put(self._thread.submit(self._renew, url))

@@ -239,6 +239,7 @@ async def test_a_mark_goes_when_it_was_looked_at_unless_there_is_a_newer_one(wor
     assert left.mark > second.mark
 
 
+@pytest.mark.new_database
 async def test_an_evaluation_costs_what_changed_and_not_what_there_is(pool: Pool) -> None:
     """[56] Rows read when nothing changed: as many with 4 units as with 24; and when one did."""
     works = Works(pool, 0, 0, 0)
