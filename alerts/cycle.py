@@ -82,8 +82,8 @@ class Pulse:
     beat_at: datetime | None = None
 
     async def beat(self, now: datetime) -> None:
-        if self.beat_at is not None and now - self.beat_at < PULSE:
-            return
+        if self.beat_at is not None and timedelta(0) <= now - self.beat_at < PULSE:
+            return  # a clock that stepped back does not silence it
         async with self.pool.acquire() as connection:
             await db.heartbeats.beat(connection, SENDER, self.instance, now, "sending")
         self.beat_at = now

@@ -15,6 +15,9 @@ WINDOW = timedelta(minutes=15)
 """Between two letters to one recipient about one city."""
 
 HOUR = timedelta(hours=1)
+HELD_MAX = HOUR + WINDOW
+"""Longest that a letter is held; one to be held longer was written by a clock that was ahead."""
+
 LETTERS_PER_HOUR_MAX = 40
 """To one recipient: a province of 14 cities gets first letters and two digests of each."""
 
@@ -64,7 +67,7 @@ def earliest(city: str, told: Iterable[Told], now: datetime) -> datetime:
     >>> str(earliest("450200", [Told("450200", at)], at))
     '2026-11-23 08:15:00'
     """
-    recent = sorted((each for each in told if each.at > now - HOUR), key=lambda each: each.at)
+    recent = _recent(told, now)
     is_full = len(recent) >= LETTERS_PER_HOUR_MAX
     is_last = len(recent) >= LETTERS_PER_HOUR_MAX - 1
     about = [each.at for each in recent if is_last or each.city in (city, None)]
@@ -78,8 +81,7 @@ def gather(held: Iterable[Held], told: Iterable[Told], now: datetime) -> list[Bu
     for city in dict.fromkeys(each.city for each in left):
         if earliest(city, known, now) > now:
             continue
-        recent = sum(1 for each in known if each.at > now - HOUR)
-        is_last = recent >= LETTERS_PER_HOUR_MAX - 1
+        is_last = len(_recent(known, now)) >= LETTERS_PER_HOUR_MAX - 1
         taken = [each for each in left if is_last or each.city == city]
         left = [each for each in left if each.city != city]
         cities = {each.city for each in taken}
@@ -90,3 +92,13 @@ def gather(held: Iterable[Held], told: Iterable[Told], now: datetime) -> list[Bu
         bundles.append(bundle)
         known.append(Told(bundle.city, now))
     return bundles
+
+
+def _recent(told: Iterable[Told], now: datetime) -> list[Told]:
+    """Return what was told within the hour, oldest first.
+
+    Evaluator and gatherer look at the clock at different moments, so what is told may lie ahead a
+    little. What lies further ahead was dated by a clock that was wrong: nobody waits for that day.
+    """
+    recent = (each for each in told if now - HOUR < each.at < now + WINDOW)
+    return sorted(recent, key=lambda each: each.at)

@@ -1,6 +1,7 @@
 """Owns making digests of letters that are held: one transaction for each recipient.
 
-A letter is gathered into a digest that is written, or it goes on being held.
+A letter is gathered into a digest that is written, or it goes on being held. One that a silence
+held longer tells figures of then: it leaves as a digest, which tells how its alert stands now.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ log = structlog.get_logger("alert")
 async def gather_once(pool: Pool, *, public_url: str, now: datetime) -> bool:
     """Let leave what has been held long enough. True: something left."""
     async with pool.acquire() as connection:
+        await db.outbox.pull_back(connection, now, now + digest.HELD_MAX)
         readers = await db.digests.list_due(connection, now)
         if not readers:
             return False
@@ -69,7 +71,7 @@ async def _gather(
     by_id = {row.letter_id: row for row in rows}
     for bundle in bundles:
         first = by_id[bundle.letter_ids[0]]
-        if len(bundle.letter_ids) == 1:
+        if len(bundle.letter_ids) == 1 and first.held_since > now - digest.HELD_MAX:
             await db.digests.release(connection, first.letter_id, now)
             continue
         written = await _compose(connection, bundle, first, reader, names, public_url, now)

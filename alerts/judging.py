@@ -103,7 +103,7 @@ class Progress:
     def is_set_aside(self, rule_id: int, now: datetime) -> bool:
         """Return whether others are judged without a rule that took too long time after time."""
         times, last = self.slow.get(rule_id, (0, now))
-        return times >= SLOW_MAX and now - last < SLOW_REST
+        return times >= SLOW_MAX and timedelta(0) <= now - last < SLOW_REST
 
 
 @dataclass(slots=True)
@@ -272,7 +272,8 @@ async def _list_news(connection: Connection, progress: Progress, now: datetime) 
     rested = [
         each
         for each in Source
-        if each not in progress.news_at or now - progress.news_at[each] >= NEWS_EVERY
+        if each not in progress.news_at
+        or not timedelta(0) <= now - progress.news_at[each] < NEWS_EVERY
     ]
     news = await db.news.list_oldest(connection, rested, NEWS_MAX) if rested else []
     if len(news) == NEWS_MAX:

@@ -106,13 +106,18 @@ async def list_holding(connection: Connection, addresses: Sequence[str], city: s
 
 
 async def list_due(connection: Connection, now: datetime) -> list[Reader]:
-    """Return those for whom something is held that is to leave by `now`."""
+    """Return those for whom something is held that is to leave by `now`; no silence holds it."""
     rows = await connection.fetch(
         """
         SELECT DISTINCT recipient_email AS address, channel, language
           FROM outbox
          WHERE state = 'held'
            AND due_at <= $1
+           AND NOT EXISTS (SELECT
+                             FROM alerts
+                            WHERE alerts.alert_id = outbox.alert_id
+                              AND silenced_by IS NOT NULL
+                              AND retracted_at IS NULL)
          ORDER BY address, channel, language
         """,
         now,
@@ -121,7 +126,11 @@ async def list_due(connection: Connection, now: datetime) -> list[Reader]:
 
 
 async def lock_held(connection: Connection, reader: Reader, limit: int) -> list[HeldLetter]:
-    """Return what is held for a reader, oldest first; what somebody else gathers is left out."""
+    """Return what is held for a reader, oldest first.
+
+    What somebody else gathers is left out, and what is silenced by now: it waits for the end of
+    the silence. What was retracted waits for nothing.
+    """
     rows = await connection.fetch(
         """
         SELECT letter_id, city, recipient_name, created_at AS held_since
@@ -130,6 +139,11 @@ async def lock_held(connection: Connection, reader: Reader, limit: int) -> list[
            AND channel = $2
            AND language = $3
            AND state = 'held'
+           AND NOT EXISTS (SELECT
+                             FROM alerts
+                            WHERE alerts.alert_id = outbox.alert_id
+                              AND silenced_by IS NOT NULL
+                              AND retracted_at IS NULL)
          ORDER BY letter_id
          LIMIT $4
            FOR UPDATE SKIP LOCKED

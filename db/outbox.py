@@ -226,6 +226,20 @@ async def put_off(connection: Connection, channel: str, address: str, due_at: da
     )
 
 
+async def pull_back(connection: Connection, now: datetime, latest: datetime) -> None:
+    """Let be due now what would be due after `latest`: a clock that was ahead dated it."""
+    await connection.execute(
+        """
+        UPDATE outbox
+           SET due_at = $1
+         WHERE state IN ('waiting', 'held')
+           AND due_at > $2
+        """,
+        now,
+        latest,
+    )
+
+
 async def mark_failed(connection: Connection, claimed: ClaimedLetter, error: str) -> None:
     """Give a letter up, unless it was claimed anew since."""
     await connection.execute(

@@ -107,6 +107,13 @@ def test_a_full_hour_makes_letters_wait_for_its_end() -> None:
     assert len(desk.gather(NOW + HOUR)) == 1
 
 
+def test_what_a_clock_that_was_ahead_dated_holds_nothing_back() -> None:
+    desk = Desk(told=[Told("450200", NOW + 8 * HOUR)] * LETTERS_PER_HOUR_MAX)
+    assert desk.write("450200", NOW)
+    assert not desk.write("450200", NOW + SECOND)
+    assert len(desk.gather(NOW + WINDOW)) == 1
+
+
 @settings(max_examples=100)  # each is two hours, minute by minute
 @given(
     st.lists(st.tuples(st.integers(0, 120), st.sampled_from(CITIES)), max_size=60),

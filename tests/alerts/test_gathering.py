@@ -11,11 +11,12 @@ import pytest
 
 import db.alert_events
 import db.outbox
-from alerts import digest, gathering, outbox
+from alerts import cycle, digest, gathering, outbox
 from app import verify
 from db.outbox import NewLetter
 from db.pool import Connection, Pool
 from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, PUBLIC_URL, Post, Works, contact, plain
+from tests.alerts.test_silences import silence
 
 SECOND = timedelta(seconds=1)
 
@@ -95,6 +96,37 @@ async def test_a_storm_is_a_letter_and_a_digest_that_names_every_alert(
     assert all(f"区：{number} 号厂" in said for number in range(1, 30))
     assert f"{PUBLIC_URL}/v1/alerts/30" in said
     assert f"{PUBLIC_URL}/v1/alerts?region=450200" in said
+
+
+async def test_a_clock_that_was_ahead_and_steps_back_silences_nobody(
+    works: Works, post: Post
+) -> None:
+    """Letters of 8 hours ahead, at once and held, leave now; the sign of life goes on, too."""
+    pulse = cycle.Pulse(works.pool, "test")
+    for number in range(3):
+        await write(works.pool, number, at=NOW + 8 * HOUR)
+    await pulse.beat(NOW + 8 * HOUR)
+    await write(works.pool, 3)
+    await gather(works.pool, NOW)
+    await works.send_all(post.url)
+    await pulse.beat(NOW)
+    assert len(post.received()) == 2  # what was to leave at once, and a digest of the rest
+    assert await works.pool.fetchval("SELECT beat_at FROM heartbeats") == NOW
+
+
+async def test_a_silence_stops_what_is_held_and_a_retraction_waits_for_nothing(
+    works: Works,
+) -> None:
+    for number in range(3):
+        await write(works.pool, number)
+    await works.pool.execute("UPDATE alerts SET silenced_by = $1", await silence(works))
+    assert not await gather(works.pool, NOW + digest.WINDOW)
+    await works.pool.execute("UPDATE alerts SET retracted_at = $1 WHERE alert_id = 3", NOW)
+    assert await gather(works.pool, NOW + digest.WINDOW)
+    assert await states(works.pool) == ["waiting", "held", "waiting"]
+    await works.pool.execute("UPDATE alerts SET silenced_by = NULL")
+    assert await gather(works.pool, NOW + 3 * HOUR)
+    assert await states(works.pool) == ["waiting", "gathered", "waiting", "waiting"]
 
 
 async def test_each_event_says_which_letter_told_of_it(works: Works) -> None:
