@@ -26,6 +26,7 @@ class Deed(Enum):
     CONFIRM = "confirm"
     REPLY = "reply"
     CONTEST = "contest"
+    DECIDE = "decide"
     TASK = "task"
 
 
@@ -42,6 +43,8 @@ DEEDS = {
         Deed.REPLY: '反馈：POST {alert}/comments {{"text": "核查结果和措施"}}',
         Deed.CONTEST: "用能单位有异议的，以本单位密钥：POST {alert}/contest "
         '{{"text": "理由", "evidence": "证据"}}',
+        Deed.DECIDE: '裁定：POST {alert}/contest/decide {{"decision": "upheld", "reason": "理由"}}'
+        "，驳回的为 rejected",
         Deed.TASK: '办结：POST {task}/done {{"text": "办理情况", "evidence": "依据"}}',
     },
     Language.EN: {
@@ -49,6 +52,8 @@ DEEDS = {
         Deed.REPLY: 'Reply: POST {alert}/comments {{"text": "what was found and done"}}',
         Deed.CONTEST: "A unit that objects, with a key of its own: POST {alert}/contest "
         '{{"text": "why", "evidence": "what proves it"}}',
+        Deed.DECIDE: 'Decide: POST {alert}/contest/decide {{"decision": "upheld", "reason": "why"}}'
+        ", or rejected",
         Deed.TASK: 'Done: POST {task}/done {{"text": "what was done", "evidence": "proof"}}',
     },
 }
@@ -60,6 +65,7 @@ COMMANDS = {
     Deed.CONFIRM: "nenghao alerts acknowledge {number}",
     Deed.REPLY: "nenghao alerts comment {number}",
     Deed.CONTEST: "nenghao alerts contest {number}",
+    Deed.DECIDE: "nenghao alerts decide {number} upheld",
     Deed.TASK: "nenghao alerts task-done {task_number}",
 }
 COMMA = {Language.ZH: "；", Language.EN: "; "}

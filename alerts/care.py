@@ -14,6 +14,7 @@ import structlog
 
 import db.alert_cases
 import db.alert_events
+import db.contests
 import db.figures
 import db.heads
 import db.matters
@@ -28,6 +29,8 @@ from alerts.notices import Notice
 from alerts.reach import full_name
 from alerts.tasks import TaskStep, TaskTurn
 from db.alert_cases import Case, Undated
+from db.alert_events import CONTESTED
+from db.contests import OpenContest
 from db.pool import Connection
 from db.rules import RuleRow
 from db.tasks import DueTask
@@ -51,6 +54,8 @@ async def look_after(connection: Connection, around: Surroundings, keeping: Keep
         if (step := dues.next_step(case, around.now, staffed)) is not None
     ]
     await _withdraw(connection, around.now)
+    for contest in await db.contests.list_untold(connection):
+        done.append(await _tell_contest(connection, contest, keeping, around))
     for task in await db.tasks.list_due(connection, around.now):
         turn = tasks.next_step(task.clock, around.now, staffed)
         if turn is not None and (turn.to is None or keeping.over(task.alert) is None):
@@ -155,6 +160,30 @@ async def _go_on(
         for region in regions:
             notice = Notice(step.turn, matter, full_name(region, names), due_on, link)
             await _write(connection, notice, region, event_id, around.now, reminds=is_raised)
+    return True
+
+
+async def _tell_contest(
+    connection: Connection, contest: OpenContest, keeping: Keepers, around: Surroundings
+) -> bool:
+    """Tell the desk that is to decide on a contest; False: there is nobody, until there is one.
+
+    The letter tells the event of the contest: so it is written once.
+    """
+    desks = keeping.desks
+    region = None if desks is None else desks.nearest(contest.rule_id, contest.region)
+    if region is None:
+        return False
+    async with connection.transaction():
+        notice = Notice(
+            CONTESTED,
+            await db.alert_cases.fetch_matter(connection, contest.alert_id),
+            around.region_names.get(region, region),
+            workdays.last_day(contest.stopped_at + dues.CONTEST_STOPS_FOR),
+            outbox.link_to(around.public_url, contest.alert_id),
+            said=contest.text,
+        )
+        await _write(connection, notice, region, contest.event_id, around.now, reminds=False)
     return True
 
 

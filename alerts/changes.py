@@ -13,6 +13,7 @@ import db.alert_events
 import db.alert_parts
 import db.alerts
 import db.amendments
+import db.contests
 import db.judgements
 import db.kept
 import db.outbox
@@ -277,6 +278,7 @@ def _occasion(
     return Occasion(
         task=asks.task,
         task_due_on=asks.task_due_on,
+        is_contested=asks.is_contested,
         due_on=asks.due_on,
         remedy_on=asks.remedy_on,
         kind=rule.kind,
@@ -295,12 +297,15 @@ def _occasion(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What `alerts/care.py` will see to, with the last days that are in time."""
+    """What `alerts/care.py` will see to, with the last days that are in time; `is_contested`: a
+    contest waits for somebody to decide.
+    """
 
     due_on: date | None = None
     remedy_on: date | None = None
     task: TaskKind | None = None
     task_due_on: date | None = None
+    is_contested: bool = False
 
 
 def asked(rule: Rule, verdict: Verdict, transition: Transition) -> Asked:
@@ -335,9 +340,11 @@ async def _asked(
             return asks
         dates = _dates(case.dates.acknowledge_by, case.dates.remedy_by)
         return replace(asks, due_on=dates.due_on, remedy_on=dates.remedy_on)
+    is_contested = await db.contests.is_open(connection, alert_id)
     if case is None or case.stopped_at is not None:
-        return Asked()
-    return _dates(case.dates.acknowledge_by, case.dates.remedy_by)
+        return Asked(is_contested=is_contested)
+    dates = _dates(case.dates.acknowledge_by, case.dates.remedy_by)
+    return replace(dates, is_contested=is_contested)
 
 
 def _dates(acknowledge_by: datetime | None, remedy_by: datetime | None) -> Asked:

@@ -16,6 +16,17 @@ class Desks:
     levels: Mapping[str, int] = field(default_factory=dict)
     reach: Mapping[int, str] = field(default_factory=dict)
 
+    def nearest(self, rule_id: int, region: str) -> str | None:
+        """Return the region that has contacts: this one or the next above, as far as a rule writes.
+
+        >>> desks = Desks({"450000": 1, "450200": 2}, {1: "450000", 2: "450202"})
+        >>> desks.nearest(1, "450202"), desks.nearest(1, "450300"), desks.nearest(2, "450202")
+        ('450200', '450000', None)
+        """
+        within = Scope.of_region(self.reach.get(rule_id, region)).region_prefix
+        reached = (each for each in upward(region) if each.startswith(within))
+        return next((each for each in reached if each in self.levels), None)
+
     def has(self, rule_id: int, region: str, level: int, others: Collection[str] = ()) -> bool:
         """Return whether a rule's letter about a region goes to anybody: there, above, in `others`.
 

@@ -83,6 +83,7 @@ BADGES: dict[Language, Mapping[str, str]] = {
         "task_overdue": "任务逾期",
         "handed_over": "移交",
         "remedy_overdue": "整改逾期",
+        "contested": "申辩",
     },
     Language.EN: {
         Reason.FIRST: "new",
@@ -105,6 +106,7 @@ BADGES: dict[Language, Mapping[str, str]] = {
         "task_overdue": "task overdue",
         "handed_over": "handed over",
         "remedy_overdue": "not remedied in time",
+        "contested": "contested",
     },
 }
 SAYS_OVER = frozenset(

@@ -51,6 +51,8 @@ class Phrases:
     due: str
     remedy: str
     due_note: str
+    contest: str
+    contested: str
     asked: str
     asked_until: str
     asked_if_over: Sequence[str]
@@ -97,6 +99,8 @@ ZH = Phrases(
     due="反馈期限",
     remedy="整改期限",
     due_note="按工作日计算",
+    contest="申辩",
+    contested="用能单位已提出申辩，尚未裁定；请予以采纳或驳回。",
     asked="请您",
     asked_until="请您（{due} 前）",
     asked_if_over=[
@@ -148,6 +152,8 @@ EN = Phrases(
     due="Answer by",
     remedy="Remedy by",
     due_note="counted in working days",
+    contest="Contest",
+    contested="The unit contests it, and nobody has decided: uphold or reject it.",
     asked="What is asked of you",
     asked_until="What is asked of you, by {due}",
     asked_if_over=[
@@ -297,9 +303,12 @@ def _due(occasion: Occasion, says: Phrases) -> list[Fact]:
         return []
     dates = ((says.due, occasion.due_on), (says.remedy, occasion.remedy_on))
     return [
-        Fact(label, f"{on:%Y-%m-%d}", says.due_note, stands_out=True)
-        for label, on in dates
-        if on is not None
+        *(
+            Fact(label, f"{on:%Y-%m-%d}", says.due_note, stands_out=True)
+            for label, on in dates
+            if on is not None
+        ),
+        *([Fact(says.contest, says.contested)] if occasion.is_contested else []),
     ]
 
 

@@ -1,5 +1,5 @@
-"""Owns the words of letters about what nobody did in time: raised alerts, tasks that are due; and
-of alerts that go on at another desk.
+"""Owns the words of letters about what nobody did in time: raised alerts, tasks that are due; of
+alerts that go on at another desk, and of contests that wait for a decision.
 
 Pure. What is over, and how that is computed, is told by `alerts/letter.py` in the same thread.
 """
@@ -16,6 +16,7 @@ from alerts.dues import Turn
 from alerts.kinds.words import SHARE, Language, beside, collapse, moment, percent, window
 from alerts.page import Fact, Letter, Link, Page, Section, Tone
 from alerts.tasks import TaskTurn
+from db.alert_events import CONTESTED
 from db.heads import KeptHead
 from db.matters import Matter
 
@@ -24,6 +25,8 @@ HANDED_OVER = "handed_over"
 
 LEFT = "left"
 """Of a letter: the unit lies where the rule of its alert does not act."""
+SAID_LENGTH_MAX = 400
+"""Of what an enterprise says; all of it is at the alert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Notice:
 
     `cities` are those that a task is about, `untold` those of which nobody knows, by name. `heads`:
     as a letter has them. `to_name` is who takes over. `task_id`: of what is about a task. `link`
-    "": its reader sees the alert no more.
+    "": its reader sees the alert no more. `said`: what an enterprise has against it.
     """
 
     turn: str
@@ -45,6 +48,7 @@ class Notice:
     heads: Sequence[KeptHead] = ()
     to_name: str = ""
     task_id: int | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Phrases:
     raised: Sequence[str]
     not_remedied: Sequence[str]
     handed_over: Sequence[str]
+    contested: Sequence[str]
+    said: str
     done: str
     rose: str
     untold: str
@@ -89,6 +95,7 @@ ZH = Phrases(
         TaskTurn.TASK_OVERDUE: "任务逾期",
         HANDED_OVER: "预警移交",
         LEFT: "预警终止",
+        CONTESTED: "预警申辩",
     },
     titles={
         Turn.RAISED_TO: "{who}：预警应于 {due} 前确认，逾期未确认",
@@ -97,6 +104,7 @@ ZH = Phrases(
         TaskTurn.TASK_OVERDUE: "{who}：一级预警任务应于 {due} 前办结，逾期未办结",
         HANDED_OVER: "{who}：预警随单位移交{to}",
         LEFT: "{who}：已划归{to}，预警终止",
+        CONTESTED: "{who}：对预警提出申辩，请于 {due} 前裁定",
     },
     leads={
         Turn.RAISED_TO: "{who}的预警应于 {due} 前确认，至今无人确认，现上报贵单位。",
@@ -106,6 +114,7 @@ ZH = Phrases(
         HANDED_OVER: "{who}现由{to}管辖，其预警由{to}继续办理，不再向{from_}发送后续通知。",
         LEFT: "{who}现由{to}管辖，本规则不适用于该地，其预警终止，不再判定是否超过；"
         "这不表示已恢复正常。",
+        CONTESTED: "{who}对预警提出申辩并附依据，办理时限暂停计算；至 {due} 未裁定的，恢复计算。",
     },
     greeting="{region}节能主管部门：",
     asked="请您",
@@ -116,9 +125,14 @@ ZH = Phrases(
     ],
     handed_over=["无需继续处理；已开展的核查和已采取的措施请告知接办单位。"],
     done="办结后登记并附依据，不再提醒。",
+    contested=[
+        "裁定：核对申辩理由和依据，予以采纳或驳回，并写明理由。",
+        "更正：数据确有错误的，由用能单位更正读数并附证据；采纳申辩不改变数值。",
+    ],
+    said="申辩理由",
     rose="能耗强度上升的地区",
     untold="尚无数据、无法判断的市",
-    due={Turn.RAISED_TO: "确认期限", Turn.REMEDY_OVERDUE: "整改期限"},
+    due={Turn.RAISED_TO: "确认期限", Turn.REMEDY_OVERDUE: "整改期限", CONTESTED: "裁定期限"},
     due_else="办理期限",
     about="预警对象",
     place="所在地区",
@@ -143,6 +157,7 @@ EN = Phrases(
         TaskTurn.TASK_OVERDUE: "Task overdue",
         HANDED_OVER: "Handed over",
         LEFT: "Warning ended",
+        CONTESTED: "Contested",
     },
     titles={
         Turn.RAISED_TO: "{who}: to be acknowledged by {due}, and nobody did",
@@ -151,6 +166,7 @@ EN = Phrases(
         TaskTurn.TASK_OVERDUE: "{who}: the task of level 1 was due by {due}",
         HANDED_OVER: "{who}: the warning goes with the unit to {to}",
         LEFT: "{who} is now of {to}: its warning ends",
+        CONTESTED: "{who}: the warning is contested, to be decided by {due}",
     },
     leads={
         Turn.REMEDY_OVERDUE: "The warning about {who} was to be remedied by {due}. It is still not "
@@ -165,6 +181,8 @@ EN = Phrases(
         LEFT: "{who} is now looked after by {to}, where this rule does not act: its warning ends. "
         "Whether it is still over is not looked at any more; that is not to say that it is in "
         "order.",
+        CONTESTED: "{who} contests the warning, with evidence. Its dates stand still until "
+        "somebody decides, and not beyond {due}.",
     },
     greeting="To the energy conservation authority, {region}",
     asked="What is asked of you",
@@ -175,11 +193,18 @@ EN = Phrases(
     ],
     handed_over=["Nothing more; tell who takes over what was checked and done already."],
     done="Have noted that it is done, with what proves it; then nobody is reminded.",
+    contested=[
+        "Decide: look at what is said and what proves it; uphold or reject it, and say why.",
+        "Correct: where data are wrong, the unit corrects the readings with evidence; a contest "
+        "that is upheld changes no figure.",
+    ],
+    said="What is said against it",
     rose="Regions whose intensity rose",
     untold="Cities without figures yet",
     due={
         Turn.RAISED_TO: "To be acknowledged by",
         Turn.REMEDY_OVERDUE: "To be remedied by",
+        CONTESTED: "To be decided by",
     },
     due_else="Due by",
     about="What it is about",
@@ -197,7 +222,12 @@ EN = Phrases(
     end="Sent automatically by the monitoring platform; please do not reply to this message.",
 )
 PHRASES = {Language.ZH: ZH, Language.EN: EN}
-TONES = {TaskTurn.TASK_REMINDER: Tone.MILD, HANDED_OVER: Tone.FINE, LEFT: Tone.MILD}
+TONES = {
+    TaskTurn.TASK_REMINDER: Tone.MILD,
+    HANDED_OVER: Tone.FINE,
+    LEFT: Tone.MILD,
+    CONTESTED: Tone.MILD,
+}
 
 
 def compose(notice: Notice, language: Language) -> Letter:
@@ -240,6 +270,7 @@ def _facts(notice: Notice, says: Phrases) -> list[Fact]:
     label, due_on = says.due.get(notice.turn, says.due_else), notice.due_on
     return [
         *([] if due_on is None else [Fact(label, f"{due_on}", stands_out=True)]),
+        *([Fact(says.said, collapse(notice.said, SAID_LENGTH_MAX))] if notice.said else []),
         *([Fact(says.about, about)] if about else []),
         *([Fact(says.place, collapse(matter.region_name))] if is_there else []),
         Fact(says.measured, measured),
@@ -261,6 +292,8 @@ def _places(notice: Notice, says: Phrases) -> list[Fact]:
 def _asked(notice: Notice, says: Phrases, language: Language) -> Sequence[str]:
     if notice.turn in (HANDED_OVER, LEFT):
         return says.handed_over
+    if notice.turn == CONTESTED:
+        return says.contested
     if not isinstance(notice.turn, TaskTurn):
         return says.not_remedied if notice.turn is Turn.REMEDY_OVERDUE else says.raised
     text = tasks.text_zh if language is Language.ZH else tasks.text_en
@@ -270,4 +303,6 @@ def _asked(notice: Notice, says: Phrases, language: Language) -> Sequence[str]:
 def _deeds(notice: Notice) -> list[Deed]:
     if notice.task_id is not None:
         return [Deed.TASK]
+    if notice.turn == CONTESTED:
+        return [Deed.DECIDE]
     return [Deed.CONFIRM, Deed.REPLY] if notice.turn is Turn.RAISED_TO else [Deed.REPLY]

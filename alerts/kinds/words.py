@@ -88,8 +88,8 @@ class Occasion:
     get the letter. `series`: the figure over the last windows. `amended`: what was told before, in
     a letter that amends it. `task`: what its level asks of a region, by `task_due_on`, the last day
     that is in time; None: not known. `heads`: those that were kept of the newest day. `part_name`:
-    the region that is told only what lies there;
-    None: all is told.
+    the region that is told only what lies there; None: all is told. `is_contested`: a contest
+    waits for a decision.
     """
 
     kind: Kind
@@ -111,6 +111,7 @@ class Occasion:
     task_due_on: date | None = None
     heads: Sequence[KeptHead] = ()
     part_name: str | None = None
+    is_contested: bool = False
 
     @property
     def is_over(self) -> bool:

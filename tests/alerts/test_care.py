@@ -111,6 +111,23 @@ async def test_a_contested_alert_is_not_raised_until_its_clock_goes_on(owed: Wor
     assert await events(owed.pool) == ["first", "clock_resumed", "raised_to"]
 
 
+async def test_a_contest_is_told_once_to_the_nearest_desk_and_reminders_say_it(owed: Works) -> None:
+    await owed.pool.execute("DELETE FROM contacts WHERE region = '450202'")
+    await owed.pool.execute("""UPDATE rule_versions SET parameters = '{"remind_h": 24}'""")
+    async with owed.pool.acquire() as connection:
+        await db.alert_cases.contest(connection, 1, NOW)
+        await db.alert_events.insert(
+            connection, 1, at=NOW, kind="contested", reason="检修", actor="li", evidence="e"
+        )
+    assert [await owed.evaluate(now=NOW + minutes * HOUR) for minutes in (0, 1)] == [1, 0]
+    assert await letters(owed) == [("450200", "【预警申辩")]
+    await owed.made(140.0, starts_at=LAST_HOUR + DAY)
+    await owed.evaluate(now=NOW + DAY)
+    bodies = [row["body"] for row in await owed.pool.fetch("SELECT body FROM outbox")]
+    assert "申辩理由" in bodies[0] and "检修" in bodies[0]  # noqa: PT018
+    assert all("尚未裁定" in body for body in bodies[1:])
+
+
 async def test_what_was_upheld_is_not_raised_unless_it_becomes_worse(owed: Works) -> None:
     await owed.pool.execute("UPDATE alerts SET level = 2")
     await owed.evaluate(now=NOW + DAY)  # it eased: its dates stand

@@ -13,6 +13,7 @@ from alerts.dues import Turn
 from alerts.kinds.words import Language
 from alerts.notices import HANDED_OVER, LEFT, Notice
 from alerts.tasks import TaskTurn
+from db.alert_events import CONTESTED
 from db.matters import Matter
 from energy.periods import HOUR, Span
 
@@ -48,6 +49,9 @@ NOTICES = {
         TaskTurn.TASK_OVERDUE, REGION, "广西壮族自治区", date(2026, 12, 17), LINK, CITIES, task_id=4
     ),
     "remedy_overdue": Notice(Turn.REMEDY_OVERDUE, WORKS, "柳州市", date(2026, 12, 21), LINK),
+    "contested": Notice(
+        CONTESTED, WORKS, "柳州市", date(2026, 12, 4), LINK, said="窑系统当时检修，产量按班次补报。"
+    ),
     "handed_over": Notice(HANDED_OVER, WORKS, "柳州市城中区", None, "", to_name="桂林市秀峰区"),
     "left": Notice(LEFT, WORKS, "柳州市城中区", None, "", to_name="桂林市秀峰区"),
 }
