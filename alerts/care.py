@@ -19,10 +19,12 @@ import db.figures
 import db.heads
 import db.matters
 import db.outbox
+import db.products
 import db.tasks
 from alerts import digest, dues, notices, outbox, rules, tasks
 from alerts.dues import Step, Turn
 from alerts.keepers import Keepers
+from alerts.kinds import subjects
 from alerts.kinds.kind import Parameters, Surroundings
 from alerts.kinds.words import Language
 from alerts.notices import Notice
@@ -177,7 +179,7 @@ async def _tell_contest(
     async with connection.transaction():
         notice = Notice(
             CONTESTED,
-            await db.alert_cases.fetch_matter(connection, contest.alert_id),
+            await db.matters.fetch_told(connection, contest.alert_id),
             around.region_names.get(region, region),
             workdays.last_day(contest.stopped_at + dues.CONTEST_STOPS_FOR),
             outbox.link_to(around.public_url, contest.alert_id),
@@ -231,7 +233,11 @@ async def _write(
 ) -> None:
     """Put a letter to each contact of one region into the outbox, in the thread of the alert."""
     matter, city = notice.matter, digest.city_of(notice.matter.region)
-    notice = replace(notice, heads=await db.heads.list_newest(connection, at))
+    notice = replace(
+        notice,
+        heads=await db.heads.list_newest(connection, at),
+        product=await db.products.fetch_product(connection, subjects.tail(matter.subject)),
+    )
     letters = [
         outbox.addressed(
             recipient,

@@ -35,11 +35,11 @@ class DigestItem:
     """An alert, and what happened to it last in the period.
 
     `region_name` is that of the unit, or the region itself, which has no `unit_name`. `about` is
-    what is watched of it: a product, a year. `measured` and `threshold` in `uom`; None: it cannot
-    be told. `threshold` and `level` are those of the verdict, `level` of what is over the one it
-    had. `is_open`: it fires still, whatever happened to it last. `link` leads to the alert;
-    `due_on`: when an answer is due; `remedy_on`: when its figures are to be in order; `has_task`:
-    one is to be done, until `task_due_on`.
+    what is watched of it, in words: a product, a year; "": nothing beside it. `measured` and
+    `threshold` in `uom`; None: it cannot be told. `threshold` and `level` are those of the verdict,
+    `level` of what is over the one it had. `is_open`: it fires still, whatever happened to it last.
+    `link` leads to the alert; `due_on`: when an answer is due; `remedy_on`: when its figures are to
+    be in order; `has_task`: one is to be done, until `task_due_on`.
     """
 
     alert_id: int
@@ -241,7 +241,7 @@ def _item(item: DigestItem, language: Language) -> Item:
         badge=_level(item.level, language) if item.is_open else what,
         what=what if item.is_open else "",
         tone=TONES.get(item.level, Tone.MILD) if item.is_open else Tone.FINE,
-        title=f"{who}{COLON[language]}{words.collapse(item.about)}",
+        title=COLON[language].join(each for each in (who, words.collapse(item.about)) if each),
         figure=figure,
         beside=beside,
         lines=[COMMA[language].join(text for text in about if text), *_asks(item, language)],

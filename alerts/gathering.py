@@ -15,10 +15,12 @@ import db.contacts
 import db.digests
 import db.heads
 import db.outbox
+import db.products
 import db.regions
 from alerts import digest, digest_page, dues, outbox
 from alerts.digest import Bundle, Held, Told
 from alerts.digest_page import DigestItem, compose_digest
+from alerts.kinds import subjects
 from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
 from alerts.notices import HANDED_OVER
@@ -27,6 +29,7 @@ from alerts.reach import full_name, upward
 from db.digests import HeldLetter, Reader, ToldOf
 from db.outbox import NewLetter
 from db.pool import Connection, Pool
+from db.products import Product
 from energy.periods import LOCAL
 
 LETTERS_MAX = 5_000
@@ -96,11 +99,12 @@ async def _compose(
     """Return the words of a digest, with the newest heads of the books at their foot."""
     language = Language(reader.language)
     about = await db.digests.list_told_of(connection, bundle.letter_ids)
+    named = await db.products.list_products(connection)
     place = "" if bundle.city is None else f"?region={bundle.city}"
     return compose_digest(
         digest_page.place(bundle.city, names, language),
         digest_page.window(first.held_since, now),
-        [_item(each, names, public_url) for each in about],
+        [_item(each, names, named, language, public_url) for each in about],
         language,
         desk=await _desk(connection, reader, bundle.city, names),
         heads=await db.heads.list_newest(connection, now),
@@ -119,7 +123,13 @@ async def _desk(
     return full_name((near or regions)[0], names) if regions else ""
 
 
-def _item(told: ToldOf, names: Mapping[str, str], public_url: str) -> DigestItem:
+def _item(
+    told: ToldOf,
+    names: Mapping[str, str],
+    named: Mapping[str, Product],
+    language: Language,
+    public_url: str,
+) -> DigestItem:
     return DigestItem(
         alert_id=told.alert_id,
         reason=told.kind,
@@ -127,7 +137,7 @@ def _item(told: ToldOf, names: Mapping[str, str], public_url: str) -> DigestItem
         rule_name=told.rule_name,
         region_name=names.get(told.region, told.region),
         unit_name=told.unit_name,
-        about=told.subject.rpartition("/")[2],
+        about=subjects.said(told.subject, language, named.get(subjects.tail(told.subject))),
         measured=told.measured,
         threshold=told.threshold,
         uom=told.uom,

@@ -18,7 +18,9 @@ import db.heads
 import db.matters
 import db.moves
 import db.outbox
+import db.products
 from alerts import digest, notices, outbox
+from alerts.kinds import subjects
 from alerts.kinds.kind import Surroundings
 from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
@@ -103,7 +105,8 @@ async def _write(
     """Write to the desks that an alert leaves; return how many letters there are."""
     await db.outbox.drop_reminders(connection, moved.alert_id)
     heads = await db.heads.list_newest(connection, around.now)
-    notice = Notice(turn, matter, "", None, "", heads=heads, to_name=name)
+    product = await db.products.fetch_product(connection, subjects.tail(matter.subject))
+    notice = Notice(turn, matter, "", None, "", heads=heads, to_name=name, product=product)
     names = around.region_names
     letters = [
         outbox.addressed(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alerts.kinds import gone
+from alerts.kinds import gone, reasons, subjects
 from alerts.kinds.registry import KINDS
 from alerts.kinds.words import Language, Note, Occasion, Words, beside, collapse, window
 from alerts.lifecycle import Reason
@@ -75,7 +75,7 @@ def _told_en(occasion: Occasion, note: Note) -> list[str]:
 
 
 def _plain_zh(occasion: Occasion, note: Note) -> Words:
-    verdict, name = occasion.verdict, _name(occasion, note)
+    verdict, name = occasion.verdict, _name(occasion, note, Language.ZH)
     value, threshold = beside(verdict.measured, verdict.threshold or 0.0)
     state = STATE_ZH[verdict.state]
     uom = collapse(verdict.uom)
@@ -95,7 +95,7 @@ def _plain_zh(occasion: Occasion, note: Note) -> Words:
 
 
 def _plain_en(occasion: Occasion, note: Note) -> Words:
-    verdict, name = occasion.verdict, _name(occasion, note)
+    verdict, name = occasion.verdict, _name(occasion, note, Language.EN)
     value, threshold = beside(verdict.measured, verdict.threshold or 0.0)
     state = STATE_EN[verdict.state]
     uom = collapse(verdict.uom)
@@ -115,18 +115,18 @@ def _plain_en(occasion: Occasion, note: Note) -> Words:
 
 
 def _unknown_zh(occasion: Occasion, note: Note) -> Words:
-    name, since = collapse(note.subject, 200), _since(note)
+    name, since = _name(occasion, note, Language.ZH), _since(note)
     return Words(
         subject=f"{name}：自 {since} 起数据不足，无法判定",
         opening=f"{name} 自 {since}（北京时间）起数据不足，无法判定是否超过；这不表示正常。",
-        figures=[("原因", collapse(occasion.verdict.reason, 400))],
+        figures=[("原因", collapse(reasons.zh(occasion.verdict.reason), 400))],
         method="数据完整率低于规则要求或表计无数据时不作判定。",
         asks=["核查：检查表计、端设备和网络，恢复上传；缺失的数据恢复后补传。"],
     )
 
 
 def _unknown_en(occasion: Occasion, note: Note) -> Words:
-    name, since = collapse(note.subject, 200), _since(note)
+    name, since = _name(occasion, note, Language.EN), _since(note)
     return Words(
         subject=f"{name}: unknown since {since}",
         opening=f"Since {since} (Asia/Shanghai) the data of {name} do not suffice to say whether "
@@ -139,7 +139,7 @@ def _unknown_en(occasion: Occasion, note: Note) -> Words:
 
 def _gone_zh(occasion: Occasion, note: Note) -> Words:
     assert note.gone is not None
-    name, why = collapse(note.subject, 200), gone.ZH[note.gone]
+    name, why = _name(occasion, note, Language.ZH), gone.ZH[note.gone]
     return Words(
         subject=f"{name}：{why}，不再监视",
         opening=f"{name} 的预警终止：{why}，不再判定是否超过；这不表示已恢复正常。",
@@ -152,7 +152,7 @@ def _gone_zh(occasion: Occasion, note: Note) -> Words:
 
 def _gone_en(occasion: Occasion, note: Note) -> Words:
     assert note.gone is not None
-    name, why = collapse(note.subject, 200), gone.EN[note.gone]
+    name, why = _name(occasion, note, Language.EN), gone.EN[note.gone]
     return Words(
         subject=f"{name} is not watched any more: {why}",
         opening=f"The warning about {name} ends: {why}. Whether it is still over is not looked at "
@@ -170,10 +170,13 @@ def _gone_en(occasion: Occasion, note: Note) -> Words:
     )
 
 
-def _name(occasion: Occasion, note: Note) -> str:
-    about = occasion.facts.about_unit
-    place = occasion.region_name if about is None else about.name
-    return f"{collapse(place)} {collapse(note.subject)}"
+def _name(occasion: Occasion, note: Note, language: Language) -> str:
+    """Return whose matter it is, and what of it: by their names."""
+    unit = occasion.facts.about_unit
+    place = note.owner or (occasion.region_name if unit is None else unit.name)
+    product = note.product or occasion.facts.about_product
+    about = subjects.said(note.subject, language, product)
+    return " ".join(collapse(each) for each in (place, about) if each)
 
 
 def _since(note: Note) -> str:

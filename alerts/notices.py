@@ -13,12 +13,14 @@ from datetime import date
 from alerts import answering, frame, tasks, witness
 from alerts.answering import Deed
 from alerts.dues import Turn
+from alerts.kinds import subjects
 from alerts.kinds.words import SHARE, Language, beside, collapse, moment, percent, window
 from alerts.page import Fact, Letter, Link, Page, Section, Tone
 from alerts.tasks import TaskTurn
 from db.alert_events import CONTESTED
 from db.heads import KeptHead
 from db.matters import Matter
+from db.products import Product
 
 HANDED_OVER = "handed_over"
 """Event of an alert whose unit lies elsewhere by now."""
@@ -35,7 +37,8 @@ class Notice:
 
     `cities` are those that a task is about, `untold` those of which nobody knows, by name. `heads`:
     as a letter has them. `to_name` is who takes over. `task_id`: of what is about a task. `link`
-    "": its reader sees the alert no more. `said`: what an enterprise has against it.
+    "": its reader sees the alert no more. `said`: what an enterprise has against it. `product`:
+    what its unit makes; None: it has no name.
     """
 
     turn: str
@@ -49,6 +52,7 @@ class Notice:
     to_name: str = ""
     task_id: int | None = None
     said: str = ""
+    product: Product | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +250,7 @@ def compose(notice: Notice, language: Language) -> Letter:
         lead=says.leads[turn].format(
             who=who, due=notice.due_on, to=to, from_=collapse(matter.region_name)
         ),
-        facts=[*_facts(notice, says), *_places(notice, says)],
+        facts=[*_facts(notice, says, language), *_places(notice, says)],
         sections=[
             Section(says.asked, _asked(notice, says, language), is_numbered=True),
             *answering.sections(notice.link, language, _deeds(notice), task_id=notice.task_id),
@@ -258,20 +262,20 @@ def compose(notice: Notice, language: Language) -> Letter:
     return frame.write(page)
 
 
-def _facts(notice: Notice, says: Phrases) -> list[Fact]:
+def _facts(notice: Notice, says: Phrases, language: Language) -> list[Fact]:
     matter = notice.matter
+    about = subjects.said(matter.subject, language, notice.product)
     if matter.uom == SHARE:
         measured, threshold = percent(matter.measured), percent(matter.threshold)
     else:
         value, limit = beside(matter.measured, matter.threshold)
         measured, threshold = (f"{each} {collapse(matter.uom)}" for each in (value, limit))
-    about = "" if matter.unit is None else collapse(matter.subject.rpartition("/")[2])
     is_there = matter.unit is not None and notice.turn not in (HANDED_OVER, LEFT)
     label, due_on = says.due.get(notice.turn, says.due_else), notice.due_on
     return [
         *([] if due_on is None else [Fact(label, f"{due_on}", stands_out=True)]),
         *([Fact(says.said, collapse(notice.said, SAID_LENGTH_MAX))] if notice.said else []),
-        *([Fact(says.about, about)] if about else []),
+        *([Fact(says.about, collapse(about))] if about and matter.unit is not None else []),
         *([Fact(says.place, collapse(matter.region_name))] if is_there else []),
         Fact(says.measured, measured),
         Fact(says.threshold, threshold),

@@ -15,6 +15,7 @@ from datetime import datetime
 from alerts import digest, digest_page, letter
 from alerts.digest import Held, Told
 from alerts.digest_page import DigestItem, compose_digest
+from alerts.kinds import subjects
 from alerts.kinds.kind import Judged, Rule
 from alerts.kinds.words import Language, Occasion
 from alerts.lifecycle import Transition
@@ -161,14 +162,19 @@ def words(
     if len(told) == 1:
         return letter.compose(told[0].occasion, language, desks)
     newest = {each.alert: each for each in told}
-    items = [_item(each, mail, preview, rule, names) for each in newest.values()]
+    items = [_item(each, mail, preview, rule, names, language) for each in newest.values()]
     name = digest_page.place(mail.city, names, language)
     window = digest_page.window(told[0].transition.at, mail.at)
     return compose_digest(name, window, items, language, desk=desks)
 
 
 def _item(
-    told: Telling, mail: Mail, preview: Preview, rule: Rule, names: Mapping[str, str]
+    told: Telling,
+    mail: Mail,
+    preview: Preview,
+    rule: Rule,
+    names: Mapping[str, str],
+    language: Language,
 ) -> DigestItem:
     judged, verdict, occasion = told.judged, told.judged.verdict, told.occasion
     unit, region = judged.facts.about_unit, judged.watched.region
@@ -180,7 +186,7 @@ def _item(
         rule_name=rule.name,
         region_name=names.get(region, region),
         unit_name=None if unit is None else unit.name,
-        about=judged.watched.subject.rpartition("/")[2],
+        about=subjects.said(judged.watched.subject, language, judged.facts.about_product),
         measured=verdict.measured,
         threshold=verdict.threshold,
         uom=verdict.uom,

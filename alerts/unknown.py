@@ -12,9 +12,11 @@ import structlog
 import db.alert_events
 import db.alerts
 import db.kept
+import db.products
 import db.standings
 from alerts import outbox
 from alerts.keepers import NOT_YET, Keepers, Kept
+from alerts.kinds import subjects
 from alerts.kinds.kind import Facts, Rule, Surroundings
 from alerts.kinds.words import Note, Occasion
 from alerts.lifecycle import Reason
@@ -24,6 +26,7 @@ from alerts.verdicts import MILD_LEVEL, State, Verdict
 from db.alerts import About, AlertState, Finding, OpenAlert, Watched
 from db.kept import Standing
 from db.pool import Connection
+from db.products import Product
 from db.standings import Unknown
 from energy.periods import Span
 
@@ -70,20 +73,8 @@ async def _tell(
     async with connection.transaction():
         if not await db.standings.mark_told(connection, rule.rule_id, unknown.subject, around.now):
             return False
-        alert_id: int | None
         if alert is None:
-            watched = Watched(
-                rule.rule_id, unknown.region, unknown.unit_id, unknown.subject, rule.version
-            )
-            alert_id = await db.alerts.insert_alert(
-                connection,
-                watched,
-                finding,
-                AlertState.FIRING,
-                around.now,
-                About.UNKNOWN,
-                is_told=kept is None,
-            )
+            alert_id = await _open(connection, rule, unknown, finding, around, is_told=kept is None)
         else:
             alert_id = alert.alert_id
         if alert_id is None:
@@ -98,7 +89,8 @@ async def _tell(
         )
         if kept is None:
             posting = _posting(rule, unknown, alert, around, alert_id, event_id)
-            occasion = _occasion(rule, unknown, finding, alert_id, around)
+            product = await db.products.fetch_product(connection, subjects.tail(unknown.subject))
+            occasion = _occasion(rule, unknown, finding, alert_id, around, product)
             letters = await outbox.write(connection, posting, occasion, around.now)
             await db.kept.let_go(connection, alert_id, Reason.UNKNOWN)
         else:
@@ -106,6 +98,22 @@ async def _tell(
     log.info("alert_changed", alert_id=alert_id, subject=unknown.subject, reason=Reason.UNKNOWN,
              letters=letters)  # fmt: skip
     return True
+
+
+async def _open(
+    connection: Connection,
+    rule: Rule,
+    unknown: Unknown,
+    finding: Finding,
+    around: Surroundings,
+    *,
+    is_told: bool,
+) -> int | None:
+    """Return the number of a new alert; None: there is one already."""
+    watched = Watched(rule.rule_id, unknown.region, unknown.unit_id, unknown.subject, rule.version)
+    return await db.alerts.insert_alert(
+        connection, watched, finding, AlertState.FIRING, around.now, About.UNKNOWN, is_told=is_told
+    )
 
 
 def _standing(rule: Rule, unknown: Unknown, alert: OpenAlert | None) -> Standing:
@@ -154,7 +162,12 @@ def _finding(rule: Rule, unknown: Unknown, around: Surroundings) -> Finding:
 
 
 def _occasion(
-    rule: Rule, unknown: Unknown, finding: Finding, alert_id: int, around: Surroundings
+    rule: Rule,
+    unknown: Unknown,
+    finding: Finding,
+    alert_id: int,
+    around: Surroundings,
+    product: Product | None,
 ) -> Occasion:
     name = full_name(unknown.region, around.region_names)
     return Occasion(
@@ -164,5 +177,10 @@ def _occasion(
         facts=Facts(),
         region_name=name,
         link=outbox.link_to(around.public_url, alert_id),
-        note=Note(f"{unknown.unit_name or name} {unknown.subject}", since_at=unknown.since_at),
+        note=Note(
+            unknown.subject,
+            since_at=unknown.since_at,
+            owner=unknown.unit_name or name,
+            product=product,
+        ),
     )

@@ -16,9 +16,10 @@ import db.alert_events
 import db.alerts
 import db.kept
 import db.outbox
+import db.products
 from alerts import outbox
 from alerts.keepers import Keepers, Kept
-from alerts.kinds import gone
+from alerts.kinds import gone, subjects
 from alerts.kinds.gone import Gone
 from alerts.kinds.kind import Facts, Judged, Rule, Surroundings
 from alerts.kinds.registry import KINDS
@@ -157,6 +158,7 @@ async def _write(
         region_names=around.region_names,
     )
     name = await db.alerts.fetch_name(connection, alert.alert_id)
+    product = await db.products.fetch_product(connection, subjects.tail(alert.subject))
     occasion = Occasion(
         kind=rule.kind,
         reason=Reason.UNWATCHED,
@@ -164,7 +166,7 @@ async def _write(
         facts=Facts(),
         region_name=full_name(alert.region, around.region_names),
         link=outbox.link_to(around.public_url, alert.alert_id),
-        note=Note(f"{name} {alert.subject}", gone=why),
+        note=Note(alert.subject, gone=why, owner=name, product=product),
         rule_name=rule.name,
         rule_version=rule.version,
     )

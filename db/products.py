@@ -43,6 +43,19 @@ async def list_products(connection: Connection) -> dict[str, Product]:
     return {row["product"]: Product(**row) for row in rows}
 
 
+async def fetch_product(connection: Connection, product: str) -> Product | None:
+    """Return a product by its code; None: it has no name."""
+    row = await connection.fetchrow(
+        """
+        SELECT product, name_zh, name_en, output_uom, required_share, source
+          FROM products
+         WHERE product = $1
+        """,
+        product,
+    )
+    return None if row is None else Product(**row)
+
+
 async def list_equivalents(connection: Connection) -> list[Equivalent]:
     rows = await connection.fetch(
         """

@@ -14,6 +14,7 @@ from alerts.grace import Grace
 from alerts.verdicts import Verdict
 from db.alerts import Watched
 from db.news import Source
+from db.products import Product
 from energy import periods
 from energy.factors import Basis, Unverified
 from energy.periods import HOUR, Span, Step
@@ -311,6 +312,11 @@ class Facts:
     @property
     def about_unit(self) -> UnitName | None:
         """The unit it is about; None: it is about a region."""
+        return None
+
+    @property
+    def about_product(self) -> Product | None:
+        """The product it is about; None: it is about none, or that one has no name."""
         return None
 
     @property

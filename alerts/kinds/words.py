@@ -18,6 +18,7 @@ from alerts.series import Series
 from alerts.tasks import TaskKind
 from alerts.verdicts import State, Verdict
 from db.heads import KeptHead
+from db.products import Product
 from energy import levels
 from energy.factors import Basis
 from energy.periods import LOCAL, Span
@@ -65,7 +66,8 @@ class Note:
     """What a letter says beside its verdict: of what it is, since when.
 
     `periods`: how many the letter is about, of which it shows one; `is_past`: it is not over any
-    more; `gone`: why nobody watches it any more.
+    more; `gone`: why nobody watches it any more. `owner` is the name of its unit, and `product`
+    what that makes, where the facts do not say so.
     """
 
     subject: str
@@ -73,6 +75,8 @@ class Note:
     since_at: datetime | None = None
     is_past: bool = False
     gone: Gone | None = None
+    owner: str = ""
+    product: Product | None = None
 
 
 TOLD_ANEW = frozenset({Reason.AMENDED, Reason.RETRACTED, Reason.LATE})

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from alerts import parts
 from alerts.digest_page import DigestItem
+from alerts.kinds import subjects
 from alerts.kinds.budget_pace import verdict as budget_verdict
 from alerts.kinds.budget_pace.facts import BudgetFacts
 from alerts.kinds.budget_pace.parameters import BudgetPace, Watches
@@ -26,7 +27,7 @@ from alerts.kinds.two_high.facts import TwoHighFacts
 from alerts.kinds.value_intensity import verdict as value_verdict
 from alerts.kinds.value_intensity.facts import Used, ValueFacts
 from alerts.kinds.value_intensity.parameters import Per, ValueIntensity
-from alerts.kinds.words import Amended, Occasion, UnverifiedFactor
+from alerts.kinds.words import Amended, Language, Occasion, UnverifiedFactor
 from alerts.lifecycle import Reason
 from alerts.series import Point, Series
 from db.budgets import BudgetRow
@@ -325,7 +326,7 @@ def months() -> Series:
     return Series(tuple(points), "share", is_share=True)
 
 
-def items(count: int) -> list[DigestItem]:
+def items(count: int, language: Language = Language.ZH) -> list[DigestItem]:
     """Return alerts of which every third got worse, is reminded of, or is over."""
     reasons = [Reason.FIRST, Reason.ESCALATED, Reason.REMINDER, Reason.RESOLVED, Reason.AMENDED]
     names = ["柳州某钢铁有限公司", "鱼峰某水泥有限公司", "柳城县某制糖有限公司"]
@@ -337,7 +338,7 @@ def items(count: int) -> list[DigestItem]:
             rule_name="产品单耗超限",
             region_name="柳城县" if number % 2 else "城中区",
             unit_name=names[number % 3],
-            about="水泥熟料",
+            about=subjects.said(OVER.subject.name, language, OVER.named),
             measured=140.1644 - number / 10,
             threshold=117.0,
             uom="kgce/t",
@@ -351,23 +352,26 @@ def items(count: int) -> list[DigestItem]:
     ]
 
 
-REGION_ITEM = DigestItem(
-    alert_id=1_000,
-    reason=Reason.FIRST,
-    level=1,
-    rule_name="能耗强度预警",
-    region_name="柳州市",
-    unit_name=None,
-    about="2026年1—10月能耗强度",
-    measured=0.00943,
-    threshold=0.0,
-    uom="share",
-    window=ROSE.period,
-    link="https://nenghao.example/v1/alerts/1000",
-    is_open=True,
-    has_task=True,
-    task_due_on=date(2026, 12, 21),
-)
+def region_item(language: Language) -> DigestItem:
+    return DigestItem(
+        alert_id=1_000,
+        reason=Reason.FIRST,
+        level=1,
+        rule_name="能耗强度预警",
+        region_name="柳州市",
+        unit_name=None,
+        about=subjects.said(ROSE.subject, language),
+        measured=0.00943,
+        threshold=0.0,
+        uom="share",
+        window=ROSE.period,
+        link="https://nenghao.example/v1/alerts/1000",
+        is_open=True,
+        has_task=True,
+        task_due_on=date(2026, 12, 21),
+    )
+
+
 HEADS = [
     KeptHead(date(2026, 11, 22), chain, Head(links, bytes([links % 256]) * 32), DAY_AT)
     for chain, links in (("audit", 1_234), ("changes", 88), ("readings/one", 99_120))

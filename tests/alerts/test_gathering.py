@@ -258,6 +258,7 @@ async def test_a_digest_says_what_is_open_what_is_due_and_what_is_asked(works: W
     await works.pool.execute("UPDATE alert_events SET kind = 'retracted' WHERE alert_id = 4")
     await write(works.pool, 4)
     await works.pool.execute("UPDATE alert_events SET kind = 'handed_over' WHERE alert_id = 5")
+    await works.pool.execute("UPDATE alerts SET subject = 'u/cement_clinker' WHERE alert_id = 3")
     await works.pool.execute(
         "INSERT INTO alert_cases (alert_id, dated_level, dated_at, clock_from, acknowledge_by,"
         " remedy_by) SELECT alert_id, 1, $1, $1, $2, $3 FROM alerts",
@@ -278,6 +279,7 @@ async def test_a_digest_says_what_is_open_what_is_due_and_what_is_asked(works: W
     said = await works.pool.fetchval("SELECT body FROM outbox WHERE letter_id = 6")
     assert "仍在预警的按等级：一级 2。" in said
     assert "[撤回]" in said
+    assert "：水泥熟料" in said
     assert said.count("请于 2026-11-25 前反馈") == 1
     assert said.count("请于 2026-11-30 前整改到位") == 2  # acknowledging does not stop it
     assert "任务：于2026年12月21日前" in said

@@ -15,11 +15,13 @@ import pytest
 from alerts import chart, letter
 from alerts.digest_page import compose_digest
 from alerts.kinds.gone import Gone
+from alerts.kinds.kind import Facts
 from alerts.kinds.product_intensity.facts import Yardstick
 from alerts.kinds.product_intensity.parameters import Against
 from alerts.kinds.words import Language, Note, Occasion
 from alerts.lifecycle import Reason
 from alerts.page import Letter
+from alerts.verdicts import State, Verdict
 from energy.factors import Basis
 from energy.periods import HOUR, Span
 from tests.alerts import occasions
@@ -40,7 +42,13 @@ LETTERS: dict[str, Occasion] = {
     "product_resolved": product(Reason.RESOLVED, FINE),
     "product_unwatched": replace(
         product(Reason.UNWATCHED, OVER),
-        note=Note("水泥厂 91450200MA5KF5XJ00/clinker", gone=Gone.WITHDRAWN),
+        facts=Facts(),
+        note=Note(OVER.subject.name, gone=Gone.WITHDRAWN, owner="水泥厂", product=OVER.named),
+    ),
+    "product_unknown": replace(
+        product(Reason.UNKNOWN, OVER),
+        verdict=Verdict(State.UNKNOWN, OVER.window, "no data from E01, P01"),
+        note=Note(OVER.subject.name, since_at=OVER.window.starts_at),
     ),
     "product_pue": product(Reason.FIRST, occasions.CENTRE),
     "product_benchmark": product(Reason.FIRST, occasions.SHORT),
@@ -78,7 +86,7 @@ def digest(count: int, language: Language) -> Letter:
     return compose_digest(
         "柳州市",
         Span(occasions.DAY_AT, occasions.DAY_AT + 24 * HOUR),
-        [*occasions.items(count), occasions.REGION_ITEM],
+        [*occasions.items(count, language), occasions.region_item(language)],
         language,
         desk="柳州市",
         heads=occasions.HEADS,

@@ -50,7 +50,7 @@ async def test_a_budget_whose_period_is_over_ends_once_no_data_of_it_come_late(
     assert await reasons(works) == ["not watched any more: the period of its budget is over"]
     told = await works.letters()
     assert told[-1][0] == "liuzhou@desk.example"
-    assert told[-1][1].startswith("【预警终止】水泥厂 unit/")
+    assert told[-1][1].startswith("【预警终止】水泥厂 2026-01-01 起的用能预算")
     assert await works.evaluate(now=NOW + 121 * DAY) == 0
 
 

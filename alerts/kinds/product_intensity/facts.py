@@ -130,6 +130,10 @@ class ProductFacts(Facts):
         return UnitName(self.subject.unit_id, self.subject.unit, self.subject.unit_name)
 
     @property
+    def about_product(self) -> Product | None:
+        return self.named
+
+    @property
     def energy_basis(self) -> Basis | None:
         is_coal = self.yardstick is None or self.yardstick.energy is not Energy.KWH
         return self.basis if is_coal else None
