@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote_plus, urlsplit
 
+from alerts import witness
 from alerts.smtp import Meaning
 from db.outbox import ClaimedLetter
 
@@ -125,17 +126,20 @@ def sign(secret: str, timestamp_s: int, body: bytes) -> str:
     return hmac.digest(secret.encode(), said, hashlib.sha256).hex()
 
 
-def cut(text: str, bytes_max: int) -> str:
-    """Return `text` within so many UTF-8 bytes; what is cut keeps its last link.
+def cut(text: str, bytes_max: int, alert_id: int | None = None) -> str:
+    """Return `text` within so many UTF-8 bytes; what is cut keeps the link to its alert.
 
-    >>> cut("预警 正文 https://n.example/v1/alerts/7 完", 46)
+    Where there is none, its last link: of a digest it leads to all alerts.
+
+    >>> cut("预警 正文 https://n.example/v1/alerts/7 算 https://n.example/v1/explain", 46, 7)
     '预警 正文…\\nhttps://n.example/v1/alerts/7'
     """
     encoded = text.encode()
     if len(encoded) <= bytes_max:
         return text
     links = _LINK.findall(text)
-    end = f"…\n{links[-1]}" if links else "…"
+    to_alert = [each for each in links if each.endswith(f"/v1/alerts/{alert_id}")]
+    end = f"…\n{(to_alert or links)[-1]}" if links else "…"
     room = max(0, bytes_max - len(end.encode()))
     return encoded[:room].decode(errors="ignore") + end
 
@@ -150,7 +154,7 @@ def _generic(hook: Webhook, claimed: ClaimedLetter, now: datetime) -> Request:
         "written_at": claimed.created_at.isoformat(),
         "language": letter.language,
         "subject": letter.subject,
-        "text": cut(letter.body, TEXT_BYTES_MAX[hook.channel]),
+        "text": cut(letter.body, TEXT_BYTES_MAX[hook.channel], letter.alert_id),
     }
     body, at_s = _json(content), int(now.timestamp())
     headers = {"Nenghao-Timestamp": str(at_s), "Nenghao-Signature": sign(hook.secret, at_s, body)}
@@ -191,8 +195,12 @@ def _feishu(hook: Webhook, claimed: ClaimedLetter, now: datetime) -> Request:
 
 
 def _text(hook: Webhook, claimed: ClaimedLetter) -> str:
-    letter = claimed.letter
-    return cut(f"{letter.subject}\n\n{letter.body}", TEXT_BYTES_MAX[hook.channel])
+    """Return what a robot says. Where there is little room it is no witness of the books."""
+    letter, bytes_max = claimed.letter, TEXT_BYTES_MAX[hook.channel]
+    text = f"{letter.subject}\n\n{letter.body}"
+    if len(text.encode()) > bytes_max:
+        text = witness.without(text)
+    return cut(text, bytes_max, letter.alert_id)
 
 
 def _json(content: Mapping[str, object]) -> bytes:

@@ -13,6 +13,7 @@ from alerts.page import Section
 from db.heads import KeptHead
 
 HEADS_MAX = 50
+HEADINGS = {Language.ZH: "存证", Language.EN: "Witness of the books"}
 
 
 def sections(heads: Sequence[KeptHead], language: Language) -> list[Section]:
@@ -24,8 +25,14 @@ def sections(heads: Sequence[KeptHead], language: Language) -> list[Section]:
     if language is Language.ZH:
         what = f"请保留本邮件：下列链头是平台账簿 {day} 日终（北京时间）的指纹（{noted} 记），"
         what += "日后若有人改动或截断账簿，以 nenghao verify --heads 核验即可发现。"
-        return [Section("存证", [what, *lines], is_small=True)]
+        return [Section(HEADINGS[language], [what, *lines], is_small=True)]
     what = f"Keep this letter: these heads are the fingerprint of the books at the end of {day} "
     what += f"(Asia/Shanghai), noted at {noted}. Whoever "
     what += "changes the books or cuts them off is found by `nenghao verify --heads` with them."
-    return [Section("Witness of the books", [what, *lines], is_small=True)]
+    return [Section(HEADINGS[language], [what, *lines], is_small=True)]
+
+
+def without(text: str) -> str:
+    """Return the plain text of a letter without its heads."""
+    headings = tuple(f"{each}\n" for each in HEADINGS.values())
+    return "\n\n".join(each for each in text.split("\n\n") if not each.startswith(headings))

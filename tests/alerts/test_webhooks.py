@@ -20,14 +20,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import db.outbox
-from alerts import cycle, webhook_messages, webhooks
+from alerts import cycle, letter, webhook_messages, webhooks
 from alerts.episodes import Episodes
+from alerts.kinds.words import Language
+from alerts.lifecycle import Reason
 from alerts.smtp import MailError
 from alerts.webhook_messages import Channel, Webhook, sign_dingtalk, sign_feishu
 from alerts.webhooks import Hooks
 from db.outbox import ClaimedLetter, NewLetter
 from ingest import authority
 from ingest.authority import Authority
+from tests.alerts import occasions
 from tests.alerts.conftest import NOW, Post, Works
 
 SECRET = "SECdeadbeef"
@@ -79,6 +82,20 @@ class Receiver:
                 key = f"{told['timestamp']}\n{SECRET}".encode()
                 digest = hmac.new(key, b"", hashlib.sha256).digest()
                 return bool(told["sign"] == base64.b64encode(digest).decode())
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_a_short_text_keeps_the_link_to_its_alert_and_no_hashes(language: Language) -> None:
+    link = "https://nenghao.example/v1/alerts/7"
+    occasion = replace(occasions.product(Reason.FIRST, occasions.OVER), heads=occasions.HEADS)
+    made = letter.compose(replace(occasion, link=link), language)
+    new = NewLetter(7, "<m>", "<t>", "n", "w", made.subject, made.body)
+    hook = Webhook("w", Channel.WECOM, "https://robot.example")
+    sent = webhook_messages.request(hook, ClaimedLetter(1, 1, NOW, new), NOW)
+    text = json.loads(sent.body)["text"]["content"]
+    assert len(text.encode()) <= 2_048
+    assert f"{link}\n" in f"{text}\n"
+    assert "sha256" not in text
 
 
 @pytest.fixture(params=list(Channel))
