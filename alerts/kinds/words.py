@@ -31,6 +31,9 @@ SHARE = "share"
 PERCENT = "%"
 """The uom of verdicts whose figures are parts of a whole, in percent."""
 
+SHARE_DIGITS_MAX = 9
+"""Of a percentage: figures that are closer to their bound than that are computed the same."""
+
 
 class Language(StrEnum):
     ZH = "zh"
@@ -202,6 +205,22 @@ def beside(value: float | None, threshold: float) -> tuple[str, str]:
     if value is not None and value != threshold and shown == number(threshold):
         shown = f"{value:.10g}"
     return shown, number(threshold)
+
+
+def share(value: float | None, bound: float | None = None) -> str:
+    """Return a share in percent; one that is not its bound does not read like it.
+
+    >>> share(0.8), share(0.79996, 0.8), share(0.8, 0.8), share(None)
+    ('80.0%', '79.996%', '80.0%', '—')
+    """
+    if value is None:
+        return "—"
+    told = (f"{value:.{digits}%}" for digits in range(1, SHARE_DIGITS_MAX))
+    if bound is None or value == bound:
+        return next(told)
+    limits = (f"{bound:.{digits}%}" for digits in range(1, SHARE_DIGITS_MAX))
+    apart = (each for each, limit in zip(told, limits, strict=True) if each != limit)
+    return next(apart, f"{value:.{SHARE_DIGITS_MAX}%}")
 
 
 def percent(value: float | None) -> str:

@@ -8,11 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 import db.rules
-from alerts import backtest, rules
+from alerts import backtest, letter, rules
 from alerts.kinds.budget_pace import charges, facts, verdict
 from alerts.kinds.budget_pace.facts import BudgetFacts
 from alerts.kinds.budget_pace.parameters import BudgetPace, Edge, Watches
 from alerts.kinds.kind import Surroundings
+from alerts.kinds.words import Language
+from alerts.lifecycle import Reason
 from alerts.verdicts import State, Verdict
 from db.budgets import AlikeMeters, BudgetRow, DaySum, RunningBudget
 from db.scope import Scope
@@ -20,6 +22,7 @@ from energy.budgets import Obstacle, OwnerKind
 from energy.factors import Basis
 from energy.periods import LOCAL, Span
 from energy.registers import Kind
+from tests.alerts import occasions
 from tests.alerts.conftest import FLOOR, NOW, Works
 from tests.alerts.test_value_intensity import rule
 
@@ -98,6 +101,25 @@ def test_a_pace_may_be_ahead_of_time_by_its_tolerance(
     made = judge(1950.0, watches=Watches.PACE, pace_tolerance=tolerance)
     assert (made.state, made.level) == (state, level)
     assert made.measured == pytest.approx(91.9, abs=0.05)
+
+
+def subject(reason: Reason, amount_tce: float, stated: BudgetPace) -> str:
+    """Return what a Chinese letter is about."""
+    made = found(amount_tce, pace=stated.watches is Watches.PACE)
+    judged = verdict.budget(made, stated)
+    assert judged is not None
+    occasion = replace(occasions.budget(reason, made), verdict=judged)
+    return letter.compose(occasion, Language.ZH).subject
+
+
+def test_a_budget_that_only_the_edge_of_its_band_runs_out_names_the_day_of_that_edge() -> None:
+    said = subject(Reason.FIRST, 2008.5, BudgetPace(edge=Edge.EARLIEST))
+    assert said.endswith("预计最早2026年12月31日用完，早于期末")
+
+
+def test_a_pace_that_is_in_order_again_says_what_is_allowed() -> None:
+    said = subject(Reason.RESOLVED, 1950.0, BudgetPace(watches=Watches.PACE))
+    assert said.endswith("已用 91.9%，在允许进度 94.3% 以内")
 
 
 def test_a_budget_of_which_no_day_is_over_has_no_verdict() -> None:

@@ -154,3 +154,27 @@ def test_a_name_begins_no_new_line_and_no_header() -> None:
             written = letter.compose(replace(occasion, facts=facts), language)
             assert "\n" not in written.subject, name
             assert "\nBcc" not in written.body, name
+
+
+@pytest.mark.parametrize(
+    ("rule", "facts", "said"),
+    [
+        (
+            DataQuality(check=Check.INDEX, of=Of.CITY, bound=0.8),
+            replace(INDEX, measured=0.79996),
+            "79.996%",
+        ),
+        (
+            DataQuality(check=Check.GAP, bound=0.1),
+            of_meter(Check.GAP, 0.1003, period=DAY, coverage=0.8997),
+            "10.03%",
+        ),
+    ],
+)
+def test_a_share_that_is_not_its_bound_does_not_read_like_it(
+    rule: DataQuality, facts: QualityFacts, said: str
+) -> None:
+    occasion = quality(rule, facts)
+    made = letter.compose(occasion, Language.ZH)
+    assert said in made.subject
+    assert said in occasion.verdict.reason

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from alerts.kinds.budget_pace.facts import BudgetFacts
 from alerts.kinds.budget_pace.parameters import BudgetPace, Edge, Watches
-from alerts.kinds.words import PERCENT
+from alerts.kinds.words import PERCENT, share
 from alerts.verdicts import State, Verdict
 from energy.budgets import Obstacle
 from energy.forecast import Outlook, Projection
@@ -49,7 +49,7 @@ def _run_out(facts: BudgetFacts, parameters: BudgetPace) -> Verdict:
     if is_early:
         said = f"it runs out on {runs_out_on} ({parameters.edge} day of the forecast)"
         return _verdict(facts, State.FIRING, comes_to, 1.0, said, RUNS_OUT)
-    said = f"it comes to {comes_to:.1%} of the budget by the end of its period"
+    said = f"it comes to {share(comes_to, 1.0)} of the budget by the end of its period"
     return _verdict(facts, State.OK, comes_to, 1.0, said)
 
 
@@ -59,7 +59,7 @@ def _pace(facts: BudgetFacts, tolerance: float) -> Verdict:
     obstacle = standing.obstacle
     if used is None or obstacle not in STILL_COUNTED:
         return _verdict(facts, State.UNKNOWN, used, may, f"it cannot be told: {obstacle}")
-    said = f"{used:.1%} are used while {elapsed:.1%} of its period are over"
+    said = f"{share(used, elapsed)} are used while {share(elapsed)} of its period are over"
     if used > may:
         return _verdict(facts, State.FIRING, used, may, said, AHEAD)
     if obstacle is Obstacle.COVERAGE_TOO_LOW:

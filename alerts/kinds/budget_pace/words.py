@@ -19,6 +19,7 @@ from alerts.kinds.words import (
     level_zh,
     number,
     rfc3339,
+    share,
 )
 from energy.forecast import Projection
 
@@ -58,6 +59,7 @@ def _zh(occasion: Occasion, facts: BudgetFacts) -> Words:
                 "已用占预算", _expected("预计期末用量占预算", EDGE_ZH, occasion), occasion, facts
             ),
             ("时间进度", _elapsed(facts)),
+            *([("允许进度", _allowed(occasion))] if facts.is_pace else []),
             ("预算", whole),
             ("预算期", f"{row.starts_on} — {_last(facts)}"),
             ("已用", f"{number(facts.standing.used_tce)} tce（截至 {facts.standing.through_on}）"),
@@ -93,6 +95,7 @@ def _en(occasion: Occasion, facts: BudgetFacts) -> Words:
                 facts,
             ),
             ("Share of the period that is over", _elapsed(facts)),
+            *([("Allowed share", _allowed(occasion))] if facts.is_pace else []),
             ("Budget", whole),
             ("Period", f"{row.starts_on} — {_last(facts)}"),
             ("Used", f"{number(standing.used_tce)} tce (through {standing.through_on})"),
@@ -114,31 +117,38 @@ def _en(occasion: Occasion, facts: BudgetFacts) -> Words:
 
 def _says_zh(occasion: Occasion, facts: BudgetFacts) -> str:
     found, is_pace = facts.standing.projection, facts.is_pace
+    if not occasion.is_over and is_pace:
+        return f"已用 {_share(facts)}，在允许进度 {_allowed(occasion)} 以内"
     if not occasion.is_over:
-        return "用能进度已不快于时间进度" if is_pace else "按目前用能水平可用至期末"
+        return "按目前用能水平可用至期末"
     if is_pace:
         return f"已用 {_share(facts)}，快于时间进度 {_elapsed(facts)}"
     if _is_exhausted(facts) or found is None:
         return "已用完"
+    if found.runs_out_on is None:
+        return f"预计最早{_day_zh(found.earliest_on)}用完，早于期末"
     return f"预计{_day_zh(found.runs_out_on)}用完，早于期末"
 
 
 def _says_en(occasion: Occasion, facts: BudgetFacts) -> str:
     found, is_pace = facts.standing.projection, facts.is_pace
+    if not occasion.is_over and is_pace:
+        return f"is {_share(facts)} used, within the {_allowed(occasion)} that are allowed"
     if not occasion.is_over:
-        return "is no longer ahead of time" if is_pace else "lasts at today's rate"
+        return "lasts at today's rate"
     if is_pace:
         return f"is {_share(facts)} used, while {_elapsed(facts)} of its period is over"
     if _is_exhausted(facts) or found is None:
         return "is used up"
+    if found.runs_out_on is None:
+        return f"may run out on {_day_en(found.earliest_on)}, before its end"
     return f"is expected to run out on {_day_en(found.runs_out_on)}, before its end"
 
 
 def _judged(used: str, expected: str, occasion: Occasion, facts: BudgetFacts) -> tuple[str, str]:
     """Return what is judged: the share that is used, or what it comes to."""
-    share = "—" if occasion.verdict.measured is None else f"{occasion.verdict.measured:.1f}%"
     is_used = facts.is_pace or facts.standing.projection is None
-    return (used if is_used else expected), share
+    return (used if is_used else expected), _found(occasion)
 
 
 def _projected(
@@ -179,7 +189,7 @@ def _comes_to(occasion: Occasion, facts: BudgetFacts, then: str) -> str:
     if facts.is_pace or facts.standing.projection is None or measured is None:
         return ""
     total = number(measured * amount / 100)
-    return f"{total} tce ÷ {number(amount)} tce = {measured:.1f}%{then}"
+    return f"{total} tce ÷ {number(amount)} tce = {_found(occasion)}{then}"
 
 
 def _formula(facts: BudgetFacts, time: str, days: str, then: str) -> str:
@@ -211,12 +221,25 @@ def _is_exhausted(facts: BudgetFacts) -> bool:
 
 
 def _share(facts: BudgetFacts) -> str:
-    used = facts.standing.used_share
-    return "—" if used is None else f"{100 * used:.1f}%"
+    return share(facts.standing.used_share, facts.elapsed_share)
 
 
 def _elapsed(facts: BudgetFacts) -> str:
-    return f"{100 * facts.elapsed_share:.1f}%"
+    return share(facts.elapsed_share)
+
+
+def _found(occasion: Occasion) -> str:
+    """Return what is judged, beside what it is held against."""
+    measured, threshold = occasion.verdict.measured, occasion.verdict.threshold
+    if measured is None or threshold is None:
+        return "—"
+    return share(measured / 100, threshold / 100)
+
+
+def _allowed(occasion: Occasion) -> str:
+    """Return what may be used by now: a pace may be ahead of time by its tolerance."""
+    assert occasion.verdict.threshold is not None
+    return share(occasion.verdict.threshold / 100)
 
 
 def _last(facts: BudgetFacts) -> date:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from alerts.kinds.data_quality.facts import QualityFacts
 from alerts.kinds.data_quality.parameters import Check, DataQuality
+from alerts.kinds.words import share
 from alerts.verdicts import State, Verdict
 
 MILDEST = 3
 
+SHARES = (Check.GAP, Check.INDEX)
 MEASURED = {
     Check.OFFLINE: "owes {0:.0f} intervals",
-    Check.GAP: "lacks {0:.1%} of its readings",
+    Check.GAP: "lacks {0} of its readings",
     Check.FLAT: "stood still for {0:.0f} intervals while its unit produced",
     Check.CLOCK: "clock off by {0:.0f} s",
-    Check.INDEX: "is at {0:.1%}",
+    Check.INDEX: "is at {0}",
     Check.REPAIR: "{0:+.1f} days after its deadline",
     Check.VERIFICATION: "verification holds for {0:.0f} days more",
 }
@@ -41,7 +43,8 @@ def judge(facts: QualityFacts, rule: DataQuality, coverage_floor: float) -> Verd
     measured = facts.measured
     if obstacle or measured is None:
         return _verdict(facts, rule, State.UNKNOWN, obstacle or "nothing was measured")
-    told = f"{MEASURED[facts.check].format(measured)}; {BOUND[facts.check].format(rule.limit)}"
+    shown = share(measured, rule.limit) if facts.check in SHARES else measured
+    told = f"{MEASURED[facts.check].format(shown)}; {BOUND[facts.check].format(rule.limit)}"
     if facts.in_order:
         return _verdict(facts, rule, State.OK, f"{facts.in_order}: {told}")
     is_over = rule.measure.is_over(measured, rule.limit)

@@ -17,6 +17,7 @@ from alerts.kinds.words import (
     level_zh,
     moment,
     number,
+    share,
     window,
 )
 from energy import workdays
@@ -202,15 +203,16 @@ def _zh(occasion: Occasion, facts: QualityFacts) -> Words:
     wording, verdict = ZH[facts.check], occasion.verdict
     assert verdict.threshold is not None
     amount = VALUE_ZH[facts.check]
+    measured = _measured(facts, verdict.threshold, amount)
     whose = collapse(occasion.region_name) if facts.unit is None else collapse(facts.unit.name)
     what = _subject(facts, INDEX_ZH, FAULT_ZH, THING_ZH)
-    told = (wording.over if occasion.is_over else wording.fine).format(amount(facts.measured))
+    told = (wording.over if occasion.is_over else wording.fine).format(measured)
     code = facts.region if facts.unit is None else collapse(facts.unit.unit)
     return Words(
         subject=f"{whose}：{_joined(what, told)}",
         opening=f"{whose}（{code}）的{_joined(what, told)}。",
         figures=[
-            (wording.label, amount(facts.measured)),
+            (wording.label, measured),
             (wording.bound, _bound(facts, verdict.threshold, amount, "到期前 {0} 天")),
             *([("预警等级", level_zh(verdict))] if occasion.is_over else []),
             *_when(occasion, facts, ("统计时段", "起始", wording.until), "（北京时间）"),
@@ -224,15 +226,16 @@ def _en(occasion: Occasion, facts: QualityFacts) -> Words:
     wording, verdict = EN[facts.check], occasion.verdict
     assert verdict.threshold is not None
     amount = VALUE_EN[facts.check]
+    measured = _measured(facts, verdict.threshold, amount)
     whose = collapse(occasion.region_name) if facts.unit is None else collapse(facts.unit.name)
     what = _subject(facts, INDEX_EN, FAULT_EN, THING_EN)
-    told = (wording.over if occasion.is_over else wording.fine).format(amount(facts.measured))
+    told = (wording.over if occasion.is_over else wording.fine).format(measured)
     code = facts.region if facts.unit is None else collapse(facts.unit.unit)
     return Words(
         subject=f"{whose}: {what} {told}",
         opening=f"{whose} ({code}), {what}: {told}.",
         figures=[
-            (wording.label, amount(facts.measured)),
+            (wording.label, measured),
             (wording.bound, _bound(facts, verdict.threshold, amount, "{0} days before it ends")),
             *([("Warning level", str(verdict.level))] if occasion.is_over else []),
             *_when(occasion, facts, ("Period", "Since", wording.until), " (Asia/Shanghai)"),
@@ -262,6 +265,10 @@ def _joined(what: str, told: str) -> str:
     return what + ("" if told.startswith("，") else " ") + told
 
 
+def _measured(facts: QualityFacts, threshold: float, amount: Callable[[float | None], str]) -> str:
+    return share(facts.measured, threshold) if amount is share else amount(facts.measured)
+
+
 def _bound(
     facts: QualityFacts, threshold: float, amount: Callable[[float | None], str], before: str
 ) -> str:
@@ -287,10 +294,6 @@ def _when(
         elif occasion.is_over or facts.check is Check.VERIFICATION:
             lines.append((labels[2], f"{workdays.last_day(facts.until)}"))
     return lines
-
-
-def _share(value: float | None) -> str:
-    return "—" if value is None else f"{value:.1%}"
 
 
 def _left_zh(days: float | None) -> str:
@@ -322,19 +325,19 @@ def _with(unit: str, one: str = "") -> Callable[[float | None], str]:
 
 VALUE_ZH: Mapping[Check, Callable[[float | None], str]] = {
     Check.OFFLINE: _with("个周期"),
-    Check.GAP: _share,
+    Check.GAP: share,
     Check.FLAT: _with("个周期"),
     Check.CLOCK: _with("秒"),
-    Check.INDEX: _share,
+    Check.INDEX: share,
     Check.REPAIR: _with("天"),
     Check.VERIFICATION: _left_zh,
 }
 VALUE_EN: Mapping[Check, Callable[[float | None], str]] = {
     Check.OFFLINE: _with("intervals", "interval"),
-    Check.GAP: _share,
+    Check.GAP: share,
     Check.FLAT: _with("intervals", "interval"),
     Check.CLOCK: _with("s"),
-    Check.INDEX: _share,
+    Check.INDEX: share,
     Check.REPAIR: _with("days", "day"),
     Check.VERIFICATION: _left_en,
 }
