@@ -272,8 +272,7 @@ async def _list_news(connection: Connection, progress: Progress, now: datetime) 
     rested = [
         each
         for each in Source
-        if each not in progress.news_at
-        or not timedelta(0) <= now - progress.news_at[each] < NEWS_EVERY
+        if not timedelta(0) <= now - progress.news_at.get(each, EPOCH) < NEWS_EVERY
     ]
     news = await db.news.list_oldest(connection, rested, NEWS_MAX) if rested else []
     if len(news) == NEWS_MAX:
