@@ -25,12 +25,12 @@ from alerts.amending import Again, Amendment, Late
 from alerts.keepers import NOT_YET, Keepers, Kept
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.words import Amended, Note, Occasion
-from alerts.lifecycle import Reason
+from alerts.lifecycle import Reason, Transition
 from alerts.outbox import Posting
 from alerts.reach import full_name
 from alerts.rejudging import Looked
 from alerts.verdicts import HIGH_LEVEL, State
-from db.alerts import AlertState
+from db.alerts import AlertState, OpenAlert
 from db.amendments import Life
 from db.fresh import Fresh
 from db.judgements import Judgement
@@ -68,8 +68,8 @@ async def apply(
     changed = 0
     for subject, again in by_subject.items():
         own = [life for life in lives if life.subject == subject]
-        last = newest.get(subject)
-        newest_at = hour if last is None else last.verdict.period.ends_at
+        last = newest.get(subject) or max(again, key=lambda each: each.ends_at).judged
+        newest_at = last.verdict.period.ends_at if subject in newest else hour
         known = [
             each
             for each in again
@@ -89,12 +89,28 @@ async def apply(
         async with connection.transaction():
             await _keep(connection, rule, kept, amended, late, around)
             for amendment in amended:
-                changed += await _amend(connection, rule, amendment, around, keeping)
+                changed += await _amend(connection, rule, amendment, last, around, keeping)
             if late is not None:
-                last = last or max(again, key=lambda each: each.ends_at).judged
                 changed += await _open_late(connection, rule, late, own, last, around, keeping)
     await db.judgements.upsert(connection, rule.rule_id, quiet, around.now)
     return changed
+
+
+async def ended(
+    connection: Connection,
+    rule: Rule,
+    judged: Judged,
+    alert: OpenAlert | None,
+    transition: Transition | None,
+) -> Transition | None:
+    """Return how an alert ends: withdrawn where what opened it, and all after it, was not over."""
+    if alert is None or transition is None or transition.reason is not Reason.RESOLVED:
+        return transition
+    ends_at = judged.verdict.period.ends_at
+    is_of_window = rule.parameters.judges_again and not rule.parameters.drifts
+    if is_of_window and await db.amendments.is_groundless(connection, alert.alert_id, ends_at):
+        return replace(transition, reason=Reason.RETRACTED)
+    return transition
 
 
 async def _keep(
@@ -116,14 +132,19 @@ async def _amend(
     connection: Connection,
     rule: Rule,
     amendment: Amendment,
+    last: Judged,
     around: Surroundings,
     keeping: Keepers,
 ) -> bool:
-    """Tell anew what was told of an alert, or that it is to be; False: it was done before."""
+    """Tell anew what was told of an alert, or that it is to be; False: it was done before, or
+    nothing was told of what changed.
+    """
     life, again = amendment.life, amendment.again
-    is_retracted = amendment.is_opening and not await db.amendments.list_firing(
-        connection, rule.rule_id, life.subject, again.ends_at, life.resolved_by
+    is_retracted = amendment.is_doubtful and await db.amendments.is_groundless(
+        connection, life.alert_id, life.resolved_by
     )
+    if not is_retracted and not amendment.changed:
+        return False
     if is_retracted:
         if not await db.amendments.retract(connection, life.alert_id, around.now, by=again.ends_at):
             return False
@@ -132,20 +153,26 @@ async def _amend(
     if life.is_told and not is_retracted:
         kept = keeping.over(_standing(rule, life, again.judged.watched.unit_id))
     await _renew(connection, amendment, around, is_told=kept is None)
+    if not is_retracted:
+        await _show_what_fires(connection, rule, amendment, last, around)
     if kept is not None and not await _owe(connection, rule, amendment, around):
         return False
     reason = Reason.RETRACTED if is_retracted else Reason.AMENDED
     event_id = await _event(
         connection, rule, life.alert_id, again, reason if life.is_told else Reason.NOTED, around,
-        f"{_was(again)}; now: {again.verdict.reason}" + _more(len(amendment.changed)) + _kept(kept),
+        f"{amending.was(again)}; now: {again.verdict.reason}"
+        + _more(len(amendment.changed)) + _kept(kept),
     )  # fmt: skip
     letters = 0
     if life.is_told and kept is None:
-        note = Note(life.subject, periods=len(amendment.changed))
-        told = _amended(life, again)
+        note = amending.note(amendment, None if is_retracted else last)
+        told = amending.before(amendment)
         letters = await _write(
             connection, rule, again.judged, life, event_id, reason, note, around, told
         )
+        if note.newest is not None and note.newest.state is State.FIRING:
+            key = (life.subject, note.newest.period)
+            await db.judgements.link(connection, rule.rule_id, [key], life.alert_id, reason)
     log.info("alert_amended", alert_id=life.alert_id, subject=life.subject, reason=reason,
              letters=letters)  # fmt: skip
     return True
@@ -163,6 +190,27 @@ async def _renew(
             await db.amendments.amend(
                 connection, life.alert_id, each.ends_at, finding, around.now, is_told=is_told
             )
+
+
+async def _show_what_fires(
+    connection: Connection, rule: Rule, amendment: Amendment, last: Judged, around: Surroundings
+) -> None:
+    """Let an alert that fires show a period that is over, not one that turned out not to be; what
+    is found of that one later is told anew, too.
+    """
+    life, verdict = amendment.life, last.verdict
+    shown = [each for each in amendment.changed if each.ends_at == life.shown_by]
+    if life.state is not AlertState.FIRING or not any(each.has_ceased for each in shown):
+        return
+    shown_now = await db.amendments.show_last_over(connection, life.alert_id, around.now)
+    if shown_now is not None:
+        key = (life.subject, shown_now)
+        await db.judgements.link(connection, rule.rule_id, [key], life.alert_id, Reason.AMENDED)
+    if verdict.state is State.FIRING:
+        await db.amendments.amend(
+            connection, life.alert_id, verdict.period.ends_at, changes.finding_of(verdict),
+            around.now, is_told=False,
+        )  # fmt: skip
 
 
 async def _owe(
@@ -258,6 +306,7 @@ def _late_life(alert_id: int, worst: Again, first: Again, around: Surroundings) 
         retracted_at=None,
         is_told=False,
         owed_anew=(),
+        shown_by=worst.ends_at,
     )
 
 
@@ -327,23 +376,8 @@ async def _write(
         note=note,
         amended=amended,
     )
-    anew = amended is not None
+    anew = reason is not Reason.LATE
     return await outbox.write(connection, posting, occasion, around.now, anew=anew)
-
-
-def _amended(life: Life, again: Again) -> Amended:
-    was = again.was
-    assert was is not None
-    return Amended(
-        was.measured, was.threshold, was_over=was.state == State.FIRING, told_at=life.told_at
-    )
-
-
-def _was(again: Again) -> str:
-    was = again.was
-    assert was is not None
-    measured = "unknown" if was.measured is None else f"{was.measured:.4g}"
-    return f"its data changed: it was {was.state} at {measured}"
 
 
 def _standing(rule: Rule, life: Life, unit_id: int | None) -> Standing:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alerts.kinds.kind import Judged, Parameters
+from alerts.kinds.words import Amended, Note, paired
 from alerts.lifecycle import LETTERS, Reason, held_for
 from alerts.verdicts import State, Verdict
 from db.alerts import AlertState
@@ -20,13 +21,15 @@ from db.judgements import Judgement
 TOLERANCE = 0.01
 """Share of a value that it may change by without being told anew: no decision turns on less."""
 
-TOLD = LETTERS | {Reason.LATE}
+TOLD = LETTERS | {Reason.LATE, Reason.AMENDED}
 """Events after which what was found of a period stands in letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A period judged again. `was`: what was found before; None: nothing was."""
+    """A period judged again. `was`: what was found before; None: nothing was. `has_ceased`: it was
+    over.
+    """
 
     judged: Judged
     was: Judgement | None
@@ -39,19 +42,25 @@ class Again:
     def ends_at(self) -> datetime:
         return self.judged.verdict.period.ends_at
 
+    @property
+    def has_ceased(self) -> bool:
+        was_over = self.was is not None and _is_over(self.was.state)
+        return was_over and self.verdict.state is not State.FIRING
+
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
     """An alert of which something else was found than was told, and in which period.
 
     `changed` are those of which something else was told; `again` is the one that opened the alert,
-    or the first of them. `is_opening`: the alert may be without reason.
+    or the first of them, or the last one that ceased to be over though nothing was told of it.
+    `is_doubtful`: the alert may be without reason.
     """
 
     life: Life
     again: Again
     changed: Sequence[Again]
-    is_opening: bool
+    is_doubtful: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +89,30 @@ def differs(was: Judgement, verdict: Verdict, tolerance: float = TOLERANCE) -> b
 def amendments(
     judged_again: Iterable[Again], lives: Sequence[Life], newest_at: datetime
 ) -> list[Amendment]:
-    """Return what has to be told anew, once for each alert that was not retracted.
+    """Return what may have to be told anew, once for each alert that was not retracted.
 
     The period that ends at `newest_at` is what the lifecycle looks at: whether it is over is its.
     """
     by_id = {life.alert_id: life for life in lives if life.retracted_at is None}
     changed: dict[int, list[Again]] = {}
+    ceased: dict[int, list[Again]] = {}
     for again in sorted(judged_again, key=lambda each: each.ends_at):
         was = again.was
-        if was is None or was.alert_id not in by_id or was.led_to not in TOLD:
+        if was is None:
             continue
         is_same = _is_over(was.state) == _is_over(again.verdict.state)
-        if differs(was, again.verdict) and (is_same or again.ends_at != newest_at):
-            changed.setdefault(was.alert_id, []).append(again)
-    return [_amendment(by_id[alert_id], some) for alert_id, some in changed.items()]
+        is_closed = again.ends_at != newest_at
+        if was.alert_id in by_id and was.led_to in TOLD:
+            if differs(was, again.verdict) and (is_same or is_closed):
+                changed.setdefault(was.alert_id, []).append(again)
+        elif again.has_ceased and is_closed:
+            for life in by_id.values():
+                if life.fired_at is not None and _holds(life, again.ends_at):
+                    ceased.setdefault(life.alert_id, []).append(again)
+    return [
+        _amendment(by_id[alert_id], changed.get(alert_id, []), ceased.get(alert_id, []))
+        for alert_id in {**changed, **ceased}
+    ]
 
 
 def late(
@@ -175,6 +194,37 @@ def is_news(again: Again) -> bool:
     return differs(again.was, again.verdict)
 
 
+def note(amendment: Amendment, last: Judged | None) -> Note:
+    """Return what a letter says of how its alert stands, by the newest period; `last` None: it is
+    withdrawn.
+    """
+    life = amendment.life
+    fires = last is not None and life.state is AlertState.FIRING
+    is_over = amendment.again.verdict.state is State.FIRING
+    return Note(
+        life.subject,
+        periods=len(amendment.changed),
+        is_past=last is not None and not fires,
+        newest=last.verdict if last is not None and fires and not is_over else None,
+    )
+
+
+def before(amendment: Amendment) -> Amended | None:
+    """Return what was told of the period that a letter shows; None: nothing was of that one."""
+    was, life = amendment.again.was, amendment.life
+    if was is None or not amendment.changed:
+        return None
+    return Amended(was.measured, was.threshold, was_over=_is_over(was.state), told_at=life.told_at)
+
+
+def was(again: Again) -> str:
+    """Return what is said of a period in the history of its alert."""
+    assert again.was is not None
+    found = again.was
+    measured, _ = paired(found.measured, found.threshold, again.verdict.uom)
+    return f"its data changed: it was {found.state} at {measured}"
+
+
 def grouped(judged_again: Iterable[Again]) -> Mapping[str, list[Again]]:
     """Return periods by subject."""
     by_subject: dict[str, list[Again]] = {}
@@ -183,13 +233,15 @@ def grouped(judged_again: Iterable[Again]) -> Mapping[str, list[Again]]:
     return by_subject
 
 
-def _amendment(life: Life, changed: Sequence[Again]) -> Amendment:
+def _amendment(life: Life, changed: Sequence[Again], ceased: Sequence[Again]) -> Amendment:
     opening = [
         again
         for again in changed
         if again.ends_at == life.opened_by and again.verdict.state in _without_reason(again)
     ]
-    return Amendment(life, (opening or changed)[0], changed, bool(opening))
+    ceased = [*ceased, *(again for again in changed if again.has_ceased)]
+    shown = (opening or changed or ceased[-1:])[0]
+    return Amendment(life, shown, changed, bool(opening or ceased))
 
 
 def _without_reason(again: Again) -> tuple[State, ...]:
@@ -219,14 +271,14 @@ def _is_told(again: Again, lives: Sequence[Life]) -> bool:
     retracted = {life.alert_id for life in lives if life.retracted_at is not None}
     if again.was is not None and again.was.alert_id not in (None, *retracted):
         return True
-    return any(
-        life.opened_by is not None
-        and not life.is_late
-        and life.retracted_at is None
-        and life.opened_by <= again.ends_at
-        and (life.resolved_by is None or again.ends_at <= life.resolved_by)
-        for life in lives
-    )
+    return any(life.retracted_at is None and _holds(life, again.ends_at) for life in lives)
+
+
+def _holds(life: Life, ends_at: datetime) -> bool:
+    """Return whether a period lies within the life of an alert that was told of in time."""
+    if life.opened_by is None or life.is_late or life.opened_by > ends_at:
+        return False
+    return life.resolved_by is None or ends_at <= life.resolved_by
 
 
 def _excess(verdict: Verdict) -> float:

@@ -214,7 +214,7 @@ async def judge(
             opened = await db.alerts.list_open(connection, rule.rule_id)
         changed += told
     if looked.newest:
-        await _keep(connection, rule, looked.newest, around)
+        await rejudging.keep(connection, rule, looked.newest, around)
         newest = [keeping.excused(rule, judged, around) for judged in looked.newest]
         changed += await _go_on(connection, rule, newest, opened, around, seen, keeps)
     changed += await _look_for_silence(connection, rule, around, seen.progress, keeps)
@@ -326,15 +326,6 @@ async def _end_unwatched(
     return len(ended)
 
 
-async def _keep(
-    connection: Connection, rule: Rule, newest: Sequence[Judged], around: Surroundings
-) -> None:
-    """Keep what was found of the newest periods, where they may be judged again."""
-    if rule.parameters.judges_again:
-        found = [amending.judgement(judged) for judged in newest]
-        await db.judgements.upsert(connection, rule.rule_id, found, around.now)
-
-
 async def _go_on(
     connection: Connection,
     rule: Rule,
@@ -362,6 +353,7 @@ async def _go_on(
             rule.version,
             held=await standing.held(connection, rule, judged, alert),
         )
+        transition = await amended.ended(connection, rule, judged, alert, transition)
         keeps.see(judged)
         owes = NOTHING if alert is None else owed.get(alert.alert_id, NOTHING)
         transition = keeping.settled(transition, owes, judged, alert, keeps, around.now)

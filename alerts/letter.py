@@ -20,15 +20,14 @@ from alerts.kinds.words import (
     Language,
     Occasion,
     Words,
-    beside,
     collapse,
     moment,
-    number,
-    percent,
+    paired,
+    window,
 )
 from alerts.lifecycle import Reason
 from alerts.page import Fact, Letter, Link, Page, Section, Tone
-from alerts.verdicts import State
+from alerts.verdicts import State, Verdict
 
 SUBJECT_LENGTH_MAX = frame.SUBJECT_LENGTH_MAX
 
@@ -45,9 +44,11 @@ class Phrases:
     amended: str
     before: str
     now: str
+    newest: str
     over: str
     not_over: str
     place: str
+    unknown: str
     due: str
     remedy: str
     due_note: str
@@ -93,9 +94,11 @@ ZH = Phrases(
     amended="更正通知：此前的通知以本次为准。{opening}",
     before="更正前（{at} 通知）",
     now="更正后",
+    newest="最新时段（{window}，北京时间）",
     over="超过阈值 {threshold}",
     not_over="未超过阈值 {threshold}",
     place="所在地区",
+    unknown="数据不足，无法判定",
     due="反馈期限",
     remedy="整改期限",
     due_note="按工作日计算",
@@ -146,9 +149,11 @@ EN = Phrases(
     amended="This notice takes the place of the one before. {opening}",
     before="Before (notice of {at})",
     now="Now",
+    newest="Newest period ({window}, Asia/Shanghai)",
     over="over the threshold of {threshold}",
     not_over="not over the threshold of {threshold}",
     place="Region",
+    unknown="the data do not suffice to say",
     due="Answer by",
     remedy="Remedy by",
     due_note="counted in working days",
@@ -245,7 +250,8 @@ def page(occasion: Occasion, words: Words, language: Language) -> Page:
 
 def _tone(occasion: Occasion) -> Tone:
     """Return how a letter looks: one that nobody watches any more looks like no good news."""
-    is_fine = not occasion.is_over and occasion.reason is not Reason.UNWATCHED
+    is_bad = occasion.is_over or occasion.fires
+    is_fine = not is_bad and occasion.reason is not Reason.UNWATCHED
     return Tone.FINE if is_fine else TONES.get(occasion.verdict.level or 0, Tone.MILD)
 
 
@@ -254,32 +260,34 @@ def _subject(occasion: Occasion, words: Words, says: Phrases) -> str:
 
 
 def _changed(amended: Amended, occasion: Occasion, words: Words, says: Phrases) -> list[Fact]:
-    """Return what was told before, and what it is now."""
+    """Return what was told before, and what it is now; and of the newest period, if it fires on."""
     at = "" if amended.told_at is None else moment(amended.told_at)
-    is_over = occasion.verdict.state is State.FIRING
-    uom, now = occasion.verdict.uom, occasion.verdict
+    was_over, uom = amended.was_over, occasion.verdict.uom
+    newest = None if occasion.note is None else occasion.note.newest
     return [
         Fact(
             says.before.format(at=at),
-            _standing(says, amended.measured, amended.threshold, uom, is_over=amended.was_over),
+            _standing(says, amended.measured, amended.threshold, uom, is_over=was_over),
         ),
-        Fact(
-            says.now,
-            _standing(says, now.measured, now.threshold, uom, is_over=is_over),
-            stands_out=True,
-        ),
-    ]
+        Fact(says.now, _found(says, occasion.verdict), stands_out=True),
+        *([] if newest is None else [
+            Fact(says.newest.format(window=window(newest.period)), _found(says, newest))
+        ]),
+    ]  # fmt: skip
+
+
+def _found(says: Phrases, verdict: Verdict) -> str:
+    if verdict.state is State.UNKNOWN:
+        return says.unknown
+    is_over = verdict.state is State.FIRING
+    return _standing(says, verdict.measured, verdict.threshold, verdict.uom, is_over=is_over)
 
 
 def _standing(
     says: Phrases, measured: float | None, threshold: float | None, uom: str, *, is_over: bool
 ) -> str:
-    if uom == SHARE:
-        value, limit = percent(measured), percent(threshold)
-    else:
-        value, limit = number(measured), number(threshold)
-        if measured is not None and threshold is not None:
-            value, limit = beside(measured, threshold)
+    value, limit = paired(measured, threshold, uom)
+    if uom != SHARE:
         value = f"{value} {collapse(uom)}"
     side = says.over if is_over else says.not_over
     return value + says.pause + side.format(threshold=limit)
@@ -315,9 +323,9 @@ def _due(occasion: Occasion, says: Phrases) -> list[Fact]:
 def _asked(occasion: Occasion, words: Words, says: Phrases) -> Section:
     if occasion.reason is Reason.UNWATCHED:
         return Section(says.asked, words.asks, is_numbered=True)
-    if not occasion.is_over:
-        is_amended = occasion.amended is not None
-        lines = says.asked_if_withdrawn if is_amended else says.asked_if_fine
+    if not occasion.fires:
+        is_withdrawn = occasion.reason is Reason.RETRACTED
+        lines = says.asked_if_withdrawn if is_withdrawn else says.asked_if_fine
         return Section(says.asked, lines)
     heading = says.asked
     if occasion.due_on is not None:
@@ -330,7 +338,7 @@ def _asked(occasion: Occasion, words: Words, says: Phrases) -> Section:
 
 def _is_closed(occasion: Occasion) -> bool:
     """Return whether there is nothing to take care of any more, as in what came late."""
-    return not occasion.is_over or (occasion.note is not None and occasion.note.is_past)
+    return not occasion.fires or (occasion.note is not None and occasion.note.is_past)
 
 
 def _deeds(occasion: Occasion) -> list[Deed]:

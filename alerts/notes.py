@@ -15,14 +15,17 @@ from alerts.verdicts import State
 from energy.periods import LOCAL
 
 ZH = {
-    Reason.RETRACTED: "撤回：数据更正或补齐后，该时段并未超过，此前的预警不成立，予以撤回。",
+    Reason.RETRACTED: "撤回：数据更正或补齐后，预警所涉时段均未超过，此前的预警不成立，予以撤回。",
     Reason.LATE: "补发：该时段的数据迟到，当时无法预警，现予补发。",
 }
 EN = {
-    Reason.RETRACTED: "Withdrawn: the data were corrected or completed, and the period was not "
-    "over; there was no reason for the warning.",
+    Reason.RETRACTED: "Withdrawn: the data were corrected or completed, and no period that it was "
+    "about was over; there was no reason for the warning.",
     Reason.LATE: "Late: the data of this period came when nobody could be warned in time.",
 }
+HOLDS = {Language.ZH: "；预警未解除", Language.EN: "; the warning holds on"}
+"""What follows the subject where the alert fires on by a newer period."""
+
 STATE_ZH = {
     State.OK: "正常",
     State.WARN: "接近阈值",
@@ -51,16 +54,23 @@ def write(occasion: Occasion, language: Language) -> Words:
         return plain(occasion, note)
     has_words = occasion.verdict.state in (State.OK, State.FIRING)
     words = KINDS[occasion.kind].write(occasion, language) if has_words else plain(occasion, note)
-    said = (_told_zh if language is Language.ZH else _told_en)(occasion, note)
+    told, stands = (_told_zh, _stands_zh) if language is Language.ZH else (_told_en, _stands_en)
     gap = "" if language is Language.ZH else " "
-    return replace(words, opening=gap.join([*said, words.opening]))
+    said = [*told(occasion, note), words.opening, *stands(occasion, note)]
+    words = replace(words, opening=gap.join(said))
+    if note.newest is None:
+        return words
+    holds = HOLDS[language]
+    is_alert = occasion.amended is not None and occasion.amended.was_over
+    asks = [] if is_alert and not has_words else words.asks  # those for what is near do not do
+    return replace(words, subject=words.subject + holds, asks=asks)
 
 
 def _told_zh(occasion: Occasion, note: Note) -> list[str]:
     said = [ZH[occasion.reason]] if occasion.reason in ZH else []
     if note.periods > 1:
         said.append(f"共涉及 {note.periods} 个时段，以下为其中之一，其余见链接。")
-    if note.is_past:
+    if note.is_past and occasion.reason is Reason.LATE:
         said.append("最新时段已不再超过。")
     return said
 
@@ -69,9 +79,29 @@ def _told_en(occasion: Occasion, note: Note) -> list[str]:
     said = [EN[occasion.reason]] if occasion.reason in EN else []
     if note.periods > 1:
         said.append(f"It is about {note.periods} periods; this is one, the link shows the others.")
-    if note.is_past:
+    if note.is_past and occasion.reason is Reason.LATE:
         said.append("In the newest period it is not over any more.")
     return said
+
+
+def _stands_zh(occasion: Occasion, note: Note) -> list[str]:
+    """Return how the alert of an amended period stands, after what is said of the period."""
+    if note.newest is not None:
+        still = "但最新时段仍超过，" if note.newest.state is State.FIRING else "但"
+        return [f"{still}预警未解除，此前的要求仍然有效。"]
+    if note.is_past and occasion.reason is Reason.AMENDED:
+        return ["预警此前已经结束，本次只更正当时的数值。"]
+    return []
+
+
+def _stands_en(occasion: Occasion, note: Note) -> list[str]:
+    if note.newest is not None:
+        is_over = note.newest.state is State.FIRING
+        still = "But it is still over in the newest period: the" if is_over else "But the"
+        return [f"{still} warning holds on, and so does what was asked."]
+    if note.is_past and occasion.reason is Reason.AMENDED:
+        return ["The warning had ended before; this corrects the figure of then."]
+    return []
 
 
 def _plain_zh(occasion: Occasion, note: Note) -> Words:

@@ -16,6 +16,7 @@ import structlog
 
 import db.judgements
 import db.standings
+from alerts import amending
 from alerts.amending import Again
 from alerts.kinds.kind import Judged, Rule, Surroundings
 from alerts.kinds.past import OutOfBoundsError
@@ -104,6 +105,15 @@ async def look(
     if asked.everybody:
         await _look_at_restated(walk)
     return await _paired(walk, looked, affected)
+
+
+async def keep(
+    connection: Connection, rule: Rule, newest: Sequence[Judged], around: Surroundings
+) -> None:
+    """Keep what was found of the newest periods, where they may be judged again."""
+    if rule.parameters.judges_again:
+        found = [amending.judgement(judged) for judged in newest]
+        await db.judgements.upsert(connection, rule.rule_id, found, around.now)
 
 
 def amended_since(rule: Rule, around: Surroundings) -> datetime:

@@ -12,6 +12,7 @@ from datetime import datetime
 from db.alerts import AlertState, Finding
 from db.outbox import Recipient
 from db.pool import Connection
+from energy.periods import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Life:
     """An alert from the period that opened it to the one that resolved it, or was its last where
     nobody watches it any more; None: not known, or not yet. `told_at`: when it was written about
     last. `is_told`: people know of it; `owed_anew`: what is told anew as soon as nothing keeps it
-    back.
+    back. `shown_by`: the end of the period that it shows.
     """
 
     alert_id: int
@@ -36,6 +37,7 @@ class Life:
     retracted_at: datetime | None
     is_told: bool
     owed_anew: Sequence[str]
+    shown_by: datetime
 
 
 async def list_lives(
@@ -49,7 +51,8 @@ async def list_lives(
                AS told_at, opened_by, is_late, retracted_at,
                coalesce(resolved_by, CASE state WHEN 'resolved' THEN period_ends_at END)
                AS resolved_by,
-               told_at IS NOT NULL AND owed IS DISTINCT FROM 'first' AS is_told, owed_anew
+               told_at IS NOT NULL AND owed IS DISTINCT FROM 'first' AS is_told, owed_anew,
+               period_ends_at AS shown_by
           FROM alerts
          WHERE rule_id = $1
            AND subject = ANY ($2::text[])
@@ -63,28 +66,71 @@ async def list_lives(
     return [Life(**{**row, "state": AlertState(row["state"])}) for row in rows]
 
 
-async def list_firing(
-    connection: Connection, rule_id: int, subject: str, after: datetime, until: datetime | None
-) -> list[datetime]:
-    """Return the ends of periods after one in which a subject was over, up to `until`, or now."""
-    rows = await connection.fetch(
+async def is_groundless(connection: Connection, alert_id: int, until: datetime | None) -> bool:
+    """Return whether the period that opened an alert is known not to be over, and no later one is
+    that ends before `until`, or at all.
+
+    Of an alert that came late its own periods count. A notice of what is near had no reason where
+    nothing was near.
+    """
+    found: bool = await connection.fetchval(
         """
-        SELECT ends_at
-          FROM judgements
-         WHERE rule_id = $1
-           AND subject = $2
-           AND ends_at > $3
-           AND ends_at < coalesce($4::timestamptz, 'infinity')
-           AND state = 'firing'
-         ORDER BY ends_at
-         LIMIT 1
+        SELECT EXISTS (
+               SELECT FROM judgements
+                WHERE judgements.rule_id = alerts.rule_id
+                  AND judgements.subject = alerts.subject
+                  AND ends_at = opened_by
+                  AND (judgements.state = 'ok'
+                       OR judgements.state = 'warn' AND led_to IS DISTINCT FROM 'early'))
+           AND NOT EXISTS (
+               SELECT FROM judgements
+                WHERE judgements.rule_id = alerts.rule_id
+                  AND judgements.subject = alerts.subject
+                  AND ends_at > opened_by
+                  AND ends_at < coalesce($2::timestamptz, 'infinity')
+                  AND judgements.state = 'firing'
+                  AND (judgements.alert_id = $1 OR NOT is_late))
+          FROM alerts
+         WHERE alert_id = $1
         """,
-        rule_id,
-        subject,
-        after,
+        alert_id,
         until,
     )
-    return [row["ends_at"] for row in rows]
+    return found
+
+
+async def show_last_over(connection: Connection, alert_id: int, at: datetime) -> Span | None:
+    """Let an alert show the last period that is over, after the one it shows, which is not; return
+    that period, None: there is none.
+
+    Its coverage stays that of before: it is not kept of periods.
+    """
+    row = await connection.fetchrow(
+        """
+        UPDATE alerts
+           SET period_starts_at = last.starts_at,
+               period_ends_at   = last.ends_at,
+               measured         = last.measured,
+               threshold        = last.threshold,
+               reason           = 'over; an earlier period was not, as its data show now',
+               updated_at       = $2
+          FROM judgements AS last
+         WHERE alerts.alert_id = $1
+           AND last.rule_id = alerts.rule_id
+           AND last.subject = alerts.subject
+           AND last.state = 'firing'
+           AND last.ends_at = (SELECT max(ends_at)
+                                 FROM judgements
+                                WHERE judgements.rule_id = alerts.rule_id
+                                  AND judgements.subject = alerts.subject
+                                  AND judgements.state = 'firing'
+                                  AND ends_at > alerts.period_ends_at)
+        RETURNING period_starts_at, period_ends_at
+        """,
+        alert_id,
+        at,
+    )
+    return None if row is None else Span(row["period_starts_at"], row["period_ends_at"])
 
 
 async def list_first(

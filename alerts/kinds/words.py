@@ -69,14 +69,16 @@ class Note:
     """What a letter says beside its verdict: of what it is, since when.
 
     `periods`: how many the letter is about, of which it shows one; `is_past`: it is not over any
-    more; `gone`: why nobody watches it any more. `owner` is the name of its unit, and `product`
-    what that makes, where the facts do not say so.
+    more; `newest`: what was found of the newest period, where its alert fires on though the one the
+    letter shows is not over; `gone`: why nobody watches it any more. `owner` is the name of its
+    unit, and `product` what that makes, where the facts do not say so.
     """
 
     subject: str
     periods: int = 1
     since_at: datetime | None = None
     is_past: bool = False
+    newest: Verdict | None = None
     gone: Gone | None = None
     owner: str = ""
     product: Product | None = None
@@ -122,10 +124,23 @@ class Occasion:
 
     @property
     def is_over(self) -> bool:
-        """Return whether what the letter is about still holds."""
-        if self.amended is not None or self.reason in TOLD_ANEW:
+        """Return whether what the letter is about still holds, or held in the period it shows."""
+        if self.is_anew:
             return self.verdict.state is State.FIRING
         return self.reason not in (Reason.RESOLVED, Reason.UNWATCHED)
+
+    @property
+    def is_anew(self) -> bool:
+        """Return whether it tells of a period judged again: what was so then, not what changed."""
+        return self.amended is not None or self.reason in TOLD_ANEW
+
+    @property
+    def fires(self) -> bool:
+        """Return whether its alert fires, by this period or by a newer one."""
+        note = self.note
+        if self.reason is Reason.AMENDED and note is not None and note.is_past:
+            return False
+        return self.is_over or (note is not None and note.newest is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +236,19 @@ def share(value: float | None, bound: float | None = None) -> str:
     limits = (f"{bound:.{digits}%}" for digits in range(1, SHARE_DIGITS_MAX))
     apart = (each for each, limit in zip(told, limits, strict=True) if each != limit)
     return next(apart, f"{value:.{SHARE_DIGITS_MAX}%}")
+
+
+def paired(value: float | None, threshold: float | None, uom: str) -> tuple[str, str]:
+    """Return a value and its threshold as text; changes, of the uom SHARE, in percent.
+
+    >>> paired(13_412.3, 13_350.0, "kWh/t"), paired(0.00943396, 0.0, SHARE)
+    (('13,412.3', '13,350'), ('+0.943 %', '+0.000 %'))
+    """
+    if uom == SHARE:
+        return percent(value), percent(threshold)
+    if threshold is None:
+        return number(value), number(threshold)
+    return beside(value, threshold)
 
 
 def percent(value: float | None) -> str:

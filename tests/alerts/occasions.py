@@ -109,6 +109,8 @@ ROSE = RegionFacts("450200", "柳州市", 2026, 10, 0.07, 0.06, -0.02747)
 FELL = replace(ROSE, through_month=11, energy_growth=0.04)
 TOLD = ("柳州市城中区", "柳州市", "广西壮族自治区")
 AMENDED = Amended(140.1644, 117.0, True, datetime(2026, 11, 23, 16, 5, tzinfo=UTC))
+CLINKER = "91450200MA5KF5XJ00/clinker"
+NEXT_HOUR = replace(OVER, window=Span(STARTS_AT + HOUR, STARTS_AT + 2 * HOUR))
 
 
 def series(values: Sequence[float | None], uom: str = "kgce/t", threshold: float = 117.0) -> Series:

@@ -34,7 +34,7 @@ async def test_a_closed_month_is_amended_when_its_energy_turns_out_to_be_another
     told = [subject for _, subject in await works.letters()]
     assert told[2:] == [
         "【预警更正】水泥厂：2026年9月万元产值能耗 0.7 tce，超过限值 0.5 tce",
-        "【预警撤回】水泥厂：2026年9月万元产值能耗 0.45 tce，已不再超过限值 0.5 tce",
+        "【预警撤回】水泥厂：2026年9月万元产值能耗 0.45 tce，未超过限值 0.5 tce",
     ]
 
 

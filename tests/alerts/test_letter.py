@@ -57,11 +57,25 @@ LETTERS: dict[str, Occasion] = {
         product(Reason.AMENDED, FINE),
         series=replace(DAY, points=(*DAY.points[:-1], occasions.FELL_TO)),
         amended=occasions.AMENDED,
+        note=Note(occasions.CLINKER, newest=product(Reason.FIRST, occasions.NEXT_HOUR).verdict),
     ),
     "product_amended_still_over": replace(
         product(Reason.AMENDED, OVER),
         amended=replace(occasions.AMENDED, measured=151.5),
         due_on=DUE_ON,
+    ),
+    "product_amended_past": replace(
+        product(Reason.AMENDED, OVER),
+        amended=replace(occasions.AMENDED, measured=151.5),
+        note=Note(occasions.CLINKER, is_past=True),
+    ),
+    "product_retracted": replace(
+        product(Reason.RETRACTED, FINE), amended=occasions.AMENDED, note=Note(occasions.CLINKER)
+    ),
+    "region_amended": replace(
+        region(Reason.AMENDED, replace(ROSE, through_month=9, energy_growth=0.02)),
+        amended=replace(occasions.AMENDED, measured=0.00943, threshold=0.0),
+        note=Note("450200/2026", newest=region(Reason.FIRST, ROSE).verdict),
     ),
     "value_first": occasions.value(Reason.FIRST, occasions.DEAR),
     "value_resolved": occasions.value(Reason.RESOLVED, occasions.CHEAP),

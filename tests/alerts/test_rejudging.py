@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -21,6 +21,8 @@ from tests.alerts.conftest import HOUR, LAST_HOUR, NOW, Works, contact, limit
 
 AGO = LAST_HOUR - 30 * HOUR
 """An hour that is long over."""
+
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
@@ -59,15 +61,55 @@ async def test_an_open_alert_without_reason_is_closed(works: Works) -> None:
     assert await works.pool.fetchval("SELECT retracted_at FROM alerts") == NOW
 
 
-async def test_an_alert_that_later_periods_bear_out_is_amended_and_stays(works: Works) -> None:
+@pytest.mark.parametrize(
+    ("now", "newest", "reason"),
+    [
+        (AGO + 2.5 * HOUR, "141 kgce/t，超过阈值 117", "141 kgce/t, over the baseline of 117"),
+        (NOW, "数据不足，无法判定", "over; an earlier period was not"),
+    ],
+)
+async def test_an_alert_that_later_periods_bear_out_is_amended_and_stays(
+    works: Works, now: datetime, newest: str, reason: str
+) -> None:
+    """It shows a period that is over, and its letter lets nobody stand down."""
     await works.made(140.0, starts_at=AGO)
     await works.evaluate(now=AGO + HOUR)
     await works.made(141.0, starts_at=AGO + HOUR)
     await works.evaluate(now=AGO + 2 * HOUR)
     await works.came_late(110.0, starts_at=AGO)
-    await works.evaluate()
-    assert await works.states() == ["firing"]
+    await works.evaluate(now=now)
     assert await works.events() == ["first", "amended"]
+    (shown,) = await works.pool.fetch("SELECT state, measured, period_ends_at, reason FROM alerts")
+    assert tuple(shown)[:3] == ("firing", 141.0, AGO + 2 * HOUR)
+    assert shown["reason"].startswith(reason)
+    letters = await works.pool.fetch("SELECT subject, body FROM outbox ORDER BY letter_id")
+    subject, body = letters[-1]
+    assert subject.endswith("110 kgce/t，未超过基准水平 117；预警未解除")
+    assert f"北京时间）：{newest}" in body
+    assert "1. 确认" in body
+    await works.came_late(150.0, starts_at=AGO + HOUR)
+    await works.evaluate(now=now + MINUTE)
+    assert await works.events() == ["first", "amended", "amended"]
+    assert await works.pool.fetchval("SELECT measured FROM alerts") == 150.0
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+async def test_a_warning_is_withdrawn_whichever_of_its_periods_is_corrected_last(
+    works: Works, is_over: bool
+) -> None:
+    """[56] Oldest first, as a gateway sends it; the warning is over by then, or is not."""
+    hours = [AGO + n * HOUR for n in range(3)]
+    for starts_at in hours:
+        await works.made(140.0, starts_at=starts_at)
+        await works.evaluate(now=starts_at + HOUR)
+    if is_over:
+        await works.made(100.0, starts_at=AGO + 3 * HOUR)
+        await works.evaluate(now=AGO + 4 * HOUR)
+    for minutes, starts_at in enumerate(hours):
+        await works.came_late(100.0, starts_at=starts_at)
+        await works.evaluate(now=AGO + (4 if is_over else 3) * HOUR + minutes * MINUTE)
+    assert await works.events() == ["first", *["resolved"] * is_over, "amended", "retracted"]
+    assert (await works.letters())[-1][1].startswith("【预警撤回】")
 
 
 async def test_what_a_released_letter_said_is_told_anew(works: Works) -> None:

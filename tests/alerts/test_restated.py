@@ -59,7 +59,9 @@ async def test_a_restated_month_that_nobody_was_told_of_opens_nothing(region: Wo
 
 
 async def test_what_was_told_of_several_months_is_amended_once(region: Works) -> None:  # noqa: F811
-    """The opening month is in order by now, and a later one is not: there was a reason."""
+    """The opening month is in order by now, and a later one is not: there was a reason. When none
+    of them rose, as is stated in the end, nothing is asked of the region any more.
+    """
     for month in (8, 9, 10):
         await figure(region, month, 0.07)
         await region.evaluate()
@@ -67,10 +69,11 @@ async def test_what_was_told_of_several_months_is_amended_once(region: Works) ->
         await figure(region, month, energy)
     await region.evaluate(now=NOW + HOUR)
     assert await region.events() == ["first", "amended"]
+    assert await measured(region) == [round(1.07 / 1.06 - 1, 4)]
     for month in (9, 10):
         await figure(region, month, 0.05)
     await region.evaluate(now=NOW + 2 * HOUR)
-    assert (await region.events())[2:] == ["resolved"]
+    assert (await region.events())[2:] == ["retracted", "task_withdrawn"]
 
 
 async def test_the_year_that_is_over_is_amended_too(region: Works) -> None:  # noqa: F811

@@ -73,6 +73,9 @@ async def test_an_alert_that_is_over_is_amended_after_the_silence_too(told: Work
         await told.evaluate(now=LATER + minutes * MINUTE)
     assert await subjects(told) == ["【预警", "【预警解除", "【预警更正"]
     assert await shown(told) == ("resolved", None, None)
+    body = await told.pool.fetchval("SELECT body FROM outbox ORDER BY letter_id DESC LIMIT 1")
+    assert "预警此前已经结束，本次只更正当时的数值。" in body
+    assert "请您\n无需处理" in body
 
 
 async def test_what_another_alert_tells_of_is_amended_when_that_one_is_over(told: Works) -> None:

@@ -71,7 +71,7 @@ def write(occasion: Occasion, language: Language) -> Words:
 
 def _zh(occasion: Occasion, facts: ExpressionFacts) -> Words:
     text, whose = collapse(facts.text), _whose(occasion, facts)
-    told = "满足" if occasion.is_over else "不再满足"
+    told = "满足" if occasion.is_over else "不满足" if occasion.is_anew else "不再满足"
     name = f"“{collapse(occasion.rule_name)}”" if occasion.rule_name else f" {text}"
     basis = "" if facts.basis is None else f"（{BASIS_ZH[facts.basis]}）"
     return Words(
@@ -93,7 +93,8 @@ def _zh(occasion: Occasion, facts: ExpressionFacts) -> Words:
 
 def _en(occasion: Occasion, facts: ExpressionFacts) -> Words:
     text, whose = collapse(facts.text), _whose(occasion, facts)
-    told = "holds" if occasion.is_over else "does not hold any more"
+    no_more = "does not hold" if occasion.is_anew else "does not hold any more"
+    told = "holds" if occasion.is_over else no_more
     name = f"“{collapse(occasion.rule_name)}”" if occasion.rule_name else text
     basis = "" if facts.basis is None else f" ({BASIS_EN[facts.basis]})"
     return Words(

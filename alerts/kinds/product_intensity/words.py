@@ -129,11 +129,14 @@ def _zh(occasion: Occasion, facts: ProductFacts, yardstick: Yardstick) -> Words:
     against, is_over = AGAINST_ZH[yardstick.against], occasion.is_over
     names, made = _named(yardstick, COAL_ZH, ELECTRICITY_ZH, PUE_ZH), _made(facts, yardstick)
     over = "未低于" if yardstick.limit.exclusive else "超过"
-    relation = f"{over}{against} {threshold}" if is_over else f"已回落至{against} {threshold} 以内"
+    fine = "未超过" if occasion.is_anew else "已不再超过"
+    relation = f"已回落至{against} {threshold} 以内"
+    if is_over or occasion.is_anew:
+        relation = f"{over if is_over else fine}{against} {threshold}"
     return Words(
         subject=f"{unit}：{product} {names.short} {value}{uom}，{relation}",
         opening=f"{unit}（{collapse(facts.subject.unit)}）的产品 {product}，{names.figure}"
-        f"{over if is_over else '已不再超过'}{against}。",
+        f"{over if is_over else fine}{against}。",
         figures=[
             (names.figure, f"{value}{uom}"),
             (against, f"{threshold}{uom}（{edition}）"),
@@ -162,11 +165,12 @@ def _en(occasion: Occasion, facts: ProductFacts, yardstick: Yardstick) -> Words:
     names, made = _named(yardstick, COAL_EN, ELECTRICITY_EN, PUE_EN), _made(facts, yardstick)
     over = "not below" if yardstick.limit.exclusive else "over"
     relation = over if is_over else "within"
+    fine = "not over" if occasion.is_anew else "no longer over"
     return Words(
         subject=f"{unit}: {product} {names.short}{value}{uom}, {relation} the {against} of "
         f"{threshold}",
         opening=f"{unit} ({collapse(facts.subject.unit)}) makes {product}. Its {names.figure} is "
-        f"{over if is_over else 'no longer over'} the {against}.",
+        f"{over if is_over else fine} the {against}.",
         figures=[
             (_capital(names.figure), f"{value}{uom}"),
             (_capital(against), f"{threshold}{uom} ({edition})"),

@@ -107,10 +107,11 @@ def _zh(
     region, verdict, of = collapse(occasion.region_name), occasion.verdict, facts.indicator
     months = f"{facts.year}年1{'' if facts.through_month == 1 else f'—{facts.through_month}'}月"
     level, worst = _short(band.name_zh, "（"), _short(scheme.bands[0].name_zh, "（")
+    has_eased = not occasion.is_over and not occasion.is_anew
     return Words(
         subject=f"{region}{months}{SHORT_ZH[of]}预警等级：{level}",
         opening=f"{region}（{facts.region}）{months}{DESCRIPTIONS[of].name_zh}{STATE_ZH[reason]}，"
-        + (f"预警等级为{level}。" if occasion.is_over else "高等级预警解除。"),
+        + ("高等级预警解除。" if has_eased else f"预警等级为{level}。"),
         figures=[
             *(_total_zh(facts, verdict) if _is_total(facts) else _rate_zh(facts, verdict)),
             ("预警等级", f"{level}（{worst}最严峻）"),
@@ -129,16 +130,12 @@ def _en(
 ) -> Words:
     region, verdict, of = collapse(occasion.region_name), occasion.verdict, facts.indicator
     months = months_en((facts.year, 1), (facts.year, facts.through_month))
-    name = _capital(_name(of))
+    name, has_eased = _capital(_name(of)), not occasion.is_over and not occasion.is_anew
     figures = _total_en(facts, verdict) if _is_total(facts) else _rate_en(facts, verdict)
     return Words(
         subject=f"{region}, {months}: {SHORT_EN[of]} at {_short(band.name_en, ' (')}",
         opening=f"{name} of {region} ({facts.region}), {months}: {STATE_EN[reason]}. "
-        + (
-            f"The level is {band.level}."
-            if occasion.is_over
-            else "The high warning level is over."
-        ),
+        + ("The high warning level is over." if has_eased else f"The level is {band.level}."),
         figures=[
             *figures,
             ("Warning level", f"{band.level} ({scheme.bands[0].level} is the worst)"),

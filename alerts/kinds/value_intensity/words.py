@@ -44,7 +44,7 @@ def _zh(occasion: Occasion, facts: ValueFacts) -> Words:
     unit, what, months = collapse(facts.unit.name), FIGURE_ZH[facts.per], _months_zh(used.span)
     value, threshold = _values(occasion)
     against = "限值" if facts.before is None else "同比要求值"
-    relation = "超过" if is_over else "已不再超过"
+    relation = "超过" if is_over else "未超过" if occasion.is_anew else "已不再超过"
     return Words(
         subject=f"{unit}：{months}{what} {value} tce，{relation}{against} {threshold} tce",
         opening=f"{unit}（{collapse(facts.unit.unit)}）{months}{what}{relation}{against}。",
@@ -72,7 +72,7 @@ def _en(occasion: Occasion, facts: ValueFacts) -> Words:
     unit, what, months = collapse(facts.unit.name), FIGURE_EN[facts.per], _months_en(used.span)
     value, threshold = _values(occasion)
     against = "the limit" if facts.before is None else "what is required against the year before"
-    relation = "over" if is_over else "no longer over"
+    relation = "over" if is_over else "not over" if occasion.is_anew else "no longer over"
     return Words(
         subject=f"{unit}, {months}: {what} {value} tce, {relation} {against}, {threshold} tce",
         opening=f"The {what} of {unit} ({collapse(facts.unit.unit)}), {months}, is {relation} "
