@@ -107,6 +107,19 @@ def test_a_limit_that_nobody_verified_is_no_silence_and_no_verdict() -> None:
     assert judge(ENERGY, OUTPUT, limits=(newer, LIMIT)).threshold == 117.0
 
 
+@pytest.mark.parametrize(
+    ("tce", "reason"),
+    [
+        (11.704, "117.04 kgce/t, over the baseline of 117 (edition 2023)"),
+        (11.7000001, "117.000001 kgce/t, over the baseline of 117 (edition 2023)"),
+        (11.696, "116.96 kgce/t, within the baseline of 117 (edition 2023)"),
+        (1341.23, "13,412.3 kgce/t, over the baseline of 117 (edition 2023)"),
+    ],
+)
+def test_a_reason_tells_what_is_over_from_its_threshold(tce: float, reason: str) -> None:
+    assert judge(replace(ENERGY, tce=tce), OUTPUT).reason == reason
+
+
 def test_at_the_limit_is_within_it() -> None:
     assert judge(replace(ENERGY, tce=11.7), OUTPUT).state is State.OK
 
@@ -164,7 +177,7 @@ def test_output_that_is_not_all_there_accuses_nobody() -> None:
     found = judge(replace(ENERGY, tce=11.0), late)
     assert (found.state, found.reason) == (
         State.UNKNOWN,
-        "missing readings leave it between 110 and 146.7",
+        "missing readings leave it between 110 and 146.67",
     )
     assert judge(replace(ENERGY, tce=16.0), late).state is State.FIRING
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from alerts.kinds.product_intensity.facts import ProductFacts
 from alerts.kinds.product_intensity.parameters import Against
+from alerts.kinds.words import beside
 from alerts.verdicts import State, Verdict
 from energy import intensity
 
@@ -50,7 +51,8 @@ def product(facts: ProductFacts, coverage_floor: float) -> Verdict:
     low, high = intensity.bounds(facts.energy_bounds, facts.output_bounds)
     meets = facts.yardstick.levels.meets
     if meets(low, threshold) and not meets(high, threshold):
-        reason = f"missing readings leave it between {low:.4g} and {high:.4g}"
+        between = " and ".join(beside(bound, threshold)[0] for bound in (low, high))
+        reason = f"missing readings leave it between {between}"
         return _verdict(facts, State.UNKNOWN, measured.value, reason)
     over = not meets(low, threshold)
     state = State.FIRING if over else State.OK
@@ -86,9 +88,10 @@ def _comparison(facts: ProductFacts, measured: float, *, over: bool) -> str:
     yardstick = facts.yardstick
     assert yardstick is not None
     relation = "within" if not over else "not below" if yardstick.limit.exclusive else "over"
+    value, threshold = beside(measured, yardstick.value)
     return (
-        f"{measured:.4g} {yardstick.limit.uom}, {relation} the {yardstick.against} of "
-        f"{yardstick.value:g} (edition {yardstick.limit.edition})"
+        f"{value} {yardstick.limit.uom}, {relation} the {yardstick.against} of {threshold} "
+        f"(edition {yardstick.limit.edition})"
     )
 
 
