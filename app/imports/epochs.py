@@ -104,9 +104,9 @@ class EpochSheet(Sheet[EpochLine, EpochRow]):
         return await db.epochs.list_epochs(connection, sorted({row.unit for row in records}))
 
     async def withdraw(self, connection: Connection, record: EpochRow) -> None:
+        await _mark_stale(connection, record)
         await super().withdraw(connection, record)
-        meter_id = await db.epochs.fetch_meter_id(connection, record.unit, record.meter)
-        await db.factors.mark_stale(connection, [meter_id], record.starts_at, None)
+        await _mark_stale(connection, record)
 
     async def standing(self, connection: Connection, units: Sequence[str]) -> list[EpochRow]:
         return await db.epochs.list_epochs(connection, units)
@@ -114,9 +114,18 @@ class EpochSheet(Sheet[EpochLine, EpochRow]):
     async def store(
         self, connection: Connection, new: Sequence[EpochRow], changes: Sequence[Change[EpochRow]]
     ) -> None:
+        for change in changes:
+            await _mark_stale(connection, change.old)
         rows = [*new, *(change.new for change in changes)]
         for meter_id, starts_at in await db.epochs.upsert(connection, rows):
             await db.factors.mark_stale(connection, [meter_id], starts_at, None)
+
+
+async def _mark_stale(connection: Connection, row: EpochRow) -> None:
+    """Mark what is counted in an epoch: before it is changed and after, as the interval, for which
+    the newest value holds, may become shorter or longer."""
+    meter_id = await db.epochs.fetch_meter_id(connection, row.unit, row.meter)
+    await db.factors.mark_stale(connection, [meter_id], row.starts_at, None)
 
 
 def _check_columns(line: EpochLine, row: Row, findings: Findings) -> None:
