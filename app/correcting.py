@@ -1,7 +1,7 @@
 """Owns stating and withdrawing corrections: what holds, its hours and the ledger, all together.
 
 A correction is held to what a gateway's reading is held to: a register shows no less than zero and
-less than its rollover.
+less than its rollover, and no meter shows what is no number of its own (`energy.values`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.resolve import Refusal
 from db.changes import Author
 from db.corrections import CorrectionRow, Target
 from db.pool import Connection
-from energy import registers
+from energy import registers, values
 
 
 class OutOfRangeError(Refusal):
@@ -35,9 +35,11 @@ async def range_faults(
     found: dict[str, str] = {}
     for row, target in corrections:
         meter = meters[target.meter_id]
-        if row.value is None or meter.kind is not registers.Kind.REGISTER:
+        if row.value is None:
             continue
-        fault = registers.range_fault(registers.of_register(meter.epochs), row.value, row.time)
+        fault = values.fault(row.value)
+        if fault is None and meter.kind is registers.Kind.REGISTER:
+            fault = registers.range_fault(registers.of_register(meter.epochs), row.value, row.time)
         if fault is not None:
             found[row.subject] = fault
     return found

@@ -225,7 +225,8 @@ def render_facts(facts: Sequence[Standing], console: Console) -> int:
 def render_sums(sums: Sums, console: Console, *, repair: bool) -> None:
     """Print how many units agree with their readings, or the sums that do not."""
     for unit_id in sums.failed[:DIFFERENCES_SHOWN]:
-        line = f"sums: unit {unit_id} cannot be settled, see the log: its sums are not known"
+        what = f"unit {unit_id} cannot be settled" if unit_id else "areas cannot be added up"
+        line = f"sums: {what}, see the log: their sums are not known"
         console.print(line, highlight=False, soft_wrap=True)
     if sums.hold:
         console.print(f"sums: {sums.units:,} units and all areas agree with the readings")

@@ -6,7 +6,7 @@ unknown, not zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -197,13 +197,14 @@ async def mark_areas_of(connection: Connection, units: Sequence[str]) -> None:
     )
 
 
-async def claim_region(connection: Connection) -> str | None:
-    """Lock a region that has stale areas until the transaction ends; None: nothing to do."""
+async def claim_region(connection: Connection, without: Collection[str] = ()) -> str | None:
+    """Lock a region with stale areas until the transaction ends, none of `without`; None: rest."""
     region: str | None = await connection.fetchval(
         """
         SELECT region
           FROM (SELECT region
                   FROM stale_areas
+                 WHERE region <> ALL ($3)
                  GROUP BY region
                  ORDER BY min(range_id)
                  LIMIT $2) AS waiting
@@ -212,6 +213,7 @@ async def claim_region(connection: Connection) -> str | None:
         """,
         AREA_LOCK_SPACE,
         AREAS_LOOKED_AT,
+        list(without),
     )
     return region
 

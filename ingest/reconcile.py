@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -108,7 +108,7 @@ async def of_all(
 ) -> AsyncIterator[tuple[int, list[Difference] | None]]:
     """Yield each unit past `after` with its differences, and at last the areas as unit 0.
 
-    None: the unit could not be settled, and nothing is known of its sums.
+    None: the unit could not be settled, or the areas not be compared: nothing is known of its sums.
     """
     last = after
     while unit_ids := await db.patience.patiently(
@@ -116,21 +116,27 @@ async def of_all(
     ):
         for unit_id in unit_ids:
             work = functools.partial(of_unit, unit_id=unit_id, repair=repair, unverified=unverified)
-            found: list[Difference] | None = None
-            try:
-                found = [each for span in spans for each in await _patiently(pool, work, span)]
-            except Exception as error:  # it is registered wrongly: the others must not wait
-                log.error("unit_not_reconciled", unit_id=unit_id, error=repr(error))
-            yield unit_id, found
+            yield unit_id, await _found(pool, work, spans, unit_id)
         last = unit_ids[-1]
-    areas = functools.partial(of_areas, repair=repair)
-    yield 0, [each for span in spans for each in await _patiently(pool, areas, span)]
+    yield 0, await _found(pool, functools.partial(of_areas, repair=repair), spans, 0)
 
 
-async def _patiently(
-    pool: Pool, work: Callable[..., Awaitable[list[Difference]]], span: Span
-) -> list[Difference]:
-    return await db.patience.patiently(pool, functools.partial(work, span=span), limit_s=None)
+async def _found(
+    pool: Pool,
+    work: Callable[..., Awaitable[list[Difference]]],
+    spans: Sequence[Span],
+    unit_id: int,
+) -> list[Difference] | None:
+    """Return the differences in `spans`; None: it is registered wrongly, the others do not wait."""
+    found: list[Difference] = []
+    for span in spans:
+        one = functools.partial(work, span=span)
+        try:
+            found += await db.patience.patiently(pool, one, limit_s=None)
+        except Exception as error:
+            log.error("unit_not_reconciled", unit_id=unit_id, error=repr(error))
+            return None
+    return found
 
 
 def months_in_turn(now: datetime, first_at: datetime | None) -> list[Span]:

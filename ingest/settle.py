@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -33,7 +34,9 @@ where so many do not end in its time."""
 
 HEARTBEAT_S = 5.0
 ASIDE = timedelta(minutes=1)
-"""How long a unit that could not be settled rests."""
+"""How long a unit that could not be settled, or a region that could not be added up, rests."""
+
+K = TypeVar("K")
 
 log = structlog.get_logger("settle")
 
@@ -60,7 +63,7 @@ class Portion:
         self.ranges = max(1, ranges // 2)
         try:
             yield ranges
-        except UnitError:  # that is not for want of time
+        except (UnitError, RegionError):  # that is not for want of time
             self.ranges = ranges
             raise
         self.ranges = min(ranges + ranges // 10 + 1, RANGES_MAX)
@@ -78,6 +81,22 @@ class UnitError(Exception):
         self.unit_id = unit_id
 
 
+class RegionError(Exception):
+    """The areas of a region cannot be added up; the other regions must not wait for it."""
+
+    def __init__(self, region: str) -> None:
+        super().__init__(f"region {region} cannot be added up")
+        self.region = region
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Since when units, by id, and regions that could not be settled rest."""
+
+    units: dict[int, datetime] = field(default_factory=dict)
+    regions: dict[str, datetime] = field(default_factory=dict)
+
+
 async def run(
     pool: Pool,
     instance: str,
@@ -87,7 +106,7 @@ async def run(
     unverified: Unverified = Unverified.NOTE,
 ) -> None:
     """Settle until cancelled, some claims at a time: one computes while the database has others."""
-    aside: dict[int, datetime] = {}
+    aside = Aside()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_beat(pool, instance, clock))
         tasks.create_task(reconcile.run(pool, clock, unverified))
@@ -97,30 +116,40 @@ async def run(
 
 async def _settle(
     pool: Pool,
-    aside: dict[int, datetime],
+    aside: Aside,
     pause_s: float,
     clock: Callable[[], datetime],
     unverified: Unverified,
 ) -> None:
-    """Settle what there is. A unit that fails rests `aside` for a while; its ranges stay stale."""
-    of_unit = Portion()
-    areas = functools.partial(settle_region, portion=Portion())
+    """Settle what there is. What fails rests `aside` for a while; its ranges stay stale."""
+    of_unit, of_region = Portion(), Portion()
     while True:
         now = clock()
-        resting = [unit_id for unit_id, since in aside.items() if now - since < ASIDE]
-
         units = functools.partial(
-            settle_one, without=resting, unverified=unverified, portion=of_unit
+            settle_one,
+            without=_resting(aside.units, now),
+            unverified=unverified,
+            portion=of_unit,
+        )
+        areas = functools.partial(
+            settle_region, without=_resting(aside.regions, now), portion=of_region
         )
         try:
             settled = await db.patience.patiently(pool, units)
+            added_up = await db.patience.patiently(pool, areas)
         except UnitError as error:
             log.error("unit_not_settled", unit_id=error.unit_id, error=repr(error.__cause__))
-            aside[error.unit_id] = now
-            continue
-        added_up = await db.patience.patiently(pool, areas)
-        if not settled and not added_up:
-            await asyncio.sleep(pause_s)
+            aside.units[error.unit_id] = now
+        except RegionError as error:
+            log.error("region_not_added_up", region=error.region, error=repr(error.__cause__))
+            aside.regions[error.region] = now
+        else:
+            if not settled and not added_up:
+                await asyncio.sleep(pause_s)
+
+
+def _resting(aside: Mapping[K, datetime], now: datetime) -> list[K]:
+    return [one for one, since in aside.items() if now - since < ASIDE]
 
 
 async def settle_one(
@@ -151,18 +180,25 @@ async def settle_one(
     return Settled(unit_id, len(stale), hours)
 
 
-async def settle_region(connection: Connection, *, portion: Portion | None = None) -> bool:
-    """Add up what is stale of the areas of one region; False: there was nothing."""
+async def settle_region(
+    connection: Connection, *, without: Collection[str] = (), portion: Portion | None = None
+) -> bool:
+    """Add up what is stale of the areas of one region; False: nothing was. Raises RegionError."""
     portion = portion or Portion()
     with portion.tried() as ranges:
         async with connection.transaction():
-            region = await db.rollups.claim_region(connection)
+            region = await db.rollups.claim_region(connection, without)
             if region is None:
                 return False
             stale = await db.rollups.take_stale_areas(connection, region, ranges)
             if stale:  # else another one added them up after this one looked
                 portion.took(len(stale))
-                await rollups.add_up_areas(connection, region, stale)
+                try:
+                    await rollups.add_up_areas(connection, region, stale)
+                except Exception as error:
+                    if db.patience.is_retryable(error):
+                        raise
+                    raise RegionError(region) from error
     return True
 
 

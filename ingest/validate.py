@@ -11,9 +11,10 @@ from uuid import UUID
 
 from db import reading_rows
 from db.metering import GatewayEntry, MeterEntry, UnitEntry
-from energy import instants, registers
+from energy import instants, registers, values
 from energy.periods import EARLIEST
 from energy.registers import EpochReason, Kind
+from energy.values import VALUE_MAX
 from ingest import payload
 from ingest.payload import Quality, Reason, Rejection
 from ingest.topics import Address
@@ -54,9 +55,7 @@ class Meter:
         self.installed_at = instants.of(max(entry.installed_at, EARLIEST))
         self.is_register = entry.kind is Kind.REGISTER
         self.epochs = registers.of_register(entry.epochs)
-        self.top = inf if len(self.epochs) == 1 else -inf
-        if len(self.epochs) == 1 and self.epochs[0].rollover is not None:
-            self.top = self.epochs[0].rollover
+        self.top = -inf if len(self.epochs) > 1 else min(VALUE_MAX, self.epochs[0].rollover or inf)
         newest = self.epochs[-1]
         self.rate = None if newest.rate_max is None else newest.most(1, 0.0)
         self.newest_at, self.newest_value = _NEVER, 0.0
@@ -72,7 +71,7 @@ class Meter:
         if not window.earliest <= instant <= window.latest or instant < self.installed_at:
             return self._time_fault(instant, window)
         if not self.is_register:
-            return None
+            return None if -VALUE_MAX < value < VALUE_MAX else self._range_fault(instant, value)
         if not 0 <= value < self.top:
             fault = self._range_fault(instant, value)
             if fault is not None:
@@ -106,7 +105,9 @@ class Meter:
         return Reason.TIME_TOO_OLD, f"older than {oldest.days} days"
 
     def _range_fault(self, instant: int, value: float) -> Fault | None:
-        fault = registers.range_fault(self.epochs, value, instants.moment(instant))
+        fault = values.fault(value)
+        if fault is None:
+            fault = registers.range_fault(self.epochs, value, instants.moment(instant))
         return None if fault is None else (Reason.VALUE_OUT_OF_RANGE, fault)
 
     def _step_fault(self, instant: int, value: float) -> Fault | None:

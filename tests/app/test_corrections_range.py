@@ -19,7 +19,11 @@ from tests.app.test_importing import METER as METER_ROW
 __all__ = ["desk", "meter_desk"]
 
 METER = {"unit": cast.QIANS_UNIT, "meter": "E01", "time": "2026-11-01T00:00:00+00:00"}
-TOLD = {-5.0: "a register cannot show less than zero", 2e6: "the register wraps at 1000000.0"}
+TOLD = {
+    -5.0: "a register cannot show less than zero",
+    2e6: "the register wraps at 1000000.0",
+    -3.4e38: "no meter shows -9007199254740992 or less",
+}
 
 
 @pytest.fixture
@@ -43,12 +47,14 @@ async def command(url: str, *words: str) -> str:
 
 
 @pytest.mark.usefixtures("register")
-async def test_what_a_register_cannot_show_is_refused_whoever_states_it(
+async def test_what_a_meter_cannot_show_is_refused_whoever_states_it(
     stage: Stage, database_url: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "corrections.csv"
     options = [f"--{name}={text}" for name, text in METER.items()]
     for value, told in TOLD.items():
+        kind = "interval" if value < -5 else "register"
+        await stage.pool.execute("UPDATE meters SET kind = $1", kind)
         body = {"reason": "r", "corrections": [{**METER, "value": value}]}
         answer = await stage.ask(
             stage.cast.key("qian"), "/v1/corrections", method="POST", body=body

@@ -68,6 +68,7 @@ ROWS = [
     f"{UNIT},C01,2026-11-24T08:00:00+08:00,4,",
     f"{UNIT},C01,2025-01-24T08:00:00+08:00,4,",
     row(0, -1, meter="E01"),
+    row(0, "3.4e38"),
     row(0, 7, unit=factories.unit_code(3)),
 ]
 """Two units in turn, and one that is not registered."""
@@ -79,7 +80,7 @@ REASONS = {
     Reason.TIME_WITHOUT_OFFSET: 1,
     Reason.TIME_IN_FUTURE: 1,
     Reason.TIME_TOO_OLD: 1,
-    Reason.VALUE_OUT_OF_RANGE: 1,
+    Reason.VALUE_OUT_OF_RANGE: 2,
     Reason.UNKNOWN_UNIT: 1,
 }
 
@@ -113,23 +114,23 @@ async def test_every_row_is_stored_or_counted_by_its_reason(works: Pool, tmp_pat
     assert set((await counted(works)).values()) == {0}
 
     done = await taken(works, path)
-    assert done.tally == Tally(13, 3, 1, 1, 8)
+    assert done.tally == Tally(14, 3, 1, 1, 9)
     assert done.reasons == REASONS
     assert (planned.tally, planned.listed) == (done.tally, done.listed)
     assert done.listed[0].startswith("readings.csv:7 meter: unknown_meter: unit ")
     assert done.listed[-1] == (
-        f"readings.csv:14 unit: unknown_unit: unit {factories.unit_code(3)} is not registered"
+        f"readings.csv:15 unit: unknown_unit: unit {factories.unit_code(3)} is not registered"
     )
     assert await counted(works) == {
-        "readings": 3, "conflicts": 1, "quarantine": 8, "stale_ranges": 2, "changes": 1, "links": 1
+        "readings": 3, "conflicts": 1, "quarantine": 9, "stale_ranges": 2, "changes": 1, "links": 1
     }  # fmt: skip
 
     again = await taken(works, path)
-    assert again.tally == Tally(13, 0, 4, 1, 8)
+    assert again.tally == Tally(14, 0, 4, 1, 9)
     assert (await counted(works))["readings"] == 3
     totals = await works.fetchrow("SELECT * FROM ingest_totals WHERE collector LIKE 'import-%'")
     assert totals is not None
-    assert (totals["received"], totals["stored"], totals["rejected"]) == (26, 3, 16)
+    assert (totals["received"], totals["stored"], totals["rejected"]) == (28, 3, 18)
     assert totals["received"] == sum(totals[each] for each in COUNTED)
 
 

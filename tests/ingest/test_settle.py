@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 
@@ -12,11 +14,15 @@ import db.pool
 from db.pool import Connection, Pool
 from energy.factors import Unverified
 from energy.periods import Span
+from energy.values import VALUE_MAX
 from ingest import reconcile, settle
 from tests import factories
 from tests.ingest.conftest import NOW, Plant, reading, utc_now
+from tests.ingest.test_settlement import store
 
 ELECTRICITY = 0.1229
+DBL_MAX = sys.float_info.max
+NIGHT = Span(NOW - timedelta(days=1), NOW + timedelta(days=1))
 
 
 @pytest.fixture(autouse=True)
@@ -186,6 +192,52 @@ async def test_a_unit_that_cannot_be_settled_does_not_stop_the_others(plant: Pla
     program.cancel()
     waiting = await plant.pool.fetchval("SELECT DISTINCT unit_id FROM stale_ranges")
     assert waiting == plant.unit_id
+
+
+@pytest.mark.tampers("two multipliers")
+async def test_a_region_that_cannot_be_added_up_stops_nobody(plant: Plant) -> None:
+    async with plant.pool.acquire() as connection:
+        other = await factories.unit(connection, factories.unit_code(2))
+        huge = await factories.meter(
+            connection, other, carrier="raw_coal", kind="interval", uom="kg"
+        )
+        far = await factories.unit(connection, factories.unit_code(3), region="450203")
+        plain = await factories.meter(connection, far, kind="interval")
+    await plant.pool.execute(
+        "UPDATE meter_epochs SET multiplier = 1e300 WHERE meter_id = ANY ($1)",
+        [plant.interval_id, huge],
+    )
+    units = (plant.unit_id, plant.interval_id, 1e8), (other, huge, 1e8), (far, plain, 60)
+    for unit_id, meter_id, value in units:
+        await store(plant.pool, unit_id, [(meter_id, NOW, value)])
+        async with plant.pool.acquire() as connection:
+            assert await settle.settle_one(connection)
+    program = asyncio.create_task(settle.run(plant.pool, "test", pause_s=0.05, clock=lambda: NOW))
+    async with asyncio.timeout(20):
+        while not await plant.pool.fetchval("SELECT EXISTS (SELECT FROM area_consumption)"):
+            assert not program.done()
+            await asyncio.sleep(0.05)
+    program.cancel()
+    await asyncio.wait([program])
+    assert program.cancelled()
+    stale = "SELECT array_agg(DISTINCT region) FROM stale_areas"
+    assert await plant.pool.fetchval(stale) == ["450202"]
+    found = [some async for _, some in reconcile.of_all(plant.pool, NIGHT, repair=False)]
+    assert found == [[], [], [], None]
+
+
+@pytest.mark.tampers("readings as older versions let them in, here without links")
+async def test_a_stored_value_that_no_meter_shows_counts_no_longer(plant: Plant) -> None:
+    """It stands where it was let in once: the others of its unit are settled."""
+    told = [DBL_MAX, VALUE_MAX, math.nextafter(VALUE_MAX, 0), DBL_MAX, -VALUE_MAX]
+    hours = [NOW - timedelta(hours=hour) for hour in range(len(told))]
+    rows = [(plant.interval_id, at, value) for at, value in zip(hours, told, strict=True)]
+    await store(plant.pool, plant.unit_id, rows)
+    await plant.send(reading(0, 100), reading(60, 160))
+    await settle_all(plant)
+    coal = "SELECT sum(quantity) FROM unit_consumption WHERE step = 'day' AND carrier = 'raw_coal'"
+    assert await plant.pool.fetchval(coal) == told[2]
+    assert await quantities(plant, "day") == [60.0]
 
 
 AT_THE_GATE = """

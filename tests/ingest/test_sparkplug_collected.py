@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import string
+import sys
 
 import pytest
 
@@ -43,11 +44,8 @@ def named(name: str) -> Metric:
     )
 
 
-BIRTH = message(
-    0,
-    Metric(name="bdSeq", timestamp=NOW_MS, datatype=Datatype.INT64, long_value=1),
-    named("E01"),
-)
+BD_SEQ = Metric(name="bdSeq", timestamp=NOW_MS, datatype=Datatype.INT64, long_value=1)
+BIRTH = message(0, BD_SEQ, named("E01"))
 
 
 async def deliver(plant: Plant, kind: str, payload: bytes, gateway: str = "gw1") -> Flush:
@@ -74,6 +72,12 @@ async def test_births_and_data_become_readings(plant: Plant) -> None:
     assert tally(flush) == (2, 2, 0, 0, 0)
     assert commands(plant, flush) == []
     assert await plant.pool.fetchval("SELECT connection FROM gateways") == "online"
+
+
+async def test_what_no_meter_can_show_is_rejected(plant: Plant) -> None:
+    await deliver(plant, "NBIRTH", message(0, BD_SEQ, named("C01")))
+    flush = await deliver(plant, "NDATA", message(1, value(1, sys.float_info.max, 1)))
+    assert [each.reason for each in flush.pieces[0].rejections] == [Reason.VALUE_OUT_OF_RANGE]
 
 
 async def test_a_collector_that_starts_anew_knows_the_aliases(plant: Plant) -> None:
