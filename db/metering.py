@@ -16,7 +16,9 @@ from energy.registers import Epoch, EpochReason, Kind, Side
 
 @dataclass(frozen=True, slots=True)
 class MeterEntry:
-    """A meter as ingestion sees it; `latest_at`/`latest_value` of its newest stored reading."""
+    """A meter as ingestion sees it: when it was read last, as far as it is stored, and the newest
+    of its readings that count, `latest_at` and `latest_value`: as corrected, none set aside.
+    """
 
     meter_id: int
     unit_id: int
@@ -24,6 +26,7 @@ class MeterEntry:
     kind: Kind
     installed_at: datetime
     epochs: tuple[Epoch, ...]
+    stored_at: datetime | None
     latest_at: datetime | None
     latest_value: float | None
 
@@ -112,18 +115,26 @@ async def list_units(connection: Connection, units: Sequence[str]) -> list[UnitE
 
 
 async def list_meters(connection: Connection, unit_ids: Sequence[int]) -> list[MeterEntry]:
-    """Return the meters of `unit_ids` with their epochs and newest stored reading."""
+    """Return the meters of `unit_ids` with their epochs and newest readings."""
     epochs = await list_epochs(connection, unit_ids)
     rows = await connection.fetch(
         """
         SELECT meter_id, unit_id, meter, kind, installed_at,
+               stored.read_at AS stored_at,
                newest.read_at AS latest_at, newest.raw_value AS latest_value
           FROM meters
           LEFT JOIN LATERAL (
-                SELECT read_at, raw_value
+                SELECT read_at
                   FROM readings
                  WHERE readings.meter_id = meters.meter_id
                    AND quality <> 'bad'
+                 ORDER BY read_at DESC
+                 LIMIT 1
+               ) AS stored ON true
+          LEFT JOIN LATERAL (
+                SELECT read_at, raw_value
+                  FROM accountable_readings AS r
+                 WHERE r.meter_id = meters.meter_id
                  ORDER BY read_at DESC
                  LIMIT 1
                ) AS newest ON true
@@ -140,6 +151,7 @@ async def list_meters(connection: Connection, unit_ids: Sequence[int]) -> list[M
             Kind(row["kind"]),
             row["installed_at"],
             _epochs_of(row, epochs),
+            row["stored_at"],
             row["latest_at"],
             row["latest_value"],
         )

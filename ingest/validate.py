@@ -46,7 +46,7 @@ class Meter:
     """
 
     __slots__ = ("entry", "epochs", "hour", "installed_at", "is_register", "judged_in", "newest_at",
-                 "newest_value", "rate", "row_head", "top", "unit_id")  # fmt: skip
+                 "newest_value", "rate", "row_head", "stored_at", "top", "unit_id")  # fmt: skip
 
     def __init__(self, entry: MeterEntry) -> None:
         self.entry = entry
@@ -58,6 +58,7 @@ class Meter:
         self.top = -inf if len(self.epochs) > 1 else min(VALUE_MAX, self.epochs[0].rollover or inf)
         newest = self.epochs[-1]
         self.rate = None if newest.rate_max is None else newest.most(1, 0.0)
+        self.stored_at = _NEVER if entry.stored_at is None else instants.of(entry.stored_at)
         self.newest_at, self.newest_value = _NEVER, 0.0
         if entry.latest_at is not None and entry.latest_value is not None:
             self.newest_at, self.newest_value = instants.of(entry.latest_at), entry.latest_value
@@ -141,12 +142,16 @@ class Validator:
         self._meters: dict[int, dict[str, Meter]] = {}
 
     def learn(self, unit: UnitEntry) -> None:
-        """Take what the registry and the stored readings say of the meters of `unit`."""
+        """Take what the registry and the stored readings say of the meters of `unit`.
+
+        What is stored is known as it counts now: a person may have corrected it, or set it aside.
+        Only what was let in and is not stored yet is known from here alone.
+        """
         known = self._meters.get(unit.unit_id, {})
         taught = {code: Meter(entry) for code, entry in unit.meters.items()}
         for code, meter in taught.items():
             before = known.get(code)
-            if before is not None and before.newest_at > meter.newest_at:
+            if before is not None and before.newest_at > max(meter.stored_at, meter.newest_at):
                 meter.newest_at, meter.newest_value = before.newest_at, before.newest_value
         self._meters[unit.unit_id] = taught
 

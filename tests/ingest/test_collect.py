@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import math
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 
+import db.corrections
 import db.intake
 import db.pool
 import db.settlement
+from app import correcting
+from db.changes import Author
+from db.corrections import CorrectionRow
 from db.intake import Totals
+from energy.values import VALUE_MAX
 from ingest import batches
 from ingest.acks import Delivery
 from ingest.collect import Collector
@@ -71,6 +79,46 @@ async def test_each_bad_reading_is_named_and_the_rest_is_stored(plant: Plant) ->
         (4, Reason.VALUE_OUT_OF_RANGE),
         (5, Reason.VALUE_OUT_OF_RANGE),
     ]
+
+
+async def test_what_no_meter_can_show_is_rejected_whatever_its_kind(plant: Plant) -> None:
+    await plant.pool.execute("UPDATE meter_epochs SET rollover = NULL")
+    most = math.nextafter(VALUE_MAX, 0)
+    told = [sys.float_info.max, -3.4e38, VALUE_MAX, -VALUE_MAX, most, -most]
+    intervals = [reading(minute, value, "C01") for minute, value in enumerate(told)]
+    flush = await plant.send(*intervals, reading(0, 1e300), reading(5, 7))
+    assert tally(flush) == (8, 3, 0, 0, 5)
+    assert {each.reason for each in flush.pieces[0].rejections} == {Reason.VALUE_OUT_OF_RANGE}
+    assert [each.index for each in flush.pieces[0].rejections] == [0, 1, 2, 3, 6]
+
+
+@pytest.mark.parametrize("value", [None, 1005.0])
+async def test_a_value_that_a_person_corrected_bars_no_later_one(
+    plant: Plant, value: float | None
+) -> None:
+    """Neither from a collector that runs on, nor what was rejected meanwhile."""
+    clock = Clock()
+    plant.collector = Collector(
+        plant.pool, plant.holder, oldest=timedelta(days=400), clock=clock.read
+    )
+    await plant.send(reading(0, 1000), reading(15, 50_000))
+    assert tally(await plant.send(reading(30, 1010), batch="b2")) == (1, 0, 0, 0, 1)
+    wrong = CorrectionRow(factories.unit_code(), "E01", NOW - timedelta(minutes=45), value)
+    async with plant.pool.acquire() as connection, connection.transaction():
+        targets = await db.corrections.list_targets(connection, [wrong])
+        author = Author("zhao", "a finger slipped", "")
+        await correcting.state(connection, author, [(wrong, targets[wrong.subject])], NOW)
+    clock.now += timedelta(minutes=1)
+    assert tally(await plant.send(reading(30, 1010), batch="b2")) == (1, 1, 0, 0, 0)
+    assert tally(await plant.send(reading(45, 1005), batch="b3")) == (1, 0, 0, 0, 1)
+
+
+@dataclass
+class Clock:
+    now: datetime = NOW
+
+    def read(self) -> datetime:
+        return self.now
 
 
 async def test_a_register_that_falls_is_named_and_kept_in_quarantine(plant: Plant) -> None:
