@@ -132,7 +132,10 @@ def _close(
 
 
 def _stretch(epochs: Sequence[Epoch], at: int) -> tuple[float, float, float, float]:
-    """Return scale, greatest rate [per µs], greatest step of any kind, and until when they hold."""
+    """Return scale, the rate [per µs] and the step up to which one is plain, and until when.
+
+    A last digit more than the rate allows is credible too (`Epoch.most`), but looked at closely.
+    """
     epoch = epoch_at(epochs, instants.moment(at))
     later = (instants.of(each.starts_at) for each in epochs)
     ends_at = min((each for each in later if each > at), default=inf)

@@ -11,6 +11,14 @@ from typing import NamedTuple
 
 from energy import instants
 
+RESOLUTION = 0.01
+"""The last digit of an electricity register (DL/T 645-2007: two decimals), before the multiplier.
+[uom of the meter]"""
+
+LAST_DIGIT_SLACK = 1e-3
+"""Decimals are not exact in doubles: a step of this much more than a last digit is one, too.
+[share of a last digit]"""
+
 STEP_SHARE_MAX = 0.5
 """Where no `rate_max` is known, a rise is credible up to this share of the rollover."""
 
@@ -94,13 +102,30 @@ class Epoch:
         """Return what the register's differences are multiplied by."""
         return 1.0 if self.side is Side.PRIMARY else self.multiplier
 
+    @property
+    def rate(self) -> float | None:
+        """Return what `rate_max` comes to. [raw values per µs]"""
+        return None if self.rate_max is None else self.rate_max / self.scale / instants.HOUR
+
+    @property
+    def last_digit(self) -> float:
+        """Return the smallest step that the register can show. [raw values]
+
+        >>> kv10 = Epoch(datetime(2026, 1, 1), EpochReason.INSTALLED, 100_000.0, side=Side.PRIMARY)
+        >>> kv10.last_digit
+        1000.0
+        """
+        return RESOLUTION * (self.multiplier / self.scale)
+
     def most(self, elapsed: int, share: float) -> float:
         """Return the greatest credible difference of the register in `elapsed` µs. [raw values]
 
-        `share` of the rollover where there is no `rate_max`.
+        What a register shows is cut off at its last digit: what was below it before is shown with
+        what came since, so that one last digit more than `rate_max` allows is credible. `share` of
+        the rollover where there is no `rate_max`.
         """
-        if self.rate_max is not None:
-            return self.rate_max / self.scale * (elapsed / instants.HOUR)
+        if self.rate is not None:
+            return self.rate * elapsed + self.last_digit * (1 + LAST_DIGIT_SLACK)
         return inf if self.rollover is None else self.rollover * share
 
     def credible(self, before: float, after: float, elapsed: int) -> float | None:

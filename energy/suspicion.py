@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
+from energy import registers
 from energy.periods import Span
 from energy.registers import Kind
 
@@ -24,9 +25,6 @@ FLAT_PART_INTERVALS = 96
 
 STEPS_EXPECTED = 10.0
 """Steps of the last digit a flat span should have shown. By chance none of 10: 5 in 100,000."""
-
-REGISTER_RESOLUTION = 0.01
-"""The last digit of an electricity register (DL/T 645-2007: two decimals). [uom of the meter]"""
 
 CURVE_SHARE_MIN = 0.9
 CURVE_DISTINCT_MIN = 6
@@ -187,7 +185,7 @@ def _resolution(kind: Kind, readings: Sequence[Sample]) -> float:
         for before, after in pairwise(readings)
         if (step := round(after.raw_value - before.raw_value, _DECIMALS)) > 0
     ]
-    return max(min(steps, default=0.0), REGISTER_RESOLUTION)
+    return max(min(steps, default=0.0), registers.RESOLUTION)
 
 
 def _runs(readings: Sequence[Sample]) -> list[list[Sample]]:

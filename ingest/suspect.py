@@ -13,7 +13,7 @@ import db.suspicions
 from db.assessment import Claimed, MeterFacts
 from db.pool import Connection
 from db.suspicions import Stated, SuspicionRow, Used
-from energy import agreement, carriers, intervals, ledger, periods, suspicion
+from energy import agreement, carriers, intervals, ledger, periods, registers, suspicion
 from energy.periods import HOUR, LOCAL, Span, Step
 from energy.registers import Kind
 from energy.roles import Role
@@ -230,7 +230,7 @@ def _of(role: Role, meters: Sequence[MeterFacts], listed: Sequence[Used]) -> lis
 def _last_digit(meter: MeterFacts) -> float:
     if meter.kind is not Kind.REGISTER:
         return 0.0
-    return suspicion.REGISTER_RESOLUTION * _reference_per_raw(meter)
+    return registers.RESOLUTION * _reference_per_raw(meter)
 
 
 async def _twins(

@@ -57,7 +57,7 @@ class Meter:
         self.epochs = registers.of_register(entry.epochs)
         self.top = -inf if len(self.epochs) > 1 else min(VALUE_MAX, self.epochs[0].rollover or inf)
         newest = self.epochs[-1]
-        self.rate = None if newest.rate_max is None else newest.most(1, 0.0)
+        self.rate = newest.rate  # a step up to it needs no other look; `most` allows a little more
         self.stored_at = _NEVER if entry.stored_at is None else instants.of(entry.stored_at)
         self.newest_at, self.newest_value = _NEVER, 0.0
         if entry.latest_at is not None and entry.latest_value is not None:

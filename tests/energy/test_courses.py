@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from energy import consumption, courses, instants, intervals
 from energy.periods import HOUR, Span
-from energy.registers import Advance, Course, Doubt, Epoch, EpochReason, Kind, Reading
+from energy.registers import (
+    RESOLUTION,
+    Advance,
+    Course,
+    Doubt,
+    Epoch,
+    EpochReason,
+    Kind,
+    Reading,
+    Side,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -85,6 +95,23 @@ def test_a_register_put_in_as_it_is_read_says_nothing_of_the_time_after(
     assert (advance.ends_at, advance.quantity) == (instants.of(START + QUARTER), first)
 
 
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("limit", [3_900.0, 14_000.0, 86_600.0])
+def test_a_last_digit_of_a_megawatt_hour_does_not_exceed_the_rated_power(
+    limit: float, side: Side
+) -> None:
+    """The CT and PT of DOMAIN 5.2: 5000/5 and 10000/100, under nearly all their power."""
+    scale = 100_000.0
+    digits = [int((1234.5 + limit * 0.99 * n / 4 / scale) / RESOLUTION) for n in range(192)]
+    readings = history(*(n * RESOLUTION * (scale if side is Side.PRIMARY else 1) for n in digits))
+    epochs = [Epoch(START, EpochReason.INSTALLED, scale, side=side, rate_max=limit)]
+    assert not courses.register_course(readings, epochs).doubts
+    used = (digits[-1] - digits[0]) * RESOLUTION * scale
+    assert total(readings, epochs) == pytest.approx(used)
+    readings[100] = Reading(readings[100].read_at, readings[-1].raw_value * 2)
+    assert courses.register_course(readings, epochs).doubts
+
+
 @dataclass(frozen=True)
 class Life:
     """What a register showed, what it really counted by then, and its epochs."""
@@ -101,6 +128,9 @@ class Life:
 ROLLOVER = 1_000_000.0
 PACE = 300
 """The most that a register counts in a quarter, as a rule; `limit` is above it. [raw values]"""
+
+AT_LIMIT = (PACE - RESOLUTION) * 4
+"""A limit that lies below what a quarter at full load shows, by no more than the last digit."""
 
 EVENTS = ["none"] * 8 + [
     "rise", "wrap", "replaced", "multiplier", "unread", "reset", "outage", "dip", "zeros", "spike",
@@ -120,7 +150,7 @@ class _Living:
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw, self.at, self.scale, self.sum = draw, START, 1.0, 0.0
-        self.limit = draw(st.sampled_from([None, 2000.0]))  # raw values an hour
+        self.limit = draw(st.sampled_from([None, 2000.0, AT_LIMIT]))  # raw values an hour
         near_top = upto(900).map(lambda below: ROLLOVER - 1 - below)
         self.shown = draw(upto(900_000) | near_top)
         self.readings: list[tuple[int, float]] = []
@@ -157,7 +187,8 @@ class _Living:
         elif event == "wrap" and self.limit is None:
             self.count(self.draw(upto(49_000)))
         else:
-            self.count(self.draw(upto(PACE)))
+            at_limit = self.limit == AT_LIMIT and self.draw(st.booleans())
+            self.count(PACE if at_limit else self.draw(upto(PACE)))
         if event in OFF_COURSE:
             self.stray(event)
         self.is_back = event in OFF_COURSE
@@ -287,7 +318,7 @@ def test_what_is_counted_is_what_the_register_moved(
             moved = shown[each.ends_at] - shown[each.starts_at]
             assert each.quantity == pytest.approx(moved if moved >= 0 else moved + (rollover or 0))
             hours = (each.ends_at - each.starts_at) / instants.HOUR
-            assert limit is None or each.quantity <= limit * hours * (1 + 1e-12)
+            assert limit is None or each.quantity <= limit * hours + RESOLUTION * 1.01
 
 
 @given(VALUES, LIMITS, ROLLOVERS, st.data())
