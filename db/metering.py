@@ -76,8 +76,13 @@ def intervals_of(row: Record) -> Intervals:
     )
 
 
-async def list_units(connection: Connection, units: Sequence[str]) -> list[UnitEntry]:
-    """Return the registered ones of `units` (credit codes), with gateways and meters."""
+async def list_units(
+    connection: Connection, units: Sequence[str], as_of: datetime | None = None
+) -> list[UnitEntry]:
+    """Return the registered ones of `units` (credit codes), with gateways and meters.
+
+    `as_of`: gateways and keys that ended after it are there, too. None: now.
+    """
     found = {
         row["unit_id"]: UnitEntry(
             row["unit_id"], row["unit"], row["city"], row["signature_required"]
@@ -98,14 +103,15 @@ async def list_units(connection: Connection, units: Sequence[str]) -> list[UnitE
                array(SELECT signing_key
                        FROM gateway_keys
                       WHERE gateway_keys.gateway_id = gateways.gateway_id
-                        AND (valid_until IS NULL OR valid_until > now())
+                        AND (valid_until IS NULL OR valid_until > coalesce($2, now()))
                       ORDER BY key_id DESC) AS keys
           FROM gateways
          WHERE unit_id = ANY ($1)
-           AND revoked_at IS NULL
+           AND (revoked_at IS NULL OR revoked_at > $2)
          ORDER BY gateway_id
         """,
         list(found),
+        as_of,
     ):
         gateway = GatewayEntry(row["gateway_id"], tuple(row["keys"]))
         found[row["unit_id"]].gateways[row["gateway"]] = gateway

@@ -197,7 +197,10 @@ async def close(
 ) -> int:
     """Close the rejections of a message, but those (index, reason) that stand; return how many.
 
-    The message is locked first, as by all who change its rejections: so none waits in a circle.
+    Those of a reading close with the `outcome` of the message, or as rejected where that reading
+    stands rejected for another reason; none of them closes if the message stands rejected as a
+    whole (index None), for then nobody looked at its readings. The message is locked first, as by
+    all who change its rejections: so none waits in a circle.
     """
     closed = await connection.fetch(
         """
@@ -205,10 +208,12 @@ async def close(
             SELECT sha256 FROM quarantine_messages WHERE sha256 = $1 FOR UPDATE
         )
         UPDATE quarantine
-           SET replayed_at = $5, outcome = $4
+           SET replayed_at = $5,
+               outcome = CASE WHEN reading_index = ANY ($2::integer[]) THEN 'rejected' ELSE $4 END
           FROM message
          WHERE quarantine.sha256 = message.sha256
            AND replayed_at IS NULL
+           AND (reading_index IS NULL OR array_position($2::integer[], NULL) IS NULL)
            AND (coalesce(reading_index, -1), reason)
                NOT IN (SELECT coalesce(index, -1), standing
                          FROM unnest($2::integer[], $3::text[]) AS still (index, standing))

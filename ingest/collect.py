@@ -95,12 +95,15 @@ class Assembler:
         self._loaded_at: dict[str, datetime] = {}
         self._seen_at: dict[int, datetime] = {}
         self.nodes = Nodes()
-        self._births_until: datetime | None = None
+        self._as_of: datetime | None = None
 
-    def forget_births(self, until: datetime) -> None:
-        """Go by no births but those kept since `until` at the latest: for messages of that time."""
+    def go_back(self, to: datetime) -> None:
+        """Judge messages that were received then: by births kept since then at the latest, and by
+        gateways and keys that had not ended by then.
+        """
         self.nodes = Nodes()
-        self._births_until = until
+        self._loaded_at.clear()
+        self._as_of = to
 
     async def assemble(self, deliveries: Sequence[Delivery]) -> Flush:
         """Return the flush of `deliveries`: every reading of them is a row or a rejection."""
@@ -189,8 +192,9 @@ class Assembler:
         wanted = sorted(units)
         if not wanted:
             return
+        as_of = self._as_of
         found = await db.patience.patiently(
-            self._pool, lambda connection: db.metering.list_units(connection, wanted)
+            self._pool, lambda connection: db.metering.list_units(connection, wanted, as_of)
         )
         for unit in wanted:  # one that is not registered leaves nothing: anybody can make names up
             self._units.pop(unit, None)
@@ -204,7 +208,7 @@ class Assembler:
         """Teach edge nodes that are heard for the first time what they said before our start."""
         unknown = sorted(self.nodes.unknown(topics))
         if unknown:
-            until = self._births_until
+            until = self._as_of
             births = await db.patience.patiently(
                 self._pool, lambda connection: db.births.list_births(connection, unknown, until)
             )

@@ -1,7 +1,8 @@
 """Owns replaying what was rejected, after the registry was mended: as one more delivery.
 
 What was stored of the message is a duplicate now; what is still wrong stays in quarantine. The
-message keeps the time at which it first came, so that a clock that was wrong stays wrong.
+message keeps the time at which it first came, so that a clock that was wrong stays wrong, and a key
+or a gateway that has ended since does not make it untrue.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Replayer:
         delivery = Delivery(
             0, 0, message.topic, message.payload, message.received_at, message.signature
         )
-        self._assembler.forget_births(until=message.received_at)
+        self._assembler.go_back(to=message.received_at)
         flush = await self._assembler.assemble([delivery])
         flush.lives.clear()  # an old birth does not become the present one
         flush.gateway_ids.clear()

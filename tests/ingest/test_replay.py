@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+import db.gateways
 import db.quarantine
 from app import quarantine
 from app.resolve import Refusal
 from db.quarantine import Choice, QuarantineEntry
 from ingest import replay as replays
-from ingest import writer
+from ingest import validate, writer
 from ingest.acks import Delivery
 from ingest.payload import Reason
 from ingest.replay import Replayed, Replayer
@@ -69,6 +70,58 @@ async def test_a_whole_message_is_replayed_once_its_gateway_is_enrolled(plant: P
     assert await replay(plant, entry.quarantine_id) == Replayed("stored", 1, 0, stored=2)
     assert await replay(plant, entry.quarantine_id) == Replayed("duplicate", 0, 0, duplicate=2)
     assert await plant.pool.fetchval("SELECT count(*) FROM readings") == 2
+
+
+@pytest.mark.parametrize("ended", ["renewed", "revoked"])
+async def test_a_message_is_believed_by_the_keys_and_gateways_of_when_it_came(
+    plant: Plant, ended: str
+) -> None:
+    key, unit = b"1" * 32, factories.unit_code()
+    await plant.pool.execute("UPDATE units SET signature_required = true")
+    async with plant.pool.acquire() as connection:
+        await db.gateways.insert_key(connection, unit, "gw1", key, timedelta(0))
+    plant.collector = plant.new_collector()
+    topic, received_at = f"nenghao/v1/450200/{unit}/gw1/readings", await utc(plant)
+    said = json.dumps({"batch": "b1", "readings": [reading(0, 5, "C09")]}).encode()
+    (signature,) = validate.signatures(topic, said, [key])
+    await plant.collector.store([Delivery(1, 1, topic, said, received_at, signature)])
+    (unknown,) = await entries(plant)
+    async with plant.pool.acquire() as connection:
+        if ended == "revoked":
+            await db.gateways.revoke(connection, unit, "gw1")
+        await db.gateways.insert_key(connection, unit, "gw1", b"2" * 32, timedelta(0))
+        await factories.meter(connection, plant.unit_id, "C09", kind="interval")
+    await plant.collector.store([Delivery(1, 1, topic, said + b" ", await utc(plant), signature)])
+    assert await replay(plant, unknown.quarantine_id) == Replayed("stored", 1, 0, stored=1)
+    (forged,) = await entries(plant)
+    assert (await replay(plant, forged.quarantine_id)).rejected == 1
+
+
+async def utc(plant: Plant) -> datetime:
+    """Return the time of the database, which gateways and keys end by."""
+    found: datetime = await plant.pool.fetchval("SELECT clock_timestamp()")
+    return found
+
+
+async def test_a_rejection_closes_only_when_its_reading_came_in_or_was_judged(
+    plant: Plant,
+) -> None:
+    await plant.send(reading(0, 1, "E02"), reading(0, -1, "E03"))
+    (first, _) = await entries(plant)
+    async with plant.pool.acquire() as connection:
+        for code in ("E02", "E03"):
+            await factories.meter(connection, plant.unit_id, code)
+    await plant.pool.execute("UPDATE units SET signature_required = true")
+    assert await replay(plant, first.quarantine_id) == Replayed("rejected", 0, 2)
+    await plant.pool.execute("UPDATE units SET signature_required = false")
+    assert await replay(plant, first.quarantine_id) == Replayed("stored", 3, 1, stored=1)
+    told = [(each.meter, each.reason, each.outcome) for each in await entries(plant, is_open=None)]
+    assert told == [
+        ("E02", Reason.UNKNOWN_METER, "stored"),
+        ("E03", Reason.UNKNOWN_METER, "rejected"),
+        (None, Reason.BAD_SIGNATURE, "stored"),
+        ("E03", Reason.VALUE_OUT_OF_RANGE, None),
+    ]
 
 
 async def test_a_bulk_replay_leaves_out_numbers_that_another_batch_has_used(plant: Plant) -> None:
