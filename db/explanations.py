@@ -249,7 +249,7 @@ async def count_conflicts(
     *,
     at: datetime | None,
 ) -> dict[int, int]:
-    """Return how many second, different values meters have in `span`; with `at`, by then."""
+    """Return how many values contradict readings of meters in `span`; with `at`, by then."""
     rows = await connection.fetch(
         """
         SELECT meter_id, count(*) AS conflicts

@@ -105,18 +105,21 @@ async def store_staged(connection: Connection) -> set[int]:
 async def list_conflicting(
     connection: Connection, earliest: datetime, latest: datetime
 ) -> set[int]:
-    """Return the ordinals of staged readings whose stored value is another one.
+    """Return the ordinals of staged readings that contradict the stored one.
+
+    They are of another value, or of the same where one of both is bad.
 
     The bounds let the planner leave out the chunks that cannot hold them.
     """
     rows = await connection.fetch(
         """
-        SELECT staging.ordinal
+        SELECT ordinal
           FROM staging
-          JOIN readings USING (meter_id, read_at)
-         WHERE readings.read_at BETWEEN $1 AND $2
-           AND readings.raw_value <> staging.raw_value
-         ORDER BY staging.ordinal
+          JOIN readings AS standing USING (meter_id, read_at)
+         WHERE standing.read_at BETWEEN $1 AND $2
+           AND (standing.raw_value <> staging.raw_value
+                OR (standing.quality = 'bad') <> (staging.quality = 'bad'))
+         ORDER BY ordinal
         """,
         earliest,
         latest,
@@ -129,22 +132,30 @@ async def list_fates(
 ) -> tuple[set[int], set[int]]:
     """Return the ordinals of staged readings that would be stored, and that would be conflicting.
 
-    Nothing is stored. Of two that are staged, the first counts as what stands.
+    Nothing is stored. Of two that are staged, the first counts as what stands. By the rule of
+    `list_conflicting`.
     """
     rows = await connection.fetch(
         """
-        SELECT ordinal,
-               readings.raw_value IS NULL
-               AND ordinal = first_value(ordinal) OVER same AS is_new,
-               staging.raw_value <> coalesce(readings.raw_value,
-                                             first_value(staging.raw_value) OVER same)
-               AS is_conflicting
+        WITH standing AS (
+            SELECT ordinal,
+                   readings.raw_value IS NULL
+                   AND ordinal = first_value(ordinal) OVER same AS is_new,
+                   coalesce(readings.raw_value,
+                            first_value(staging.raw_value) OVER same) AS raw_value,
+                   coalesce(readings.quality, first_value(staging.quality) OVER same) AS quality
+              FROM staging
+              LEFT JOIN readings
+                ON readings.meter_id = staging.meter_id
+               AND readings.read_at = staging.read_at
+               AND readings.read_at BETWEEN $1 AND $2
+            WINDOW same AS (PARTITION BY staging.meter_id, staging.read_at ORDER BY ordinal)
+        )
+        SELECT ordinal, is_new,
+               standing.raw_value <> staging.raw_value
+               OR (standing.quality = 'bad') <> (staging.quality = 'bad') AS is_conflicting
           FROM staging
-          LEFT JOIN readings
-            ON readings.meter_id = staging.meter_id
-           AND readings.read_at = staging.read_at
-           AND readings.read_at BETWEEN $1 AND $2
-        WINDOW same AS (PARTITION BY staging.meter_id, staging.read_at ORDER BY ordinal)
+          JOIN standing USING (ordinal)
          ORDER BY ordinal
         """,
         earliest,
@@ -157,7 +168,7 @@ async def list_fates(
 
 
 async def insert_conflicts(connection: Connection, rows: Sequence[ConflictRow]) -> None:
-    """Keep other values beside the stored readings they contradict, with what is known of both.
+    """Keep what contradicts stored readings beside them, with what is known of both.
 
     Which message brought the first one the arrivals of its flush tell, by unit and time, if there
     is one such message: it is not guessed.

@@ -87,7 +87,7 @@ async def list_known(
 
 @dataclass(frozen=True, slots=True)
 class ConflictEntry:
-    """Another value for a stored reading, and the messages both came in, as far as is known.
+    """What contradicts a stored reading, and the messages both came in, as far as is known.
 
     A message is the SHA-256 of topic, newline, payload.
     """
@@ -105,7 +105,7 @@ class ConflictEntry:
 async def list_conflicts(
     connection: Connection, scope: Scope, meter_id: int, *, first: datetime, last: datetime
 ) -> list[ConflictEntry]:
-    """Return second, different values for readings from `first` to `last`, both included."""
+    """Return what contradicts readings from `first` to `last`, both included."""
     rows = await connection.fetch(
         """
         SELECT read_at, raw_value, conflicts.quality, conflicts.received_at, topic, sha256,

@@ -214,7 +214,7 @@ class MeterDetail(Answer):
     doubts: list[DoubtFound]
     corrections: list[CorrectionApplied]
     conflicts: int = Field(
-        description="second, different values of readings in the span: evidence", examples=[0]
+        description="values that contradict readings of the span: evidence", examples=[0]
     )
     rejected: int = Field(
         description="readings that were turned away when they arrived in the span", examples=[0]

@@ -60,7 +60,10 @@ HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 class Conflict(Answer):
-    """A second, different value that arrived for a stored reading: evidence, not an update."""
+    """What arrived for a stored reading and contradicts it: evidence, not an update.
+
+    Another value, or the same one where one of both is bad.
+    """
 
     value: float = Field(examples=[120345.7])
     quality: str = Field(examples=["good"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import sys
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from db.changes import Author
 from db.corrections import CorrectionRow
 from db.intake import Totals
 from energy.values import VALUE_MAX
-from ingest import batches
+from ingest import batches, writer
 from ingest.acks import Delivery
 from ingest.collect import Collector
 from ingest.payload import Reason
@@ -59,6 +60,29 @@ async def test_a_second_value_is_evidence_and_the_first_stands(plant: Plant) -> 
 async def test_duplicates_and_conflicts_inside_one_flush_are_told_apart(plant: Plant) -> None:
     flush = await plant.send(reading(0, 100), reading(0, 100), reading(0, 101))
     assert tally(flush) == (3, 1, 1, 1, 0)
+
+
+@pytest.mark.parametrize("is_one_flush", [True, False])
+async def test_a_value_contradicts_itself_if_one_of_both_is_bad(
+    plant: Plant, is_one_flush: bool
+) -> None:
+    """The first stands, the other is kept as evidence, so that a correction can decide."""
+    pairs = [("bad", "good"), ("substituted", "bad"), ("bad", "bad"), ("uncertain", "good")]
+    said = [
+        json.dumps({"batch": "b", "readings": [
+            reading(15 * n, 5, "C01") | {"quality": quality} for n, quality in enumerate(qualities)
+        ]}).encode()
+        for qualities in zip(*pairs, strict=True)
+    ]  # fmt: skip
+    if not is_one_flush:
+        await plant.send_raw([said.pop(0)])
+    topic = f"nenghao/v1/450200/{factories.unit_code()}/gw1/readings"
+    rehearsed = await plant.collector.assemble([Delivery(1, 1, topic, each, NOW) for each in said])
+    await writer.rehearse(plant.pool, rehearsed)
+    flush = await plant.send_raw(said)
+    assert tally(flush, -1) == tally(rehearsed, -1) == (4, 0, 2, 2, 0)
+    kept = await plant.pool.fetch("SELECT first_quality, quality FROM conflicts ORDER BY read_at")
+    assert [tuple(row) for row in kept] == pairs[:2]
 
 
 async def test_each_bad_reading_is_named_and_the_rest_is_stored(plant: Plant) -> None:
