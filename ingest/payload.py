@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +26,8 @@ DETAIL_LENGTH_MAX = 200
 BATCH_LENGTH_MAX = 64
 BATCH_TEXTS = 3
 """Texts of every batch: the keys batch and readings, and what the batch is called."""
+
+BEYOND = "value is beyond a double"
 
 READING_TEXTS = 5
 """Texts of every reading: the keys meter, time and value, and which meter and time."""
@@ -226,6 +229,8 @@ def _fault(index: int, item: object) -> Rejection | None:
         return Rejection(index, named, Reason.INVALID_FIELD, "a key is given twice")
     if isinstance(value, float) and not math.isfinite(value):
         return Rejection(index, named, Reason.VALUE_NOT_FINITE, f"value is {value}")
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        return Rejection(index, named, Reason.VALUE_NOT_FINITE, BEYOND)
     try:
         reading = msgspec.convert(item, WireReading)
         instants.parse(reading.time)
@@ -236,5 +241,5 @@ def _fault(index: int, item: object) -> Rejection | None:
         reason = Reason.TIME_WITHOUT_OFFSET if error.is_naive else Reason.INVALID_FIELD
         return Rejection(index, named, reason, f"time {legible(reading.time[:40])!r} {error}")
     if not math.isfinite(reading.value):
-        return Rejection(index, named, Reason.VALUE_NOT_FINITE, "value is beyond a double")
+        return Rejection(index, named, Reason.VALUE_NOT_FINITE, BEYOND)
     return None

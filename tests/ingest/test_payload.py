@@ -36,6 +36,8 @@ def test_the_example_of_the_interface_is_read() -> None:
     [
         ({"value": float("nan")}, Reason.VALUE_NOT_FINITE),
         ({"value": float("-inf")}, Reason.VALUE_NOT_FINITE),
+        ({"value": 10**400}, Reason.VALUE_NOT_FINITE),
+        ({"value": -(10**400)}, Reason.VALUE_NOT_FINITE),
         ({"value": "12"}, Reason.INVALID_FIELD),
         ({"value": True}, Reason.INVALID_FIELD),
         ({"value": None}, Reason.INVALID_FIELD),
