@@ -19,7 +19,7 @@ START = datetime(2026, 5, 1, tzinfo=UTC)
 def test_a_last_digit_of_a_megawatt_hour_does_not_exceed_the_rated_power(limit: float) -> None:
     """The CT and PT of DOMAIN 5.2, under nearly all their power; one digit more does."""
     epoch = Epoch(START, EpochReason.INSTALLED, 100_000.0, 1_000_000.0, rate_max=limit)
-    meter = Meter(MeterEntry(1, 1, "E01", Kind.REGISTER, START, (epoch,), None, None))
+    meter = Meter(MeterEntry(1, 1, "E01", Kind.REGISTER, START, (epoch,), None, None, None))
     window = Validator(timedelta(days=400)).window(START + timedelta(days=3))
 
     def fault(quarter: int, digits: int) -> object:
