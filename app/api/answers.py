@@ -27,14 +27,22 @@ FIGURE_DIGITS = 13
 """Significant digits of a reckoned figure: one more than a register has, so that nothing it counted
 is lost, and three less than a double: those differ by the order in which it was added up."""
 
+FIGURE_DECIMALS = 6
+"""Of a figure from 1 on, at most: a register of 120,345.67 kWh, times 100,000, knows no more."""
+
+SMALL_DIGITS = 10
+"""Significant digits of a figure below 1."""
+
 
 def rounded(figure: float) -> float:
-    """Return a reckoned figure without the noise of adding up.
+    """Return a reckoned figure without the noise of adding up, and of taking away.
 
-    >>> rounded(0.1 + 0.2), rounded(999_999_999_999.5)
-    (0.3, 999999999999.5)
+    >>> rounded(0.1 + 0.2), rounded(999_999_999_999.5), rounded((120346.5 - 120345.67) * 100_000)
+    (0.3, 999999999999.5, 83000.0)
     """
-    return float(f"{figure:.{FIGURE_DIGITS}g}")
+    if abs(figure) < 1:
+        return float(f"{figure:.{SMALL_DIGITS}g}")
+    return round(float(f"{figure:.{FIGURE_DIGITS}g}"), FIGURE_DECIMALS)
 
 
 Reckoned = Annotated[float, PlainSerializer(rounded, return_type=float, when_used="json")]

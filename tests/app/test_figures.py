@@ -68,12 +68,12 @@ def test_files_round_the_figures_that_json_rounds(columns: Columns, row: type[An
     assert [exports.cell(NOISE, kind) for kind in (Kind.FIGURE, Kind.NUMBER)] == [0.3, NOISE]
 
 
-@given(st.integers(0, 10**12 - 1), st.integers(0, 12))
+@given(st.integers(0, 10**12 - 1), st.integers(0, 6))
 def test_what_a_register_can_count_is_never_rounded(digits: int, decimals: int) -> None:
     assert rounded(digits / 10**decimals) == digits / 10**decimals
 
 
 @given(st.floats(-1e300, 1e300))
-def test_rounding_stays_far_below_what_agrees(figure: float) -> None:
-    assert isclose(rounded(figure), figure, rel_tol=1e-12)
+def test_rounding_takes_no_more_than_it_says(figure: float) -> None:
+    assert isclose(rounded(figure), figure, rel_tol=1e-9, abs_tol=5e-7 * (abs(figure) >= 1))
     assert rounded(rounded(figure)) == rounded(figure)
