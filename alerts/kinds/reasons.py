@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-AT_THE_ALERT = "见预警页面"
+AT_THE_ALERT = "见预警详情"
 
 ZH = [
     (re.compile(pattern), said)
@@ -44,7 +44,7 @@ def zh(reason: str) -> str:
     >>> zh("no data from E01, P01"), zh("coverage 41.0% is below 75.0%")
     ('表计无数据：E01, P01', '数据完整率 41.0%，低于要求的 75.0%')
     >>> zh("of the year before: no data from E01"), zh("the moon is full")
-    ('上年同期：表计无数据：E01', '见预警页面')
+    ('上年同期：表计无数据：E01', '见预警详情')
     """
     before = "of the year before: "
     if reason.startswith(before):
