@@ -1,9 +1,13 @@
-"""Owns running programs as one group: each in its own process, started again when it dies."""
+"""Owns running programs as one group: each in its own process, started again when it dies.
+
+None outlives us: each is on a leash (`app/leash.py`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +64,8 @@ async def _run_once(program: Program) -> int:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "app.cli",
+            "app.leash",
+            str(os.getpid()),
             *program.arguments,
             env=dict(program.environment),
             stdin=asyncio.subprocess.DEVNULL,
