@@ -26,8 +26,6 @@ OWNED = ("database_url", "mqtt_url", "mqtt_admin_url")
 ADDRESSES = frozenset({*OWNED, "view_database_url", "service_database_url", "smtp_url"})
 """Secrets whose secret is the password: the rest of them may be shown."""
 
-NO_SERVICES = "not set, and no local services run: `nenghao services up`"
-
 
 def sources(given: Collection[str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return where each of the settings comes from that are `given`; an empty variable is none.
@@ -63,6 +61,7 @@ def rows(
 
     `local`: the services that run under `folder`, None: none do.
     """
+    place = folder.resolve()
     main = values["database_url"] or values["service_database_url"]
     database = _text(main) if main else local and local.database_url
     for name, value in values.items():
@@ -72,7 +71,7 @@ def rows(
             yield name, _shown(name, main), "NENGHAO_SERVICE_DATABASE_URL"
         elif name in OWNED:
             url = getattr(local, name, None)
-            where = NO_SERVICES if local is None else f"local services under {folder}"
+            where = f"local services under {place}" if local else no_services(place)
             yield name, "" if url is None else address(url), where
         elif name == "view_database_url" and database:
             yield name, address(db.logins.derived(database)), "derived from NENGHAO_DATABASE_URL"
@@ -81,6 +80,10 @@ def rows(
             yield name, address(url), "derived from NENGHAO_DATABASE_URL"
         else:
             yield name, _shown(name, value), "default"
+
+
+def no_services(folder: Path) -> str:
+    return f"not set, and no local services run under {folder}: `nenghao services up`"
 
 
 def _shown(name: str, value: object) -> str:

@@ -45,7 +45,7 @@ def services_status(context: typer.Context) -> None:
     """Say where they answer."""
     state_dir = session.addresses(context).state_dir
     if not _show_services(state_dir):
-        _say(f"no local services run under {state_dir}: `nenghao services up`")
+        _say(f"no local services run under {state_dir.resolve()}: `nenghao services up`")
         raise typer.Exit(1)
 
 

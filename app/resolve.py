@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import db.logins
 from app.approval import APPROVED_BY_NONE, Rule
 from app.watchdog.watch import UNWATCHED, Watch
 from deploy import services
+from deploy.services import Services
 from energy.factors import Unverified
 
 ANSWER_WITHIN_S = 10
@@ -82,8 +84,15 @@ class Addresses:
     def unasked(self) -> str:
         """Return the same without asking whether it answers: who watches wants to know that."""
         given = self.database_url or self.service_database_url
-        url = self._url(given, "NENGHAO_DATABASE_URL", "database_url")
+        url = self._url(given, "NENGHAO_DATABASE_URL", "database_url", services.were)
         return service_url(url, self.service_database_url)
+
+    def unasked_broker(self) -> str | None:
+        """Return the URL of the broker likewise; None: this machine knows of none."""
+        if self.mqtt_url is not None:
+            return self.mqtt_url.get_secret_value()
+        local = services.were(self.state_dir)
+        return None if local is None else local.mqtt_url
 
     def broker(self) -> str:
         return self._url(self.mqtt_url, "NENGHAO_MQTT_URL", "mqtt_url")
@@ -91,14 +100,21 @@ class Addresses:
     def broker_admin(self) -> str:
         return self._url(self.mqtt_admin_url, "NENGHAO_MQTT_ADMIN_URL", "mqtt_admin_url")
 
-    def _url(self, given: SecretStr | None, variable: str, attribute: str) -> str:
+    def _url(
+        self,
+        given: SecretStr | None,
+        variable: str,
+        attribute: str,
+        ask: Callable[[Path], Services | None] = services.status,
+    ) -> str:
         if given is not None:
             return given.get_secret_value()
-        local = services.status(self.state_dir)
+        local = ask(self.state_dir)
         if local is None:
             raise Refusal(
-                f"{variable} is not set and no local services run under {self.state_dir}: "
-                f"set it, or start them with `nenghao services up`"
+                f"{variable} is not set and no local services run under {self.state_dir.resolve()}:"
+                " set it, start them with `nenghao services up`, or say with NENGHAO_STATE_DIR "
+                "where they run"
             )
         url: str = getattr(local, attribute)
         return url

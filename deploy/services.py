@@ -20,7 +20,7 @@ from typing import Protocol
 from deploy import broker, compose, local, postgres, processes, root
 from deploy.processes import ADDRESS, Report, ServicesError
 
-__all__ = ["Services", "ServicesError", "Via", "discard", "down", "remove", "status", "up"]
+__all__ = ["Services", "ServicesError", "Via", "discard", "down", "remove", "status", "up", "were"]
 
 
 class Via(StrEnum):
@@ -117,6 +117,14 @@ def status(state_dir: Path, *, instance: str = "main") -> Services | None:
         return None
     answering = all(processes.accepts(port) for port in (state.postgres_port, state.mqtt_port))
     return state.services() if answering and programs and programs.is_running() else None
+
+
+def were(state_dir: Path, *, instance: str = "main") -> Services | None:
+    """Return where both services ran last, without asking whether they do; None: they never did."""
+    state = _read(_home(state_dir, instance))
+    if state is None or state.postgres_port is None or state.mqtt_port is None:
+        return None
+    return state.services()
 
 
 def discard(state_dir: Path, *, report: Report, instance: str) -> None:

@@ -16,8 +16,16 @@ from app.resolve import Refusal
 from app.watchdog.watch import Watch, plain
 
 if TYPE_CHECKING:
+    from app.watchdog.probes import Ways
     from app.watchdog.rounds import Round
     from app.watchdog.telling import Routes
+
+SET_BY = {
+    "broker": "NENGHAO_MQTT_URL",
+    "mail": "NENGHAO_SMTP_URL",
+    "web": "NENGHAO_WATCHDOG_WEB_URL",
+}
+"""What each part is watched by that need not be watched."""
 
 console = Console()
 
@@ -49,7 +57,7 @@ def watchdog_command(
 
     ways = Ways(
         database=addresses.unasked(),
-        broker=plain(addresses.mqtt_url),
+        broker=addresses.unasked_broker(),
         mail=plain(watch.platform_mail),
         web=watch.web,
     )
@@ -64,7 +72,7 @@ def watchdog_command(
             await asyncio.sleep(every_s)
 
     done = asyncio.run(go())
-    console.print(_table(done))
+    console.print(_table(done, ways))
     if done.code:
         raise typer.Exit(int(done.code))
 
@@ -84,8 +92,11 @@ def _routes(watch: Watch) -> Routes:
     )
 
 
-def _table(done: Round) -> Table:
+def _table(done: Round, ways: Ways) -> Table:
     table = Table("part", "state")
     for each in done.looks:
         table.add_row(each.part, "live" if each.trouble is None else each.trouble)
+    for part, variable in SET_BY.items():
+        if getattr(ways, part) is None:
+            table.add_row(part, f"not watched: {variable} is not set")
     return table

@@ -28,7 +28,7 @@ def told(local: Services | None = None, **given: object) -> dict[str, tuple[str,
 
 def test_local_services_are_shown_where_no_address_is_set() -> None:
     shown = told(LOCAL)
-    where = "local services under var"
+    where = f"local services under {Path.cwd() / 'var'}"
     assert shown["database_url"] == ("postgresql://nenghao:***@127.0.0.1:5432/nenghao", where)
     assert shown["mqtt_url"] == ("mqtt://collector:***@127.0.0.1:1883", where)
     assert shown["view_database_url"][0] == "postgresql://nenghao_view:***@127.0.0.1:5432/nenghao"
@@ -40,7 +40,7 @@ def test_what_is_set_is_used_and_without_services_there_is_nothing() -> None:
     shown = told(LOCAL, mqtt_url=SecretStr("mqtts://c:secret@b"), http_port=80)
     assert shown["mqtt_url"] == ("mqtts://c:***@b", "environment")
     assert shown["http_port"] == ("80", "environment")
-    assert told()["database_url"] == ("", effective.NO_SERVICES)
+    assert told()["database_url"] == ("", effective.no_services(Path.cwd() / "var"))
     assert told()["http_host"] == ("127.0.0.1", "default")
     assert told(webhooks=SecretStr("secret"))["webhooks"][0] == effective.HIDDEN
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ import db.outbox
 import db.watch
 from alerts.webhook_messages import Channel, Webhook
 from app import cli
+from app.resolve import Refusal
 from app.watchdog import command, parts, probes, rounds
 from app.watchdog.parts import Look, Memory, Part
 from app.watchdog.probes import Ways
@@ -27,6 +29,7 @@ from app.watchdog.telling import Routes
 from app.watchdog.watch import Watch
 from db.outbox import NewLetter
 from db.pool import Connection, Pool
+from deploy import services as local_services
 from deploy.services import Services
 from ingest.readiness import Readiness
 from settings import Settings
@@ -221,6 +224,7 @@ def test_a_watchdog_that_could_tell_nobody_refuses() -> None:
 def test_the_command_ends_with_a_code_for_cron(tmp_path: Path, post: Post) -> None:
     settings = {
         "NENGHAO_DATABASE_URL": DEAD_DATABASE,
+        "NENGHAO_STATE_DIR": str(tmp_path),
         "NENGHAO_WATCHDOG_SMTP_URL": post.url,
         "NENGHAO_WATCHDOG_MAIL_TO": "duty@desk.example, other@desk.example",
     }
@@ -228,9 +232,33 @@ def test_the_command_ends_with_a_code_for_cron(tmp_path: Path, post: Post) -> No
     first, second = (CliRunner().invoke(cli.app, arguments, env=settings) for _ in range(2))
     assert (first.exit_code, second.exit_code) == (1, 1)
     assert "database" in second.output
+    assert re.findall(r"(\w+) +. not watched: (\w+)", second.output) == [
+        ("broker", "NENGHAO_MQTT_URL"),
+        ("mail", "NENGHAO_SMTP_URL"),
+        ("web", "NENGHAO_WATCHDOG_WEB_URL"),
+    ]
     assert post.envelopes == [
         ("nenghao-watchdog@localhost", ["duty@desk.example", "other@desk.example"])
     ]
+
+
+def test_local_services_are_watched_also_when_they_are_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not running is what a watchdog is for: it refused, and never knew of the broker."""
+    monkeypatch.chdir(tmp_path)
+    ours = cli._addresses(Settings(state_dir=Path("here")))
+    assert ours.unasked_broker() is None
+    with pytest.raises(Refusal, match=f"run under {tmp_path}/here:"):
+        ours.unasked()
+    home = tmp_path / "here" / "services" / "main"
+    home.mkdir(parents=True)
+    passwords = dict.fromkeys(("nenghao", "collector", "admin"), "p")
+    local_services._write(home, local_services.State(local_services.Via.NATIVE, 9, 9, passwords))
+    assert ours.unasked_broker() == f"mqtt://collector:p@{NOWHERE}"
+    assert ours.unasked().endswith(f"@{NOWHERE}/nenghao")
+    given = cli._addresses(Settings(state_dir=Path("here"), mqtt_url=SecretStr("mqtt://b")))
+    assert given.unasked_broker() == "mqtt://b"
 
 
 async def test_a_robot_tells_when_it_took_it_and_a_refusal_is_told_by_the_next_round(

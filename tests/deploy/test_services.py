@@ -138,6 +138,8 @@ def test_a_process_that_got_an_old_number_is_not_stopped(running: Services, pair
 def test_nothing_runs_after_a_stop(running: Services, pair: Pair) -> None:
     found = [program.running() for program in (pair.postgres, pair.broker)]
     down()
+    assert services.status(STATE_DIR, instance=INSTANCE) is None
+    assert services.were(STATE_DIR, instance=INSTANCE) == running
     assert [each for each in found if each is None or processes.is_alive(each.pid)] == []
     assert not processes.works_in(pair.postgres.installation.outside(pair.postgres.data))
 
