@@ -33,9 +33,11 @@ class Deed(Enum):
 HEADING = {Language.ZH: "如何登记", Language.EN: "How to answer"}
 WHAT = {
     Language.ZH: "链接是平台的数据接口（JSON），不是网页：访问须出示本地区的 API 密钥"
-    "（Authorization: Bearer …），密钥由平台运维人员签发。",
+    "（Authorization: Bearer …），密钥由平台运维人员签发；"
+    "POST 的正文为 JSON（Content-Type: application/json）。",
     Language.EN: "The links lead to the platform's interface (JSON), which is no web page: it asks "
-    "for an API key of your region (Authorization: Bearer …), made by whoever runs the platform.",
+    "for an API key of your region (Authorization: Bearer …), made by whoever runs the platform. "
+    "What is posted is JSON (Content-Type: application/json).",
 }
 DEEDS = {
     Language.ZH: {
@@ -58,17 +60,30 @@ DEEDS = {
     },
 }
 WITHOUT = {
-    Language.ZH: "没有密钥的，请平台运维人员代为登记：{commands}",
-    Language.EN: "Without a key, have whoever runs the platform note it: {commands}",
+    Language.ZH: "没有密钥的，请平台运维人员代为登记：",
+    Language.EN: "Without a key, have whoever runs the platform note it:",
 }
 COMMANDS = {
-    Deed.CONFIRM: "nenghao alerts acknowledge {number}",
-    Deed.REPLY: "nenghao alerts comment {number}",
-    Deed.CONTEST: "nenghao alerts contest {number}",
-    Deed.DECIDE: "nenghao alerts decide {number} upheld",
-    Deed.TASK: "nenghao alerts task-done {task_number}",
+    Language.ZH: {
+        Deed.CONFIRM: 'nenghao alerts acknowledge {number} --as "姓名" --note "由谁负责"',
+        Deed.REPLY: 'nenghao alerts comment {number} --as "姓名" --text "核查结果和措施"',
+        Deed.CONTEST: 'nenghao alerts contest {number} --as "用能单位" --text "理由" '
+        '--evidence "证据"',
+        Deed.DECIDE: 'nenghao alerts decide {number} upheld --as "姓名" --text "理由"',
+        Deed.TASK: 'nenghao alerts task-done {task_number} --as "姓名" --text "办理情况" '
+        '--evidence "依据"',
+    },
+    Language.EN: {
+        Deed.CONFIRM: 'nenghao alerts acknowledge {number} --as "NAME" --note "who"',
+        Deed.REPLY: 'nenghao alerts comment {number} --as "NAME" --text "what was found and done"',
+        Deed.CONTEST: 'nenghao alerts contest {number} --as "UNIT" --text "why" '
+        '--evidence "what proves it"',
+        Deed.DECIDE: 'nenghao alerts decide {number} upheld --as "NAME" --text "why"',
+        Deed.TASK: 'nenghao alerts task-done {task_number} --as "NAME" --text "what was done" '
+        '--evidence "proof"',
+    },
 }
-COMMA = {Language.ZH: "；", Language.EN: "; "}
+"""Whole, a line each, as they are typed: without a name the login's would be noted."""
 
 
 def sections(
@@ -92,7 +107,6 @@ def sections(
     }
     is_web = frame.is_web_address(link)  # links that are none are left out
     ways = [WHAT[language], *(DEEDS[language][deed].format(**named) for deed in deeds)]
-    commands = COMMA[language].join(COMMANDS[deed].format(**named) for deed in deeds)
-    without = [WITHOUT[language].format(commands=commands)] if deeds else []
-    lines = [*(ways if is_web else []), *without]
+    commands = [COMMANDS[language][deed].format(**named) for deed in deeds]
+    lines = [*(ways if is_web else []), *([WITHOUT[language], *commands] if commands else [])]
     return [Section(HEADING[language], lines, is_small=True)] if lines else []

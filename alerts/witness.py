@@ -21,14 +21,15 @@ def sections(heads: Sequence[KeptHead], language: Language) -> list[Section]:
     if not heads:
         return []
     lines = db.heads.written(heads[-HEADS_MAX:]).splitlines()
-    day, noted = heads[-1].day, moment(max(each.noted_at for each in heads))
+    # On its first day, or after an outage, an installation notes them hours after their day ended.
+    noted = moment(max(each.noted_at for each in heads))
     if language is Language.ZH:
-        what = f"请保留本邮件：下列链头是平台账簿 {day} 日终（北京时间）的指纹（{noted} 记），"
+        what = f"请保留本邮件：下列链头是平台账簿截至 {noted}（北京时间）的指纹，"
         what += "日后若有人改动或截断账簿，以 nenghao verify --heads 核验即可发现。"
         return [Section(HEADINGS[language], [what, *lines], is_small=True)]
-    what = f"Keep this letter: these heads are the fingerprint of the books at the end of {day} "
-    what += f"(Asia/Shanghai), noted at {noted}. Whoever "
-    what += "changes the books or cuts them off is found by `nenghao verify --heads` with them."
+    what = "Keep this letter: these heads are the fingerprint of the books as they stood at "
+    what += f"{noted} (Asia/Shanghai). Whoever changes the books or cuts them off is found by "
+    what += "`nenghao verify --heads` with them."
     return [Section(HEADINGS[language], [what, *lines], is_small=True)]
 
 

@@ -26,12 +26,17 @@ from energy.suspicion import Suspicion
 LISTED = 50
 
 console = Console()
-quality_app = typer.Typer(no_args_is_help=True, help="Data quality.")
+quality_app = typer.Typer(no_args_is_help=True)
 repairs_app = typer.Typer(no_args_is_help=True, help="Faults and their 3 working days.")
 
 RegionOption = Annotated[str, typer.Option(help="GB/T 2260 code: what is within")]
 UnitOption = Annotated[str | None, typer.Option(help="only of this unit (credit code)")]
 LimitOption = Annotated[int, typer.Option(min=1, max=1000)]
+
+
+@quality_app.callback()
+def quality() -> None:
+    """Data quality."""  # without this Typer takes a group with one command for that command
 
 
 @quality_app.command("suspicions")

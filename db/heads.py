@@ -22,7 +22,7 @@ READINGS = "readings/"
 
 @dataclass(frozen=True, slots=True)
 class KeptHead:
-    """Where a chain stood at `noted_at`, soon after `day` (of Asia/Shanghai) had ended."""
+    """Where a chain stood at `noted_at`, some time after `day` (of Asia/Shanghai) had ended."""
 
     day: date
     chain: str

@@ -9,7 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
+import typer
 
+from app import cli
 from energy.codes import check_character
 from ingest.payload import Reason
 from settings import Settings
@@ -80,6 +82,38 @@ def test_what_the_readme_says_to_paste_writes_what_it_imports(name: str) -> None
     imports = re.findall(r"^nenghao import .*", (ROOT / name).read_text(encoding="utf-8"), re.M)
     assert imports
     assert [line for line in imports if "--apply" not in line.partition("#")[0]] == []
+
+
+COMMAND = re.compile(r"\bnenghao((?: +[a-z][a-z-]*(?![\w.=/…-]))+)")
+PRINTED = [
+    path for path in DOCUMENTS if path.parent in (ROOT / "docs", ROOT) and path.stem != "CHANGELOG"
+]
+
+
+def shown_commands() -> set[tuple[str, ...]]:
+    """Return the words behind `nenghao` in code of the documents, up to what is no word."""
+    found: set[tuple[str, ...]] = set()
+    for path in PRINTED:
+        text = path.read_text(encoding="utf-8")
+        code = re.findall(r"`([^`\n]+)`|^ {4}(nenghao .*)|^(nenghao .*)", text, re.MULTILINE)
+        for each in code:
+            found |= {tuple(words.split()) for words in COMMAND.findall("".join(each))}
+    return found
+
+
+def test_commands_that_are_shown_are_there() -> None:
+    shown = shown_commands()
+    assert len(shown) > 50
+    for words in sorted(shown):
+        command = typer.main.get_command(cli.app)
+        for word in words:
+            called = f"nenghao {' '.join(words)}"
+            if not hasattr(command, "get_command"):
+                assert any(each.param_type_name == "argument" for each in command.params), called
+                break
+            found = command.get_command(command.context_class(command), word)
+            assert found is not None, called
+            command = found
 
 
 def told(name: str) -> tuple[int, int, set[str], set[str], list[str]]:

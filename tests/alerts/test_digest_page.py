@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from alerts import digest_page
+from alerts import digest_page, witness
 from alerts.digest_page import ITEMS_MAX, compose_digest
+from alerts.kinds import words
 from alerts.kinds.words import Language
 from alerts.lifecycle import Reason
 from app import verify
@@ -37,6 +39,16 @@ def test_the_foot_of_a_digest_is_what_verify_reads(tmp_path: Path) -> None:
     path = tmp_path / "heads.json"
     path.write_text(body[body.index('[{"day"') : body.index("}]") + 2], encoding="utf-8")
     assert verify.read(path) == occasions.HEADS
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_heads_are_said_to_be_of_when_they_were_noted(language: Language) -> None:
+    """On its first day an installation notes them in the course of the day after theirs."""
+    noted_at = datetime(2026, 11, 23, 2, 41, tzinfo=UTC)
+    late = [replace(each, noted_at=noted_at) for each in occasions.HEADS]
+    (section,) = witness.sections(late, language)
+    assert words.moment(noted_at) in section.lines[0]
+    assert late[0].day.isoformat() not in section.lines[0]
 
 
 def test_a_digest_of_what_is_over_asks_for_nothing() -> None:

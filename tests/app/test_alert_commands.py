@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shlex
 
 import asyncpg
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from alerts import answering
@@ -73,7 +75,11 @@ def test_a_letter_names_calls_and_commands_that_there_are(language: Language) ->
         assert (
             set(fields.get("required", [])) <= json.loads(body).keys() <= set(fields["properties"])
         )
-    commands = {each.name for each in alerts_app.registered_commands}
-    named = re.findall(r"nenghao alerts ([\w-]+) 17", told)
-    assert commands >= set(named)
+    group = typer.main.get_command(alerts_app)
+    named = [shlex.split(line) for line in told.splitlines() if line.startswith("nenghao ")]
+    for _, _, name, *words in named:
+        command = group.commands[name]  # type: ignore[attr-defined]  # it is a group
+        given = command.make_context(name, words).params  # refused if anything is missing
+        assert given["actor"]
+        assert given.get("text") or given["note"]
     assert len(calls) == len(named) == len(Deed)
