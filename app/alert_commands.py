@@ -66,7 +66,8 @@ def list_command(
                   "acknowledged by", "contest")  # fmt: skip
     for row in session.with_pool(context, work):
         due_on = None if row.due_at is None else workdays.last_day(row.due_at)
-        cells = (row.alert_id, row.state, row.level, row.region, row.subject,
+        state = "closed" if row.closed_at else row.state
+        cells = (row.alert_id, state, row.level, row.region, row.subject,
                  f"{row.measured:g} {row.uom}", f"{row.threshold:g}", row.fired_at, due_on,
                  row.acknowledged_by, row.contest)  # fmt: skip
         table.add_row(*map(session.cell, cells))

@@ -64,8 +64,8 @@ def evidence_command(
         f"made {manifest['made_at']} for {manifest['made_for']} by {manifest['platform']}",
         highlight=False,
     )
-    console.print(f"told {verdict.told} {verdict.uom}", highlight=False)
-    console.print(f"from the tables {verdict.recomputed} {verdict.uom}", highlight=False)
+    console.print(f"told {_figure(verdict.told, verdict.uom)}", highlight=False)
+    console.print(f"from the tables {_figure(verdict.recomputed, verdict.uom)}", highlight=False)
     for fault in verdict.faults:
         console.print(f"[red]{fault}[/red]", highlight=False)
     if verdict.faults:
@@ -74,3 +74,12 @@ def evidence_command(
         f"{len(manifest['files'])} files agree with each other: the figure follows from the tables"
     )
     console.print(NOT_SHOWN, soft_wrap=True)
+
+
+def _figure(value: object, uom: str) -> str:
+    """Return a figure with its unit.
+
+    >>> _figure(12.5, "kWh"), _figure(0.0, "kWh"), _figure(None, "kWh")
+    ('12.5 kWh', '0.0 kWh', 'not known')
+    """
+    return "not known" if value is None else f"{value} {uom}"

@@ -20,9 +20,12 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """What was checked: links by chain, notes on what cannot be, findings."""
+    """What was checked: links by chain, how many heads of a witness agree, notes on what cannot be,
+    findings.
+    """
 
     links: dict[str, int] = field(default_factory=dict)
+    agreeing: int = 0
     notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 

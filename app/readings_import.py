@@ -32,6 +32,8 @@ from ingest.payload import Reason, Rejection
 from ingest.receipts import REJECTED_LISTED_MAX, Tally
 from ingest.writer import Holder
 
+CONFLICTS_LISTED_MAX = 50
+
 FLUSH_ROWS = 5_000
 """Rows that are stored in one transaction."""
 
@@ -70,13 +72,14 @@ class Terms:
 class Outcome:
     """What became of the rows: received = stored + duplicate + conflicting + rejected.
 
-    `listed` are the first that were rejected, each with its place.
+    `listed` are the first that were rejected, and the first that conflict, each with its place.
     """
 
     file: str
     tally: Tally = field(default_factory=Tally)
     reasons: Counter[Reason] = field(default_factory=Counter)
     listed: list[str] = field(default_factory=list)
+    conflicts_listed: int = 0
 
     def add(self, piece: Piece, batch: Batch, faults: dict[int, str]) -> None:
         ours, more = self.tally, piece.tally
@@ -87,12 +90,24 @@ class Outcome:
         ours.rejected += more.rejected
         for each in piece.rejections:
             self.reasons[each.reason] += each.count
-            if len(self.listed) < REJECTED_LISTED_MAX:
+            if len(self.listed) - self.conflicts_listed < REJECTED_LISTED_MAX:
                 self.listed.append(self._sentence(each, batch.lines, faults))
+        self._list_conflicts(piece, batch.lines)
+
+    def _list_conflicts(self, piece: Piece, lines: Sequence[int]) -> None:
+        places = piece.places() if piece.conflicting else []
+        for row in piece.conflicting[: CONFLICTS_LISTED_MAX - self.conflicts_listed]:
+            place = places[row]
+            reading = piece.said.readings[place]
+            self.conflicts_listed += 1
+            self.listed.append(
+                f"{self.file}:{lines[piece.said.indexes[place]]} value: conflicting: "
+                f"meter {reading.meter} {reading.time}: another value than {reading.value!r} stands"
+            )
 
     def _sentence(self, each: Rejection, lines: Sequence[int], faults: dict[int, str]) -> str:
         line = lines[each.index or 0]
-        detail = faults.get(line, each.detail)
+        detail = each.detail if each.index is None else faults.get(line, each.detail)
         column = COLUMNS.get(each.reason) or detail.split(maxsplit=1)[0]
         place = f"{self.file}:{line}" + (f" {column}" if column in readings.KNOWN else "")
         rows = f" ({each.count:,} rows from here on)" if each.count > 1 else ""
@@ -172,7 +187,7 @@ async def _taken(
         else:
             await writer.store(pool, holder, flush)
             assembler.take_back(flush)
-        faults = {row.line: readings.fault(row) for row in rows if row.faults}
+        faults = {row.line: said for row in rows if (said := readings.fault(row))}
         for piece, batch in zip(flush.pieces, batches, strict=True):
             outcome.add(piece, batch, faults)
         progress(stream.read(), stream.size)

@@ -69,7 +69,7 @@ async def verify(
     kept = await db.heads.list_kept(connection)
     await check_times(connection, report, kept, witnessed)
     await check_heads(connection, report, kept, "here")
-    await check_heads(connection, report, witnessed, "elsewhere")
+    report.agreeing = await check_heads(connection, report, witnessed, "elsewhere")
     return report
 
 
@@ -266,8 +266,12 @@ def _after_removal(
 
 async def check_heads(
     connection: Connection, report: Report, kept: Iterable[KeptHead], where: str
-) -> None:
-    """Hold the chains against heads that were kept, `where` says by whom."""
+) -> int:
+    """Hold the chains against heads that were kept, `where` says by whom; return how many agree.
+
+    Of each chain those before the first that does not; none of entries that were removed.
+    """
+    agreeing = 0
     by_chain: dict[str, list[KeptHead]] = {}
     for each in kept:
         by_chain.setdefault(each.chain, []).append(each)
@@ -285,6 +289,8 @@ async def check_heads(
                 _miss(report, each, held, where)
                 break
             held = each.head.number
+            agreeing += 1
+    return agreeing
 
 
 def _miss(report: Report, kept: KeptHead, held: int, where: str) -> None:

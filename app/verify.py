@@ -92,6 +92,8 @@ def verify_command(
 
     report, facts, sums = session.with_pool(context, work, statement_s=STATEMENT_S)
     render(report, console)
+    if heads is not None:
+        render_witnessed(report, len(witnessed), heads.name, console)
     unlike = render_facts(facts, console)
     render_sums(sums, console, repair=repair)
     if report.findings or unlike or not sums.hold:
@@ -207,6 +209,14 @@ def render(report: Report, console: Console) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     for note in report.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def render_witnessed(report: Report, total: int, name: str, console: Console) -> None:
+    """Print how many heads of a witness agree with the chains."""
+    is_short = report.agreeing < total and not report.findings
+    rest = "; the others are of entries of the audit log that were removed" if is_short else ""
+    line = f"heads: {report.agreeing:,} of the {total:,} in {name} agree{rest}"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def render_facts(facts: Sequence[Standing], console: Console) -> int:

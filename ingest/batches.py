@@ -36,7 +36,7 @@ class Piece:
     """One delivery of a flush: its readings are `rows[first:last]` of the flush.
 
     `number` is (gateway_id, boot, seq) where the gateway counts its batches. Sparkplug knows no
-    receipts: there `is_receipted` is false.
+    receipts: there `is_receipted` is false. `conflicting` are rows, counted from `first`.
     """
 
     delivery: Delivery
@@ -49,12 +49,18 @@ class Piece:
     number: tuple[int, str, int] | None = None
     is_receipted: bool = True
     gateway_id: int | None = None
+    conflicting: list[int] = field(default_factory=list)
     _hash: bytes = b""
     _said_hash: bytes = b""
 
     @property
     def batch(self) -> str | None:
         return self.said.batch
+
+    def places(self) -> list[int]:
+        """Return for each row of it which of the readings that were said it is."""
+        rejected = {rejection.index for rejection in self.rejections}
+        return [n for n, index in enumerate(self.said.indexes) if index not in rejected]
 
     def sha256(self) -> bytes:
         """Return the hash under which the message is kept: of topic, newline, payload."""
@@ -348,9 +354,7 @@ def take_out(flush: Flush, pieces: Iterable[Piece], fault: Fault) -> None:
 def take_out_row(flush: Flush, ordinal: int, fault: Fault) -> None:
     """Reject one row after all."""
     piece = next(each for each in flush.pieces if each.first <= ordinal < each.last)
-    rejected = {rejection.index for rejection in piece.rejections}
-    kept = [n for n, index in enumerate(piece.said.indexes) if index not in rejected]
-    number = kept[ordinal - piece.first]
+    number = piece.places()[ordinal - piece.first]
     flush.turned_away.add(piece.address.unit)
     meter = payload.legible(piece.said.readings[number].meter)
     piece.rejections.append(Rejection(piece.said.indexes[number], meter, *fault))
@@ -378,7 +382,8 @@ def recount(flush: Flush, stored: set[int], conflicting: set[int]) -> None:
     for piece in flush.pieces:
         ordinals = range(piece.first, piece.last)
         piece.tally.stored = sum(ordinal in stored for ordinal in ordinals)
-        piece.tally.conflicting = sum(ordinal in conflicting for ordinal in ordinals)
+        piece.conflicting = [row for row, each in enumerate(ordinals) if each in conflicting]
+        piece.tally.conflicting = len(piece.conflicting)
         piece.tally.duplicate = len(ordinals) - piece.tally.stored - piece.tally.conflicting
 
 
@@ -387,6 +392,7 @@ def recount_all_stored(flush: Flush) -> None:
     for piece in flush.pieces:
         piece.tally.stored = piece.last - piece.first
         piece.tally.duplicate = piece.tally.conflicting = 0
+        piece.conflicting = []
 
 
 def encode_receipt(piece: Piece, committed_at: datetime) -> bytes:

@@ -19,6 +19,10 @@ OPTIONAL = ("quality", "received_at", "is_corrected", "corrected_value", "confli
 
 KNOWN = (*REQUIRED, *OPTIONAL)
 
+WANTED = "digits and a point, no thousands separators"
+SHOWN = 40
+"""Characters of a value that is none, in what is said of it."""
+
 OFFSET = re.compile(r"Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9]")
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -49,8 +53,17 @@ def line(row: Row, offset: str) -> Line:
 
 
 def fault(row: Row) -> str:
-    """Return what a spreadsheet has spoilt of a row."""
-    return "; ".join(f"{column} {fault}" for column, fault in row.faults.items())
+    """Return what a spreadsheet has spoilt of a row, or that its value is no number; "": neither.
+
+    >>> fault(Row(2, {"value": "1,234.5"}, {}))
+    "value '1,234.5' is no number: digits and a point, no thousands separators"
+    """
+    if row.faults:
+        return "; ".join(f"{column} {fault}" for column, fault in row.faults.items())
+    text = row.cells["value"]
+    if isinstance(value(text), float):
+        return ""
+    return f"value {text[:SHOWN]!r} is no number: {WANTED}"
 
 
 def time(text: str, offset: str) -> str:

@@ -53,6 +53,7 @@ def test_what_letters_ask_for_is_noted_and_shown(database_url: str) -> None:
     assert "contested and waits" in run(*objects)
     assert "contest upheld" in run("decide", number, "upheld", "--text", "so it is")
     assert "its file is closed" in run("close", number, "--text", "settled")
+    assert "closed" in run("list", "--all")
     assert "no such task" in run("task-done", "1", "--text", "sent", "--evidence", "58")
     shown = run("show", number)
     assert all(each in shown for each in ("called", "scale mended", "2026-118", "qian"))

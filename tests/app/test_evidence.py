@@ -244,3 +244,8 @@ async def test_an_explanation_reads_like_its_golden_copy(works: Stage) -> None:
                        ("evidence.html", page)):  # fmt: skip
         path = GOLDEN / name
         assert text == path.read_text(encoding="utf-8"), name
+
+
+def test_a_figure_that_is_not_known_is_told_so() -> None:
+    assert evidence_file._figure(None, "kWh") == "not known"
+    assert evidence_file._figure(0.0, "kWh") == "0.0 kWh"

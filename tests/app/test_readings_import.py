@@ -118,6 +118,13 @@ async def test_every_row_is_stored_or_counted_by_its_reason(works: Pool, tmp_pat
     assert done.reasons == REASONS
     assert (planned.tally, planned.listed) == (done.tally, done.listed)
     assert done.listed[0].startswith("readings.csv:7 meter: unknown_meter: unit ")
+    assert "readings.csv:8 value: invalid_field: value '1，5' is no number: digits and a " in (
+        "\n".join(done.listed)
+    )
+    assert [line for line in done.listed if "conflicting" in line] == [
+        "readings.csv:6 value: conflicting: meter C01 2026-11-22T08:15:00+08:00: another value "
+        "than 3.0 stands"
+    ]
     assert done.listed[-1] == (
         f"readings.csv:15 unit: unknown_unit: unit {factories.unit_code(3)} is not registered"
     )

@@ -41,13 +41,17 @@ async def test_a_witness_keeps_heads_in_a_file_and_finds_a_tail_that_was_cut(
     async with books.pool.acquire() as connection:
         path.write_text(db.heads.written(await verify.present(connection, NOW)), encoding="utf-8")
         witnessed = verify.read(path)
-        assert (await verified(connection, witnessed)).findings == []
+        held = await verified(connection, witnessed)
+        assert held.findings == []
         await connection.execute("ALTER TABLE links DISABLE TRIGGER links_append_only")
         await cut_tail(connection, random.Random(1))
         assert (await verified(connection)).findings == []  # nothing in here tells
         report = await verified(connection, witnessed)
     (found,) = report.findings
     console = Console(record=True, width=200)
+    verify.render_witnessed(held, len(witnessed), path.name, console)
+    verify.render_witnessed(report, len(witnessed), path.name, console)
+    assert "heads: 3 of the 3 in heads.json agree\nheads: 2 of the 3 " in console.export_text()
     verify.render(report, console)
     assert "its tail was cut off" in found.fault
     assert f"{found.chain}: broken at link {found.number}: " in console.export_text()
