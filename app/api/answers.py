@@ -30,9 +30,6 @@ is lost, and three less than a double: those differ by the order in which it was
 FIGURE_DECIMALS = 6
 """Of a figure from 1 on, at most: a register of 120,345.67 kWh, times 100,000, knows no more."""
 
-SMALL_DIGITS = 10
-"""Significant digits of a figure below 1."""
-
 
 def rounded(figure: float) -> float:
     """Return a reckoned figure without the noise of adding up, and of taking away.
@@ -40,9 +37,8 @@ def rounded(figure: float) -> float:
     >>> rounded(0.1 + 0.2), rounded(999_999_999_999.5), rounded((120346.5 - 120345.67) * 100_000)
     (0.3, 999999999999.5, 83000.0)
     """
-    if abs(figure) < 1:
-        return float(f"{figure:.{SMALL_DIGITS}g}")
-    return round(float(f"{figure:.{FIGURE_DIGITS}g}"), FIGURE_DECIMALS)
+    shown = float(f"{figure:.{FIGURE_DIGITS}g}")
+    return shown if abs(shown) < 1 else round(shown, FIGURE_DECIMALS)
 
 
 Reckoned = Annotated[float, PlainSerializer(rounded, return_type=float, when_used="json")]

@@ -75,5 +75,5 @@ def test_what_a_register_can_count_is_never_rounded(digits: int, decimals: int) 
 
 @given(st.floats(-1e300, 1e300))
 def test_rounding_takes_no_more_than_it_says(figure: float) -> None:
-    assert isclose(rounded(figure), figure, rel_tol=1e-9, abs_tol=5e-7 * (abs(figure) >= 1))
+    assert isclose(rounded(figure), figure, rel_tol=1e-12, abs_tol=5e-7 * (abs(figure) >= 1))
     assert rounded(rounded(figure)) == rounded(figure)
