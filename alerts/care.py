@@ -180,7 +180,7 @@ async def _tell_contest(
         notice = Notice(
             CONTESTED,
             await db.matters.fetch_told(connection, contest.alert_id),
-            around.region_names.get(region, region),
+            full_name(region, around.region_names),
             workdays.last_day(contest.stopped_at + dues.CONTEST_STOPS_FOR),
             outbox.link_to(around.public_url, contest.alert_id),
             said=contest.text,
