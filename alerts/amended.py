@@ -107,8 +107,8 @@ async def ended(
     if alert is None or transition is None or transition.reason is not Reason.RESOLVED:
         return transition
     ends_at = judged.verdict.period.ends_at
-    is_of_window = rule.parameters.judges_again and not rule.parameters.drifts
-    if is_of_window and await db.amendments.is_groundless(connection, alert.alert_id, ends_at):
+    looks_back = rule.parameters.looks_back
+    if looks_back and await db.amendments.is_groundless(connection, alert.alert_id, ends_at):
         return replace(transition, reason=Reason.RETRACTED)
     return transition
 

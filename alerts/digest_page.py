@@ -267,13 +267,8 @@ def _short(item: DigestItem, language: Language) -> str:
 
 def _figure(item: DigestItem, language: Language) -> tuple[str, str]:
     """Return the value, and the threshold it is held against; shares in percent."""
-    if item.uom == words.SHARE:
-        value, threshold, uom = words.percent(item.measured), words.percent(item.threshold), ""
-    else:
-        value, threshold = words.number(item.measured), words.number(item.threshold)
-        if item.threshold is not None:
-            value, threshold = words.beside(item.measured, item.threshold)
-        uom = f" {words.collapse(item.uom)}"
+    value, threshold = words.paired(item.measured, item.threshold, item.uom)
+    uom = "" if item.uom == words.SHARE else f" {words.collapse(item.uom)}"
     if item.threshold is None:
         return f"{value}{uom}", ""
     return f"{value}{uom}", f"{THRESHOLD[language]} {threshold}"

@@ -114,9 +114,8 @@ def next_transition(
         return _pending(alert, verdict, rule, now, held)
     if over:
         return _still_firing(alert, verdict, rule, now)
-    is_of_window = rule.judges_again and not rule.drifts
     opened_it = alert.opened_by == verdict.period.ends_at and alert.rule_version == version
-    if is_of_window and opened_it:
+    if rule.looks_back and opened_it:
         return Transition(AlertState.RESOLVED, Reason.RETRACTED, now)
     if _is_clear(verdict, rule):
         return Transition(AlertState.RESOLVED, Reason.RESOLVED, now)

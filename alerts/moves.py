@@ -71,6 +71,7 @@ async def _hand_over(connection: Connection, moved: Moved, around: Surroundings)
     if opened is not None:
         origin = f"taken over with the unit from {matter.region_name}: alert {moved.alert_id}"
         await _note(connection, opened, around, origin, matter.measured)
+    await db.outbox.drop_reminders(connection, moved.alert_id)
     letters = await _write(connection, moved, HANDED_OVER, matter, around, event_id, name)
     log.info("alert_handed_over", alert_id=moved.alert_id, to=opened, letters=letters)
 
@@ -84,12 +85,11 @@ async def _end(
     event_id = await db.alert_events.insert(
         connection, moved.alert_id, at=around.now, kind=Reason.RULE_ENDED, reason=said
     )
+    await db.outbox.drop_reminders(connection, moved.alert_id)
     letters = 0
     if moved.is_told:
         matter = await db.matters.fetch_told(connection, moved.alert_id)
         letters = await _write(connection, moved, LEFT, matter, around, event_id, name)
-    else:
-        await db.outbox.drop_reminders(connection, moved.alert_id)
     log.info("alert_changed", alert_id=moved.alert_id, reason=Reason.RULE_ENDED, letters=letters)
 
 
@@ -103,7 +103,6 @@ async def _write(
     name: str,
 ) -> int:
     """Write to the desks that an alert leaves; return how many letters there are."""
-    await db.outbox.drop_reminders(connection, moved.alert_id)
     heads = await db.heads.list_newest(connection, around.now)
     product = await db.products.fetch_product(connection, subjects.tail(matter.subject))
     notice = Notice(turn, matter, "", None, "", heads=heads, to_name=name, product=product)

@@ -14,7 +14,7 @@ from alerts import answering, frame, tasks, witness
 from alerts.answering import Deed
 from alerts.dues import Turn
 from alerts.kinds import subjects
-from alerts.kinds.words import SHARE, Language, beside, collapse, moment, percent, window
+from alerts.kinds.words import SHARE, Language, collapse, moment, paired, window
 from alerts.page import Fact, Letter, Link, Page, Section, Tone
 from alerts.tasks import TaskTurn
 from db.alert_events import CONTESTED
@@ -265,11 +265,9 @@ def compose(notice: Notice, language: Language) -> Letter:
 def _facts(notice: Notice, says: Phrases, language: Language) -> list[Fact]:
     matter = notice.matter
     about = subjects.said(matter.subject, language, notice.product)
-    if matter.uom == SHARE:
-        measured, threshold = percent(matter.measured), percent(matter.threshold)
-    else:
-        value, limit = beside(matter.measured, matter.threshold)
-        measured, threshold = (f"{each} {collapse(matter.uom)}" for each in (value, limit))
+    uom = "" if matter.uom == SHARE else f" {collapse(matter.uom)}"
+    shown = paired(matter.measured, matter.threshold, matter.uom)
+    measured, threshold = (f"{each}{uom}" for each in shown)
     is_there = matter.unit is not None and notice.turn not in (HANDED_OVER, LEFT)
     label, due_on = says.due.get(notice.turn, says.due_else), notice.due_on
     return [

@@ -90,7 +90,7 @@ async def look(
         newest = await kind.judge_of(connection, rule, around, open_subjects, units)
         all_of = sorted({each.unit_id for each in asked.news})
     looked = Looked(newest, None if asked.everybody else all_of)
-    if not rule.parameters.judges_again or rule.parameters.drifts:
+    if not rule.parameters.looks_back:
         return looked
     if not (asked.everybody or asked.changed):
         return looked

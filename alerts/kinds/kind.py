@@ -219,6 +219,11 @@ class Parameters(BaseModel):
         return False
 
     @property
+    def looks_back(self) -> bool:
+        """Whether closed periods are judged again: what is found of one is true of that period."""
+        return self.judges_again and not self.drifts
+
+    @property
     def warn_at(self) -> float | None:
         """From which share of its threshold a value is near it: WARN; None: never."""
         return None

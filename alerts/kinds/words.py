@@ -222,6 +222,16 @@ def beside(value: float | None, threshold: float) -> tuple[str, str]:
     return shown, number(threshold)
 
 
+def left_open(low: float, high: float, threshold: float) -> str:
+    """Return why a value is not known: its bounds, beside the threshold that lies between them.
+
+    >>> left_open(116.96, 117.04, 117.0)
+    'missing readings leave it between 116.96 and 117.04'
+    """
+    bounds = " and ".join(beside(bound, threshold)[0] for bound in (low, high))
+    return f"missing readings leave it between {bounds}"
+
+
 def share(value: float | None, bound: float | None = None) -> str:
     """Return a share in percent; one that is not its bound does not read like it.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from alerts.kinds.product_intensity.facts import ProductFacts
 from alerts.kinds.product_intensity.parameters import Against
-from alerts.kinds.words import beside
+from alerts.kinds.words import beside, left_open
 from alerts.verdicts import State, Verdict
 from energy import intensity
 
@@ -51,8 +51,7 @@ def product(facts: ProductFacts, coverage_floor: float) -> Verdict:
     low, high = intensity.bounds(facts.energy_bounds, facts.output_bounds)
     meets = facts.yardstick.levels.meets
     if meets(low, threshold) and not meets(high, threshold):
-        between = " and ".join(beside(bound, threshold)[0] for bound in (low, high))
-        reason = f"missing readings leave it between {between}"
+        reason = left_open(low, high, threshold)
         return _verdict(facts, State.UNKNOWN, measured.value, reason)
     over = not meets(low, threshold)
     state = State.FIRING if over else State.OK

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from alerts.kinds.value_intensity.facts import Used, ValueFacts
 from alerts.kinds.value_intensity.parameters import Per, ValueIntensity
-from alerts.kinds.words import beside
+from alerts.kinds.words import beside, left_open
 from alerts.verdicts import HIGH_LEVEL, State, Verdict
 from energy import intensity
 from energy.intensity_uoms import CNY_PER_UNIT, OUTPUT_VALUE, VALUE_ADDED, Energy, IntensityUom
@@ -55,8 +55,7 @@ def unit(facts: ValueFacts, parameters: ValueIntensity, coverage_floor: float) -
     assert used.value_cny is not None
     low, high = (each / (used.value_cny / CNY_PER_UNIT) for each in used.energy_bounds)
     if low <= threshold < high:
-        between = " and ".join(beside(bound, threshold)[0] for bound in (low, high))
-        reason = f"missing readings leave it between {between}"
+        reason = left_open(low, high, threshold)
         return _verdict(facts, State.UNKNOWN, measured, threshold, reason)
     over = low > threshold
     against = "the limit" if before is None else "what is required against the year before,"
