@@ -3,7 +3,6 @@ have no key of their own."""
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +20,6 @@ from db.alert_events import EventRow
 from db.alert_rows import AlertRow, Which
 from db.alerts import AlertState
 from db.pool import Pool
-from db.scope import Scope
 from energy import workdays
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ def list_command(
     async def work(pool: Pool) -> list[AlertRow]:
         async with pool.acquire() as connection:
             return await db.alert_rows.list_alerts(
-                connection, _scope(region), which, now=datetime.now(UTC), limit=limit,
+                connection, session.scope(region), which, now=datetime.now(UTC), limit=limit,
                 before_alert_id=None,
             )  # fmt: skip
 
@@ -83,7 +81,7 @@ def show_command(
     async def work(pool: Pool) -> tuple[AlertRow, list[EventRow]]:
         async with pool.acquire() as connection:
             row = await db.alert_rows.fetch_alert(
-                connection, _scope(region), alert_id, datetime.now(UTC)
+                connection, session.scope(region), alert_id, datetime.now(UTC)
             )
             if row is None:
                 raise Refusal(f"there is no alert {alert_id} in {region}")
@@ -195,15 +193,12 @@ def task_done_command(
     region: RegionOption = "450000",
 ) -> None:
     """Note that a task of level 1 is done, and what proves it."""
-    from app import cases  # here: it needs the web framework
+    from app import cases, deeds  # here: they need the web framework
 
     said, proof = _text(text), _text(evidence)
-
-    async def settle(caller: Caller) -> str:
-        await cases.settle_task(caller, task_id, said, proof)
-        return f"task {task_id}: done"
-
-    console.print(_do(context, region, actor, settle), markup=False)
+    deeds.do(context, region, actor,
+             lambda caller: cases.settle_task(caller, task_id, said, proof))  # fmt: skip
+    console.print(f"task {task_id}: done", markup=False)
 
 
 def _tell(
@@ -214,35 +209,14 @@ def _tell(
     deed: Callable[[Caller], Awaitable[None]],
 ) -> None:
     """Do something about an alert in one transaction, and say how it stands now."""
-    from app import alerting  # here: it needs the web framework
+    from app import alerting, deeds  # here: they need the web framework
 
-    async def work(caller: Caller) -> str:
+    async def work(caller: Caller) -> AlertRow:
         await deed(caller)
-        return _told(await alerting.visible(caller, alert_id))
+        return await alerting.visible(caller, alert_id)
 
-    console.print(_do(context, region, actor, work), markup=False, soft_wrap=True)
-
-
-def _do(
-    context: typer.Context,
-    region: str,
-    actor: str | None,
-    deed: Callable[[Caller], Awaitable[str]],
-) -> str:
-    from app.depends import Caller
-    from app.errors import ApiError
-
-    now, rule = datetime.now(UTC), session.addresses(context).rule
-    who = (actor or getpass.getuser()).strip()
-
-    async def work(pool: Pool) -> str:
-        async with pool.acquire() as connection, connection.transaction():
-            try:
-                return await deed(Caller(connection, _scope(region), now, who, rule=rule))
-            except ApiError as error:
-                raise Refusal(error.detail) from error
-
-    return session.with_pool(context, work)
+    row = deeds.do(context, region, actor, work)
+    console.print(_told(row), markup=False, soft_wrap=True)
 
 
 def _told(row: AlertRow) -> str:
@@ -260,10 +234,3 @@ def _text(text: str, *, is_needed: bool = True) -> str:
     if len(said) > TEXT_LENGTH_MAX:
         raise Refusal(f"at most {TEXT_LENGTH_MAX:,} characters are kept")
     return said
-
-
-def _scope(region: str) -> Scope:
-    try:
-        return Scope.of_region(region)
-    except ValueError as error:
-        raise Refusal(f"{region} is not a region code") from error

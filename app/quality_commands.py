@@ -18,7 +18,6 @@ from app.resolve import Refusal
 from db.changes import Author, Fact
 from db.pool import Connection, Pool
 from db.repairs import RepairEntry
-from db.scope import Scope
 from db.suspicions import SuspicionEntry
 from energy.periods import Span
 from energy.suspicion import Suspicion
@@ -55,7 +54,7 @@ def suspicions_command(
         async with pool.acquire() as connection:
             return await db.suspicions.list_entries(
                 connection,
-                _scope(region),
+                session.scope(region),
                 span=Span(now - timedelta(days=days), now + timedelta(days=1)),
                 unit=unit,
                 kind=kind,
@@ -85,7 +84,7 @@ def list_command(
         async with pool.acquire() as connection:
             return await db.repairs.list_entries(
                 connection,
-                _scope(region),
+                session.scope(region),
                 unit=unit,
                 is_standing=None if every else True,
                 limit=limit,
@@ -133,10 +132,3 @@ async def file(connection: Connection, repair_id: int, author: Author, now: date
     subject = f"{found.unit}/{found.subject}/{found.fault}/{found.opened_at.isoformat()}"
     content: dict[str, object] = {"repair_id": repair_id, "filed_at": now.isoformat()}
     await db.changes.record(connection, author, [Fact("repairs", subject, content)], now)
-
-
-def _scope(region: str) -> Scope:
-    try:
-        return Scope.of_region(region)
-    except ValueError as error:
-        raise Refusal(f"{region} is not a region code") from error

@@ -52,7 +52,7 @@ def list_command(
         async with pool.acquire() as connection:
             return await db.rules.list_entries(
                 connection,
-                _scope(region),
+                session.scope(region),
                 region_prefix="",
                 kind=None,
                 limit=limit,
@@ -116,7 +116,7 @@ def backtest_command(
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             rule = await _rule(connection, rule_id, said, parameters)
-            scope = backtest.reach(rule, _scope(region))
+            scope = backtest.reach(rule, session.scope(region))
             if scope is None:
                 raise Refusal(f"the rule acts in {rule.region} only, not in {region}")
             names = {each.region: each.name for each in await db.regions.list_regions(connection)}
@@ -211,10 +211,3 @@ def _span(since: datetime, until: datetime) -> Span:
     if ends_at > datetime.now(UTC):
         raise Refusal("--until is in the future: a backtest is of what is over")
     return Span(starts_at, ends_at)
-
-
-def _scope(region: str) -> Scope:
-    try:
-        return Scope.of_region(region)
-    except ValueError as error:
-        raise Refusal(f"{region} is not a region code") from error

@@ -29,6 +29,7 @@ from app.auditing import Asked
 from app.resolve import Addresses, Refusal
 from db.audit import Entry, Result
 from db.pool import Pool
+from db.scope import Scope
 from energy import codes
 
 STATEMENT_S = 300
@@ -154,3 +155,11 @@ def cell(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%MZ}"
     return "" if value is None else str(value)
+
+
+def scope(region: str) -> Scope:
+    """Return what lies within a region that was named. Raises Refusal if it is no code of one."""
+    try:
+        return Scope.of_region(region)
+    except ValueError as error:
+        raise Refusal(f"{region} is not a region code") from error

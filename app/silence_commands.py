@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +14,6 @@ import db.silences
 from app import session
 from app.resolve import Refusal
 from db.pool import Pool
-from db.scope import Scope
 from db.silences import SilenceRow
 from energy.periods import LOCAL
 
@@ -54,7 +52,7 @@ def list_command(
         async with pool.acquire() as connection:
             return await db.silences.list_visible(
                 connection,
-                _scope(region),
+                session.scope(region),
                 region_prefix="",
                 is_over=None if every else False,
                 now=now,
@@ -156,22 +154,12 @@ def _tell(
     deed: Callable[[Caller], Awaitable[SilenceRow]],
 ) -> None:
     """Do something to a silence in one transaction, and say what it does now."""
-    from app import silences  # here: it needs the web framework
-    from app.depends import Caller
-    from app.errors import ApiError
+    from app import deeds, silences  # here: they need the web framework
 
-    now, rule = datetime.now(UTC), session.addresses(context).rule
-
-    async def work(pool: Pool) -> SilenceRow:
-        async with pool.acquire() as connection, connection.transaction():
-            who = (actor or getpass.getuser()).strip()
-            try:
-                return await deed(Caller(connection, _scope(region), now, who, rule=rule))
-            except ApiError as error:
-                raise Refusal(error.detail) from error
-
-    row = session.with_pool(context, work)
-    console.print(f"silence {row.silence_id}: {silences.state(row, now)}", markup=False)
+    row = deeds.do(context, region, actor, deed)
+    console.print(
+        f"silence {row.silence_id}: {silences.state(row, datetime.now(UTC))}", markup=False
+    )
 
 
 def _said(reason: str) -> str:
@@ -182,10 +170,3 @@ def _said(reason: str) -> str:
 
 def _instant(local: datetime | None) -> datetime | None:
     return None if local is None else local.replace(tzinfo=LOCAL).astimezone(UTC)
-
-
-def _scope(region: str) -> Scope:
-    try:
-        return Scope.of_region(region)
-    except ValueError as error:
-        raise Refusal(f"{region} is not a region code") from error

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,10 +24,14 @@ from alerts import smtp
 from alerts.smtp import Security
 from app.watchdog.parts import Look, Part, of_signs
 from db.heads import KeptHead
+from db.pool import Connection
 from ingest import broker_url, readiness
 
 WITHIN_S = 10.0
 """Longest wait for one part."""
+
+UNANSWERED = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+"""How it shows that a database does not answer."""
 
 CONNECT = bytes([0x10, 15, 0, 4, *b"MQTT", 4, 2, 0, 10, 0, 3, *b"dog"])
 """MQTT 3.1.1: who is there? Any answer will do, also that we may not come in."""
@@ -63,27 +68,30 @@ async def heads(ways: Ways, now: datetime) -> list[KeptHead]:
     if ways.database is None:
         return []
     try:
-        async with asyncio.timeout(WITHIN_S):
-            connection = await asyncpg.connect(ways.database, server_settings={"timezone": "UTC"})
-            try:
-                return await db.heads.list_newest(connection, now)
-            finally:
-                await connection.close()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        async with _connected(ways.database) as connection:
+            return await db.heads.list_newest(connection, now)
+    except UNANSWERED:
         return []
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Connection]:
+    """Lend a connection for as long as anything may take. Raises one of UNANSWERED."""
+    async with asyncio.timeout(WITHIN_S):
+        connection = await asyncpg.connect(url, server_settings={"timezone": "UTC"})
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 async def _database(url: str, at: datetime | None) -> list[Look]:
     """Look at the database, and at what it knows; of that nothing where it does not answer."""
     try:
-        async with asyncio.timeout(WITHIN_S):
-            connection = await asyncpg.connect(url, server_settings={"timezone": "UTC"})
-            try:
-                signs = await db.watch.fetch_signs(connection, at)
-                beats = await db.metrics.list_heartbeats(connection)
-            finally:
-                await connection.close()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        async with _connected(url) as connection:
+            signs = await db.watch.fetch_signs(connection, at)
+            beats = await db.metrics.list_heartbeats(connection)
+    except UNANSWERED as error:
         return [Look(Part.DATABASE, _said(error))]
     states = [each for each in readiness.states(beats, signs.now) if each.is_expected]
     unready = [
