@@ -152,6 +152,17 @@ def _resting(aside: Mapping[K, datetime], now: datetime) -> list[K]:
     return [one for one, since in aside.items() if now - since < ASIDE]
 
 
+@contextmanager
+def _put_down_to(what: UnitError | RegionError) -> Iterator[None]:
+    """Say of what it is that something fails, unless it may go well another time."""
+    try:
+        yield
+    except Exception as error:
+        if db.patience.is_retryable(error):
+            raise
+        raise what from error
+
+
 async def settle_one(
     connection: Connection,
     *,
@@ -170,12 +181,8 @@ async def settle_one(
             if not stale:  # another one settled them after the look, before this one had the lock
                 return Settled(unit_id, ranges=0, hours=0)
             portion.took(len(stale))
-            try:
+            with _put_down_to(UnitError(unit_id)):
                 hours = await unit_settlement.settle(connection, unit_id, stale, unverified)
-            except Exception as error:
-                if db.patience.is_retryable(error):
-                    raise
-                raise UnitError(unit_id) from error
     log.info("settled", unit_id=unit_id, ranges=len(stale), hours=hours)
     return Settled(unit_id, len(stale), hours)
 
@@ -193,12 +200,8 @@ async def settle_region(
             stale = await db.rollups.take_stale_areas(connection, region, ranges)
             if stale:  # else another one added them up after this one looked
                 portion.took(len(stale))
-                try:
+                with _put_down_to(RegionError(region)):
                     await rollups.add_up_areas(connection, region, stale)
-                except Exception as error:
-                    if db.patience.is_retryable(error):
-                        raise
-                    raise RegionError(region) from error
     return True
 
 
